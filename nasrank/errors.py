@@ -1,0 +1,50 @@
+"""Every error a user can cause, and the exit code that stands for it.
+
+A message is one line: what is wrong, where, and the next thing to type. The library raises;
+only the command line turns an error into text and an exit code.
+"""
+
+__all__ = [
+    "CheckFailed",
+    "DataError",
+    "Interrupted",
+    "NasrankError",
+    "NothingToCompare",
+    "UsageError",
+]
+
+
+class NasrankError(Exception):
+    """Base of all errors meant for a user's eyes."""
+
+    exit_code = 1
+
+
+class UsageError(NasrankError):
+    """The command cannot be meant: an unknown name, option, device, size, or a missing extra."""
+
+    exit_code = 2
+
+
+class CheckFailed(NasrankError):  # noqa: N818 - the outcome of a check, not a malfunction
+    """A check ran and did not hold."""
+
+    exit_code = 3
+
+
+class DataError(NasrankError):
+    """What is read or written is wrong: missing, malformed, too small, or not writable."""
+
+    exit_code = 4
+
+
+class NothingToCompare(NasrankError):  # noqa: N818 - likewise an outcome
+    """There is nothing to compare, so neither success nor failure can be claimed."""
+
+    exit_code = 5
+
+
+class Interrupted(NasrankError):  # noqa: N818 - the user's own act
+    """Stopped by the user; what was finished is on disk."""
+
+    exit_code = 130
