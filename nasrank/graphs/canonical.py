@@ -1,0 +1,115 @@
+"""The canonical graph: what is left of an architecture when nothing without effect is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.errors import DataError
+from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
+
+__all__ = ["canonicalise", "depths"]
+
+
+def canonicalise(
+    batch: GraphBatch,
+    *,
+    drop: Sequence[str] = ("none",),
+    contract: Sequence[str] = ("skip_connect",),
+) -> GraphBatch:
+    """Reduce every architecture to the graph of what it computes.
+
+    Nodes named in ``drop`` are removed with their edges. Nodes named in ``contract`` pass their
+    input on, so each becomes edges from its sources to its targets; a sum that then takes one
+    source twice keeps two edges. What lies on no path from an input to an output is removed.
+    Shared operations stay shared. The remaining nodes are packed to the front in topological
+    order, inputs first and outputs last.
+
+    Args:
+        batch: Architectures; edges may go between any two positions as long as there is no cycle.
+        drop: Operations that produce nothing; names outside the vocabulary are ignored.
+        contract: Operations that return their input.
+
+    Returns:
+        A batch of the same length. An architecture whose input never reaches its output keeps
+        just these two nodes and no edge.
+
+    Raises:
+        DataError: A graph has a cycle, or more than 255 parallel edges.
+    """
+    adjacency = batch.adjacency.astype(np.int32)
+    live = batch.mask & ~_named(batch, drop)
+    adjacency *= live[:, :, None] & live[:, None, :]
+    depths(adjacency)  # refuses a cycle before contraction could loop it onto itself
+    skips = live & _named(batch, contract)
+    for node in np.flatnonzero(skips.any(axis=0)):
+        here = skips[:, node]
+        adjacency[here] += adjacency[here, :, node, None] * adjacency[here, None, node, :]
+        adjacency[here, :, node] = 0
+        adjacency[here, node, :] = 0
+    live &= ~skips
+    ends = live & ((batch.operations == INPUT) | (batch.operations == OUTPUT))
+    edges = adjacency > 0
+    live &= ends | (
+        _reached(edges, live & (batch.operations == INPUT))
+        & _reached(edges.transpose(0, 2, 1), live & (batch.operations == OUTPUT))
+    )
+    adjacency *= live[:, :, None] & live[:, None, :]
+    if adjacency.max(initial=0) > np.iinfo(np.uint8).max:
+        raise DataError(
+            "an architecture adds the same source more than 255 times; "
+            "replace its chain of skip connections by one operation"
+        )
+    return _pack(batch, adjacency, live)
+
+
+def depths(adjacency: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return ``[items, nodes]``: the number of edges on the longest path that ends at each node.
+
+    Args:
+        adjacency: ``[items, nodes, nodes]`` edge counts.
+
+    Raises:
+        DataError: A graph has a cycle; the message names the first such item.
+    """
+    items, nodes, _ = adjacency.shape
+    edges = adjacency > 0
+    depth = np.zeros((items, nodes), np.int64)
+    for _ in range(nodes):
+        longer = np.where(edges, depth[:, :, None] + 1, 0).max(axis=1, initial=0)
+        if np.array_equal(longer, depth):
+            return depth
+        depth = longer
+    cyclic = int(np.flatnonzero((depth >= nodes).any(axis=1))[0])
+    raise DataError(f"architecture {cyclic} has a cycle; an architecture is an acyclic graph")
+
+
+def _named(batch: GraphBatch, names: Sequence[str]) -> NDArray[np.bool_]:
+    codes = [code for code, name in enumerate(batch.vocabulary) if name in names]
+    return np.isin(batch.operations, codes) & batch.mask
+
+
+def _reached(edges: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    reached = start
+    for _ in range(edges.shape[1]):
+        further = reached | (edges & reached[:, :, None]).any(axis=1)
+        if np.array_equal(further, reached):
+            break
+        reached = further
+    return reached
+
+
+def _pack(batch: GraphBatch, adjacency: NDArray[np.int32], live: NDArray[np.bool_]) -> GraphBatch:
+    rank = depths(adjacency)
+    rank[batch.operations == INPUT] = -1
+    rank[batch.operations == OUTPUT] = batch.nodes
+    rank[~live] = batch.nodes + 1
+    width = int(live.sum(axis=1).max(initial=0))
+    order = np.argsort(rank, axis=1, kind="stable")[:, :width]
+    mask = np.take_along_axis(live, order, axis=1)
+    operations = np.where(mask, np.take_along_axis(batch.operations, order, axis=1), 0)
+    rows = np.take_along_axis(adjacency, order[:, :, None], axis=1)
+    packed = np.take_along_axis(rows, order[:, None, :], axis=2)
+    return GraphBatch(operations.astype(np.int16), packed.astype(np.uint8), mask, batch.vocabulary)

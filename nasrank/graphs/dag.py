@@ -1,0 +1,80 @@
+"""A batch of architectures as dense padded arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.errors import DataError
+
+__all__ = ["INPUT", "OUTPUT", "GraphBatch"]
+
+INPUT = 0
+"""Operation code of the node where data enters."""
+OUTPUT = 1
+"""Operation code of the node where data leaves."""
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """Directed acyclic multigraphs whose nodes carry operations.
+
+    Attributes:
+        operations: ``[items, nodes]`` codes into ``vocabulary``; 0 where ``mask`` is False.
+        adjacency: ``[items, nodes, nodes]``; ``adjacency[i, u, v]`` is the number of edges from
+            ``u`` to ``v``. More than one edge means that a sum takes the same source repeatedly.
+        mask: ``[items, nodes]``; True for nodes, False for padding.
+        vocabulary: Operation names; the first two are ``input`` and ``output``.
+    """
+
+    operations: NDArray[np.int16]
+    adjacency: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    vocabulary: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together.
+
+        Raises:
+            DataError: Shapes disagree, or the vocabulary lacks the two fixed names.
+        """
+        items, nodes = self.operations.shape
+        if self.adjacency.shape != (items, nodes, nodes) or self.mask.shape != (items, nodes):
+            msg = (
+                f"graph arrays disagree: operations {self.operations.shape}, adjacency "
+                f"{self.adjacency.shape}, mask {self.mask.shape}. Rebuild the batch from its source"
+            )
+            raise DataError(msg)
+        if self.vocabulary[:2] != ("input", "output"):
+            msg = f"a vocabulary starts with 'input', 'output', not {self.vocabulary[:2]}"
+            raise DataError(msg)
+
+    def __len__(self) -> int:
+        """Return the number of architectures."""
+        return self.operations.shape[0]
+
+    def __getitem__(self, items: NDArray[np.int64] | Sequence[int] | slice) -> GraphBatch:
+        """Return the chosen architectures, padded as before."""
+        index = items if isinstance(items, slice) else np.asarray(items, dtype=np.int64)
+        return GraphBatch(
+            self.operations[index], self.adjacency[index], self.mask[index], self.vocabulary
+        )
+
+    @property
+    def nodes(self) -> int:
+        """Width of the padding: the most nodes any architecture has."""
+        return self.operations.shape[1]
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Return the number of nodes of each architecture, input and output included."""
+        return self.mask.sum(axis=1)
+
+    def operation_counts(self) -> NDArray[np.float32]:
+        """Return ``[items, vocabulary]`` counts of each operation."""
+        counts = np.zeros((len(self), len(self.vocabulary)), np.float32)
+        for code in range(len(self.vocabulary)):
+            counts[:, code] = ((self.operations == code) & self.mask).sum(axis=1)
+        return counts
