@@ -1,0 +1,66 @@
+"""What a run is judged by: order over all items, discovery of the top, evaluations saved.
+
+Every function takes labels that are higher for better architectures; the caller negates
+lower-is-better metrics first.
+"""
+
+from nasrank.metrics.budget import (
+    CONFIDENCES,
+    budget_rows,
+    evaluations_quantile,
+    random_evaluations,
+    savings,
+)
+from nasrank.metrics.ceiling import ceiling_tau, replicate_tau
+from nasrank.metrics.discovery import (
+    Ranking,
+    discovery_table,
+    evaluation_grid,
+    first_hits,
+    precision_at,
+    rank_items,
+    rank_order,
+    ranking_metrics,
+)
+from nasrank.metrics.statistics import (
+    Comparison,
+    Interval,
+    compare_with_best,
+    holm,
+    mean_interval,
+    paired_p,
+    top_stability,
+)
+from nasrank.metrics.tau import kendall_tau, spearman_rho, weighted_tau
+from nasrank.metrics.top import TOP_FRACTIONS, ceil_share, top_threshold
+
+__all__ = [
+    "CONFIDENCES",
+    "TOP_FRACTIONS",
+    "Comparison",
+    "Interval",
+    "Ranking",
+    "budget_rows",
+    "ceil_share",
+    "ceiling_tau",
+    "compare_with_best",
+    "discovery_table",
+    "evaluation_grid",
+    "evaluations_quantile",
+    "first_hits",
+    "holm",
+    "kendall_tau",
+    "mean_interval",
+    "paired_p",
+    "precision_at",
+    "random_evaluations",
+    "rank_items",
+    "rank_order",
+    "ranking_metrics",
+    "replicate_tau",
+    "savings",
+    "spearman_rho",
+    "top_stability",
+    "top_threshold",
+    "weighted_tau",
+]

@@ -1,0 +1,244 @@
+"""How many evaluations until a top architecture is in hand, and what a predictor saves.
+
+A predictor costs ``n_train`` evaluations to train and ``first_hit`` more until the first member
+of the top set is met in its order. A random search draws without replacement until it meets one.
+"""
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from nasrank.metrics.inputs import FloatArray
+from nasrank.metrics.statistics import percentile_bounds, resample, resampling
+from nasrank.metrics.top import ceil_share
+
+__all__ = ["CONFIDENCES", "budget_rows", "evaluations_quantile", "random_evaluations", "savings"]
+
+CONFIDENCES = (0.5, 0.8, 0.9, 0.95)
+SECONDS_PER_HOUR = 3600
+
+Value = float | int | None
+
+
+def random_evaluations(universe: int, top_size: int, confidence: float) -> int:
+    r"""Evaluations a random search needs to meet the top set with a given probability.
+
+    The least ``m`` with
+
+    .. math:: 1 - \binom{N - |T|}{m} \Big/ \binom{N}{m} \ge \text{confidence}
+
+    decided in whole numbers, with the confidence taken as the decimal it is written as, so that
+    equality counts.
+
+    Args:
+        universe: Architectures in all, N.
+        top_size: Members of the top set, |T|, from 1 to N.
+        confidence: Wanted probability, in (0, 1].
+
+    Returns:
+        A number of evaluations from 1 to N - |T| + 1.
+
+    Raises:
+        ValueError: An argument is outside its range.
+
+    Examples:
+        >>> [random_evaluations(15625, 16, c) for c in (0.5, 0.8, 0.95)]
+        [663, 1495, 2667]
+    """
+    if not 1 <= top_size <= universe:
+        raise ValueError(f"'top_size' should lie in 1 to {universe} and is {top_size}")
+    if not 0 < confidence <= 1:
+        raise ValueError(f"'confidence' should lie in (0, 1] and is {confidence}")
+    allowed = 1 - Fraction(str(float(confidence)))
+    certain = universe - top_size + 1
+    if allowed == 0:
+        return certain
+
+    def log_missed(drawn: int) -> float:
+        if drawn >= certain:
+            return -math.inf
+        rest = universe - top_size
+        return (
+            math.lgamma(rest + 1)
+            - math.lgamma(rest - drawn + 1)
+            - math.lgamma(universe + 1)
+            + math.lgamma(universe - drawn + 1)
+        )
+
+    def enough(drawn: int) -> bool:
+        # C(N-t, m)/C(N, m) is symmetric in t and m; the smaller one gives the shorter products.
+        few, many = sorted((top_size, drawn))
+        missed = Fraction(math.perm(universe - many, few), math.perm(universe, few))
+        return missed <= allowed
+
+    low, high = 0, certain
+    while high - low > 1:
+        middle = (low + high) // 2
+        if log_missed(middle) <= math.log(allowed):
+            high = middle
+        else:
+            low = middle
+    # The search ran in floating point, so its answer may be off by a step at equality.
+    while high > 1 and enough(high - 1):
+        high -= 1
+    while not enough(high):
+        high += 1
+    return high
+
+
+def evaluations_quantile(evaluations: npt.ArrayLike, confidence: float) -> float | None:
+    """The evaluations that suffice with a given confidence: an order statistic over seeds.
+
+    The ceil(confidence * (S + 1))-th smallest of S values. For exchangeable seeds a new one
+    needs no more than that with probability at least ``confidence``.
+
+    Args:
+        evaluations: ``n_train + first_hit`` of each seed ``[S]``; no nan.
+        confidence: In (0, 1).
+
+    Returns:
+        One of the values; None where the index exceeds S: 0.8 needs 4 seeds, 0.9 needs 9,
+        0.95 needs 19.
+
+    Raises:
+        ValueError: A value is nan, the array is not flat, or the confidence is out of range.
+
+    References:
+        Vovk et al. (2005), "Algorithmic Learning in a Random World", for the S + 1.
+
+    Examples:
+        The ceil(0.8 * 5) = 4th smallest of four:
+
+        >>> evaluations_quantile([90, 80, 120, 100], 0.8)
+        120.0
+        >>> evaluations_quantile([90, 80, 120, 100], 0.9) is None
+        True
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"'confidence' should lie in (0, 1) and is {confidence}")
+    values = _over_seeds(evaluations)
+    place = ceil_share(confidence, len(values) + 1)
+    return None if place > len(values) else float(np.sort(values)[place - 1])
+
+
+def savings(evaluations: float | None, by_random: int) -> float | None:
+    """Share of random search's evaluations that the predictor does without.
+
+    Args:
+        evaluations: Evaluations of the predictor, or None.
+        by_random: Evaluations of random search at the same confidence.
+
+    Returns:
+        ``1 - evaluations / by_random``: at most 1, higher is better, negative where
+        the predictor costs more than random search; None where ``evaluations`` is.
+
+    Examples:
+        >>> savings(100, 400)
+        0.75
+    """
+    return None if evaluations is None else 1 - evaluations / by_random
+
+
+def budget_rows(
+    n_train: int,
+    first_hits: Mapping[float, npt.ArrayLike],
+    universe: int,
+    top_sizes: Mapping[float, npt.ArrayLike],
+    rng: np.random.Generator,
+    *,
+    mean_seconds: float | None = None,
+    seed_seconds: Mapping[float, npt.ArrayLike] | None = None,
+) -> list[dict[str, Value]]:
+    """The budget of one predictor with one loss and one training size on one task.
+
+    Args:
+        n_train: Training architectures.
+        first_hits: For each top fraction, evaluations after the training set until the first
+            member of T is met, by seed ``[S]``. Fractions whose T is undefined are left out.
+        universe: Architectures in all, N.
+        top_sizes: For each top fraction, |T|, one for all or by seed ``[S]``. Where seeds differ
+            (ties), random search is granted the largest, so savings are not overstated.
+        rng: Source of the bootstrap over seeds.
+        mean_seconds: GPU-seconds to train one architecture, on average over the task; None where
+            the space has no training times.
+        seed_seconds: For each top fraction, the exact GPU-seconds of those ``n_train +
+            first_hit`` evaluations by seed ``[S]``; None takes ``mean_seconds`` for each.
+
+    Returns:
+        One row for each fraction and each of `CONFIDENCES`: ``top_fraction``, ``confidence``,
+        ``n_seeds``, ``evaluations``, ``evaluations_lower``, ``evaluations_upper``,
+        ``random_evaluations``, ``savings``, ``savings_lower``, ``savings_upper``, ``gpu_hours``,
+        ``random_gpu_hours``. Bounds are the 95 % percentile bootstrap over seeds and None with
+        one seed; all values of the predictor are None where S is too small for the confidence.
+        ``gpu_hours`` is ``evaluations * mean_seconds / 3600``, or the same order statistic of
+        ``seed_seconds``; ``random_gpu_hours`` is ``random_evaluations * mean_seconds / 3600``.
+
+    Raises:
+        ValueError: A value is nan, or the fractions of the mappings differ.
+
+    Examples:
+        >>> rows = budget_rows(78, {0.001: [2, 0, 22]}, 15625, {0.001: 16},
+        ...     np.random.default_rng(0), mean_seconds=36.0)
+        >>> rows[0]["evaluations"], rows[0]["random_evaluations"], round(rows[0]["savings"], 3)
+        (80, 663, 0.879)
+        >>> rows[0]["gpu_hours"], rows[1]["evaluations"]
+        (0.8, None)
+    """
+    if first_hits.keys() != top_sizes.keys() or (
+        seed_seconds is not None and first_hits.keys() != seed_seconds.keys()
+    ):
+        raise ValueError("'first_hits', 'top_sizes' and 'seed_seconds' should share their keys")
+    seeds = {fraction: n_train + _over_seeds(hits) for fraction, hits in first_hits.items()}
+    # Drawn once for all fractions, so that leaving one out changes no interval of the others.
+    uniforms = resampling(max((len(values) for values in seeds.values()), default=0), rng)
+    rows: list[dict[str, Value]] = []
+    for fraction, evaluations in seeds.items():
+        draws = np.sort(resample(evaluations, uniforms), axis=1)
+        seconds = None if seed_seconds is None else seed_seconds[fraction]
+        for confidence in CONFIDENCES:
+            needed = evaluations_quantile(evaluations, confidence)
+            random = random_evaluations(
+                universe, int(np.max(np.asarray(top_sizes[fraction]))), confidence
+            )
+            lower = upper = None
+            if needed is not None and len(evaluations) > 1:
+                place = ceil_share(confidence, len(evaluations) + 1) - 1
+                lower, upper = percentile_bounds(draws[:, place], method="inverted_cdf")
+            used = None if needed is None or mean_seconds is None else needed * mean_seconds
+            if seconds is not None:
+                used = evaluations_quantile(seconds, confidence)
+            rows.append(
+                {
+                    "top_fraction": fraction,
+                    "confidence": confidence,
+                    "n_seeds": len(evaluations),
+                    "evaluations": _whole(needed),
+                    "evaluations_lower": _whole(lower),
+                    "evaluations_upper": _whole(upper),
+                    "random_evaluations": random,
+                    "savings": savings(needed, random),
+                    # More evaluations save less, so the bounds change places.
+                    "savings_lower": savings(upper, random),
+                    "savings_upper": savings(lower, random),
+                    "gpu_hours": None if used is None else used / SECONDS_PER_HOUR,
+                    "random_gpu_hours": (
+                        None if mean_seconds is None else random * mean_seconds / SECONDS_PER_HOUR
+                    ),
+                }
+            )
+    return rows
+
+
+def _over_seeds(values: npt.ArrayLike) -> FloatArray:
+    """One finite value for each seed."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError("values over seeds should be a flat array of finite numbers")
+    return array
+
+
+def _whole(evaluations: float | None) -> int | None:
+    return None if evaluations is None else int(evaluations)
