@@ -1,0 +1,170 @@
+"""A plain loss with its options: ``hr``, ``hr(margin=0.5)``.
+
+The options of a loss are the keyword-only arguments of its function, and their types and
+ranges are those of its signature; nothing is written down twice.
+"""
+
+import inspect
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+from nasrank.errors import UsageError
+from nasrank.losses.catalogue import LOSSES
+from nasrank.losses.ranges import Above
+from nasrank.registry import unknown_name
+
+__all__ = ["LossSpec", "Option", "OptionValue", "options_of"]
+
+OptionValue: TypeAlias = float | int | str
+
+# Stricter than float() and int(), which also read "nan", "1_000" and digits of other scripts.
+WRITTEN = {
+    float: re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"),
+    int: re.compile(r"[+-]?[0-9]{1,9}"),
+    str: re.compile(r"[^\s(),=]+"),
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a loss, as its signature says.
+
+    Args:
+        name: The keyword.
+        kind: The type of its values.
+        default: What holds when the option is not given; None stands for "off".
+        above: The bound a number has to exceed.
+        words: The words to choose from.
+    """
+
+    name: str
+    kind: type[float | int | str]
+    default: OptionValue | None
+    above: Above | None = None
+    words: tuple[str, ...] = ()
+
+    def read(self, value: OptionValue) -> OptionValue | None:
+        """Return the value, or what its text says, in the option's own type.
+
+        Returns:
+            None if the value is of another type, not finite, or not allowed.
+        """
+        text = str(value)
+        if not WRITTEN[self.kind].fullmatch(text) or (self.words and text not in self.words):
+            return None
+        read = self.kind(text)
+        if isinstance(read, str):
+            return read
+        fits = math.isfinite(read) and (self.above is None or self.above.allows(read))
+        return read if fits else None
+
+    @property
+    def wanted(self) -> str:
+        """What a value has to be, in words."""
+        if self.words:
+            return f"one of {', '.join(self.words)}"
+        kind = {float: "a number", int: "a whole number", str: "a word"}[self.kind]
+        return f"{kind} {self.above}" if self.above else kind
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A plain loss and the options that differ from its defaults.
+
+    However it is made, the options are checked, those equal to the default are dropped and the
+    rest are sorted, so equal meanings are equal objects with the same text.
+
+    Args:
+        name: The name of a registered loss.
+        options: Pairs of an option's name and its value or the text of it.
+
+    Raises:
+        UsageError: There is no such loss or option, or the option cannot have this value.
+
+    Example:
+        >>> LossSpec("hr", (("margin", "0.50"),))
+        LossSpec(name='hr', options=(('margin', 0.5),))
+        >>> str(LossSpec("hr", (("margin", 0.1),)))  # the default
+        'hr'
+    """
+
+    name: str
+    options: tuple[tuple[str, OptionValue], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name not in LOSSES:
+            raise unknown_name("loss", self.name, LOSSES)
+        # Signatures need torch, so a loss without options is left alone.
+        if self.options:
+            object.__setattr__(self, "options", _canonical(self.name, dict(self.options)))
+
+    def __str__(self) -> str:
+        if not self.options:
+            return self.name
+        return f"{self.name}({','.join(f'{key}={_spelled(to)}' for key, to in self.options)})"
+
+
+@cache
+def options_of(name: str) -> dict[str, Option]:
+    """Return the options of a loss by name, from the signature of its function.
+
+    Options are the keyword-only numbers and words of the signature.
+
+    Raises:
+        UsageError: There is no such loss.
+
+    Example:
+        >>> options_of("hr")["margin"].default
+        0.1
+    """
+    function = LOSSES[name]
+    hints = get_type_hints(function, include_extras=True)
+    taken = {"where", "reduction", *LOSSES.entry(name).derived}
+    found = [
+        _option(key, hints.get(key), parameter.default)
+        for key, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key not in taken
+    ]
+    return {option.name: option for option in found if option is not None}
+
+
+def _option(name: str, hint: Any, default: Any) -> Option | None:  # noqa: ANN401 - any signature
+    for part in get_args(hint):
+        if part is NoneType:
+            (hint,) = set(get_args(hint)) - {NoneType}
+    if get_origin(hint) is Literal:
+        return Option(name, str, default, words=get_args(hint))
+    above = None
+    if get_origin(hint) is Annotated:
+        hint, *marks = get_args(hint)
+        above = next((mark for mark in marks if isinstance(mark, Above)), None)
+    return Option(name, hint, default, above) if hint in {float, int, str} else None
+
+
+def _canonical(loss: str, given: dict[str, OptionValue]) -> tuple[tuple[str, OptionValue], ...]:
+    known = options_of(loss)
+    canonical = {}
+    for key, value in sorted(given.items()):
+        if key not in known:
+            if not known:
+                raise UsageError(f"loss '{loss}' takes no options, so not {key!r}. Write {loss}.")
+            raise unknown_name(f"option of loss '{loss}'", key, known)
+        option = known[key]
+        read = option.read(value)
+        if read is None:
+            default = "off" if option.default is None else _spelled(option.default)
+            raise UsageError(
+                f"{key} of loss '{loss}' must be {option.wanted}, not {str(value)!r}. "
+                f"Default: {default}."
+            )
+        if read != option.default:
+            canonical[key] = read
+    return tuple(canonical.items())
+
+
+def _spelled(value: OptionValue) -> str:
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -1,0 +1,141 @@
+"""Labels of a training set, scaled to what a loss expects.
+
+All statistics come from the training set alone, never from the whole search space, and each
+list of a batch is a training set of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from nasrank.errors import UsageError
+from nasrank.losses.catalogue import LOSSES
+from nasrank.losses.options import LossSpec
+from nasrank.losses.reduction import extremes, keep, mean_over_items
+from nasrank.losses.specification import parse
+
+__all__ = ["GAP", "Prepared", "beaten_share", "prepare", "standardised", "upper_bound"]
+
+GAP = 0.1  # from the best label to the bound, in interquartile ranges
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a loss is given in place of the raw labels of a training set.
+
+    Args:
+        labels: ``[*batch, items]``, 0 at padding. A mini-batch takes its items from here.
+        arguments: What else to pass by keyword, one value per list ``[*batch, 1]``, so the same
+            for each mini-batch.
+    """
+
+    labels: Float[Tensor, "*batch items"]
+    arguments: Mapping[str, Tensor]
+
+
+def prepare(
+    spec: str | LossSpec,
+    labels: Float[Tensor, "*batch items"],
+    where: Bool[Tensor, "*batch items"] | None = None,
+) -> Prepared:
+    """Scale the labels of whole training sets to what a loss expects.
+
+    Args:
+        spec: A plain loss; prepare the two of a piecewise loss apart, each on its training set.
+        labels: One training set per list, higher is better; any unit.
+        where: True for real items, False for padding.
+
+    Returns:
+        The scaled labels and the arguments derived from the training set. No gradient flows
+        through either.
+
+    Raises:
+        UsageError: There is no such loss, or it is piecewise.
+
+    Example:
+        >>> import torch
+        >>> prepare("lambdarank", torch.tensor([10.0, 93.0, 94.0])).labels
+        tensor([0.0000, 0.5000, 1.0000])
+        >>> prepared = prepare("mape", torch.tensor([-1.0, 1.0]))
+        >>> prepared.labels, prepared.arguments["bound"]  # 1 + 0.1 (0.5 - -0.5)
+        (tensor([-1.,  1.]), tensor([1.1000]))
+    """
+    plain = parse(spec) if isinstance(spec, str) else spec
+    if not isinstance(plain, LossSpec):
+        raise UsageError(f"{plain} is two losses. Use {plain.first} or {plain.then}.")
+    info = LOSSES.entry(plain.name)
+    scaled = SCALES[info.labels](labels.detach(), where)
+    arguments = {}
+    if "bound" in info.derived:
+        gap = float(dict(plain.options).get("gap", GAP))
+        arguments["bound"] = upper_bound(scaled, gap=gap, where=where)
+    if "spread" in info.derived:
+        low, high = extremes(scaled, where)
+        arguments["best"] = high
+        arguments["spread"] = torch.where(high > low, high - low, 1.0)
+    return Prepared(scaled, arguments)
+
+
+def standardised(
+    labels: Float[Tensor, "*batch items"],
+    where: Bool[Tensor, "*batch items"] | None = None,
+) -> Float[Tensor, "*batch items"]:
+    """Return labels with mean 0 and population standard deviation 1; all 0 if all are equal."""
+    low, high = extremes(labels, where)
+    centred = keep(labels - mean_over_items(labels, where).unsqueeze(-1), where)
+    deviation = mean_over_items(centred.square(), where).sqrt().unsqueeze(-1)
+    # Rounding may leave equal labels a tiny deviation, which must not be blown up to 1.
+    return torch.where(high > low, centred / deviation, 0.0)
+
+
+def beaten_share(
+    labels: Float[Tensor, "*batch items"],
+    where: Bool[Tensor, "*batch items"] | None = None,
+) -> Float[Tensor, "*batch items"]:
+    """Return the share of the other items that each item beats, half of those it ties with.
+
+    The least label becomes 0, the greatest 1, and all are 0.5 if all are equal. This is the
+    relevance that losses with a gain are given: architectures that failed to train take up most
+    of the range of accuracies, and all good ones share the rest of it.
+
+    Example:
+        >>> beaten_share(torch.tensor([10.0, 93.0, 94.0]))
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    ascending = keep(labels, where, torch.inf).sort(-1).values.contiguous()
+    sought = keep(labels, where).contiguous()
+    worse = torch.searchsorted(ascending, sought)
+    worse_or_tied = torch.searchsorted(ascending, sought, right=True)
+    items = labels.shape[-1] if where is None else where.sum(-1, keepdim=True)
+    middle = (worse + worse_or_tied - 1).to(labels.dtype) / 2
+    others = torch.as_tensor(items - 1, device=labels.device)
+    return keep(torch.where(others > 0, middle / others, 0.5), where)
+
+
+def upper_bound(
+    labels: Float[Tensor, "*batch items"],
+    *,
+    gap: float = GAP,
+    where: Bool[Tensor, "*batch items"] | None = None,
+) -> Float[Tensor, "*batch 1"]:
+    """Return the greatest label plus ``gap`` interquartile ranges, one bound per list.
+
+    Where the interquartile range is 0 the standard deviation stands in for it, and where that
+    is 0 too, 1 does. The bound of a list without items is of no use but finite.
+    """
+    low, high = extremes(labels, where)
+    if labels.numel() == 0:
+        return high + gap
+    levels = torch.tensor([0.25, 0.75], dtype=labels.dtype, device=labels.device)
+    quartiles = keep(labels, where, torch.nan).nanquantile(levels, dim=-1, keepdim=True)
+    centred = keep(labels - mean_over_items(labels, where).unsqueeze(-1), where)
+    deviation = mean_over_items(centred.square(), where).sqrt().unsqueeze(-1)
+    unit = torch.where(high > low, deviation, 1.0)
+    between = quartiles[1] - quartiles[0]
+    return high + gap * torch.where(between > 0, between, unit)
+
+
+SCALES = {"zscore": standardised, "rank": beaten_share}

@@ -1,0 +1,154 @@
+"""Names for things: one registry class for losses, predictors, spaces and studies.
+
+A registry maps a short name to an object. The object may be registered as the text
+``module:attribute``, which is imported when the name is first asked for, so that listing
+names (as ``--help`` does) costs nothing.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from operator import attrgetter
+from typing import Generic, TypeVar, cast, overload
+
+from nasrank.errors import UsageError
+
+__all__ = ["Registry", "unknown_name"]
+
+T = TypeVar("T")
+F = TypeVar("F")
+
+# Brackets, commas, equals signs and blanks are the grammar around names and stay out of them.
+NAME = re.compile(r"[a-z0-9][a-z0-9+_./:-]*")
+TARGET = re.compile(r"[\w.]+:[\w.]+")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Make the error for a name nobody has registered.
+
+    Args:
+        kind: What the name should have been the name of, in the singular.
+        name: What was asked for.
+        known: What could have been asked for.
+
+    Returns:
+        An error of one line: the name, the nearest known one if any is near, all known ones.
+
+    Example:
+        >>> print(unknown_name("loss", "listmel", ["mse", "listmle"]))
+        unknown loss 'listmel'. Did you mean 'listmle'? Known: mse, listmle.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name.strip().lower(), names, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return UsageError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+class Registry(Generic[T]):
+    """Named objects of one kind, in the order of their registration.
+
+    Args:
+        kind: What is registered, in the singular; error messages use it.
+        group: The entry-point group in which other packages announce objects of this kind.
+            It is read when a name is missed, not before, so that the names of this package
+            never wait for it; until then such objects are not listed.
+
+    Example:
+        >>> metals: Registry[str] = Registry("metal")
+        >>> metals.register("iron")("Fe")
+        'Fe'
+        >>> metals.register("digits", target="string:digits")  # imported on first use
+        >>> metals["iron"], metals["digits"], "gold" in metals, list(metals)
+        ('Fe', '0123456789', False, ['iron', 'digits'])
+    """
+
+    def __init__(self, kind: str, *, group: str | None = None) -> None:
+        self.kind = kind
+        self.group = group
+        self._objects: dict[str, T] = {}
+        # Every name in order, with where its object comes from.
+        self._origins: dict[str, str] = {}
+        self._group_was_read = group is None
+
+    @overload
+    def register(self, name: str) -> Callable[[F], F]: ...
+
+    @overload
+    def register(self, name: str, *, target: str) -> None: ...
+
+    def register(self, name: str, *, target: str | None = None) -> Callable[[F], F] | None:
+        """Give a name to an object, either as a decorator or by saying where the object lies.
+
+        Args:
+            name: Lower-case letters, digits and ``+ _ . / : -``.
+            target: ``module:attribute`` of the object, imported when the name is first used.
+
+        Returns:
+            Without ``target``, a decorator that registers what it decorates and returns it
+            unchanged.
+
+        Raises:
+            UsageError: The name is taken.
+            ValueError: The name or the target is not of the form given above.
+        """
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a {self.kind}: it must match {NAME.pattern}")
+        if target is not None:
+            if not TARGET.fullmatch(target):
+                raise ValueError(f"{target!r} must read 'module:attribute'")
+            self._claim(name, target)
+            return None
+
+        def decorate(thing: F) -> F:
+            self._claim(name, _origin(thing))
+            self._objects[name] = cast("T", thing)
+            return thing
+
+        return decorate
+
+    def names(self) -> list[str]:
+        """Return all names in the order of their registration; imports nothing."""
+        return list(self._origins)
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self:
+            raise unknown_name(self.kind, name, self)
+        if name not in self._objects:
+            module, _, attribute = self._origins[name].partition(":")
+            self._objects[name] = cast("T", attrgetter(attribute)(import_module(module)))
+        return self._objects[name]
+
+    def __contains__(self, name: object) -> bool:
+        if name not in self._origins:
+            self._read_group()
+        return name in self._origins
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self._origins)
+
+    def _claim(self, name: str, origin: str) -> None:
+        taken = self._origins.get(name)
+        if taken is not None:
+            raise UsageError(
+                f"{self.kind} {name!r} is registered twice: as {taken} and as {origin}. "
+                "Rename one of the two or uninstall its package."
+            )
+        self._origins[name] = origin
+
+    def _read_group(self) -> None:
+        if self._group_was_read:
+            return
+        self._group_was_read = True
+        for point in entry_points(group=cast("str", self.group)):
+            self.register(point.name, target=point.value)
+
+
+def _origin(thing: object) -> str:
+    if hasattr(thing, "__module__") and hasattr(thing, "__qualname__"):
+        return f"{thing.__module__}:{thing.__qualname__}"
+    return repr(thing)
