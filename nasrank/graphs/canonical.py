@@ -12,6 +12,9 @@ from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
 
 __all__ = ["canonicalise", "depths"]
 
+MOST_PARALLEL = int(np.iinfo(np.uint8).max)
+"""Most edges from one node to another that a batch can hold."""
+
 
 def canonicalise(
     batch: GraphBatch,
@@ -46,7 +49,9 @@ def canonicalise(
     skips = live & _named(batch, contract)
     for node in np.flatnonzero(skips.any(axis=0)):
         here = skips[:, node]
-        adjacency[here] += adjacency[here, :, node, None] * adjacency[here, None, node, :]
+        passed = adjacency[here, :, node, None] * adjacency[here, None, node, :]
+        # Doubling chains would overflow; anything above the bound is refused at the end.
+        adjacency[here] = np.minimum(adjacency[here] + passed, MOST_PARALLEL + 1)
         adjacency[here, :, node] = 0
         adjacency[here, node, :] = 0
     live &= ~skips
@@ -57,7 +62,7 @@ def canonicalise(
         & _reached(edges.transpose(0, 2, 1), live & (batch.operations == OUTPUT))
     )
     adjacency *= live[:, :, None] & live[:, None, :]
-    if adjacency.max(initial=0) > np.iinfo(np.uint8).max:
+    if adjacency.max(initial=0) > MOST_PARALLEL:
         raise DataError(
             "an architecture adds the same source more than 255 times; "
             "replace its chain of skip connections by one operation"
@@ -77,7 +82,7 @@ def depths(adjacency: NDArray[np.int32]) -> NDArray[np.int64]:
     items, nodes, _ = adjacency.shape
     edges = adjacency > 0
     depth = np.zeros((items, nodes), np.int64)
-    for _ in range(nodes):
+    for _ in range(nodes + 1):
         longer = np.where(edges, depth[:, :, None] + 1, 0).max(axis=1, initial=0)
         if np.array_equal(longer, depth):
             return depth

@@ -45,7 +45,8 @@ class GraphBatch:
         if self.adjacency.shape != (items, nodes, nodes) or self.mask.shape != (items, nodes):
             msg = (
                 f"graph arrays disagree: operations {self.operations.shape}, adjacency "
-                f"{self.adjacency.shape}, mask {self.mask.shape}. Rebuild the batch from its source"
+                f"{self.adjacency.shape}, mask {self.mask.shape}. "
+                "Rebuild the batch from its source"
             )
             raise DataError(msg)
         if self.vocabulary[:2] != ("input", "output"):
@@ -54,7 +55,7 @@ class GraphBatch:
 
     def __len__(self) -> int:
         """Return the number of architectures."""
-        return self.operations.shape[0]
+        return len(self.operations)
 
     def __getitem__(self, items: NDArray[np.int64] | Sequence[int] | slice) -> GraphBatch:
         """Return the chosen architectures, padded as before."""
@@ -66,11 +67,11 @@ class GraphBatch:
     @property
     def nodes(self) -> int:
         """Width of the padding: the most nodes any architecture has."""
-        return self.operations.shape[1]
+        return int(self.operations.shape[1])
 
     def sizes(self) -> NDArray[np.int64]:
         """Return the number of nodes of each architecture, input and output included."""
-        return self.mask.sum(axis=1)
+        return np.asarray(np.count_nonzero(self.mask, axis=1), np.int64)
 
     def operation_counts(self) -> NDArray[np.float32]:
         """Return ``[items, vocabulary]`` counts of each operation."""

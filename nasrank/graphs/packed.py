@@ -151,15 +151,22 @@ class GraphStore:
             (steps, total, len(self.vocabulary)), dtype=self.dtype, device=self.device
         )
         operations[
-            torch.from_numpy(node_step), torch.from_numpy(node_row), torch.from_numpy(node_operation)
+            torch.from_numpy(node_step),
+            torch.from_numpy(node_row),
+            torch.from_numpy(node_operation),
         ] = 1
         graph_of = np.full((steps, total), members * width, np.int64)
         graph_of[node_step, node_row] = slot[node_graph]
         graph_tensor = torch.from_numpy(graph_of).to(self.device)
-        hear_bags = self._bags(hear, node_step, node_row, steps, total, step)
+        hear_bags = self._bags(hear, node_step, node_row, rows=total, steps=steps, graph_step=step)
         relation_row = (node_row[:, None] * RELATIONS + np.arange(RELATIONS)).reshape(-1)
         heard_bags = self._bags(
-            heard, np.repeat(node_step, RELATIONS), relation_row, steps, total * RELATIONS, step
+            heard,
+            np.repeat(node_step, RELATIONS),
+            relation_row,
+            rows=total * RELATIONS,
+            steps=steps,
+            graph_step=step,
         )
         read_counts = np.zeros((steps, members * width), np.int64)
         read_counts[step, slot] = self._sizes[chosen]
@@ -193,8 +200,9 @@ class GraphStore:
         taken: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
         row_step: NDArray[np.int64],
         row: NDArray[np.int64],
-        steps: int,
+        *,
         rows: int,
+        steps: int,
         graph_step: NDArray[np.int64],
     ) -> list[Bags]:
         index, weight, row_counts, graph_counts = taken
