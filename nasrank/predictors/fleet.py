@@ -1,0 +1,299 @@
+"""Fleets: many independent predictors trained as one batched tensor program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.losses import LossFunction, LossSpec, PiecewiseSpec, prepare, resolve
+from nasrank.predictors.network import Network
+from nasrank.predictors.recipe import Recipe
+from nasrank.seeds import numpy_generator, torch_generator
+
+__all__ = ["Epoch", "Fleet", "Member", "train_fleet"]
+
+_PACKED_STEPS = 32
+"""Steps whose batches are assembled at once; more save nothing and hold memory."""
+_SCORED_ROWS = 1 << 17
+"""Graphs times members scored at once, which keeps the nodes of a layer near 200 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One predictor to train.
+
+    Attributes:
+        items: ``[n]`` numbers of the training graphs in the network's list; they may repeat.
+        targets: ``[n]`` their labels, higher is better, in any unit.
+        loss: What to train with; a piecewise loss trains on the first ``switch`` items with its
+            first loss and then on all items with its second, from the weights so found.
+        seed: Seed of the run. Initial weights and the order of the items depend on the seed and
+            on n alone, not on the loss nor on the other members.
+    """
+
+    items: NDArray[np.int64]
+    targets: NDArray[np.float64]
+    loss: LossSpec | PiecewiseSpec
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """What is known when some members have just finished an epoch.
+
+    Attributes:
+        number: ``[members]`` epochs finished, counted from 1.
+        finished: ``[members]`` True for those that finished one in this very step.
+        fleet: The fleet at this moment.
+    """
+
+    number: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    fleet: Fleet
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """Trained predictors.
+
+    Attributes:
+        network: What they are.
+        rows: ``[members, size]`` their parameters.
+        final_loss: ``[members]`` mean loss over the lists of the last epoch finished.
+    """
+
+    network: Network
+    rows: Tensor
+    final_loss: NDArray[np.float64]
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """``[members]`` True where a parameter is not finite; such a member scores NaN."""
+        finite: NDArray[np.bool_] = torch.isfinite(self.rows).all(dim=1).cpu().numpy()
+        return ~finite
+
+    @torch.no_grad()
+    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Score graphs with every member.
+
+        Args:
+            items: ``[graphs]`` numbers of graphs; all of the network's by default.
+
+        Returns:
+            ``[members, graphs]`` raw scores, higher is better.
+        """
+        chosen = np.arange(len(self.network.graphs)) if items is None else items
+        members = len(self.rows)
+        if len(chosen) == 0:
+            return np.zeros((members, 0))
+        step = max(1, _SCORED_ROWS // (members * max(1, self.network.graphs.nodes)))
+        parts = []
+        for start in range(0, len(chosen), step):
+            part = np.broadcast_to(
+                chosen[start : start + step], (members, len(chosen[start : start + step]))
+            )
+            (batch,) = self.network.batches(part[None])
+            parts.append(self.network.score(self.rows, batch))
+        result: NDArray[np.float64] = torch.cat(parts, dim=1).cpu().double().numpy()
+        return result
+
+
+def train_fleet(
+    network: Network,
+    members: Sequence[Member],
+    recipe: Recipe | None = None,
+    *,
+    on_step: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Fleet:
+    """Train every member on its own data with its own loss, all in the same matrix products.
+
+    A member is what it would be alone, up to rounding. Its lists are padded and masked, and once
+    past its last step it is left as it is: no decay, no momentum.
+
+    Args:
+        network: The predictor, which also fixes device and floating type.
+        members: At least one; training sets may differ in size.
+        recipe: Settings; the default recipe if None.
+        on_step: Called with (steps done, steps in all) after every step.
+        on_epoch: Called when members finish an epoch. With a piecewise loss the epochs of its
+            first stage are not reported.
+    """
+    recipe = recipe or Recipe()
+    rows = torch.stack(
+        [network.initial(torch_generator(m.seed, stream="initialisation")) for m in members]
+    ).to(network.device, network.dtype)
+    early = [
+        (place, replace(m, items=m.items[: p.switch], targets=m.targets[: p.switch], loss=p.first))
+        for place, m in enumerate(members)
+        if isinstance(p := m.loss, PiecewiseSpec)
+    ]
+    stages = [_Stage(network, [m for _, m in early], recipe)] if early else []
+    stages.append(
+        _Stage(
+            network,
+            [
+                replace(m, loss=m.loss.then) if isinstance(m.loss, PiecewiseSpec) else m
+                for m in members
+            ],
+            recipe,
+        )
+    )
+    total = sum(stage.steps for stage in stages)
+
+    def tick(done: int) -> None:
+        if on_step is not None:
+            on_step(done, total)
+
+    if early:
+        places = torch.tensor([place for place, _ in early], device=network.device)
+        rows[places] = stages[0].run(rows[places], tick, None).rows
+    done = total - stages[-1].steps
+    return stages[-1].run(rows, lambda step: tick(done + step), on_epoch)
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Neighbouring members with the same loss."""
+
+    members: slice
+    function: LossFunction
+    arguments: dict[str, Tensor]
+
+
+class _Stage:
+    """One training from given weights: plain losses only."""
+
+    def __init__(self, network: Network, members: Sequence[Member], recipe: Recipe) -> None:
+        self.network, self.recipe = network, recipe
+        # Members of one loss stand together, so that a loss sees them as one slice.
+        self.order = sorted(range(len(members)), key=lambda place: str(members[place].loss))
+        self.members = [members[place] for place in self.order]
+        self.lists = np.array([recipe.lists(len(m.items)) for m in self.members])
+        self.ends = np.array([recipe.steps(len(m.items)) for m in self.members])
+        self.steps = int(self.ends.max())
+
+    def run(
+        self,
+        rows: Tensor,
+        on_step: Callable[[int], None],
+        on_epoch: Callable[[Epoch], None] | None,
+    ) -> Fleet:
+        schedule = self._schedule()
+        items, labels, groups = self._prepare()
+        back = np.argsort(self.order)
+        flat = rows[self.order].detach().clone().requires_grad_()
+        flat.grad = torch.zeros_like(flat)
+        views = [row.detach().requires_grad_() for row in flat.detach()]
+        optimizer = self._optimizer(views)
+        epoch_loss = torch.zeros(len(views), dtype=flat.dtype, device=flat.device)
+        final = torch.full_like(epoch_loss, torch.nan)
+        lists = torch.from_numpy(self.lists).to(flat.device)
+        for step in range(self.steps):
+            place = step % _PACKED_STEPS
+            if place == 0:
+                chunk = schedule[step : step + _PACKED_STEPS]
+                member = np.arange(len(views))[None, :, None]
+                batches = self.network.batches(
+                    np.where(chunk >= 0, items[member, np.maximum(chunk, 0)], -1)
+                )
+                position = torch.from_numpy(np.maximum(chunk, 0)).to(flat.device)
+                real = torch.from_numpy(chunk >= 0).to(flat.device)
+            scores = self.network.score(flat, next(batches))
+            targets = labels.gather(1, position[place])
+            losses = torch.cat(
+                [
+                    group.function(
+                        scores[group.members],
+                        targets[group.members],
+                        where=real[place, group.members],
+                        reduction="none",
+                        **group.arguments,
+                    )
+                    for group in groups
+                ]
+            )
+            flat.grad.zero_()
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            length = torch.linalg.vector_norm(flat.grad, dim=1, keepdim=True)
+            # A zero gradient has no direction to keep; the least number avoids 0 / 0.
+            tiny = torch.finfo(flat.dtype).tiny
+            flat.grad *= (self.recipe.clip / length.clamp_min(tiny)).clamp_max(1)
+            for group in optimizer.param_groups:
+                ahead = step < group["steps"]
+                group["lr"] = self.recipe.rate(step, group["steps"]) if ahead else 0.0
+                for place_in, view in zip(group["places"], group["params"], strict=True):
+                    view.grad = flat.grad[place_in] if ahead else None
+            optimizer.step()
+            on_step(step + 1)
+            epoch_loss += losses.detach()
+            finished = ((step + 1) % self.lists == 0) & (step < self.ends)
+            if finished.any():
+                ended = torch.from_numpy(finished).to(flat.device)
+                final = torch.where(ended, epoch_loss / lists, final)
+                epoch_loss = torch.where(ended, 0.0, epoch_loss)
+                if on_epoch is not None:
+                    number = np.minimum(step + 1, self.ends) // self.lists
+                    on_epoch(Epoch(number[back], finished[back], self._fleet(flat, final)))
+        return self._fleet(flat, final)
+
+    def _fleet(self, rows: Tensor, final: Tensor) -> Fleet:
+        """Put members back into the caller's order."""
+        back = np.argsort(self.order)
+        return Fleet(self.network, rows.detach()[back], final.cpu().double().numpy()[back])
+
+    def _schedule(self) -> NDArray[np.int64]:
+        own = [
+            self.recipe.schedule(
+                len(m.items), numpy_generator(m.seed, stream="order", n=len(m.items))
+            )
+            for m in self.members
+        ]
+        width = max(each.shape[1] for each in own)
+        result = np.full((self.steps, len(own), width), -1, np.int64)
+        for member, each in enumerate(own):
+            result[: len(each), member, : each.shape[1]] = each
+        return result
+
+    def _prepare(self) -> tuple[NDArray[np.int64], Tensor, list[_Group]]:
+        longest = max(len(m.items) for m in self.members)
+        items = np.zeros((len(self.members), longest), np.int64)
+        targets = torch.zeros(len(self.members), longest, dtype=torch.float64)
+        real = torch.zeros(len(self.members), longest, dtype=torch.bool)
+        for row, m in enumerate(self.members):
+            items[row, : len(m.items)] = m.items
+            targets[row, : len(m.items)] = torch.from_numpy(np.ascontiguousarray(m.targets))
+            real[row, : len(m.items)] = True
+        labels = torch.zeros(targets.shape, dtype=self.network.dtype, device=self.network.device)
+        groups, start = [], 0
+        for loss, same in groupby(self.members, key=lambda m: m.loss):
+            if isinstance(loss, PiecewiseSpec):
+                raise TypeError("a stage trains with plain losses")
+            members = slice(start, start := start + len(list(same)))
+            # In double precision: labels of 93.1 and 93.2 percent differ late in the digits.
+            prepared = prepare(loss, targets[members], real[members])
+            labels[members] = prepared.labels.to(labels)
+            arguments = {key: value.to(labels) for key, value in prepared.arguments.items()}
+            groups.append(_Group(members, resolve(loss), arguments))
+        return items, labels, groups
+
+    def _optimizer(self, views: list[Tensor]) -> torch.optim.AdamW:
+        """One parameter group for each length of training: its members share their rate."""
+        groups = [
+            {"params": [views[p] for p in places], "places": places, "steps": int(end)}
+            for end in np.unique(self.ends)
+            if (places := np.flatnonzero(self.ends == end).tolist())
+        ]
+        return torch.optim.AdamW(
+            groups,
+            lr=self.recipe.learning_rate,
+            betas=self.recipe.betas,
+            weight_decay=self.recipe.weight_decay,
+            fused=True,
+        )

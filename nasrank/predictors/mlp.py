@@ -1,0 +1,79 @@
+"""A perceptron on counts of operations and edges: a baseline that sees no whole graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.graphs import GraphBatch
+from nasrank.graphs.features import graph_features
+from nasrank.predictors.network import Network, Parameter
+
+__all__ = ["MLP"]
+
+WIDTH = 128
+
+
+@dataclass(frozen=True)
+class _Rows:
+    features: Tensor
+
+
+class MLP(Network):
+    """Two hidden layers on :func:`~nasrank.graphs.features.graph_features`.
+
+    The features count operations and edges by the operations at their ends, so graphs that
+    differ only in how these hang together get one score. It stands for the encodings with a
+    multilayer perceptron of, among others, Dudziak et al. (2020) and White et al. (2021) in a
+    comparison of losses across predictors.
+
+    Args:
+        graphs: The canonical graphs that can be scored, by number.
+        device: Where to compute.
+        dtype: Floating type.
+    """
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        features = graph_features(graphs)
+        # What never varies in a space tells its architectures nothing.
+        self._columns = features[:, features.std(axis=0) > 0]
+        super().__init__(graphs, device=device, dtype=dtype)
+        self._features = torch.from_numpy(self._columns).to(self.device, dtype)
+
+    def describe(self) -> Sequence[Parameter]:
+        """Return the weights in the order in which they lie in a row."""
+        inputs = max(1, self._columns.shape[1])
+        return [
+            Parameter("first", (inputs, WIDTH), math.sqrt(2 / inputs)),
+            Parameter("first_shift", (1, WIDTH), 0.0),
+            Parameter("second", (WIDTH, WIDTH), math.sqrt(2 / WIDTH)),
+            Parameter("second_shift", (1, WIDTH), 0.0),
+            Parameter("score", (WIDTH, 1), 1 / math.sqrt(WIDTH)),
+            Parameter("score_shift", (1, 1), 0.0),
+        ]
+
+    def batches(self, items: NDArray[np.int64]) -> Iterator[_Rows]:
+        """Gather the features of consecutive steps; see :meth:`Network.batches`."""
+        for step in items:
+            index = torch.from_numpy(np.maximum(step, 0)).to(self.device)
+            yield _Rows(self._features[index])
+
+    def forward(self, weights: dict[str, Tensor], batch: object) -> Tensor:
+        """Score a batch; see :meth:`Network.forward`."""
+        if not isinstance(batch, _Rows):
+            raise TypeError(f"expected rows of features, not {type(batch).__name__}")
+        hidden = torch.baddbmm(weights["first_shift"], batch.features, weights["first"]).relu()
+        hidden = torch.baddbmm(weights["second_shift"], hidden, weights["second"]).relu()
+        return torch.baddbmm(weights["score_shift"], hidden, weights["score"]).squeeze(-1)
