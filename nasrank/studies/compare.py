@@ -1,0 +1,359 @@
+"""The main study: every loss on the same data, and what each finds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from nasrank.benchmarks import load_task, parse_task
+from nasrank.benchmarks.sampling import SAMPLINGS
+from nasrank.benchmarks.splits import LABELS, SPLITS, TESTS, largest_train_size, make_split
+from nasrank.errors import Interrupted, NothingToCompare, UsageError
+from nasrank.losses import PiecewiseSpec, parse
+from nasrank.predictors import PREDICTORS
+from nasrank.predictors.recipe import Recipe
+from nasrank.registry import unknown_name
+from nasrank.studies.grid import cut, estimated_seconds
+from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
+from nasrank.studies.runs import FinishedRuns, Run
+from nasrank.studies.summarise import budget_table, sampling_table, summary_table
+from nasrank.tables import Table, write_json
+
+__all__ = [
+    "CI_SUBSET",
+    "CompareConfig",
+    "Comparison",
+    "Estimate",
+    "Grid",
+    "Progress",
+    "compare",
+    "estimate",
+    "plan_grid",
+]
+
+_LOG = logging.getLogger("nasrank")
+
+CI_SUBSET = {
+    "tasks": ("nb201/cifar10",),
+    "losses": ("mse", "hr", "listmle"),
+    "n_train": (78,),
+    "seeds": 20,
+}
+"""What ``--subset ci`` stands for."""
+
+
+class CompareConfig(BaseModel):
+    """What to compare; the names are those of the command's options.
+
+    Attributes:
+        tasks: Tasks by name.
+        losses: Losses by name, with options.
+        predictors: Predictors by name.
+        n_train: Training set sizes.
+        seeds: Number of seeds.
+        seed: The first seed; the others follow it.
+        split: ``class`` or ``random``.
+        labels: ``mean`` or ``single``.
+        test: ``rest`` or ``all``.
+        sampling: Ways to draw training sets.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        keep_predictions: Also write every score.
+        curves: Also write loss and tau by epoch.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: tuple[str, ...] = Field(("nb201/cifar10",), min_length=1)
+    losses: tuple[str, ...] = Field(("mse", "hr", "listmle"), min_length=1)
+    predictors: tuple[str, ...] = Field(("gnn",), min_length=1)
+    n_train: tuple[PositiveInt, ...] = Field((78, 156), min_length=1)
+    seeds: PositiveInt = 10
+    seed: int = Field(0, ge=0)
+    split: str = "class"
+    labels: str = "mean"
+    test: str = "rest"
+    sampling: tuple[str, ...] = Field(("random",), min_length=1)
+    device: str = "auto"
+    keep_predictions: bool = False
+    curves: bool = False
+
+
+class Progress(Protocol):
+    """Hears how far a study is."""
+
+    def start(self, work: int, runs: int, finished: int) -> None:
+        """Learn how much there is to do, in members' steps, and how many runs that is."""
+
+    def advance(self, work: int) -> None:
+        """Learn that so much of it is done."""
+
+    def saved(self, runs: int) -> None:
+        """Learn that so many runs more are on disk."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All runs of a comparison.
+
+    Attributes:
+        runs: The runs, in the order of the options.
+        left_out: Why cells of the grid are missing, one line each.
+    """
+
+    runs: tuple[Run, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison.
+
+    Attributes:
+        out: The folder it was written to.
+        tables: Rows of every table written, by name.
+        left_out: Why cells of the grid are missing, one line each.
+        trained: Number of runs that were trained by this call.
+    """
+
+    out: Path
+    tables: dict[str, list[dict[str, Any]]]
+    left_out: tuple[str, ...]
+    trained: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a comparison would do.
+
+    Attributes:
+        grid: Its runs.
+        missing: How many of them are not finished.
+        seconds: Rough guess of the time those take.
+        device: Kind of device they would run on.
+    """
+
+    grid: Grid
+    missing: int
+    seconds: float
+    device: str
+
+
+def plan_grid(config: CompareConfig) -> Grid:
+    """Spell out the runs of a comparison, and refuse what cannot be meant.
+
+    A training size out of range is an error where there is one task; in a grid of several tasks
+    that cell is left out and named.
+
+    Raises:
+        UsageError: A name, an option or a size cannot be meant.
+        DataError: A task's data is missing or damaged.
+    """
+    losses = list(dict.fromkeys(str(parse(loss)) for loss in config.losses))
+    tasks = list(dict.fromkeys(str(parse_task(task)) for task in config.tasks))
+    predictors = list(dict.fromkeys(config.predictors))
+    names: list[tuple[str, str, Collection[str]]] = [
+        *(("predictor", name, PREDICTORS) for name in predictors),
+        *(("sampling", name, SAMPLINGS) for name in config.sampling),
+        ("split", config.split, SPLITS),
+        ("labels", config.labels, LABELS),
+        ("test", config.test, TESTS),
+    ]
+    for kind, value, known in names:
+        if value not in known:
+            raise unknown_name(kind, value, known)
+    sizes = list(dict.fromkeys(config.n_train))
+    for loss in losses:
+        spec = parse(loss)
+        if isinstance(spec, PiecewiseSpec) and not 2 <= spec.switch < min(sizes):
+            raise UsageError(
+                f"{loss} switches at {spec.switch}, which has to be at least 2 and below every "
+                f"--n-train, the least of which is {min(sizes)}"
+            )
+    runs: list[Run] = []
+    left_out: list[str] = []
+    for name, n_train in product(tasks, sizes):
+        task = load_task(name)
+        try:
+            # A trial draw checks size, labels and sampling at once.
+            for sampling in config.sampling:
+                make_split(
+                    task,
+                    n_train,
+                    config.seed,
+                    split=config.split,
+                    labels=config.labels,
+                    test=config.test,
+                    sampling=sampling,
+                )
+        except UsageError as error:
+            in_range = 2 <= n_train <= largest_train_size(task, config.split)
+            if len(tasks) == 1 or in_range:
+                raise
+            left_out.append(str(error))
+            continue
+        runs += [
+            Run(
+                task=name,
+                fingerprint=task.fingerprint,
+                predictor=predictor,
+                loss=loss,
+                n_train=n_train,
+                seed=seed,
+                split=config.split,
+                labels=config.labels,
+                test=config.test,
+                sampling=sampling,
+            )
+            for predictor, sampling, loss in product(
+                predictors, dict.fromkeys(config.sampling), losses
+            )
+            for seed in range(config.seed, config.seed + config.seeds)
+        ]
+    if not runs:
+        raise UsageError(f"nothing is left of the grid: {left_out[0]}")
+    return Grid(tuple(runs), tuple(left_out))
+
+
+def compare(
+    config: CompareConfig,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    only_cached: bool = False,
+    force: bool = False,
+) -> Comparison:
+    """Train what is missing of a comparison and write its tables.
+
+    Args:
+        config: What to compare.
+        out: Folder for ``runs.d``, the tables and ``run.json``.
+        progress: Hears how far it is.
+        only_cached: Train nothing; report the runs that are there.
+        force: Train every run again.
+
+    Raises:
+        UsageError: The configuration cannot be meant.
+        DataError: Data is missing or damaged, or the folder cannot be written.
+        NothingToCompare: ``only_cached``, and no run of the grid is there.
+        Interrupted: Stopped by the user; finished runs are kept.
+    """
+    from nasrank.studies.train import Extras, Trainer, choose_device
+
+    device = choose_device(config.device)
+    recipe = Recipe()
+    grid = plan_grid(config)
+    # Written first: a folder that cannot be written must not cost a training.
+    write_json({"command": "compare", "config": config.model_dump(mode="json")}, out / "run.json")
+    finished = FinishedRuns(out / "runs.d")
+    extras = Extras(predictions=config.keep_predictions, curves=config.curves)
+    rows: dict[str, dict[str, Any]] = {}
+    if not force:
+        for run in grid.runs:
+            if (row := finished.load(run, with_parts=extras.parts)) is not None:
+                rows[run.run_id] = row
+    trained = 0
+    if not only_cached:
+        spaces = [load_task(run.task).space.name for run in grid.runs]
+        fleets = cut(grid.runs, spaces, device.type, recipe)
+        todo = [
+            missing
+            for fleet in fleets
+            if (missing := [run for run in fleet.runs if run.run_id not in rows])
+        ]
+        trained = sum(len(runs) for runs in todo)
+        if progress is not None:
+            progress.start(sum(_work(runs, recipe) for runs in todo), trained, len(rows))
+        trainer = Trainer(finished, device, recipe, extras)
+        try:
+            for runs in todo:
+                on_work = None if progress is None else progress.advance
+                for row in trainer.train(runs, on_work):
+                    rows[row["run_id"]] = row
+                if progress is not None:
+                    progress.saved(len(runs))
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                f"stopped: {len(rows)} of {len(grid.runs)} runs are saved in {finished.folder}. "
+                "Type the same command to go on"
+            ) from error
+    present = [rows[run.run_id] for run in grid.runs if run.run_id in rows]
+    if not present:
+        raise NothingToCompare(
+            f"none of the {len(grid.runs)} runs is in {finished.folder}. "
+            "Leave out --only-cached to train them"
+        )
+    absent = len(grid.runs) - len(present)
+    left_out = [*grid.left_out]
+    if absent:
+        left_out.append(f"{absent} of {len(grid.runs)} runs are not in {finished.folder}")
+    tables = _tables(present, config)
+    about = {
+        "command": "compare",
+        "config": config.model_dump(mode="json"),
+        "fingerprints": {run.task: run.fingerprint for run in grid.runs},
+    }
+    for table, content in tables:
+        table.write(content, out / f"{table.name}.parquet", about)
+    return Comparison(
+        out, {table.name: content for table, content in tables}, tuple(left_out), trained
+    )
+
+
+def estimate(config: CompareConfig, out: Path) -> Estimate:
+    """Say what a comparison would do, without training or writing anything."""
+    from nasrank.studies.train import choose_device
+
+    device = choose_device(config.device)
+    grid = plan_grid(config)
+    finished = FinishedRuns(out / "runs.d")
+    missing = [run for run in grid.runs if finished.load(run) is None]
+    seconds = estimated_seconds(missing, device.type, Recipe())
+    return Estimate(grid, len(missing), seconds, device.type)
+
+
+def _work(runs: Sequence[Run], recipe: Recipe) -> int:
+    """Members' steps of a fleet, its piecewise members' first stage included."""
+    second = max(recipe.steps(run.n_train) for run in runs)
+    switches = [spec.switch for run in runs if isinstance(spec := parse(run.loss), PiecewiseSpec)]
+    first = max((recipe.steps(switch) for switch in switches), default=0)
+    return (first + second) * len(runs)
+
+
+def _tables(
+    rows: Sequence[dict[str, Any]], config: CompareConfig
+) -> list[tuple[Table, list[dict[str, Any]]]]:
+    tables = [
+        (RUNS, [{column.name: row[column.name] for column in RUNS.columns} for row in rows]),
+        (DISCOVERY, _unnested(rows, DISCOVERY)),
+        (BUDGET, budget_table(rows)),
+        (SUMMARY, summary_table(rows)),
+    ]
+    if len(set(config.sampling)) > 1:
+        tables.append((SAMPLING, sampling_table(rows)))
+    if config.keep_predictions:
+        tables.append((PREDICTIONS, _unnested(rows, PREDICTIONS)))
+    if config.curves:
+        tables.append((CURVES, _unnested(rows, CURVES)))
+    return tables
+
+
+def _unnested(rows: Sequence[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
+    """Turn the lists of each run into rows."""
+    nested = [c.name for c in table.columns if c.name not in {"run_id", "architecture"}]
+    named = any(column.name == "architecture" for column in table.columns)
+    result = []
+    for row in rows:
+        columns = [row[f"{table.name}.{name}"] for name in nested]
+        architectures = load_task(row["task"]).space.architectures if named else ()
+        for values in zip(*columns, strict=True):
+            cells = dict(zip(nested, values, strict=True))
+            if named:
+                cells["architecture"] = architectures[cells["item"]]
+            result.append({"run_id": row["run_id"], **cells})
+    return result

@@ -1,0 +1,353 @@
+"""The result tables of studies that train predictors: what every column means."""
+
+from nasrank.tables import Column, Table
+
+__all__ = [
+    "BUDGET",
+    "CURVES",
+    "DISCOVERY",
+    "FINISHED",
+    "PREDICTIONS",
+    "RUNS",
+    "SAMPLING",
+    "SUMMARY",
+]
+
+_UNIT = "metric"
+"""Stands for the unit of the task's metric: percent for accuracies."""
+
+_DIVERGED = "undefined: the predictor diverged or gave all items one score"
+_NO_TOP = "the fraction of the universe is below one architecture"
+_NO_REPLICATES = "the task has one training seed"
+_FEW_SEEDS = "too few seeds for this confidence"
+
+_TOPS = (("0.1", "0.1pct"), ("0.5", "0.5pct"), ("1", "1pct"), ("5", "5pct"))
+
+IDENTITY = (
+    Column("run_id", "string", "", "Hash of the run's configuration and data"),
+    Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
+    Column("space_size", "int64", "architectures", "Architectures of the space, labelled or not"),
+    Column("predictor", "string", "", "Name of the predictor"),
+    Column("loss", "string", "", "Canonical spelling of the loss"),
+    Column("n_train", "int64", "architectures", "Training architectures"),
+    Column("n_test", "int64", "architectures", "Scored architectures"),
+    Column("seed", "int64", "", "Seed of the run"),
+    Column("split", "string", "", "class or random"),
+    Column("labels", "string", "", "mean or single: what of several training seeds is trained on"),
+    Column("test", "string", "", "rest, or all where training architectures are scored too"),
+    Column("sampling", "string", "", "How training architectures were drawn"),
+)
+
+RUNS = Table(
+    "runs",
+    "One predictor trained once",
+    (
+        *IDENTITY,
+        Column(
+            "kendall_tau",
+            "double",
+            "1",
+            "Kendall's tau-b on the test set, higher is better",
+            _DIVERGED,
+        ),
+        Column(
+            "weighted_tau",
+            "double",
+            "1",
+            "Tau weighted by hyperbolic true rank, higher is better",
+            _DIVERGED,
+        ),
+        Column(
+            "spearman_rho",
+            "double",
+            "1",
+            "Spearman's rank correlation, higher is better",
+            _DIVERGED,
+        ),
+        *(
+            Column(
+                f"precision_at_{key}",
+                "double",
+                "1",
+                f"Overlap of predicted and true top {top} % of the test set, higher is better",
+            )
+            for top, key in _TOPS[1:]
+        ),
+        *(
+            Column(
+                f"n_at_{k}",
+                "int64",
+                "rank",
+                f"Best true rank among the {k} highest predicted, 1 is best, lower is better",
+            )
+            for k in (1, 10)
+        ),
+        *(
+            Column(
+                f"regret_at_{k}",
+                "double",
+                _UNIT,
+                f"Best test label less the best among the {k} highest predicted, lower is better",
+            )
+            for k in (1, 10)
+        ),
+        Column("best_possible", "double", _UNIT, "Best label of the test set"),
+        *(
+            Column(
+                f"first_hit_{key}",
+                "int64",
+                "evaluations",
+                f"Evaluations after training until one of the top {top} % of the universe is "
+                "met; 0 if training met one; lower is better",
+                _NO_TOP,
+            )
+            for top, key in _TOPS
+        ),
+        Column(
+            "replicate_tau",
+            "double",
+            "1",
+            "Tau of one training seed with the mean of the others, over the labelled space",
+            _NO_REPLICATES,
+        ),
+        Column(
+            "ceiling_tau",
+            "double",
+            "1",
+            "Estimate of the highest tau that the noise between training seeds allows",
+            _NO_REPLICATES,
+        ),
+        Column(
+            "train_gpu_seconds",
+            "double",
+            "s",
+            "GPU time the benchmark reports for training the n_train architectures",
+            "the space has no training times",
+        ),
+        Column(
+            "final_loss", "double", "1", "Mean loss over the lists of the last epoch", "not finite"
+        ),
+        Column("diverged", "bool", "", "Whether a parameter was not finite at the end"),
+        Column("fit_seconds", "double", "s", "Wall time of the fleet divided by its members"),
+        Column(
+            "predict_seconds",
+            "double",
+            "s",
+            "Wall time of scoring the whole space with the fleet divided by its members",
+        ),
+        Column("device", "string", "", "What it ran on"),
+    ),
+)
+
+DISCOVERY = Table(
+    "discovery",
+    "One run after k evaluations beyond its training set, for one definition of the top",
+    (
+        Column("run_id", "string", "", "The run"),
+        Column("top_fraction", "double", "1", "Share of the universe that counts as top"),
+        Column("top_size", "int64", "architectures", "Members of the top, ties included"),
+        Column("k", "int64", "evaluations", "Highest predicted architectures evaluated"),
+        Column(
+            "discovery_rate",
+            "double",
+            "1",
+            "Share of the top found in train or by then, higher is better",
+        ),
+        Column(
+            "test_discovery_rate",
+            "double",
+            "1",
+            "Share of the top within test found by then, higher is better",
+            "the test set holds no member of the top",
+        ),
+        Column("hit", "bool", "", "Whether any member of the top is found by then"),
+        Column("best_rank", "int64", "rank", "Rank in the universe of the best found, 1 is best"),
+        Column("best_label", "double", _UNIT, "Label of the best found by then"),
+        Column(
+            "regret", "double", _UNIT, "Best label of the universe less that of the best found"
+        ),
+    ),
+)
+
+BUDGET = Table(
+    "budget",
+    "Evaluations one loss needs to reach the top with a given confidence",
+    (
+        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
+        Column("predictor", "string", "", "Name of the predictor"),
+        Column("loss", "string", "", "Canonical spelling of the loss"),
+        Column("n_train", "int64", "architectures", "Training architectures"),
+        Column("sampling", "string", "", "How training architectures were drawn"),
+        Column("top_fraction", "double", "1", "Share of the universe that counts as top"),
+        Column("confidence", "double", "1", "Probability of having met a member of the top"),
+        Column("n_seeds", "int64", "runs", "Seeds counted"),
+        Column(
+            "evaluations",
+            "int64",
+            "evaluations",
+            "Training set and candidates in order until the first hit, lower is better",
+            _FEW_SEEDS,
+        ),
+        Column(
+            "evaluations_lower", "int64", "evaluations", "95 % bootstrap over seeds", _FEW_SEEDS
+        ),
+        Column(
+            "evaluations_upper", "int64", "evaluations", "95 % bootstrap over seeds", _FEW_SEEDS
+        ),
+        Column(
+            "random_evaluations",
+            "int64",
+            "evaluations",
+            "Least number of random draws with the same confidence",
+        ),
+        Column(
+            "savings",
+            "double",
+            "1",
+            "Share of random search's evaluations not needed, higher is better",
+            _FEW_SEEDS,
+        ),
+        Column("savings_lower", "double", "1", "95 % bootstrap over seeds", _FEW_SEEDS),
+        Column("savings_upper", "double", "1", "95 % bootstrap over seeds", _FEW_SEEDS),
+        Column(
+            "gpu_hours",
+            "double",
+            "h",
+            "Evaluations times the mean training time of the task's architectures",
+            "too few seeds, or the space has no training times",
+        ),
+        Column(
+            "random_gpu_hours",
+            "double",
+            "h",
+            "The same for random search",
+            "the space has no training times",
+        ),
+    ),
+)
+
+SUMMARY = Table(
+    "summary",
+    "One metric of one loss over seeds, compared with the best loss on the same seeds",
+    (
+        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
+        Column("predictor", "string", "", "Name of the predictor"),
+        Column("loss", "string", "", "Canonical spelling of the loss"),
+        Column("n_train", "int64", "architectures", "Training architectures"),
+        Column("sampling", "string", "", "How training architectures were drawn"),
+        Column(
+            "metric",
+            "string",
+            "",
+            "A column of runs, discovery_1pct_at_100, top_stability or diverged_share",
+        ),
+        Column("n_seeds", "int64", "runs", "Seeds that had a value"),
+        Column("mean", "double", _UNIT, "Mean over seeds", "no seed had a value"),
+        Column("sd", "double", _UNIT, "Standard deviation over seeds", "fewer than two values"),
+        Column(
+            "lower",
+            "double",
+            _UNIT,
+            "95 % bootstrap interval of the mean",
+            "fewer than two values",
+        ),
+        Column(
+            "upper",
+            "double",
+            _UNIT,
+            "95 % bootstrap interval of the mean",
+            "fewer than two values",
+        ),
+        Column("rank", "int64", "rank", "Place among the losses, 1 is best", "no value"),
+        Column("best", "bool", "", "Whether the rank is 1"),
+        Column(
+            "p_holm",
+            "double",
+            "1",
+            "Paired test against the best loss, Holm-corrected over losses",
+            "the best itself, or no shared seeds",
+        ),
+    ),
+)
+
+SAMPLING = Table(
+    "sampling",
+    "One metric of one loss under one way to sample, against the first way on the same seeds",
+    (
+        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
+        Column("predictor", "string", "", "Name of the predictor"),
+        Column("loss", "string", "", "Canonical spelling of the loss"),
+        Column("n_train", "int64", "architectures", "Training architectures"),
+        Column("metric", "string", "", "A column of runs, or discovery_1pct_at_100"),
+        Column("sampling", "string", "", "How training architectures were drawn"),
+        Column("against", "string", "", "What it is compared with"),
+        Column("n_seeds", "int64", "runs", "Seeds that had both values"),
+        Column("difference", "double", _UNIT, "Mean of this less mean of the other", "no seeds"),
+        Column(
+            "lower",
+            "double",
+            _UNIT,
+            "95 % bootstrap interval of the difference",
+            "fewer than two seeds",
+        ),
+        Column(
+            "upper",
+            "double",
+            _UNIT,
+            "95 % bootstrap interval of the difference",
+            "fewer than two seeds",
+        ),
+        Column("p_value", "double", "1", "Paired sign-flip test over seeds", "no seeds"),
+    ),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    "One scored or trained architecture of one run",
+    (
+        Column("run_id", "string", "", "The run"),
+        Column("item", "int64", "", "Position in the space's own order"),
+        Column("architecture", "string", "", "The architecture"),
+        Column("score", "double", "1", "Predicted score, higher is better", "diverged"),
+        Column("label", "double", _UNIT, "What it is worth, in the metric's own direction"),
+        Column("in_train", "bool", "", "Whether the predictor was trained on it"),
+    ),
+)
+
+CURVES = Table(
+    "curves",
+    "One epoch of one run",
+    (
+        Column("run_id", "string", "", "The run"),
+        Column("epoch", "int64", "epochs", "Epochs finished"),
+        Column("loss", "double", "1", "Mean loss over the lists of the epoch", "not finite"),
+        Column(
+            "kendall_tau",
+            "double",
+            "1",
+            "Tau on at most 1,000 test architectures, the same in every epoch",
+            _DIVERGED,
+        ),
+    ),
+)
+
+
+def _nested(table: Table, null: str | None) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"{table.name}.{c.name}", f"list<{c.type}>", c.unit, c.about, null)
+        for c in table.columns
+        if c.name not in {"run_id", "architecture"}
+    )
+
+
+FINISHED = Table(
+    "finished",
+    "One run with all that was measured on it",
+    (
+        *RUNS.columns,
+        Column("predicted_top", "list<int64>", "", "The predicted top 1 % of the test set"),
+        *_nested(DISCOVERY, None),
+        *_nested(PREDICTIONS, "not asked for"),
+        *_nested(CURVES, "not asked for"),
+    ),
+)
