@@ -64,19 +64,20 @@ class Fleet:
 
     Attributes:
         network: What they are.
-        rows: ``[members, size]`` their parameters.
+        weights: Their parameters by name, ``[members, *shape]``.
         final_loss: ``[members]`` mean loss over the lists of the last epoch finished.
     """
 
     network: Network
-    rows: Tensor
+    weights: dict[str, Tensor]
     final_loss: NDArray[np.float64]
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
         """``[members]`` True where a parameter is not finite; such a member scores NaN."""
-        finite: NDArray[np.bool_] = torch.isfinite(self.rows).all(dim=1).cpu().numpy()
-        return ~finite
+        finite = [torch.isfinite(w).flatten(1).all(dim=1) for w in self.weights.values()]
+        result: NDArray[np.bool_] = ~torch.stack(finite).all(dim=0).cpu().numpy()
+        return result
 
     @torch.no_grad()
     def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
@@ -89,7 +90,7 @@ class Fleet:
             ``[members, graphs]`` raw scores, higher is better.
         """
         chosen = np.arange(len(self.network.graphs)) if items is None else items
-        members = len(self.rows)
+        members = len(self.final_loss)
         if len(chosen) == 0:
             return np.zeros((members, 0))
         step = max(1, _SCORED_ROWS // (members * max(1, self.network.graphs.nodes)))
@@ -99,7 +100,7 @@ class Fleet:
                 chosen[start : start + step], (members, len(chosen[start : start + step]))
             )
             (batch,) = self.network.batches(part[None])
-            parts.append(self.network.score(self.rows, batch))
+            parts.append(self.network.forward(self.weights, batch))
         result: NDArray[np.float64] = torch.cat(parts, dim=1).cpu().double().numpy()
         return result
 
@@ -126,9 +127,7 @@ def train_fleet(
             first stage are not reported.
     """
     recipe = recipe or Recipe()
-    rows = torch.stack(
-        [network.initial(torch_generator(m.seed, stream="initialisation")) for m in members]
-    ).to(network.device, network.dtype)
+    weights = network.initial([torch_generator(m.seed, stream="initialisation") for m in members])
     early = [
         (place, replace(m, items=m.items[: p.switch], targets=m.targets[: p.switch], loss=p.first))
         for place, m in enumerate(members)
@@ -153,9 +152,11 @@ def train_fleet(
 
     if early:
         places = torch.tensor([place for place, _ in early], device=network.device)
-        rows[places] = stages[0].run(rows[places], tick, None).rows
+        begun = stages[0].run({name: w[places] for name, w in weights.items()}, tick, None)
+        for name, weight in weights.items():
+            weight[places] = begun.weights[name]
     done = total - stages[-1].steps
-    return stages[-1].run(rows, lambda step: tick(done + step), on_epoch)
+    return stages[-1].run(weights, lambda step: tick(done + step), on_epoch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +173,12 @@ class _Stage:
 
     def __init__(self, network: Network, members: Sequence[Member], recipe: Recipe) -> None:
         self.network, self.recipe = network, recipe
-        # Members of one loss stand together, so that a loss sees them as one slice.
-        self.order = sorted(range(len(members)), key=lambda place: str(members[place].loss))
+        # Members that stop together share a slice of the optimizer, those of one loss within
+        # them a slice of the scores.
+        self.order = sorted(
+            range(len(members)),
+            key=lambda place: (recipe.steps(len(members[place].items)), str(members[place].loss)),
+        )
         self.members = [members[place] for place in self.order]
         self.lists = np.array([recipe.lists(len(m.items)) for m in self.members])
         self.ends = np.array([recipe.steps(len(m.items)) for m in self.members])
@@ -181,31 +186,30 @@ class _Stage:
 
     def run(
         self,
-        rows: Tensor,
+        start: dict[str, Tensor],
         on_step: Callable[[int], None],
         on_epoch: Callable[[Epoch], None] | None,
     ) -> Fleet:
         schedule = self._schedule()
         items, labels, groups = self._prepare()
-        back = np.argsort(self.order)
-        flat = rows[self.order].detach().clone().requires_grad_()
-        flat.grad = torch.zeros_like(flat)
-        views = [row.detach().requires_grad_() for row in flat.detach()]
-        optimizer = self._optimizer(views)
-        epoch_loss = torch.zeros(len(views), dtype=flat.dtype, device=flat.device)
+        member = np.arange(len(self.members))[None, :, None]
+        # Leaves of their own: the gradient of a product then needs no copy to reach them.
+        weights = {name: w[self.order].requires_grad_() for name, w in start.items()}
+        optimizer = self._optimizer(weights)
+        device = self.network.device
+        epoch_loss = torch.zeros(len(self.members), dtype=self.network.dtype, device=device)
         final = torch.full_like(epoch_loss, torch.nan)
-        lists = torch.from_numpy(self.lists).to(flat.device)
+        lists = torch.from_numpy(self.lists).to(device)
         for step in range(self.steps):
             place = step % _PACKED_STEPS
             if place == 0:
                 chunk = schedule[step : step + _PACKED_STEPS]
-                member = np.arange(len(views))[None, :, None]
                 batches = self.network.batches(
                     np.where(chunk >= 0, items[member, np.maximum(chunk, 0)], -1)
                 )
-                position = torch.from_numpy(np.maximum(chunk, 0)).to(flat.device)
-                real = torch.from_numpy(chunk >= 0).to(flat.device)
-            scores = self.network.score(flat, next(batches))
+                position = torch.from_numpy(np.maximum(chunk, 0)).to(device)
+                real = torch.from_numpy(chunk >= 0).to(device)
+            scores = self.network.forward(weights, next(batches))
             targets = labels.gather(1, position[place])
             losses = torch.cat(
                 [
@@ -219,34 +223,71 @@ class _Stage:
                     for group in groups
                 ]
             )
-            flat.grad.zero_()
+            for weight in weights.values():
+                weight.grad = None
             losses.sum().backward()  # type: ignore[no-untyped-call]
-            length = torch.linalg.vector_norm(flat.grad, dim=1, keepdim=True)
-            # A zero gradient has no direction to keep; the least number avoids 0 / 0.
-            tiny = torch.finfo(flat.dtype).tiny
-            flat.grad *= (self.recipe.clip / length.clamp_min(tiny)).clamp_max(1)
-            for group in optimizer.param_groups:
-                ahead = step < group["steps"]
-                group["lr"] = self.recipe.rate(step, group["steps"]) if ahead else 0.0
-                for place_in, view in zip(group["places"], group["params"], strict=True):
-                    view.grad = flat.grad[place_in] if ahead else None
-            optimizer.step()
+            self._shorten([weight.grad for weight in weights.values()])
+            self._step(optimizer, weights, step)
             on_step(step + 1)
             epoch_loss += losses.detach()
             finished = ((step + 1) % self.lists == 0) & (step < self.ends)
             if finished.any():
-                ended = torch.from_numpy(finished).to(flat.device)
+                ended = torch.from_numpy(finished).to(device)
                 final = torch.where(ended, epoch_loss / lists, final)
                 epoch_loss = torch.where(ended, 0.0, epoch_loss)
                 if on_epoch is not None:
                     number = np.minimum(step + 1, self.ends) // self.lists
-                    on_epoch(Epoch(number[back], finished[back], self._fleet(flat, final)))
-        return self._fleet(flat, final)
+                    back = np.argsort(self.order)
+                    on_epoch(Epoch(number[back], finished[back], self._fleet(weights, final)))
+        return self._fleet(weights, final)
 
-    def _fleet(self, rows: Tensor, final: Tensor) -> Fleet:
+    def _shorten(self, gradients: Sequence[Tensor | None]) -> None:
+        """Scale each member's gradient, over all its weights, to at most the recipe's length."""
+        known = [gradient for gradient in gradients if gradient is not None]
+        squares = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in known]
+        length = torch.linalg.vector_norm(torch.stack(squares), dim=0)
+        # A zero gradient has no direction to keep; the least number avoids 0 / 0.
+        tiny = torch.finfo(length.dtype).tiny
+        scale = (self.recipe.clip / length.clamp_min(tiny)).clamp_max(1)
+        for gradient in known:
+            gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
+
+    def _optimizer(self, weights: dict[str, Tensor]) -> torch.optim.AdamW:
+        """One parameter group for each length of training: its members share their rate."""
+        groups = []
+        for end in np.unique(self.ends):
+            places = np.flatnonzero(self.ends == end)
+            members = slice(int(places[0]), int(places[-1]) + 1)
+            views = [w.detach()[members].requires_grad_() for w in weights.values()]
+            groups.append({"params": views, "members": members, "steps": int(end)})
+        return torch.optim.AdamW(
+            groups,
+            lr=self.recipe.learning_rate,
+            betas=self.recipe.betas,
+            weight_decay=self.recipe.weight_decay,
+            fused=True,
+        )
+
+    def _step(self, optimizer: torch.optim.AdamW, weights: dict[str, Tensor], step: int) -> None:
+        """Update the members that are not past their last step."""
+        for group in optimizer.param_groups:
+            ahead = step < group["steps"]
+            if ahead:
+                group["lr"] = self.recipe.rate(step, group["steps"])
+            for view, weight in zip(group["params"], weights.values(), strict=True):
+                # Without a gradient the optimizer leaves a view as it is: no decay, no momentum.
+                gradient = weight.grad
+                view.grad = gradient[group["members"]] if ahead and gradient is not None else None
+        optimizer.step()
+
+    def _fleet(self, weights: dict[str, Tensor], final: Tensor) -> Fleet:
         """Put members back into the caller's order."""
         back = np.argsort(self.order)
-        return Fleet(self.network, rows.detach()[back], final.cpu().double().numpy()[back])
+        return Fleet(
+            self.network,
+            {name: weight.detach()[back] for name, weight in weights.items()},
+            final.cpu().double().numpy()[back],
+        )
 
     def _schedule(self) -> NDArray[np.int64]:
         own = [
@@ -282,18 +323,3 @@ class _Stage:
             arguments = {key: value.to(labels) for key, value in prepared.arguments.items()}
             groups.append(_Group(members, resolve(loss), arguments))
         return items, labels, groups
-
-    def _optimizer(self, views: list[Tensor]) -> torch.optim.AdamW:
-        """One parameter group for each length of training: its members share their rate."""
-        groups = [
-            {"params": [views[p] for p in places], "places": places, "steps": int(end)}
-            for end in np.unique(self.ends)
-            if (places := np.flatnonzero(self.ends == end).tolist())
-        ]
-        return torch.optim.AdamW(
-            groups,
-            lr=self.recipe.learning_rate,
-            betas=self.recipe.betas,
-            weight_decay=self.recipe.weight_decay,
-            fused=True,
-        )

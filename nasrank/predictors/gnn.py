@@ -26,11 +26,11 @@ TYPICAL_NODES = 8
 class GNN(Network):
     """Messages along and against the edges, a gate by operation, and a sum over all nodes.
 
-    A node starts from a vector of its operation. In each layer it hears itself, its sources and
-    its targets, through one weight matrix for each of the three, with edge multiplicities as
-    factors, after normalising every node to unit root mean square. The sum is scaled by a gate
-    that belongs to the node's operation, rectified, and added to the node. The sum over the nodes
-    goes through one hidden layer to one raw score.
+    A node starts from a vector of its operation. In each layer all nodes are normalised over
+    their features, and a node hears itself, its sources and its targets through one weight
+    matrix for each of the three, with edge multiplicities as factors. The sum is rectified,
+    scaled by a gate that belongs to the node's operation, and added to the node. In the end the
+    sum over all nodes goes through one hidden layer to one raw score.
 
     The gate lets an operation decide what passes through it, as in Ning et al. (2020), "A generic
     graph-based neural architecture encoding scheme for predictor-based NAS" (ECCV); residuals and
@@ -53,7 +53,7 @@ class GNN(Network):
         self._store = GraphStore(graphs, device, dtype)
 
     def describe(self) -> Sequence[Parameter]:
-        """Return the weights in the order in which they lie in a row."""
+        """Return the weights of one member."""
         vocabulary, scale = len(self.graphs.vocabulary), 1 / math.sqrt(WIDTH)
         layers = [
             parameter
@@ -81,13 +81,20 @@ class GNN(Network):
         """Score a batch; see :meth:`Network.forward`."""
         if not isinstance(batch, PackedGraphs):
             raise TypeError(f"expected PackedGraphs, not {type(batch).__name__}")
-        nodes = torch.bmm(batch.operations, weights["operation"])
+        embedded = weights["operation"]
+        nodes = torch.bmm(batch.operations, embedded)
         for layer in range(LAYERS):
-            sent = torch.bmm(_normalise(nodes), weights[f"message{layer}"])
+            message = weights[f"message{layer}"]
+            if layer == 0:
+                # Nodes of one operation still say the same: a product an operation will do.
+                said = torch.bmm(_normalised(embedded), message)
+                sent = torch.bmm(batch.operations, said)
+            else:
+                sent = torch.bmm(_normalised(nodes), message)
             heard = _aggregate(sent.view(-1, WIDTH), batch.hear, batch.heard)
-            gate = torch.bmm(batch.operations, weights[f"gate{layer}"])
+            gate = torch.bmm(batch.operations, 1 + weights[f"gate{layer}"])
             shifted = heard.view_as(nodes) + weights[f"shift{layer}"]
-            nodes = nodes + torch.relu(shifted * (1 + gate))
+            nodes = torch.addcmul(nodes, torch.relu(shifted), gate)
         read = _read_out(nodes.reshape(-1, WIDTH), batch.read, batch.graph)
         read = read.view(batch.members, batch.items, WIDTH) / TYPICAL_NODES
         hidden = torch.relu(torch.baddbmm(weights["hidden_shift"], read, weights["hidden"]))
@@ -122,25 +129,10 @@ class _Readout(torch.autograd.Function):
         return padded.index_select(0, ctx.graph), None, None
 
 
-class _Normalise(torch.autograd.Function):
-    """Division by the root mean square over features; what it returns is all it must keep."""
-
-    @staticmethod
-    def forward(ctx: Any, nodes: Tensor) -> Tensor:  # noqa: ANN401
-        inverse = torch.rsqrt(nodes.square().mean(dim=-1, keepdim=True) + 1e-6)
-        unit = nodes * inverse
-        ctx.save_for_backward(unit, inverse)
-        return unit
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
-        unit, inverse = ctx.saved_tensors
-        along = (gradient * unit).mean(dim=-1, keepdim=True)
-        result: Tensor = (gradient - unit * along) * inverse
-        return result
+def _normalised(nodes: Tensor) -> Tensor:
+    return torch.nn.functional.layer_norm(nodes, (WIDTH,))
 
 
 # torch declares no types for these.
 _aggregate: Callable[[Tensor, Bags, Bags], Tensor] = _Aggregate.apply
 _read_out: Callable[[Tensor, Bags, Tensor], Tensor] = _Readout.apply
-_normalise: Callable[[Tensor], Tensor] = _Normalise.apply

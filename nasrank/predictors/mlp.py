@@ -53,7 +53,7 @@ class MLP(Network):
         self._features = torch.from_numpy(self._columns).to(self.device, dtype)
 
     def describe(self) -> Sequence[Parameter]:
-        """Return the weights in the order in which they lie in a row."""
+        """Return the weights of one member."""
         inputs = max(1, self._columns.shape[1])
         return [
             Parameter("first", (inputs, WIDTH), math.sqrt(2 / inputs)),

@@ -1,4 +1,4 @@
-"""What a fleet asks of a network: parameters as one row a member, and a batched forward pass."""
+"""What a fleet asks of a network: parameters of many members, and a batched forward pass."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Network(ABC):
 
     @abstractmethod
     def describe(self) -> Sequence[Parameter]:
-        """Return the weights in the order in which they lie in a row."""
+        """Return the weights of one member."""
 
     @abstractmethod
     def batches(self, items: NDArray[np.int64]) -> Iterator[object]:
@@ -90,25 +90,26 @@ class Network(ABC):
         """Number of parameters of one member."""
         return sum(parameter.size for parameter in self.parameters)
 
-    def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw one member's first parameters, ``[size]``, on the CPU in double precision."""
-        return torch.cat(
-            [
-                torch.randn(parameter.size, generator=generator, dtype=torch.float64)
-                * parameter.spread
-                for parameter in self.parameters
-            ]
-        )
+    def initial(self, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
+        """Draw first parameters, ``[members, *shape]`` by name.
 
-    def score(self, rows: Tensor, batch: object) -> Tensor:
-        """Score a batch with parameters given as ``[members, size]``."""
-        sizes = [parameter.size for parameter in self.parameters]
-        return self.forward(
+        They are drawn on the CPU in double precision, one member after the other, so that they
+        are the same on every device, in every floating type, and in any company.
+
+        Args:
+            generators: One a member.
+        """
+        drawn = [
             {
-                parameter.name: part.view(len(rows), *parameter.shape)
-                for parameter, part in zip(
-                    self.parameters, torch.split(rows, sizes, dim=1), strict=True
-                )
-            },
-            batch,
-        )
+                parameter.name: parameter.spread
+                * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                for parameter in self.parameters
+            }
+            for generator in generators
+        ]
+        return {
+            parameter.name: torch.stack([member[parameter.name] for member in drawn]).to(
+                self.device, self.dtype
+            )
+            for parameter in self.parameters
+        }
