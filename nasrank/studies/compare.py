@@ -15,18 +15,18 @@ from nasrank.benchmarks import load_task, parse_task
 from nasrank.benchmarks.sampling import SAMPLINGS
 from nasrank.benchmarks.splits import LABELS, SPLITS, TESTS, largest_train_size, make_split
 from nasrank.errors import Interrupted, NothingToCompare, UsageError
-from nasrank.losses import PiecewiseSpec, parse
+from nasrank.losses import LOSSES, PiecewiseSpec, parse
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.recipe import Recipe
 from nasrank.registry import unknown_name
 from nasrank.studies.grid import cut, estimated_seconds
 from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
 from nasrank.studies.runs import FinishedRuns, Run
-from nasrank.studies.summarise import budget_table, sampling_table, summary_table
+from nasrank.studies.summarise import budget_table, headline, sampling_table, summary_table
 from nasrank.tables import Table, write_json
 
 __all__ = [
-    "CI_SUBSET",
+    "SUBSETS",
     "CompareConfig",
     "Comparison",
     "Estimate",
@@ -39,13 +39,21 @@ __all__ = [
 
 _LOG = logging.getLogger("nasrank")
 
-CI_SUBSET = {
-    "tasks": ("nb201/cifar10",),
-    "losses": ("mse", "hr", "listmle"),
-    "n_train": (78,),
-    "seeds": 20,
+SUBSETS: dict[str, dict[str, Any]] = {
+    "ci": {
+        "tasks": ("nb201/cifar10",),
+        "losses": ("mse", "hr", "listmle"),
+        "n_train": (78,),
+        "seeds": 20,
+    },
+    "full": {
+        "tasks": ("nb201/cifar10", "nb201/cifar100", "nb201/imagenet16-120"),
+        "losses": tuple(LOSSES.names()),
+        "n_train": (39, 78, 156, 469),
+        "seeds": 10,
+    },
 }
-"""What ``--subset ci`` stands for."""
+"""Fixed grids: ``ci`` for regression checks on a CPU, ``full`` for the reference results."""
 
 
 class CompareConfig(BaseModel):
@@ -117,12 +125,14 @@ class Comparison:
     Attributes:
         out: The folder it was written to.
         tables: Rows of every table written, by name.
+        headline: What to read first: a row for each loss and training size.
         left_out: Why cells of the grid are missing, one line each.
         trained: Number of runs that were trained by this call.
     """
 
     out: Path
     tables: dict[str, list[dict[str, Any]]]
+    headline: list[dict[str, Any]]
     left_out: tuple[str, ...]
     trained: int
 
@@ -192,8 +202,9 @@ def plan_grid(config: CompareConfig) -> Grid:
                     sampling=sampling,
                 )
         except UsageError as error:
-            in_range = 2 <= n_train <= largest_train_size(task, config.split)
-            if len(tasks) == 1 or in_range:
+            largest = largest_train_size(task, config.split, config.labels)
+            # Any size out of range where none is in range: it is not the size that is wrong.
+            if len(tasks) == 1 or largest < 2 or 2 <= n_train <= largest:
                 raise
             left_out.append(str(error))
             continue
@@ -300,9 +311,9 @@ def compare(
     }
     for table, content in tables:
         table.write(content, out / f"{table.name}.parquet", about)
-    return Comparison(
-        out, {table.name: content for table, content in tables}, tuple(left_out), trained
-    )
+    named = {table.name: content for table, content in tables}
+    top_line = headline(named["summary"], named["budget"])
+    return Comparison(out, named, top_line, tuple(left_out), trained)
 
 
 def estimate(config: CompareConfig, out: Path) -> Estimate:

@@ -21,7 +21,14 @@ from nasrank.metrics.budget import Value
 from nasrank.seeds import numpy_generator
 from nasrank.studies.results import DISCOVERY
 
-__all__ = ["DISCOVERY_AT", "METRICS", "budget_table", "sampling_table", "summary_table"]
+__all__ = [
+    "DISCOVERY_AT",
+    "METRICS",
+    "budget_table",
+    "headline",
+    "sampling_table",
+    "summary_table",
+]
 
 Row = Mapping[str, Any]
 
@@ -47,6 +54,7 @@ METRICS: Mapping[str, bool] = {
 }
 """Metrics with one value a run, and whether higher is better."""
 
+_HEADLINE_TOP, _HEADLINE_CONFIDENCE = 0.001, 0.8
 _TOPS = {0.001: "0.1pct", 0.005: "0.5pct", 0.01: "1pct", 0.05: "5pct"}
 
 
@@ -146,6 +154,68 @@ def sampling_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return result
 
 
+def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return what to read first: order, discovery, evaluations and savings of each loss.
+
+    The confidence is 80 % where there are seeds enough for it, else 50 %.
+
+    Args:
+        summary: Rows of ``summary``.
+        budget: Rows of ``budget``.
+    """
+    names = ("task", "predictor", "sampling", "loss", "n_train")
+    budgets = dict(_keyed(budget, names))
+    result: list[dict[str, Any]] = []
+    for key, rows in _keyed(summary, names):
+        by = {row["metric"]: row for row in rows}
+        tau, found, hit = (by[m] for m in ("kendall_tau", DISCOVERY_AT, "first_hit_0.1pct"))
+        costs = [row for row in budgets.get(key, []) if row["top_fraction"] == _HEADLINE_TOP]
+        known = [row for row in costs if row["evaluations"] is not None]
+        cost = next((row for row in known if row["confidence"] == _HEADLINE_CONFIDENCE), None)
+        cost = cost or (known[0] if known else {})
+        result.append(
+            {
+                **dict(zip(names, key, strict=True)),
+                "n_seeds": tau["n_seeds"],
+                "kendall_tau": tau["mean"],
+                "kendall_tau_lower": tau["lower"],
+                "kendall_tau_upper": tau["upper"],
+                "kendall_tau_rank": tau["rank"],
+                "kendall_tau_p_holm": tau["p_holm"],
+                DISCOVERY_AT: found["mean"],
+                "discovery_lower": found["lower"],
+                "discovery_upper": found["upper"],
+                "discovery_rank": found["rank"],
+                "discovery_p_holm": found["p_holm"],
+                "first_hit_rank": hit["rank"],
+                "first_hit_p_holm": hit["p_holm"],
+                **{
+                    name: cost.get(name)
+                    for name in (
+                        "top_fraction",
+                        "confidence",
+                        "evaluations",
+                        "evaluations_lower",
+                        "evaluations_upper",
+                        "random_evaluations",
+                        "savings",
+                        "savings_lower",
+                        "savings_upper",
+                        "gpu_hours",
+                        "random_gpu_hours",
+                    )
+                },
+                "top_stability": by["top_stability"]["mean"],
+                "diverged_share": by["diverged_share"]["mean"],
+            }
+        )
+    groups = list(dict.fromkeys(tuple(row[name] for name in names[:3]) for row in result))
+    return sorted(
+        result,
+        key=lambda row: (groups.index(tuple(row[name] for name in names[:3])), row["n_train"]),
+    )
+
+
 def discovery_at(row: Row, fraction: float, evaluations: int) -> float | None:
     """Return the discovery rate of a run's row after so many evaluations, or None if unknown."""
     columns = (row[f"{DISCOVERY.name}.{name}"] for name in ("top_fraction", "k", "discovery_rate"))
@@ -213,6 +283,10 @@ def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[dict[str, Any], lis
     for row in rows:
         groups[tuple(row[name] for name in names)].append(row)
     return [(dict(zip(names, key, strict=True)), own) for key, own in groups.items()]
+
+
+def _keyed(rows: Iterable[Row], names: Sequence[str]) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    return [(tuple(key.values()), own) for key, own in _grouped(rows, *names)]
 
 
 def _by(rows: Iterable[Row], name: str) -> list[tuple[str, list[Row]]]:

@@ -1,0 +1,71 @@
+"""The command ``nasrank`` and the way every error leaves it."""
+
+import logging
+import os
+import sys
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from nasrank import __version__
+from nasrank.cli import bench, compare, data, env
+from nasrank.errors import NasrankError
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="nasrank",
+    help="Which training loss finds the best architectures with the fewest evaluations?",
+    epilog="Example: nasrank compare --losses mse,hr,listmle",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.add_typer(data.app, name="data")
+app.command("bench", epilog=bench.EPILOG)(bench.bench)
+app.command("env", epilog=env.EPILOG)(env.env)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and leave.",
+        callback=_version,
+        is_eager=True,
+    ),
+) -> None:
+    """Which training loss finds the best architectures with the fewest evaluations?"""
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
+    handler = RichHandler(
+        console=Console(stderr=True), show_time=False, show_path=False, markup=False
+    )
+    logger = logging.getLogger("nasrank")
+    logger.handlers = [handler]
+    logger.propagate = False
+    try:
+        app()
+    except NasrankError as error:
+        # One line, whatever a message from below may hold.
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        typer.echo("error: stopped. Type the same command to go on", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; what is left in the buffer must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

@@ -1,0 +1,201 @@
+"""Pictures of a comparison, as SVG."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasrank.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_comparison"]
+
+Row = Mapping[str, Any]
+
+# Okabe and Ito's eight colours, told apart with every kind of colour vision; twelve losses need
+# a second round, which differs by its dashes.
+_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
+)  # fmt: skip
+_MARKERS = "osD^vP*X<>hd"
+
+
+def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[Path]:
+    """Draw tau against training size, and discovery against evaluations, for every task.
+
+    Args:
+        tables: Rows of ``summary``, ``runs`` and ``discovery`` by name.
+        folder: Where to write ``TASK-tau.svg`` and ``TASK-discovery.svg``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError(
+            "pictures need matplotlib. Install it with: pip install 'nasrank[plot]'"
+        ) from error
+    style: dict[Any, Any] = {
+        # The same picture gives the same file, and its text stays text.
+        "svg.hashsalt": "nasrank",
+        "svg.fonttype": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.25,
+        "legend.frameon": False,
+        "font.size": 9,
+    }
+    losses = list(dict.fromkeys(row["loss"] for row in tables["summary"]))
+    paths = []
+    with mpl.rc_context(style):
+        for key in dict.fromkeys(_series(row) for row in tables["summary"]):
+            name = re.sub(r"[^a-z0-9]+", "-", _title(key).lower()).strip("-")
+            for kind, draw in (("tau", _draw_tau), ("discovery", _draw_discovery)):
+                figure = Figure(figsize=(9.0, 4.2), layout="constrained")
+                draw(figure, key, losses, tables)
+                path = folder / f"{name}-{kind}.svg"
+                try:
+                    figure.savefig(path, metadata={"Date": None})
+                except OSError as error:
+                    raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+                paths.append(path)
+    return paths
+
+
+def _series(row: Row) -> tuple[str, str, str]:
+    return row["task"], row["predictor"], row["sampling"]
+
+
+def _draw_tau(
+    figure: Figure,
+    key: tuple[str, str, str],
+    losses: Sequence[str],
+    tables: Mapping[str, Sequence[Row]],
+) -> None:
+    axes = figure.subplots()
+    rows = [
+        row
+        for row in tables["summary"]
+        if _series(row) == key and row["metric"] == "kendall_tau" and row["mean"] is not None
+    ]
+    sizes = sorted({row["n_train"] for row in rows})
+    for place, loss in enumerate(losses):
+        own = sorted((row for row in rows if row["loss"] == loss), key=lambda r: r["n_train"])
+        if not own:
+            continue
+        # Side by side, so that intervals of different losses can be seen.
+        shift = 1.012 ** (place - (len(losses) - 1) / 2)
+        mean = np.array([row["mean"] for row in own])
+        low = mean - np.array(
+            [row["mean"] if row["lower"] is None else row["lower"] for row in own]
+        )
+        high = (
+            np.array([row["mean"] if row["upper"] is None else row["upper"] for row in own]) - mean
+        )
+        axes.errorbar(
+            np.array([row["n_train"] for row in own]) * shift,
+            mean,
+            yerr=np.stack([low, high]),
+            capsize=2,
+            linewidth=1.2,
+            **_look(place),
+        )
+    ceiling = [
+        run["ceiling_tau"]
+        for run in tables["runs"]
+        if _series(run) == key and run["ceiling_tau"] is not None
+    ]
+    if ceiling:
+        axes.axhline(ceiling[0], color="0.5", linewidth=0.8, linestyle=":")
+        axes.annotate(
+            "noise ceiling", (1, ceiling[0]), xycoords=("axes fraction", "data"),
+            ha="right", va="bottom", color="0.4", fontsize=8,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("training architectures")
+    axes.set_ylabel("Kendall tau (mean and 95 % interval over seeds)")
+    axes.set_title(_title(key), loc="left", fontsize=9)
+    _legend(axes, losses)
+
+
+def _draw_discovery(
+    figure: Figure,
+    key: tuple[str, str, str],
+    losses: Sequence[str],
+    tables: Mapping[str, Sequence[Row]],
+) -> None:
+    runs = {run["run_id"]: run for run in tables["runs"] if _series(run) == key}
+    sizes = sorted({run["n_train"] for run in runs.values()})
+    rates: dict[tuple[int, str, int], list[float]] = defaultdict(list)
+    for row in tables["discovery"]:
+        run = runs.get(row["run_id"])
+        if run is not None and row["top_fraction"] == 0.01:
+            rates[run["n_train"], run["loss"], row["k"]].append(row["discovery_rate"])
+    panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
+    for axes, size in zip(panels, sizes, strict=True):
+        universe = next(r["n_test"] + size for r in runs.values() if r["n_train"] == size)
+        for place, loss in enumerate(losses):
+            points = sorted(
+                (k, np.mean(v)) for (n, l, k), v in rates.items() if (n, l) == (size, loss)
+            )
+            if points:
+                axes.plot(
+                    [size + k for k, _ in points],
+                    [100 * rate for _, rate in points],
+                    markersize=3,
+                    linewidth=1.2,
+                    **_look(place),
+                )
+        axes.plot(
+            grid := np.geomspace(size, universe, 60),
+            100 * grid / universe,
+            color="0.5",
+            linestyle=":",
+            linewidth=1,
+            label="random search",
+        )
+        axes.set_xscale("log")
+        ticks = [t * 10**e for e in range(8) for t in (1, 2, 5) if size <= t * 10**e <= universe]
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], rotation=45)
+        axes.set_xticks([], minor=True)
+        axes.set_title(f"{size} trained", loc="left", fontsize=9)
+        axes.set_xlabel("evaluations")
+    panels[0].set_ylabel("top 1 % found, %")
+    figure.suptitle(_title(key), x=0.01, ha="left", fontsize=9)
+    _legend(panels[-1], losses)
+
+
+def _title(key: tuple[str, str, str]) -> str:
+    task, predictor, sampling = key
+    return f"{task}, {predictor}" + ("" if sampling == "random" else f", {sampling} sampling")
+
+
+def _look(place: int) -> dict[str, Any]:
+    return {
+        "color": _COLOURS[place % len(_COLOURS)],
+        "linestyle": "-" if place < len(_COLOURS) else "--",
+        "marker": _MARKERS[place % len(_MARKERS)],
+    }
+
+
+def _legend(axes: Axes, losses: Sequence[str]) -> None:
+    for place, loss in enumerate(losses):
+        axes.plot([], [], label=loss, markersize=4, **_look(place))
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
