@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
@@ -24,6 +24,9 @@ from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS
 from nasrank.studies.runs import FinishedRuns, Run
 from nasrank.studies.summarise import budget_table, headline, sampling_table, summary_table
 from nasrank.tables import Table, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "SUBSETS",
@@ -135,6 +138,22 @@ class Comparison:
     headline: list[dict[str, Any]]
     left_out: tuple[str, ...]
     trained: int
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """Return a table as a data frame.
+
+        Args:
+            table: Name of a table written, or ``headline``.
+
+        Raises:
+            UsageError: There is no such table.
+        """
+        import pandas as pd
+
+        known = {**self.tables, "headline": self.headline}
+        if table not in known:
+            raise unknown_name("table", table, known)
+        return pd.DataFrame.from_records(known[table])
 
 
 @dataclass(frozen=True)

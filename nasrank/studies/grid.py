@@ -32,17 +32,13 @@ class FleetPlan:
 
     runs: tuple[Run, ...]
 
-    def work(self, recipe: Recipe) -> int:
-        """Return the steps of the longest member times the members, for progress."""
-        return max(recipe.steps(run.n_train) for run in self.runs) * len(self.runs)
-
 
 def cut(runs: Sequence[Run], spaces: Sequence[str], kind: str, recipe: Recipe) -> list[FleetPlan]:
     """Cut a grid into fleets.
 
     Runs go together if they share predictor, architectures and number of steps, so no member
     waits for another. The rule knows the grid and the kind of device, and nothing of what is
-    finished already: a run is trained among the same neighbours whenever the command is run.
+    finished already. Of a fleet that is finished in part only the missing members are trained.
 
     Args:
         runs: The whole grid.
