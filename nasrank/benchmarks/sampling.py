@@ -17,9 +17,9 @@ _STRATA = 10
 
 
 def order_classes(
-    task: Task, candidates: NDArray[np.int64], seed: int, sampling: str
+    task: Task, candidates: NDArray[np.int64], seed: int, sampling: str, count: int
 ) -> NDArray[np.int64]:
-    """Put candidates into the order in which they would be trained; no label is looked at.
+    """Say which candidates would be trained first; no label is looked at.
 
     * ``random``: as they come.
     * ``stratified``: one of each tenth of the candidates by parameter count in turn (by number
@@ -33,20 +33,20 @@ def order_classes(
         candidates: Positions of one architecture of each class, in seeded random order.
         seed: Seed of the run.
         sampling: One of :data:`SAMPLINGS`.
+        count: How many are wanted; under ``diverse`` at most half of the candidates.
 
     Returns:
-        The candidates, or under ``diverse`` half of them; a longer training set always begins
-        with a shorter one of the same seed.
+        ``[count]`` positions in order; more of them always begin with fewer of the same seed.
 
     Raises:
         UsageError: There is no such way to sample.
     """
     if sampling == "random":
-        return candidates
+        return candidates[:count]
     if sampling == "stratified":
-        return _stratified(task, candidates)
+        return _stratified(task, candidates)[:count]
     if sampling == "diverse":
-        return _diverse(task, candidates, seed)
+        return _diverse(task, candidates, seed, count)
     raise unknown_name("sampling", sampling, SAMPLINGS)
 
 
@@ -67,15 +67,16 @@ def _stratified(task: Task, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
     return candidates[np.argsort(turn, kind="stable")]
 
 
-def _diverse(task: Task, candidates: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _diverse(
+    task: Task, candidates: NDArray[np.int64], seed: int, count: int
+) -> NDArray[np.int64]:
     half = candidates[: max(1, (len(candidates) + 1) // 2)]
     features = graph_features(task.space.graphs)[task.space.class_of[half]]
     # Which of several equally far ones comes first is a matter of the seed, not of the space.
     noise = numpy_generator(seed, stream="diverse", space=task.space.name).random(len(half))
-    order = np.empty(len(half), np.int64)
-    order[0] = 0
+    order = np.zeros(min(count, len(half)), np.int64)
     distance = np.full(len(half), np.inf)
-    for place in range(1, len(half)):
+    for place in range(1, len(order)):
         newest = features[order[place - 1]]
         distance = np.minimum(distance, ((features - newest) ** 2).sum(axis=1))
         distance[order[place - 1]] = -1.0

@@ -62,14 +62,15 @@ class Split:
         return len(self.train) + len(self.test) - twice
 
 
-def largest_train_size(task: Task, split: str) -> int:
+def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
     """Return the most architectures a run may train on: half of those labelled, 20 left to test.
 
     Args:
         task: The task.
         split: ``"class"`` counts isomorphism classes, ``"random"`` counts architectures.
+        labels: ``"single"`` counts only architectures with values of two training seeds.
     """
-    known = ~np.isnan(task.labels)
+    known = (~np.isnan(task.values)).sum(axis=1) >= (2 if labels == "single" else 1)
     units = len(np.unique(task.space.class_of[known])) if split == "class" else int(known.sum())
     return min(units // 2, units - MINIMUM_TEST)
 
@@ -105,7 +106,7 @@ def make_split(
     Raises:
         UsageError: A name is unknown, the size is out of range, or ``labels`` is ``"single"``
             where the task has no replicates.
-        DataError: All labels are equal, so there is nothing to learn.
+        DataError: All labels are equal, so there is nothing to learn, or too few are known.
     """
     for kind, value, known in (
         ("split", split, SPLITS),
@@ -126,9 +127,14 @@ def make_split(
             f"{task.name}: all labels are equal, so there is nothing to rank. "
             "Choose another metric with --tasks SPACE/DATASET:METRIC"
         )
-    largest = largest_train_size(task, split)
+    largest = largest_train_size(task, split, labels)
+    unit = "classes" if split == "class" else "architectures"
+    if largest < 2:
+        raise DataError(
+            f"{task.name}: too few labelled {unit} to train on 2 and test on {MINIMUM_TEST}. "
+            "Choose another task; nasrank data list shows all"
+        )
     if not 2 <= n_train <= largest:
-        unit = "classes" if split == "class" else "architectures"
         raise UsageError(
             f"--n-train {n_train} is out of range for {task.name}: choose 2 to {largest} "
             f"(half of its labelled {unit}, {MINIMUM_TEST} left to test)"
@@ -140,8 +146,8 @@ def make_split(
     order = numpy_generator(seed, stream="split", space=task.space.name).permutation(len(task))
     order = order[labelled[order]]
     _, first = np.unique(task.space.class_of[order], return_index=True)
-    drawn = order_classes(task, order[np.sort(first)], seed, sampling)
-    return pool.by_class(drawn[:n_train], everything=test == "all")
+    train = order_classes(task, order[np.sort(first)], seed, sampling, n_train)
+    return pool.by_class(train, everything=test == "all")
 
 
 def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

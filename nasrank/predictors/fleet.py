@@ -87,7 +87,7 @@ class Fleet:
             items: ``[graphs]`` numbers of graphs; all of the network's by default.
 
         Returns:
-            ``[members, graphs]`` raw scores, higher is better.
+            ``[members, graphs]`` raw scores, higher is better; NaN for a diverged member.
         """
         chosen = np.arange(len(self.network.graphs)) if items is None else items
         members = len(self.final_loss)
@@ -102,6 +102,8 @@ class Fleet:
             (batch,) = self.network.batches(part[None])
             parts.append(self.network.forward(self.weights, batch))
         result: NDArray[np.float64] = torch.cat(parts, dim=1).cpu().double().numpy()
+        # A rectified unit can hide an infinite weight from the scores.
+        result[self.diverged] = np.nan
         return result
 
 

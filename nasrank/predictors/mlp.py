@@ -47,14 +47,16 @@ class MLP(Network):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         features = graph_features(graphs)
-        # What never varies in a space tells its architectures nothing.
-        self._columns = features[:, features.std(axis=0) > 0]
+        # What never varies in a space tells its architectures nothing; one column must stay.
+        varies = np.ptp(features, axis=0) > 0
+        varies[0] |= not varies.any()
+        self._columns = features[:, varies]
         super().__init__(graphs, device=device, dtype=dtype)
         self._features = torch.from_numpy(self._columns).to(self.device, dtype)
 
     def describe(self) -> Sequence[Parameter]:
         """Return the weights of one member."""
-        inputs = max(1, self._columns.shape[1])
+        inputs = self._columns.shape[1]
         return [
             Parameter("first", (inputs, WIDTH), math.sqrt(2 / inputs)),
             Parameter("first_shift", (1, WIDTH), 0.0),
