@@ -47,7 +47,7 @@ def test_a_target_is_imported_on_first_use_only():
         "before = 'colorsys' in sys.modules; thing = r['a'];"
         "print(before, 'colorsys' in sys.modules, thing.__name__)"
     )
-    result = subprocess.run(  # noqa: S603 - our own interpreter and text
+    result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == ["False", "True", "rgb_to_hsv"]

@@ -205,7 +205,7 @@ def test_processes_may_write_at_once(cache):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-c", WRITER]
     writers = [
-        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)  # noqa: S603
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     for writer in writers:

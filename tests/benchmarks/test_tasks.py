@@ -109,7 +109,7 @@ def test_listing_and_loading_import_neither_torch_nor_pandas(load, warm_cache):
         "assert not {'torch', 'pandas', 'scipy', 'analognasbench'} & set(sys.modules)"
     )
     path = ":".join(sys.path)
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [sys.executable, "-c", code],
         check=True,
         env={"PYTHONPATH": path, "NASRANK_CACHE": str(warm_cache)},

@@ -50,7 +50,7 @@ def test_arrays_that_do_not_fit_are_refused(write):
 def test_importing_graphs_stays_light():
     heavy = "{'torch', 'torch_geometric', 'pandas', 'scipy', 'networkx'}"
     code = f"import sys, nasrank.graphs; print(sorted({heavy} & set(sys.modules)))"
-    shown = subprocess.run(  # noqa: S603 - our own interpreter and code
+    shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert shown.stdout.strip() == "[]"

@@ -293,7 +293,7 @@ def test_names_and_facts_need_no_torch():
         "split_list('mse,hr(margin=1)');"
         "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own text
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_loss_of_another_package_is_known_by_its_entry_point(monkeypatch):

@@ -1,0 +1,60 @@
+"""What the README says can be typed, can be typed."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    part.strip()
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    for part in line.split("&&")
+    if part.strip().startswith("nasrank ")
+]
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+
+
+def test_there_is_something_to_check():
+    assert len(COMMANDS) >= 2
+    assert len(PYTHON) >= 3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_can_be_meant(command, tmp_path):
+    arguments = shlex.split(command)[1:]
+    assert arguments[0] == "compare", "say here how to check another command without running it"
+    done = subprocess.run(
+        [sys.executable, "-m", "nasrank", *arguments, "--dry-run", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.splitlines()[0])
+def test_python_blocks_run(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own text
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
+
+
+def test_every_loss_predictor_and_space_is_named():
+    from nasrank.benchmarks import SPACES
+    from nasrank.losses import LOSSES
+    from nasrank.predictors import PREDICTORS
+
+    for name in (*LOSSES, *PREDICTORS, *SPACES):
+        assert f"`{name}`" in README, name

@@ -1,0 +1,192 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nasrank import __version__, tables
+from nasrank.errors import DataError
+from nasrank.tables import Column, Table, read_parquet, write_json, write_parquet
+
+TABLE = Table(
+    "dishes",
+    "One dish",
+    (
+        Column("name", "string", "", "Its name"),
+        Column("price", "double", "EUR", "What it costs, lower is better", "market price"),
+        Column("served", "int64", "plates", "How often it was served"),
+        Column("ratings", "list<int64>", "stars", "One a guest"),
+    ),
+)
+ROW = {"name": "soup", "price": 4.5, "served": 3, "ratings": [5, 4]}
+
+
+def test_what_is_written_is_read(tmp_path):
+    rows = [ROW, {"name": "fish", "price": None, "served": 0, "ratings": []}]
+    TABLE.write(rows, tmp_path / "new" / "folder" / "dishes.parquet")
+    assert TABLE.read(tmp_path / "new" / "folder" / "dishes.parquet") == rows
+
+
+def test_no_rows_are_a_table_too(tmp_path):
+    TABLE.write([], tmp_path / "dishes.parquet")
+    assert TABLE.read(tmp_path / "dishes.parquet") == []
+
+
+def test_the_order_of_keys_does_not_matter():
+    backwards = dict(reversed(ROW.items()))
+    assert TABLE.build([backwards]).equals(TABLE.build([ROW]))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({k: v for k, v in ROW.items() if k != "price"}, r"table 'dishes' do not match: \['price"),
+        ({**ROW, "prize": 1.0}, r"do not match: \['prize'\]"),
+        ({**ROW, "served": None}, "'served' of table 'dishes' must not be empty"),
+        ({**ROW, "ratings": None}, "'ratings' of table 'dishes' must not be empty"),
+    ],
+)
+def test_rows_that_break_the_contract_are_refused(row, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        TABLE.write([ROW, row], tmp_path / "dishes.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("served", "three"), ("price", "dear")])
+def test_a_value_of_another_type_is_refused(name, value):
+    with pytest.raises(pa.ArrowException):
+        TABLE.build([{**ROW, name: value}])
+
+
+def test_a_file_says_what_it_holds_and_who_made_it(tmp_path):
+    TABLE.write([ROW], tmp_path / "dishes.parquet", {"seed": 3, "cook": "A"})
+    schema = pq.read_schema(tmp_path / "dishes.parquet")
+    assert schema.metadata[b"nasrank.table"] == b"dishes"
+    assert schema.metadata[b"nasrank.version"] == __version__.encode()
+    assert json.loads(schema.metadata[b"nasrank.about"]) == {"seed": 3, "cook": "A"}
+    price, served = schema.field("price"), schema.field("served")
+    assert price.metadata[b"unit"] == b"EUR"
+    assert price.metadata[b"about"] == b"What it costs, lower is better"
+    assert price.metadata[b"null"] == b"market price"
+    assert price.nullable
+    assert b"null" not in served.metadata
+    assert not served.nullable
+    assert schema.field("ratings").type == pa.list_(pa.int64())
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        TABLE.write([ROW], tmp_path / name, {"b": 1, "a": 2})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def one_line(caught):
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("old", [None, ROW])
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch, old):
+    path = tmp_path / "dishes.parquet"
+    if old:
+        TABLE.write([old], path)
+
+    def fill(table, where, **options):
+        Path(where).write_bytes(b"PAR1 half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pq, "write_table", fill)
+    with pytest.raises(DataError, match="cannot be written") as caught:
+        TABLE.write([ROW, ROW], path)
+    message = one_line(caught)
+    assert str(path) in message
+    assert "No space left on device" in message
+    assert "Free some space or choose another folder" in message
+    assert [each.name for each in tmp_path.iterdir()] == (["dishes.parquet"] if old else [])
+    if old:
+        assert TABLE.read(path) == [old]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    def stop(table, where, **options):
+        Path(where).write_bytes(b"PAR1 half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pq, "write_table", stop)
+    with pytest.raises(KeyboardInterrupt):
+        TABLE.write([ROW], tmp_path / "dishes.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_written_atomically_too(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "run.json"
+    write_json({"b": [1, 2], "a": "é"}, path)
+    assert json.loads(path.read_text(encoding="utf-8")) == {"a": "é", "b": [1, 2]}
+    assert path.read_text(encoding="utf-8").index('"a"') < path.read_text().index('"b"')
+
+    def fill(self, text, encoding):
+        self.write_bytes(b"{")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tables.Path, "write_text", fill)
+    with pytest.raises(DataError, match="No space left on device"):
+        write_json({}, path)
+    assert [each.name for each in path.parent.iterdir()] == ["run.json"]
+    assert json.loads(path.read_bytes())["b"] == [1, 2]
+
+
+def test_a_document_json_cannot_hold_writes_nothing(tmp_path):
+    with pytest.raises(TypeError):
+        write_json({"a": object()}, tmp_path / "run.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [write_json, lambda row, path: TABLE.write([row], path)])
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, write):
+    # A file where a folder should be: no user, not even root, can write below it.
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(DataError, match="cannot be written") as caught:
+        write(ROW, tmp_path / "taken" / "dishes.parquet")
+    assert str(tmp_path / "taken") in one_line(caught)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(DataError, match="Permission denied") as caught:
+        TABLE.write([ROW], tmp_path / "dishes.parquet")
+    one_line(caught)
+
+
+def test_a_missing_or_damaged_file_is_one_line(tmp_path):
+    path = tmp_path / "dishes.parquet"
+    with pytest.raises(DataError, match="no such file") as caught:
+        TABLE.read(path)
+    one_line(caught)
+    TABLE.write([{**ROW, "price": number**0.5} for number in range(2000)], path)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    # In the middle of the prices: square roots hardly compress, so they are most of the file.
+    flipped[len(whole) // 2] ^= 0xFF
+    for content in (b"", b"PAR1", b"not parquet at all", whole[:-9], bytes(flipped)):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="damaged or not a Parquet file") as caught:
+            TABLE.read(path)
+        assert str(path) in one_line(caught)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError) as caught:
+        TABLE.read(path)
+    one_line(caught)
+
+
+def test_another_kind_of_table_is_told_from_a_damaged_one(tmp_path):
+    path = tmp_path / "dishes.parquet"
+    write_parquet(pa.table({"other": [1]}), path)
+    assert read_parquet(path).num_rows == 1
+    with pytest.raises(DataError, match="not a table 'dishes' of this version") as caught:
+        TABLE.read(path)
+    one_line(caught)
