@@ -239,12 +239,16 @@ def _print_estimate(estimate: Any, folder: Path, output_format: str) -> None:  #
 
 
 def _print_result(result: Any) -> None:  # noqa: ANN401
+    # A mark has a column of its own, so that numbers stand below one another.
     columns = (
         Column("loss", "loss"),
         Column("n_train", "n", right=True),
         Column("kendall_tau", "Kendall tau [95 %]", right=True),
+        Column("kendall_tau_mark", ""),
         Column("discovery", "top 1 % found\nwith 100 more", right=True),
+        Column("discovery_mark", ""),
         Column("evaluations", "evaluations\nto top 0.1 %", right=True),
+        Column("first_hit_mark", ""),
         Column("gpu_hours", "GPU-hours", right=True),
         Column("savings", "saved against\nrandom search", right=True),
     )
@@ -276,21 +280,22 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "loss": row["loss"],
         "n_train": row["n_train"],
-        "kendall_tau": ("-" if tau is None else f"{tau:.3f}{interval}")
-        + _mark(row["kendall_tau_rank"], row["kendall_tau_p_holm"]),
-        "discovery": ("-" if found is None else f"{100 * found:.0f} %")
-        + _mark(row["discovery_rank"], row["discovery_p_holm"]),
-        "evaluations": f"{shown(used)} / {shown(row['random_evaluations'])}"
-        + (_mark(row["first_hit_rank"], row["first_hit_p_holm"])),
+        "kendall_tau": "-" if tau is None else f"{tau:.3f}{interval}",
+        "discovery": "-" if found is None else f"{100 * found:.0f} %",
+        "evaluations": f"{shown(used)} / {shown(row['random_evaluations'])}",
         "gpu_hours": "-" if hours is None else f"{hours:,.0f}{against}",
         "savings": "-" if row["savings"] is None else f"{100 * row['savings']:.1f} %",
+        **{
+            f"{name}_mark": _mark(row[f"{name}_rank"], row[f"{name}_p_holm"])
+            for name in ("kendall_tau", "discovery", "first_hit")
+        },
     }
 
 
 def _mark(rank: int | None, p_holm: float | None) -> str:
     """Mark the best loss and those the paired test cannot tell from it."""
     if rank is None:
-        return "  "
+        return ""
     if rank == 1:
-        return " *"
-    return " =" if p_holm is None or p_holm > 0.05 else "  "
+        return "*"
+    return "=" if p_holm is None or p_holm > 0.05 else ""
