@@ -18,7 +18,8 @@ COMMANDS = [
     if part.strip().startswith("nasrank ")
 ]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", PROSE) if "://" not in link]
 
 
 def test_there_is_something_to_check():

@@ -1,7 +1,9 @@
 """The command ``nasrank`` and the way every error leaves it."""
 
+import contextlib
 import logging
 import os
+from collections.abc import Iterator
 
 import typer
 from rich.console import Console
@@ -51,16 +53,27 @@ def run() -> int:
     # Threads that wait for one another by spinning make two busy programs ten times slower; the
     # setting is read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    handler = RichHandler(
-        console=Console(stderr=True), show_time=False, show_path=False, markup=False
-    )
-    logger = logging.getLogger("nasrank")
-    logger.handlers = [handler]
-    logger.propagate = False
     try:
-        app()
+        with _log_on_stderr():
+            app()
     except NasrankError as error:
         # One line, whatever a message from below may hold.
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         return error.exit_code
     return 0
+
+
+@contextlib.contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    logger = logging.getLogger("nasrank")
+    before = logger.propagate
+    handler = RichHandler(
+        console=Console(stderr=True), show_time=False, show_path=False, markup=False
+    )
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before

@@ -183,7 +183,10 @@ def test_control_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     arguments = ["compare", "--n-train", "10,400", "--seeds", "8", "--losses", "listmle,hr"]
     arguments += ["--out", str(tmp_path / "out")]
     command = [sys.executable, "-m", "nasrank", *arguments]
+    # A program started in the background may be told to ignore Control-C, and its children too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     finished = tmp_path / "out" / "runs.d"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(list(finished.glob("*.parquet"))) < 16:

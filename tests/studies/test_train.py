@@ -140,8 +140,6 @@ def test_what_does_not_fit_the_device_is_halved(toy, runs, tmp_path, monkeypatch
         return train_fleet(network, members, *args, **options)
 
     monkeypatch.setattr(train_module, "train_fleet", small)
-    # The command line keeps the library's log to itself.
-    monkeypatch.setattr(logging.getLogger("nasrank"), "propagate", True)
     with caplog.at_level(logging.WARNING, "nasrank"):
         rows = Trainer(FinishedRuns(tmp_path / "b"), CPU, RECIPE).train(runs)
     assert sizes == [4, 2, 1, 1, 2, 1, 1]
