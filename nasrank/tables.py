@@ -19,7 +19,7 @@ from nasrank.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Column", "Table", "read_parquet", "write_json", "write_parquet"]
+__all__ = ["Column", "Table", "read_parquet", "read_schema", "write_json", "write_parquet"]
 
 Row = Mapping[str, Any]
 
@@ -158,11 +158,12 @@ def write_parquet(table: "pa.Table", path: Path) -> None:
         pq.write_table(table, part, compression="zstd", write_page_checksum=True)
 
 
-def read_parquet(path: Path) -> "pa.Table":
-    """Read a table written by `write_parquet`, verifying its page checksums.
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
+    """Read a table, verifying its page checksums where it has them.
 
     Args:
         path: The file.
+        columns: Names of the columns to read, all by default; unknown ones are left out.
 
     Returns:
         The table, schema metadata included.
@@ -170,12 +171,34 @@ def read_parquet(path: Path) -> "pa.Table":
     Raises:
         DataError: The file is missing, unreadable or damaged.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    with (
+        _reading(path),
+        pq.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def read_schema(path: Path) -> "pa.Schema":
+    """Read the names, types and metadata of a table's columns, and none of its rows.
+
+    Raises:
+        DataError: The file is missing, unreadable or damaged.
+    """
+    import pyarrow.parquet as pq
+
+    with _reading(path), pq.ParquetFile(path) as file:
+        return file.schema_arrow
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file that is read into one line."""
+    import pyarrow as pa
+
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read()
+        yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file.") from error
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:

@@ -1,11 +1,20 @@
 """What the tests of several packages share: a small space of one's own making, and real tasks."""
 
+import os
+import tempfile
+
 import numpy as np
 import pytest
 
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.space import Metric, Space, Task
 from nasrank.graphs import GraphBatch
+
+
+def pytest_configure():
+    """Nothing a developer has imported may be seen, not even by doctests."""
+    os.environ["NASRANK_DATA"] = tempfile.mkdtemp(prefix="nasrank-tests-")
+
 
 VOCABULARY = ("input", "output", "conv", "pool", "skip")
 

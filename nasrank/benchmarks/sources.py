@@ -49,16 +49,27 @@ class SourceFile:
         origin: What the project knows of it.
         path: Where it lies.
         sha256: Digest of its content, in hexadecimal.
+        imported: Whether the user imported it; there is no known digest then.
+        citation: Whom to cite; may be empty.
     """
 
     origin: Origin
     path: Path
     sha256: str
+    imported: bool = False
+    citation: str = ""
+
+    @property
+    def state(self) -> str:
+        """Say ``known``, ``other`` (another digest than the known one) or ``imported``."""
+        if self.imported:
+            return "imported"
+        return "known" if self.known else "other"
 
     @property
     def known(self) -> bool:
         """Whether the content is the one the project was built with."""
-        return self.sha256 == self.origin.sha256
+        return not self.imported and self.sha256 == self.origin.sha256
 
     def error(self, complaint: str) -> DataError:
         """Make the error for content that is not what it should be.

@@ -1,8 +1,8 @@
 """What a benchmark is made of: metrics, a space of architectures, and a task on it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,8 @@ __all__ = ["Benchmark", "Metric", "Space", "Task", "build_space", "class_labels"
 CLASSES_VERSION = 1
 """Raised when the meaning of canonical form or class changes."""
 
+_PART = 30_000
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -25,7 +27,7 @@ class Metric:
 
     Attributes:
         name: Its name, as in ``space/dataset:name``.
-        unit: Its unit: ``%``, ``s`` or ``parameters``.
+        unit: Its unit, such as ``%``, ``s`` or ``parameters``.
         higher_is_better: Its direction.
         description: What was measured, in one sentence.
         replicates: Whether there are values of several training seeds.
@@ -62,6 +64,10 @@ class Space:
     def __len__(self) -> int:
         """Return the number of architectures, N."""
         return len(self.architectures)
+
+    def __contains__(self, architecture: object) -> bool:
+        """Say whether a text is exactly that of an architecture."""
+        return architecture in self._positions
 
     @property
     def classes(self) -> int:
@@ -107,6 +113,7 @@ class Task:
         sources: The files the numbers come from.
         fingerprint: Hexadecimal digest of what the values come from: the source files' digests
             and the version of their reader.
+        note: What to keep in mind about the numbers, in one line; may be empty.
     """
 
     name: str
@@ -119,6 +126,7 @@ class Task:
     chance: float | None
     sources: tuple[SourceFile, ...]
     fingerprint: str
+    note: str = ""
 
     def __len__(self) -> int:
         """Return the number of architectures, labelled or not."""
@@ -153,8 +161,10 @@ class Benchmark:
         name: Name of the space.
         title: What it is, in one line.
         datasets: Names of its datasets; the first is the usual one.
-        metrics: Its metrics, the same for every dataset; the first is the default.
+        metrics: Its metrics; the first is the default.
         load: Reads one task, given a canonical task name, a dataset and a metric.
+        own_metrics: Metrics of the datasets that do not have just ``metrics``, with the default
+            of each first.
     """
 
     name: str
@@ -162,6 +172,11 @@ class Benchmark:
     datasets: tuple[str, ...]
     metrics: tuple[Metric, ...]
     load: Callable[[str, str, Metric], Task]
+    own_metrics: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict, hash=False)
+
+    def metrics_of(self, dataset: str) -> tuple[Metric, ...]:
+        """Return the metrics of one of the datasets; the first is its default."""
+        return self.own_metrics.get(dataset, self.metrics)
 
 
 def build_space(
@@ -198,13 +213,33 @@ def build_space(
         {"class_of": "int64"},
         len(graphs),
         lambda: {
-            "class_of": isomorphism_classes(canonicalise(graphs, drop=drop, contract=contract))
+            "class_of": isomorphism_classes(_canonical(graphs, drop=drop, contract=contract))
         },
     )["class_of"]
     _, first = np.unique(class_of, return_index=True)
     first = first.astype(np.int64)
-    canonical = canonicalise(graphs[first], drop=drop, contract=contract)
+    canonical = _canonical(graphs[first], drop=drop, contract=contract)
     return Space(name, architectures, class_of, canonical, first, field_classes)
+
+
+def _canonical(graphs: GraphBatch, *, drop: Sequence[str], contract: Sequence[str]) -> GraphBatch:
+    """Reduce graphs part by part: all at once, large spaces would need gigabytes."""
+    parts = [
+        canonicalise(graphs[start : start + _PART], drop=drop, contract=contract)
+        for start in range(0, max(1, len(graphs)), _PART)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    nodes = max(part.nodes for part in parts)
+    operations = np.zeros((len(graphs), nodes), np.int16)
+    adjacency = np.zeros((len(graphs), nodes, nodes), np.uint8)
+    mask = np.zeros((len(graphs), nodes), np.bool_)
+    for number, part in enumerate(parts):
+        rows = slice(number * _PART, number * _PART + len(part))
+        operations[rows, : part.nodes] = part.operations
+        adjacency[rows, : part.nodes, : part.nodes] = part.adjacency
+        mask[rows, : part.nodes] = part.mask
+    return GraphBatch(operations, adjacency, mask, graphs.vocabulary)
 
 
 def class_labels(

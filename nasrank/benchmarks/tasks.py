@@ -1,16 +1,66 @@
-"""Tasks by name: ``space/dataset``, with ``:metric`` where it is not the space's default."""
+"""Tasks by name: ``space/dataset``, with ``:metric`` where it is not the dataset's default."""
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 
+from nasrank.benchmarks.importers import (
+    IMPORTABLE,
+    IMPORTABLE_DATASETS,
+    IMPORTABLE_METRICS,
+    formats_of,
+)
+from nasrank.benchmarks.importers.benchmark import imported_benchmark
+from nasrank.benchmarks.importers.store import find_space, signature, stored_names
 from nasrank.benchmarks.space import Benchmark, Metric, Task
-from nasrank.errors import UsageError
+from nasrank.errors import DataError, UsageError
 from nasrank.registry import Registry, unknown_name
 
-__all__ = ["SPACES", "TaskName", "load_task", "parse_task", "task_names"]
+__all__ = ["SPACES", "Spaces", "TaskName", "load_task", "parse_task", "task_names"]
 
-SPACES: Registry[Benchmark] = Registry("space", group="nasrank.spaces")
-"""All search spaces, imported when first asked for."""
+_log = logging.getLogger("nasrank")
+
+
+class Spaces(Registry[Benchmark]):
+    """The built-in spaces, and after them those in the user's data folder.
+
+    What was imported for a built-in space is added to it. Imports are noticed at once.
+    """
+
+    def names(self) -> list[str]:
+        """Return all names, built-in spaces first; opens no file."""
+        built_in = super().names()
+        return built_in + [name for name in stored_names() if name not in built_in]
+
+    def built_in(self, name: str) -> Benchmark | None:
+        """Return a space without anything imported, or None where it is not built in."""
+        return super().__getitem__(name) if super().__contains__(name) else None
+
+    def __getitem__(self, name: str) -> Benchmark:
+        base = self.built_in(name)
+        try:
+            stored = find_space(name)
+        except DataError as error:
+            if base is None:
+                raise
+            # What is built in does not suffer from a damaged file beside it.
+            _log.warning("%s", error)
+            stored = None
+        if stored is not None:
+            return imported_benchmark(stored, base)
+        if base is None:
+            raise unknown_name(self.kind, name, self)
+        return base
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in stored_names()
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+
+SPACES = Spaces("space", group="nasrank.spaces")
+"""All search spaces; those that are built in are imported when first asked for."""
 SPACES.register("nb201", target="nasrank.benchmarks.nb201:BENCHMARK")
 SPACES.register("analog", target="nasrank.benchmarks.analog:BENCHMARK")
 SPACES.register("nbgraph", target="nasrank.benchmarks.nbgraph:BENCHMARK")
@@ -31,8 +81,8 @@ class TaskName:
     metric: Metric
 
     def __str__(self) -> str:
-        """Spell the task; the metric only where it is not the space's default."""
-        default = self.metric == self.benchmark.metrics[0]
+        """Spell the task; the metric only where it is not the dataset's default."""
+        default = self.metric == self.benchmark.metrics_of(self.dataset)[0]
         suffix = "" if default else f":{self.metric.name}"
         return f"{self.benchmark.name}/{self.dataset}{suffix}"
 
@@ -48,6 +98,7 @@ def parse_task(text: str) -> TaskName:
 
     Raises:
         UsageError: There is no such space, dataset or metric, or the dataset is missing.
+        DataError: It is known, but has to be imported first.
 
     Example:
         >>> str(parse_task("nb201/cifar10:val_acc"))
@@ -60,6 +111,8 @@ Known: cifar10, cifar100, imagenet16-120.
     """
     path, colon, metric_name = text.strip().partition(":")
     space_name, _, dataset = path.partition("/")
+    if space_name not in SPACES and space_name in IMPORTABLE:
+        raise _not_imported(space_name, text.strip())
     benchmark = SPACES[space_name]
     if not dataset:
         raise UsageError(
@@ -67,34 +120,54 @@ Known: cifar10, cifar100, imagenet16-120.
             f"Write one of: {', '.join(f'{space_name}/{each}' for each in benchmark.datasets)}"
         )
     if dataset not in benchmark.datasets:
+        if dataset in IMPORTABLE_DATASETS.get(space_name, ()):
+            raise _not_imported(space_name, text.strip())
         raise unknown_name(f"dataset of {space_name}", dataset, benchmark.datasets)
-    metrics = {metric.name: metric for metric in benchmark.metrics}
+    metrics = {metric.name: metric for metric in benchmark.metrics_of(dataset)}
     if not colon:
-        return TaskName(benchmark, dataset, benchmark.metrics[0])
+        return TaskName(benchmark, dataset, next(iter(metrics.values())))
     if metric_name not in metrics:
+        known = IMPORTABLE_METRICS.get(space_name)
+        if known is not None and known.fullmatch(metric_name):
+            raise _not_imported(space_name, text.strip())
         raise unknown_name(f"metric of {space_name}", metric_name, metrics)
     return TaskName(benchmark, dataset, metrics[metric_name])
+
+
+def _not_imported(space: str, task: str) -> DataError:
+    return DataError(
+        f"{task} is not imported yet. Import it with: nasrank data import {space} PATH, "
+        f"where PATH is one of: {formats_of(space)}"
+    )
 
 
 def task_names(*, every_metric: bool = False) -> list[str]:
     """List all tasks by their canonical names; reads no data.
 
     Args:
-        every_metric: Also list the tasks of metrics that are not a space's default.
+        every_metric: Also list the tasks of metrics that are not their dataset's default.
 
     Returns:
-        The names, in the order of registration.
+        The names, in the order of `SPACES`.
     """
-    return [
-        str(TaskName(benchmark, dataset, metric))
-        for benchmark in (SPACES[name] for name in SPACES)
-        for dataset in benchmark.datasets
-        for metric in (benchmark.metrics if every_metric else benchmark.metrics[:1])
-    ]
+    names = []
+    for space in SPACES:
+        try:
+            benchmark = SPACES[space]
+        except DataError as error:  # one damaged file must not hide all the others
+            _log.warning("%s", error)
+            continue
+        for dataset in benchmark.datasets:
+            metrics = benchmark.metrics_of(dataset)
+            names += [
+                str(TaskName(benchmark, dataset, metric))
+                for metric in (metrics if every_metric else metrics[:1])
+            ]
+    return names
 
 
 def load_task(name: str) -> Task:
-    """Read a task, once per process.
+    """Read a task, once per process and import.
 
     Args:
         name: As in `parse_task`.
@@ -104,12 +177,13 @@ def load_task(name: str) -> Task:
 
     Raises:
         UsageError: There is no such task.
-        DataError: Its files are missing or damaged.
+        DataError: Its files are missing or damaged, or it has to be imported first.
     """
-    return _load(str(parse_task(name)))
+    task = parse_task(name)
+    return _load(str(task), signature(task.benchmark.name))
 
 
 @lru_cache(maxsize=32)
-def _load(canonical: str) -> Task:
+def _load(canonical: str, _state: tuple[object, ...]) -> Task:
     task = parse_task(canonical)
     return task.benchmark.load(canonical, task.dataset, task.metric)

@@ -1,6 +1,7 @@
-"""``nasrank data``: which tasks there are, what is in them, and where they lie."""
+"""``nasrank data``: which tasks there are, what is in them, where they lie, and new ones."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from nasrank.cli.task_page import task_page
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Benchmarks: which tasks there are, what is in them, and where they lie.",
+    help="Benchmarks: which tasks there are, what is in them, where they lie, and new ones.",
     epilog="Example: nasrank data info nb201/cifar10",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -26,7 +27,7 @@ def list_tasks(
     every_metric: Annotated[
         bool,
         typer.Option(
-            "--every-metric", help="Also list the metrics that are not a space's default."
+            "--every-metric", help="Also list the metrics that are not a dataset's default."
         ),
     ] = False,
     output_format: FormatOption = "table",
@@ -36,8 +37,8 @@ def list_tasks(
     Keys of --format json, a list: task, title, metric, unit, better (higher, lower),
     architectures, classes, replicates (most training seeds of an architecture), package, version,
     licence, path, state and error. A state is "known" (the very file nasrank was built with),
-    "other" (a file with another sha256 whose content passes all checks) or "unreadable" (error
-    says why).
+    "other" (a file with another sha256 whose content passes all checks), "imported" (see data
+    import; package is then the file it came from) or "unreadable" (error says why).
     """
     rows = _read_rows(every_metric=every_metric)
     columns = [
@@ -71,8 +72,9 @@ def show_task(
     architecture, class), best_class_label, spread (min, quarter, median, three_quarters, max,
     mean, sd), ties (distinct_labels, largest, tied_pairs), replicates (most, architectures,
     seed_sd), ceiling_tau, replicate_tau, chance, cost_gpu_seconds (total, mean, min, max),
-    largest_n_train (class, random), sources (list of package, version, path, sha256, known,
-    licence), fingerprint and histogram (edges, counts). What a task does not have is null.
+    largest_n_train (class, random), note, sources (list of package, version, path, sha256, known,
+    state, licence, citation), fingerprint and histogram (edges, counts). What a task does not
+    have is null.
     """
     from nasrank.studies.describe import describe_task
 
@@ -83,17 +85,21 @@ def show_task(
 
 @app.command("path", epilog="Example: nasrank data path --format json")
 def show_paths(output_format: FormatOption = "table") -> None:
-    """Print the cache folder and the file every task comes from.
+    """Print the folders of the cache and of imported data, and the file every task comes from.
 
-    Keys of --format json, a list: what ("cache", or a task), path (null where it is not known)
-    and exists.
+    Keys of --format json, a list: what ("cache", "data", or a task), path (null where it is not
+    known) and exists.
     """
     from nasrank.benchmarks.cache import cache_folder
+    from nasrank.benchmarks.importers.store import data_folder
 
-    folder = cache_folder()
+    folders = {"cache": cache_folder(), "data": data_folder()}
     tasks = _read_rows(every_metric=False)
     rows = [
-        {"what": "cache", "path": str(folder), "exists": folder.is_dir()},
+        *(
+            {"what": what, "path": str(folder), "exists": folder.is_dir()}
+            for what, folder in folders.items()
+        ),
         *(
             {"what": row["task"], "path": row["path"], "exists": row["path"] is not None}
             for row in tasks
@@ -101,6 +107,88 @@ def show_paths(output_format: FormatOption = "table") -> None:
     ]
     print_rows(rows, output_format)
     _complain(tasks)
+
+
+@app.command(
+    "import",
+    epilog="Example: nasrank data import my-space archs.csv --label acc_0,acc_1 --unit %",
+)
+def import_space(
+    space: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE",
+            help="A public space such as nb101, or a name of your choice for a space of your own.",
+        ),
+    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file or folder to read.")],
+    *,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS",
+            help="Label columns of your own file, one a training seed, separated by commas; "
+            "label and label_* by default.",
+        ),
+    ] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="The lowest label of your own file is best.")
+    ] = False,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the label of your own file, such as % or s.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="What your own architectures were trained on; own by default."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    output_format: FormatOption = "table",
+) -> None:
+    """Read a benchmark's file, or architectures of your own, into the data folder.
+
+    No file is ever executed. What a space has already is kept; a metric that comes again is
+    replaced. A file of your own is .csv, .jsonl or .parquet with a row for each architecture:
+    column id; operations ("input;conv3x3;output") with edges ("0-1;1-2") or matrix
+    ("010;001;000"), or layers ("mb3;mb6"), or arch_str (a NAS-Bench-201 string); label columns,
+    empty for candidates; and if you like cost_seconds and parameters.
+
+    Keys of --format json, a list: task, metric, description, unit, better (higher, lower),
+    architectures, labelled, replicates, replaced (how many had a label before, which is gone; null
+    for a new metric) and path.
+    """
+    from nasrank.benchmarks.importing import import_data, saved_rows
+    from nasrank.cli.progress import CountBar
+
+    columns = [] if label is None else [name.strip() for name in label.split(",")]
+    with CountBar(f"reading {path.name}", quiet=quiet) as bar:
+        saved = import_data(
+            space,
+            path,
+            label=columns,
+            dataset=dataset,
+            lower_is_better=lower_is_better,
+            unit=unit,
+            on_progress=bar.update,
+        )
+    shown = [
+        Column("task"),
+        Column("unit"),
+        Column("better"),
+        Column("labelled", right=True),
+        Column("architectures", right=True),
+        Column("replicates", "seeds", right=True),
+        Column("replaced", right=True),
+        Column("description"),
+    ]
+    rows = saved_rows(saved)
+    print_rows(rows, output_format, columns=shown)
+    for row in rows:
+        if row["replaced"] is not None and row["replaced"] > row["labelled"]:
+            typer.echo(
+                f"warning: {row['task']} had {row['replaced']} labels and now has "
+                f"{row['labelled']}. Import the earlier file again to have them back",
+                err=True,
+            )
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-__all__ = ["ProgressBar"]
+__all__ = ["CountBar", "ProgressBar"]
 
 _QUIET_SECONDS = 10.0
 
@@ -80,3 +80,40 @@ class ProgressBar:
             self._console.print(
                 f"{self._saved} of {self._runs} runs saved after {now - self._started:.0f} s"
             )
+
+
+class CountBar:
+    """A bar of records read, on a terminal alone.
+
+    Args:
+        what: What is going on.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, what: str, *, quiet: bool = False) -> None:
+        console = Console(stderr=True)
+        self._bar = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> "CountBar":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def update(self, done: int, total: int | None) -> None:
+        """Learn how many records are read, and how many there are where that is known."""
+        self._bar.update(self._task, completed=done, total=total)

@@ -15,6 +15,12 @@ __all__ = ["Histogram", "task_page"]
 BAR_WIDTH = 40
 Record = Mapping[str, Any]
 
+_STATES = {
+    "known": "known",
+    "other": "not the file nasrank was built with",
+    "imported": "of everything imported for this space",
+}
+
 
 class Histogram:
     """A horizontal bar for each bin.
@@ -93,9 +99,13 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     largest = record["largest_n_train"]
     sizes = [f"{shown(size)} (--split {split})" for split, size in largest.items()]
     yield "largest n_train", ", ".join(sizes)
+    if record["note"]:
+        yield "note", record["note"]
     for source in record["sources"]:
-        known = "known" if source["known"] else "not the file nasrank was built with"
+        known = _STATES[source["state"]]
         yield "source", f"{source['package']} {source['version']}, {source['licence']}"
+        if source["citation"]:
+            yield "", source["citation"]
         yield "", source["path"]
         yield "", f"sha256 {source['sha256']}, {known}"
 

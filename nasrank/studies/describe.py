@@ -29,21 +29,23 @@ def task_rows(*, every_metric: bool = False) -> Iterator[dict[str, Any]]:
     A task whose data cannot be read is listed too.
 
     Args:
-        every_metric: Also list the tasks of metrics that are not a space's default.
+        every_metric: Also list the tasks of metrics that are not their dataset's default.
 
     Yields:
         For each task: task, title, metric, unit, better (``higher`` or ``lower``),
         architectures, classes, replicates (most training seeds an architecture has), package,
         version (of the package whose file is known), licence, path, state (``known``; ``other``
-        where the file's sha256 is a new one; ``unreadable``) and error. What an unreadable task
-        does not tell is None.
+        where the file's sha256 is a new one; ``imported`` by the user; ``unreadable``) and error.
+        What an unreadable task does not tell is None.
     """
-    loaded: dict[tuple[str, str], Task | DataError] = {}
+    loaded: dict[tuple[str, str, str], Task | DataError] = {}
     for text in task_names(every_metric=every_metric):
         name = parse_task(text)
-        key = name.benchmark.name, name.dataset
+        # The metrics of a dataset share its file, so reading one of them tells of all; those that
+        # were imported may each come from another file.
+        own = name.metric.name if name.benchmark.own_metrics else ""
+        key = name.benchmark.name, name.dataset, own
         if key not in loaded:
-            # The metrics of a dataset share its file, so reading one of them tells of all.
             try:
                 loaded[key] = load_task(text)
             except DataError as error:
@@ -94,8 +96,10 @@ def describe_task(name: str) -> dict[str, Any]:
         - chance: what guessing scores, or None.
         - cost_gpu_seconds: total, mean, min, max over architectures; or None.
         - largest_n_train: for each kind of split.
-        - sources: package, version, path, sha256, known (whether the project was built with this
-          very content), licence.
+        - note: what to keep in mind about the numbers; may be empty.
+        - sources: package (or the file that was imported), version, path, sha256, known (whether
+          the project was built with this very content), state (``known``, ``other``,
+          ``imported``), licence, citation.
         - fingerprint: digest of what the numbers come from.
         - histogram: edges (one more than counts) and counts of labels.
 
@@ -143,6 +147,7 @@ def describe_task(name: str) -> dict[str, Any]:
         "chance": task.chance,
         "cost_gpu_seconds": _cost(task.cost_seconds),
         "largest_n_train": {split: largest_train_size(task, split) for split in SPLITS},
+        "note": task.note,
         "sources": [_source(source) for source in task.sources],
         "fingerprint": task.fingerprint,
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
@@ -160,7 +165,7 @@ def _most_seeds(task: Task | None, *, replicates: bool) -> int | None:
 
 
 def _state(source: SourceFile | None) -> str:
-    return "known" if source is not None and source.known else "other"
+    return "other" if source is None else source.state
 
 
 def _best(task: Task) -> list[dict[str, Any]]:
@@ -235,5 +240,7 @@ def _source(source: SourceFile) -> dict[str, Any]:
         "path": str(source.path),
         "sha256": source.sha256,
         "known": source.known,
+        "state": source.state,
         "licence": source.origin.licence,
+        "citation": source.citation,
     }

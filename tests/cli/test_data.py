@@ -94,8 +94,9 @@ def test_a_task_that_cannot_be_read_is_listed(monkeypatch):
 def test_paths(warm_cache):
     rows = json.loads(run("path", "--format", "json").stdout)
     assert rows[0] == {"what": "cache", "path": str(warm_cache), "exists": True}
-    assert [row["what"] for row in rows[1:]] == task_names()
-    assert all(row["exists"] for row in rows)
+    assert rows[1]["what"] == "data"
+    assert [row["what"] for row in rows[2:]] == task_names()
+    assert all(row["exists"] for row in rows[2:])
     assert all(row["path"] in run("path").stdout for row in rows)
 
 

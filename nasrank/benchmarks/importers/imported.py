@@ -1,0 +1,155 @@
+"""What every importer returns: one space with all that a file says of its architectures."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks.space import Metric
+from nasrank.errors import DataError
+from nasrank.graphs import GraphBatch
+
+__all__ = ["NAME", "Imported", "Measurement"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
+"""How spaces, datasets and metrics are spelt: they stand in task names and file names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """One metric of every architecture on one dataset.
+
+    Attributes:
+        dataset: What the architectures were trained on, such as ``cifar10``.
+        metric: What the values mean.
+        values: ``[N, R]`` the metric for each of R training seeds, in the metric's own unit
+            (accuracies in percent, times in seconds); NaN where missing, never infinite.
+    """
+
+    dataset: str
+    metric: Metric
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """One space as one file has it, checked on construction.
+
+    Attributes:
+        space: Name of the space.
+        title: What it is, in one line.
+        architectures: ``[N]`` unique texts, in the space's own order.
+        graphs: ``[N]`` their graphs as the benchmark means them, before any reduction; None only
+            for built-in spaces such as ``nb201``, whose texts are the architectures there.
+        drop: Operations that produce nothing.
+        contract: Operations that return their input.
+        measurements: What was measured; the first of a dataset is that dataset's default.
+        cost_seconds: ``[N]`` GPU-seconds of one training for each dataset that has them; NaN
+            where unknown.
+        parameters: ``[N]`` numbers of weights, NaN where unknown; or None.
+        chance: What guessing scores on the default metric, for the datasets where it is known.
+        note: What the numbers are, in one line.
+        source: Name of the file or folder.
+        licence: Licence of the data, as an SPDX name, or what is known of it.
+        citation: Whom to cite.
+
+    Raises:
+        DataError: The parts do not fit together; see `Imported.check`.
+    """
+
+    space: str
+    title: str
+    architectures: Sequence[str]
+    graphs: GraphBatch | None
+    drop: tuple[str, ...]
+    contract: tuple[str, ...]
+    measurements: tuple[Measurement, ...]
+    cost_seconds: Mapping[str, NDArray[np.float64]]
+    parameters: NDArray[np.float64] | None
+    chance: Mapping[str, float]
+    note: str
+    source: str
+    licence: str
+    citation: str
+
+    def __post_init__(self) -> None:
+        """Check the parts against each other."""
+        self.check()
+
+    def __len__(self) -> int:
+        """Return the number of architectures, N."""
+        return len(self.architectures)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Datasets in the order in which measurements first name them."""
+        return tuple(dict.fromkeys(each.dataset for each in self.measurements))
+
+    def check(self) -> None:
+        """Check lengths, uniqueness and values; cycles are found when the space is stored.
+
+        Raises:
+            DataError: There is no architecture or measurement, a text is empty or comes twice, an
+                array has another length than the architectures or an infinite value, a metric
+                comes twice on a dataset, a name has letters that task names cannot have, or a
+                cost or chance is of a dataset without measurements.
+        """
+        for complaint in self._complaints():
+            raise DataError(f"{self.source}: {complaint}. Repair the file and import it again")
+
+    def _complaints(self) -> Iterator[str]:
+        count = len(self.architectures)
+        if count == 0:
+            yield "it holds no architecture"
+        if not self.measurements:
+            yield "it measures nothing"
+        yield from self._bad_texts()
+        if self.graphs is not None and len(self.graphs) != count:
+            yield f"it has {len(self.graphs)} graphs for {count} architectures"
+        yield from self._bad_measurements()
+        for dataset in {*self.cost_seconds, *self.chance} - {*self.datasets}:
+            yield f"it knows the cost or chance of {dataset}, of which it measures nothing"
+        columns = {f"cost of {name}": cost for name, cost in self.cost_seconds.items()}
+        if self.parameters is not None:
+            columns["parameters"] = self.parameters
+        for name, column in columns.items():
+            if column.shape != (count,):
+                yield f"{name} has shape {column.shape} for {count} architectures"
+            yield from _bad_values(name, column)
+            if (column < 0).any():
+                yield f"{name} is negative for architecture {int((column < 0).argmax())}"
+
+    def _bad_texts(self) -> Iterator[str]:
+        rows: dict[str, int] = {}
+        for row, text in enumerate(self.architectures):
+            if not text:
+                yield f"architecture {row} has an empty name"
+            if rows.setdefault(text, row) != row:
+                yield f"architectures {rows[text]} and {row} are both {text[:60]!a}"
+
+    def _bad_measurements(self) -> Iterator[str]:
+        seen = set()
+        for each in self.measurements:
+            for part in (self.space, each.dataset, each.metric.name):
+                if not NAME.fullmatch(part):
+                    yield f"{part[:60]!a} cannot name a space, dataset or metric"
+            name = f"{each.dataset}:{each.metric.name}"
+            if name in seen:
+                yield f"{name} comes twice"
+            seen.add(name)
+            values = each.values
+            if values.ndim != 2 or len(values) != len(self) or not values.size:
+                yield f"{name} has shape {values.shape} for {len(self)} architectures"
+            yield from _bad_values(name, values)
+            if values.shape[1:] > (1,) and not each.metric.replicates:
+                yield f"{name} has {values.shape[1]} columns, which its metric denies"
+
+
+def _bad_values(name: str, values: NDArray[np.float64]) -> Iterator[str]:
+    if values.dtype != np.float64:
+        yield f"{name} holds {values.dtype} and not float64"
+    elif np.isinf(values).any():
+        row = int(np.isinf(values).reshape(len(values), -1).any(axis=1).argmax())
+        yield f"{name} is infinite for architecture {row}"

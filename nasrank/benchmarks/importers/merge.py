@@ -1,0 +1,288 @@
+"""Putting what a file says into the data folder, next to what is known of the space already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks.importers import IMPORTABLE
+from nasrank.benchmarks.importers.imported import Imported
+from nasrank.benchmarks.importers.store import (
+    Provenance,
+    StoredMeasurement,
+    StoredSpace,
+    check_size,
+    cost_column,
+    find_space,
+    write_space,
+)
+from nasrank.benchmarks.space import Space, build_space
+from nasrank.errors import DataError
+from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
+from nasrank.graphs.canonical import depths
+
+__all__ = ["Saved", "save"]
+
+_CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What an import did.
+
+    Attributes:
+        stored: The space as it is now.
+        added: Architectures that were not known before.
+        measured: ``dataset:metric`` of what was measured, new or not; with the number of
+            architectures that had a value before, or None where the metric is new.
+    """
+
+    stored: StoredSpace
+    added: int
+    measured: Mapping[str, int | None]
+
+
+def save(imported: Imported, base: Space | None = None) -> Saved:
+    """Add a file's content to the space's file in the data folder.
+
+    Architectures are joined by their text. A measurement that the space has already is replaced
+    as a whole, so that a metric never mixes files; architectures the new file lacks have no
+    value then. Classes of isomorphic architectures are found now and kept in the cache.
+
+    Args:
+        imported: What was read.
+        base: The built-in space of that name, if there is one. It owns the architectures.
+
+    Returns:
+        The space as it is now, and what is new in it.
+
+    Raises:
+        DataError: A graph has a cycle; an architecture is none of the built-in space; the file
+            names architectures in another way than an earlier one, or has another graph for
+            one of them; the folder cannot be written. Nothing is changed then.
+    """
+    _check_graphs(imported, base)
+    known = find_space(imported.space)
+    texts, old_rows, new_rows = _join(imported, known)
+    count = len(texts)
+    graphs = imported.graphs if base is None else None
+    if known is not None and base is None:
+        graphs = _join_graphs(imported, known, count, new_rows)
+    if graphs is not None:
+        # Made and kept now, so that the first command does not wait for it.
+        try:
+            build_space(
+                imported.space, texts, graphs, drop=imported.drop, contract=imported.contract
+            )
+        except DataError as error:
+            raise DataError(f"{imported.source}: {error}") from error
+    measured = {
+        f"{each.dataset}:{each.metric.name}": (
+            StoredMeasurement(
+                each.dataset,
+                each.metric,
+                each.values.shape[1],
+                Provenance(imported.source, imported.note, imported.licence, imported.citation),
+            ),
+            _spread(each.values, new_rows, count),
+        )
+        for each in imported.measurements
+    }
+    earlier: dict[str, tuple[StoredMeasurement, NDArray[np.float64]]] = {}
+    costs: dict[str, NDArray[np.float64]] = {}
+    parameters, chance = None, dict[str, float]()
+    if known is not None:
+        earlier = {
+            f"{each.dataset}:{each.metric.name}": (
+                each,
+                _spread(known.read_columns(each.columns), old_rows, count),
+            )
+            for each in known.measurements
+        }
+        costs = {
+            dataset: _spread(known.read_columns([cost_column(dataset)]), old_rows, count)[:, 0]
+            for dataset in known.costs
+        }
+        if known.parameters:
+            parameters = _spread(known.read_columns(["parameters"]), old_rows, count)[:, 0]
+        chance |= known.chance
+    for dataset, cost in imported.cost_seconds.items():
+        costs[dataset] = _updated(costs.get(dataset), cost, new_rows, count)
+    if imported.parameters is not None:
+        parameters = _updated(parameters, imported.parameters, new_rows, count)
+    stored = write_space(
+        imported.space,
+        # One name for a public space, whichever part of it a file holds.
+        IMPORTABLE.get(imported.space, imported.title),
+        texts,
+        graphs,
+        list((earlier | measured).values()),
+        drop=imported.drop,
+        contract=imported.contract,
+        costs=costs,
+        parameters=parameters,
+        chance=chance | dict(imported.chance),
+    )
+    return Saved(
+        stored,
+        count - (0 if known is None else known.size),
+        {name: _labelled(earlier[name][1]) if name in earlier else None for name in measured},
+    )
+
+
+def _labelled(values: NDArray[np.float64]) -> int:
+    return int((~np.isnan(values)).any(axis=1).sum())
+
+
+def _check_graphs(imported: Imported, base: Space | None) -> None:
+    """Refuse architectures that the built-in space lacks, and graphs that are none."""
+    if base is not None:
+        for row, text in enumerate(imported.architectures):
+            if text not in base:
+                raise DataError(
+                    f"{imported.source}: architecture {row}, {text[:120]!a}, is none of "
+                    f"{imported.space}. One that is: {base.architectures[0]}"
+                )
+        return
+    graphs = imported.graphs
+    if graphs is None:
+        raise DataError(f"{imported.source}: it holds no graphs. Import another file first")
+    check_size(len(graphs), graphs.nodes)
+    for start in range(0, len(graphs), _CHUNK):
+        part = graphs.adjacency[start : start + _CHUNK]
+        try:
+            depths(part.astype(np.int32))
+        except DataError as error:
+            # Found again one by one: an error names the place in its chunk, and people know ids.
+            row = start + next(row for row, each in enumerate(part) if _is_cyclic(each))
+            raise DataError(
+                f"{imported.source}: architecture {row}, {imported.architectures[row][:120]!a}, "
+                "has a cycle. An architecture is an acyclic graph; repair its edges"
+            ) from error
+
+
+def _is_cyclic(adjacency: NDArray[np.uint8]) -> bool:
+    try:
+        depths(adjacency[None].astype(np.int32))
+    except DataError:
+        return True
+    return False
+
+
+def _join(
+    imported: Imported, known: StoredSpace | None
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64]]:
+    """Return all texts, and where the earlier and the new architectures stand among them."""
+    new = tuple(imported.architectures)
+    if known is None:
+        return new, np.zeros(0, np.int64), np.arange(len(new))
+    old = known.read_architectures()
+    place = {text: row for row, text in enumerate(old)}
+    for text in new:
+        place.setdefault(text, len(place))
+    rows = np.fromiter((place[text] for text in new), np.int64, len(new))
+    return tuple(place), np.arange(len(old)), rows
+
+
+def _join_graphs(
+    imported: Imported, known: StoredSpace, count: int, new_rows: NDArray[np.int64]
+) -> GraphBatch:
+    """Return the graphs of all architectures; those known twice must agree."""
+    old, new = known.read_graphs(), imported.graphs
+    if new is None:
+        raise DataError(f"{imported.source}: it holds no graphs. Import another file")
+    if (known.drop, known.contract) != (imported.drop, imported.contract):
+        raise DataError(
+            f"{imported.source}: it means other things by its operations than the file that "
+            f"{imported.space} was imported from. Delete {known.path} to start anew, or choose "
+            "another name"
+        )
+    vocabulary = tuple(dict.fromkeys((*old.vocabulary, *new.vocabulary)))
+    nodes = max(old.nodes, new.nodes)
+    check_size(count, nodes)
+    old, new = _widen(old, nodes, vocabulary), _widen(new, nodes, vocabulary)
+    shared = np.flatnonzero(new_rows < len(old))
+    ours, theirs = old[new_rows[shared]], new[shared]
+    differs = (
+        (ours.operations != theirs.operations).any(axis=1)
+        | (ours.mask != theirs.mask).any(axis=1)
+        | (ours.adjacency != theirs.adjacency).any(axis=(1, 2))
+    )
+    if differs.any():
+        rows = np.flatnonzero(differs)
+        # The order of nodes means nothing; only what is computed must be the same.
+        kinds = isomorphism_classes(
+            canonicalise(
+                _stack(ours[rows], theirs[rows]), drop=imported.drop, contract=imported.contract
+            )
+        )
+        wrong = np.flatnonzero(kinds[: len(rows)] != kinds[len(rows) :])
+        if len(wrong):
+            row = int(shared[rows[wrong[0]]])
+            raise DataError(
+                f"{imported.source}: architecture {row}, {imported.architectures[row][:120]!a}, "
+                f"has another graph than in what {imported.space} was imported from. Delete "
+                f"{known.path} to start anew, or choose another name"
+            )
+    both = _stack(old, new[np.flatnonzero(new_rows >= len(old))])
+    if not len(shared):
+        _refuse_other_names(imported, known, both)
+    return both
+
+
+def _refuse_other_names(imported: Imported, known: StoredSpace, both: GraphBatch) -> None:
+    """Refuse a file that names the very architectures of an earlier one in another way."""
+    kinds = isomorphism_classes(canonicalise(both, drop=imported.drop, contract=imported.contract))
+    again = np.flatnonzero(np.isin(kinds[known.size :], kinds[: known.size]))
+    if len(again):
+        old = known.read_architectures()
+        row = int(again[0])
+        twin = int((kinds == kinds[known.size + row]).argmax())
+        raise DataError(
+            f"{imported.source}: architecture {row}, {imported.architectures[row][:80]!a}, is "
+            f"{old[twin][:80]!a} in what {imported.space} was imported from, and no name is "
+            f"shared. Delete {known.path} to start anew, or choose another name"
+        )
+
+
+def _widen(graphs: GraphBatch, nodes: int, vocabulary: Sequence[str]) -> GraphBatch:
+    """Number operations by another vocabulary, and pad to so many nodes."""
+    numbers: Mapping[str, int] = {name: code for code, name in enumerate(vocabulary)}
+    code = np.array([numbers[name] for name in graphs.vocabulary], np.int16)
+    more = nodes - graphs.nodes
+    operations = np.where(graphs.mask, code[graphs.operations], 0).astype(np.int16)
+    return GraphBatch(
+        np.pad(operations, ((0, 0), (0, more))),
+        np.pad(graphs.adjacency, ((0, 0), (0, more), (0, more))),
+        np.pad(graphs.mask, ((0, 0), (0, more))),
+        tuple(vocabulary),
+    )
+
+
+def _stack(first: GraphBatch, second: GraphBatch) -> GraphBatch:
+    return GraphBatch(
+        np.concatenate([first.operations, second.operations]),
+        np.concatenate([first.adjacency, second.adjacency]),
+        np.concatenate([first.mask, second.mask]),
+        first.vocabulary,
+    )
+
+
+def _updated(
+    earlier: NDArray[np.float64] | None,
+    values: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    count: int,
+) -> NDArray[np.float64]:
+    """Take new values where there are any: unlike labels these are facts of an architecture."""
+    fresh = _spread(values[:, None], rows, count)[:, 0]
+    return fresh if earlier is None else np.where(np.isnan(fresh), earlier, fresh)
+
+
+def _spread(
+    values: NDArray[np.float64], rows: NDArray[np.int64], count: int
+) -> NDArray[np.float64]:
+    spread = np.full((count, values.shape[1]), np.nan)
+    spread[rows] = values
+    return spread

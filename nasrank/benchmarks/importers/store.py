@@ -1,0 +1,511 @@
+"""The user's data folder: one Parquet file for each imported space.
+
+A file holds the architectures of a space once and whatever was measured of them, from however
+many files it came. Graphs lie in two columns of short integers, so that hundreds of thousands of
+them open in a moment. A header in the file's metadata says what the columns mean and holds the
+digest of each.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank import __version__
+from nasrank.benchmarks.importers.imported import NAME
+from nasrank.benchmarks.space import Metric
+from nasrank.errors import DataError, UsageError
+from nasrank.graphs import GraphBatch
+from nasrank.tables import read_parquet, read_schema, write_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "MOST_NODES",
+    "Provenance",
+    "StoredMeasurement",
+    "StoredSpace",
+    "check_size",
+    "data_folder",
+    "find_space",
+    "open_space",
+    "signature",
+    "space_path",
+    "stored_names",
+    "write_space",
+]
+
+FORMAT_VERSION = 1
+"""Raised when the layout of the files changes."""
+MOST_NODES = 256
+"""Most nodes of an architecture."""
+MOST_CELLS = 2**30
+"""Most entries of the adjacency of all architectures together: a byte each in memory."""
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a measurement comes from.
+
+    Attributes:
+        source: Name of the file or folder it was read from.
+        note: What the numbers are, in one line.
+        licence: Licence of the data.
+        citation: Whom to cite.
+    """
+
+    source: str
+    note: str
+    licence: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class StoredMeasurement:
+    """One metric of one dataset, without its values.
+
+    Attributes:
+        dataset: What the architectures were trained on.
+        metric: What the values mean.
+        width: Number of training seeds.
+        provenance: Where it comes from.
+    """
+
+    dataset: str
+    metric: Metric
+    width: int
+    provenance: Provenance
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of its columns in the file, one a seed."""
+        return tuple(f"{self.dataset}:{self.metric.name}:{seed}" for seed in range(self.width))
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSpace:
+    """What a file of the data folder holds; values are read when asked for.
+
+    Attributes:
+        path: The file.
+        name: Name of the space.
+        title: What it is, in one line.
+        size: Number of architectures.
+        vocabulary: Operation names of the graphs; None where the space is built in.
+        drop: Operations that produce nothing.
+        contract: Operations that return their input.
+        measurements: What was measured, in the order of import.
+        costs: Datasets whose training cost is known.
+        parameters: Whether numbers of weights are known.
+        chance: What guessing scores, by dataset.
+        digests: Hexadecimal digest of every column.
+        digest: Digest of all of the above.
+    """
+
+    path: Path
+    name: str
+    title: str
+    size: int
+    vocabulary: tuple[str, ...] | None
+    drop: tuple[str, ...]
+    contract: tuple[str, ...]
+    measurements: tuple[StoredMeasurement, ...]
+    costs: tuple[str, ...]
+    parameters: bool
+    chance: Mapping[str, float]
+    digests: Mapping[str, str]
+    digest: str
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Its datasets, in the order of import."""
+        return tuple(dict.fromkeys(each.dataset for each in self.measurements))
+
+    def read_architectures(self) -> tuple[str, ...]:
+        """Read the architectures as text, ``[N]``.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        texts = tuple(self._read(["architecture"]).column("architecture").to_pylist())
+        self._check("architecture", _text_digest(texts))
+        return texts
+
+    def read_graphs(self) -> GraphBatch:
+        """Read the graphs, ``[N]``, as the benchmark means them.
+
+        Raises:
+            DataError: The file is damaged, or belongs to a built-in space and has no graphs.
+        """
+        if self.vocabulary is None:
+            raise self.error("it holds no graphs")
+        table = self._read(["operations", "edges"])
+        lists = {name: _lists(table, name) for name in ("operations", "edges")}
+        for name, (counts, values) in lists.items():
+            self._check(name, _digest(counts, values))
+        try:
+            return _unpack(*lists["operations"], *lists["edges"], self.vocabulary)
+        except (ValueError, IndexError) as error:
+            raise self.error(str(error)) from error
+
+    def read_columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Read numbers.
+
+        Args:
+            names: Names of columns.
+
+        Returns:
+            ``[N, names]``.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        table = self._read(names)
+        columns = [_numbers(table, name) for name in names]
+        for name, column in zip(names, columns, strict=True):
+            self._check(name, _digest(column))
+        return np.stack(columns, axis=1)
+
+    def error(self, complaint: str) -> DataError:
+        """Make the error for a file that is not what it should be.
+
+        Args:
+            complaint: What is wrong, as a clause.
+        """
+        return _damaged(self.path, self.name, complaint)
+
+    def _read(self, names: Sequence[str]) -> "pa.Table":
+        try:
+            table = read_parquet(self.path, names)
+        except DataError as error:
+            raise self.error(str(error).partition(". Delete")[0]) from error
+        fits = table.num_rows == self.size and set(table.schema.names) == set(names)
+        if not fits or not all(_is_sound(table, name) for name in names):
+            raise self.error("its columns are not those it announces")
+        return table
+
+    def _check(self, name: str, digest: str) -> None:
+        if self.digests.get(name) != digest:
+            raise self.error(f"its column {name} does not match its digest")
+
+
+def data_folder() -> Path:
+    """Return the folder for imported data.
+
+    This is ``NASRANK_DATA`` if set, else ``nasrank`` in ``XDG_DATA_HOME``, else
+    ``~/.local/share/nasrank``. The folder need not exist.
+
+    Raises:
+        DataError: There is no home folder and neither variable is set.
+    """
+    if own := os.environ.get("NASRANK_DATA"):
+        return Path(own).absolute()
+    shared = os.environ.get("XDG_DATA_HOME", "")
+    # A relative XDG path is to be ignored, says the standard that defines it.
+    if Path(shared).is_absolute():
+        return Path(shared) / "nasrank"
+    try:
+        return Path.home() / ".local" / "share" / "nasrank"
+    except RuntimeError as error:
+        raise DataError(
+            "no data folder: there is no home folder. Set NASRANK_DATA to a folder"
+        ) from error
+
+
+def space_path(name: str) -> Path:
+    """Return the file of a space; it need not exist.
+
+    Raises:
+        UsageError: The text cannot name a space.
+    """
+    if not NAME.fullmatch(name) or name != name.lower():
+        raise UsageError(
+            f"{name[:60]!a} cannot name a space: use at most 64 lower-case letters, digits "
+            "and + _ . -, with a letter or digit first"
+        )
+    return data_folder() / "spaces" / f"{name}.parquet"
+
+
+def stored_names() -> list[str]:
+    """List the imported spaces by name, in alphabetic order; opens no file."""
+    try:
+        names = sorted(path.stem for path in (data_folder() / "spaces").glob("*.parquet"))
+    except (OSError, DataError):  # nothing can have been imported
+        return []
+    return [name for name in names if NAME.fullmatch(name) and name == name.lower()]
+
+
+def signature(name: str) -> tuple[object, ...]:
+    """Return what changes whenever a space is imported; empty where it is not imported."""
+    try:
+        path = space_path(name)
+        state = path.stat()
+    except (OSError, DataError, UsageError):
+        return ()
+    return str(path), state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def find_space(name: str) -> StoredSpace | None:
+    """Open a space of the data folder, or return None where it is not imported.
+
+    Raises:
+        DataError: Its file is damaged.
+    """
+    state = signature(name)
+    return _open(name, state) if state else None
+
+
+def open_space(name: str) -> StoredSpace:
+    """Open a space of the data folder.
+
+    Raises:
+        DataError: It is not imported, or its file is damaged.
+    """
+    found = find_space(name)
+    if found is None:
+        raise DataError(f"{name} is not imported. Import it with: nasrank data import {name} PATH")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _open(name: str, state: tuple[object, ...]) -> StoredSpace:
+    path = Path(str(state[0]))
+    try:
+        metadata = read_schema(path).metadata or {}
+    except DataError as error:
+        raise _damaged(path, name, str(error).partition(". Delete")[0]) from error
+    header = metadata.get(b"nasrank.header", b"")
+    digest = hashlib.sha256(header).hexdigest()
+    if metadata.get(b"nasrank.digest") != digest.encode():
+        raise _damaged(path, name, "its header does not match its digest")
+    try:
+        return _read_header(path, json.loads(header), digest, name)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, name, "its header is of another version of nasrank") from error
+
+
+def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace:  # noqa: ANN401
+    if header["format"] != FORMAT_VERSION or header["name"] != name:
+        raise ValueError(header["format"])
+    return StoredSpace(
+        path=path,
+        name=name,
+        title=header["title"],
+        size=header["size"],
+        vocabulary=None if header["vocabulary"] is None else tuple(header["vocabulary"]),
+        drop=tuple(header["drop"]),
+        contract=tuple(header["contract"]),
+        measurements=tuple(
+            StoredMeasurement(
+                each["dataset"],
+                Metric(**each["metric"]),
+                each["width"],
+                Provenance(**each["provenance"]),
+            )
+            for each in header["measurements"]
+        ),
+        costs=tuple(header["costs"]),
+        parameters=header["parameters"],
+        chance=header["chance"],
+        digests=header["digests"],
+        digest=digest,
+    )
+
+
+def write_space(
+    name: str,
+    title: str,
+    architectures: Sequence[str],
+    graphs: GraphBatch | None,
+    measurements: Sequence[tuple[StoredMeasurement, NDArray[np.float64]]],
+    *,
+    drop: Sequence[str],
+    contract: Sequence[str],
+    costs: Mapping[str, NDArray[np.float64]],
+    parameters: NDArray[np.float64] | None,
+    chance: Mapping[str, float],
+) -> StoredSpace:
+    """Write a space to the data folder, in place of what is there.
+
+    Args:
+        name: Name of the space.
+        title: What it is, in one line.
+        architectures: ``[N]`` unique texts.
+        graphs: ``[N]`` graphs, or None for a built-in space.
+        measurements: What was measured, with ``[N, R]`` values.
+        drop: Operations that produce nothing.
+        contract: Operations that return their input.
+        costs: ``[N]`` GPU-seconds of one training, by dataset.
+        parameters: ``[N]`` numbers of weights, or None.
+        chance: What guessing scores, by dataset.
+
+    Returns:
+        The space as it can be opened from now on.
+
+    Raises:
+        DataError: The folder cannot be written, or the graphs are too large.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array] = {"architecture": pa.array(architectures, pa.string())}
+    digests = {"architecture": _text_digest(architectures)}
+    if graphs is not None:
+        check_size(len(graphs), graphs.nodes)
+        for column, (counts, values) in _pack(graphs).items():
+            offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+            columns[column] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+            digests[column] = _digest(counts, values)
+    numbers = {
+        column: values[:, seed]
+        for each, values in measurements
+        for seed, column in enumerate(each.columns)
+    }
+    numbers |= {cost_column(dataset): cost for dataset, cost in costs.items()}
+    if parameters is not None:
+        numbers["parameters"] = parameters
+    for column, values in numbers.items():
+        columns[column] = pa.array(np.ascontiguousarray(values))
+        digests[column] = _digest(values)
+    header = json.dumps(
+        {
+            "format": FORMAT_VERSION,
+            "name": name,
+            "title": title,
+            "size": len(architectures),
+            "vocabulary": None if graphs is None else graphs.vocabulary,
+            "drop": list(drop),
+            "contract": list(contract),
+            "measurements": [asdict(each) for each, _ in measurements],
+            "costs": list(costs),
+            "parameters": parameters is not None,
+            "chance": dict(chance),
+            "digests": digests,
+        }
+    )
+    table = pa.table(columns).replace_schema_metadata(
+        {
+            "nasrank.version": __version__,
+            "nasrank.header": header,
+            "nasrank.digest": hashlib.sha256(header.encode()).hexdigest(),
+        }
+    )
+    write_parquet(table, space_path(name))
+    return open_space(name)
+
+
+def cost_column(dataset: str) -> str:
+    """Return the name of the column of a dataset's training cost."""
+    return f"{dataset}:cost_seconds"
+
+
+def check_size(items: int, nodes: int) -> None:
+    """Refuse graphs that would not fit in memory as a batch.
+
+    Args:
+        items: Number of architectures.
+        nodes: Most nodes of one.
+
+    Raises:
+        DataError: They are too many or too large.
+    """
+    if nodes > MOST_NODES or items * nodes**2 > MOST_CELLS:
+        raise DataError(
+            f"{items:,} architectures of up to {nodes:,} nodes are too large: at most "
+            f"{MOST_NODES} nodes and {MOST_CELLS:,} pairs of nodes in all. Import fewer "
+            "architectures or write blocks of layers as one operation"
+        )
+
+
+def _damaged(path: Path, name: str, complaint: str) -> DataError:
+    where = "" if complaint.startswith(str(path)) else f"{path}: "
+    return DataError(
+        f"{where}{complaint}. Delete it and import it again with: nasrank data import {name} PATH"
+    )
+
+
+def _pack(graphs: GraphBatch) -> dict[str, tuple[Array, Array]]:
+    """Write graphs as lists, with the length of each: operation codes, and ends of edges."""
+    mask = graphs.mask
+    # Positions among an architecture's own nodes, whatever padding lies between them.
+    place = (np.cumsum(mask, axis=1) - 1).astype(np.int16)
+    item, source, target = np.nonzero(graphs.adjacency)
+    if not (mask[item, source] & mask[item, target]).all():
+        raise DataError("an edge ends at no node. Rebuild the graphs from their source")
+    times = graphs.adjacency[item, source, target]
+    edges = np.stack([place[item, source], place[item, target]], axis=1)
+    counts = np.bincount(item, weights=times, minlength=len(graphs)).astype(np.int32)
+    return {
+        "operations": (graphs.sizes().astype(np.int32), graphs.operations[mask]),
+        "edges": (counts * 2, np.repeat(edges, times, axis=0).reshape(-1)),
+    }
+
+
+def _unpack(
+    sizes: Array, operations: Array, ends: Array, edges: Array, vocabulary: tuple[str, ...]
+) -> GraphBatch:
+    items, nodes = len(sizes), int(sizes.max(initial=0))
+    check_size(items, nodes)
+    mask = np.arange(nodes) < sizes[:, None]
+    codes = np.zeros(mask.shape, np.int16)
+    codes[mask] = operations
+    if codes.min(initial=0) < 0 or codes.max(initial=0) >= len(vocabulary):
+        raise ValueError("it uses operations that have no name")
+    item = np.repeat(np.arange(items, dtype=np.int64), ends // 2)
+    source, target = edges.reshape(-1, 2).T
+    limit = sizes[item]
+    if ((source < 0) | (target < 0) | (source >= limit) | (target >= limit)).any():
+        raise ValueError("an edge ends at no node")
+    adjacency = np.zeros(items * nodes**2, np.uint8)
+    # Parallel edges are written one after another, so a plain assignment would lose them.
+    np.add.at(adjacency, (item * nodes + source) * nodes + target, 1)
+    return GraphBatch(codes, adjacency.reshape(items, nodes, nodes), mask, vocabulary)
+
+
+def _is_sound(table: "pa.Table", name: str) -> bool:
+    """Say whether a column has the type that was written, and no gaps."""
+    import pyarrow as pa
+
+    column = table.column(name)
+    if column.null_count:
+        return False
+    if name == "architecture":
+        return bool(pa.types.is_string(column.type))
+    if name not in {"operations", "edges"}:
+        return bool(pa.types.is_float64(column.type))
+    if not pa.types.is_list(column.type) or not pa.types.is_int16(column.type.value_type):
+        return False
+    return not any(chunk.flatten().null_count for chunk in column.chunks)
+
+
+def _lists(table: "pa.Table", name: str) -> tuple[Array, Array]:
+    column = table.column(name).combine_chunks()
+    return np.diff(np.from_dlpack(column.offsets)), np.from_dlpack(column.flatten())
+
+
+def _numbers(table: "pa.Table", name: str) -> NDArray[np.float64]:
+    # DLPack, since Arrow's own way to numpy imports pandas, which takes longer than all else.
+    values: Any = np.from_dlpack(table.column(name).combine_chunks())
+    numbers: NDArray[np.float64] = values
+    return numbers
+
+
+def _digest(*arrays: Array) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _text_digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

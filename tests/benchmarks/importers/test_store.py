@@ -1,0 +1,321 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasrank.benchmarks.importers import Measurement, store
+from nasrank.benchmarks.importers.merge import save
+from nasrank.benchmarks.importers.store import (
+    data_folder,
+    find_space,
+    open_space,
+    signature,
+    space_path,
+    stored_names,
+)
+from nasrank.benchmarks.space import Metric
+from nasrank.errors import DataError, UsageError
+from nasrank.graphs import GraphBatch
+
+from .test_imported import chains, make_imported
+
+MUTATIONS = int(os.environ.get("NASRANK_MUTATIONS", "200"))
+TEST = Metric("test_acc", "%", True, "test accuracy")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("NASRANK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("NASRANK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "data"
+
+
+def columns(stored):
+    return {
+        f"{each.dataset}:{each.metric.name}": stored.read_columns(each.columns)
+        for each in stored.measurements
+    }
+
+
+def assert_same_graphs(found, expected):
+    assert found.vocabulary == expected.vocabulary
+    np.testing.assert_array_equal(found.operations, expected.operations)
+    np.testing.assert_array_equal(found.adjacency, expected.adjacency)
+    np.testing.assert_array_equal(found.mask, expected.mask)
+
+
+def test_what_is_saved_is_what_is_opened():
+    imported = make_imported()
+    saved = save(imported)
+    assert saved.added == 3
+    assert saved.measured == {"d:val_acc": None}
+    stored = open_space("toy")
+    assert stored.path == space_path("toy")
+    assert stored.title == "Toy"
+    assert stored.read_architectures() == ("x", "y", "z")
+    assert_same_graphs(stored.read_graphs(), imported.graphs)
+    (measurement,) = stored.measurements
+    assert measurement.metric == imported.measurements[0].metric
+    assert measurement.provenance == store.Provenance("toy.bin", "made up", "MIT", "Nobody (2020)")
+    np.testing.assert_array_equal(columns(stored)["d:val_acc"], imported.measurements[0].values)
+    np.testing.assert_array_equal(
+        stored.read_columns(["d:cost_seconds", "parameters"]),
+        [[10, 1], [20, 2], [np.nan, 3]],
+    )
+    assert stored.chance == {"d": 10.0}
+    assert (stored.drop, stored.contract) == (("none",), ("skip_connect",))
+    assert stored_names() == ["toy"]
+
+
+def test_random_graphs_with_parallel_edges_and_holes_in_the_padding(make_graphs):
+    graphs = make_graphs(50, seed=3)
+    save(make_imported(architectures=[str(n) for n in range(50)], graphs=graphs, **others(50)))
+    assert_same_graphs(open_space("toy").read_graphs(), graphs)
+    # Node 1 of each is padding now: the graph is the same, closed up.
+    place = [0, *range(2, graphs.nodes + 1)]
+    operations = np.zeros((50, graphs.nodes + 1), np.int16)
+    adjacency = np.zeros((50, graphs.nodes + 1, graphs.nodes + 1), np.uint8)
+    mask = np.zeros(operations.shape, np.bool_)
+    operations[:, place], mask[:, place] = graphs.operations, graphs.mask
+    adjacency[np.ix_(range(50), place, place)] = graphs.adjacency
+    holes = GraphBatch(operations, adjacency, mask, graphs.vocabulary)
+    save(
+        make_imported(
+            space="other", architectures=[str(n) for n in range(50)], graphs=holes, **others(50)
+        )
+    )
+    assert_same_graphs(open_space("other").read_graphs(), graphs)
+
+
+def others(count):
+    return {
+        "measurements": (Measurement("d", TEST, np.arange(count, dtype=float)[:, None]),),
+        "cost_seconds": {},
+        "parameters": None,
+        "chance": {},
+    }
+
+
+def test_a_second_file_adds_columns_and_architectures():
+    save(make_imported())
+    second = make_imported(
+        # w is new, and y and x come in another order.
+        architectures=("w", "y", "x"),
+        graphs=GraphBatch(*reordered([3, 1, 0]), ("input", "output", "a")),
+        measurements=(
+            Measurement("d", TEST, np.array([[7.0], [8.0], [9.0]])),
+            Measurement("e", TEST, np.array([[1.0], [2.0], [np.nan]])),
+        ),
+        cost_seconds={"e": np.array([4.0, 5.0, 6.0])},
+        parameters=None,
+        chance={"e": 1.0},
+        source="second.bin",
+    )
+    saved = save(second)
+    assert saved.added == 1
+    stored = open_space("toy")
+    assert stored.read_architectures() == ("x", "y", "z", "w")
+    found = columns(stored)
+    assert list(found) == ["d:val_acc", "d:test_acc", "e:test_acc"]
+    nan = np.nan
+    np.testing.assert_array_equal(found["d:val_acc"], [[1, 2], [3, 4], [nan, 5], [nan, nan]])
+    np.testing.assert_array_equal(found["d:test_acc"], [[9], [8], [nan], [7]])
+    np.testing.assert_array_equal(found["e:test_acc"], [[nan], [2], [nan], [1]])
+    np.testing.assert_array_equal(stored.read_columns(["e:cost_seconds"])[:, 0], [6, 5, nan, 4])
+    np.testing.assert_array_equal(stored.read_columns(["parameters"])[:, 0], [1, 2, 3, nan])
+    assert stored.chance == {"d": 10.0, "e": 1.0}
+    assert_same_graphs(stored.read_graphs(), chains(4))
+    assert [each.provenance.source for each in stored.measurements] == [
+        "toy.bin",
+        "second.bin",
+        "second.bin",
+    ]
+
+
+def reordered(rows):
+    graphs = chains(4)[rows]
+    return graphs.operations, graphs.adjacency, graphs.mask
+
+
+def test_a_metric_that_comes_again_is_replaced_as_a_whole():
+    save(make_imported())
+    before = open_space("toy").digests["d:val_acc:0"]
+    again = Measurement("d", replace(TEST, name="val_acc"), np.array([[5.0], [np.nan], [np.nan]]))
+    saved = save(make_imported(measurements=(again,)))
+    # x, y and z had a value; z lacks one seed only.
+    assert saved.measured == {"d:val_acc": 3}
+    assert saved.added == 0
+    stored = open_space("toy")
+    np.testing.assert_array_equal(columns(stored)["d:val_acc"], [[5], [np.nan], [np.nan]])
+    assert stored.measurements[0].width == 1
+    assert stored.digests["d:val_acc:0"] != before
+
+
+def test_operations_may_be_numbered_and_nodes_ordered_in_another_way():
+    save(make_imported())
+    graphs = chains(3)
+    # A name that is not used shifts the codes; and node 1 and 2 of z change places.
+    operations = np.where(graphs.operations == 2, 3, graphs.operations).astype(np.int16)
+    swap = [0, 2, 1, 3]
+    adjacency = graphs.adjacency.copy()
+    adjacency[2] = graphs.adjacency[2][np.ix_(swap, swap)]
+    other = GraphBatch(operations, adjacency, graphs.mask, ("input", "output", "b", "a"))
+    assert not np.array_equal(adjacency, graphs.adjacency)
+    save(make_imported(graphs=other))
+    assert open_space("toy").read_graphs().vocabulary == ("input", "output", "a", "b")
+    np.testing.assert_array_equal(open_space("toy").read_graphs().adjacency, graphs.adjacency)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"architectures": ("y", "x", "z")},
+            r"second: architecture 0, 'y', has another graph than in what toy was imported from",
+        ),
+        (
+            {"architectures": ("p", "q", "r")},
+            r"second: architecture 0, 'p', is 'x' in what toy was imported from",
+        ),
+        ({"drop": ("a",)}, "second: it means other things by its operations"),
+    ],
+)
+def test_contradictions_are_refused_and_change_nothing(changes, message):
+    save(make_imported())
+    before = space_path("toy").read_bytes()
+    with pytest.raises(DataError, match=message):
+        save(make_imported(source="second", **changes))
+    assert space_path("toy").read_bytes() == before
+    assert not list(space_path("toy").parent.glob("*.part"))
+
+
+def test_a_cycle_is_refused_by_name(folder):
+    graphs = chains(3)
+    graphs.adjacency[2, 2, 1] = 1
+    with pytest.raises(DataError, match=r"toy.bin: architecture 2, 'z', has a cycle"):
+        save(make_imported(graphs=graphs))
+    assert not folder.exists()
+
+
+def test_edges_to_padding_and_huge_batches_are_refused():
+    graphs = chains(3)
+    graphs.adjacency[0, 0, 3] = 1
+    with pytest.raises(DataError, match="an edge ends at no node"):
+        save(make_imported(graphs=graphs))
+    with pytest.raises(DataError, match="too large: at most 256 nodes"):
+        store.check_size(1, 257)
+    with pytest.raises(DataError, match="too large"):
+        store.check_size(2**20, 64)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "A", "a b", "-a", "x" * 65, "a\0"])
+def test_names_stay_in_the_folder(name):
+    with pytest.raises(UsageError, match="cannot name a space"):
+        space_path(name)
+    assert signature(name) == ()
+    assert find_space(name) is None
+
+
+def test_the_folder(monkeypatch, tmp_path):
+    assert data_folder() == tmp_path / "data"
+    monkeypatch.delenv("NASRANK_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert data_folder() == tmp_path / "nasrank"
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert data_folder() == tmp_path / ".local" / "share" / "nasrank"
+    assert stored_names() == []
+
+    def homeless():
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(DataError, match="Set NASRANK_DATA"):
+        data_folder()
+    assert stored_names() == []
+
+
+def test_a_missing_space():
+    assert find_space("toy") is None
+    with pytest.raises(
+        DataError, match=r"toy is not imported. Import it with: nasrank data import"
+    ):
+        open_space("toy")
+
+
+def test_a_folder_that_cannot_be_written(folder):
+    folder.write_text("a file")
+    with pytest.raises(DataError, match="cannot be written"):
+        save(make_imported())
+
+
+def read_all(name):
+    stored = open_space(name)
+    stored.read_architectures()
+    stored.read_graphs()
+    columns(stored)
+    return stored
+
+
+def test_a_damaged_file_is_refused_or_reads_the_same(folder):
+    """Whatever byte is wrong: digests leave no third way."""
+    save(make_imported())
+    path = space_path("toy")
+    content = path.read_bytes()
+    truth = read_all("toy")
+    refusals = []
+    for mutation in range(MUTATIONS):
+        rng = np.random.default_rng(mutation)
+        damaged = bytearray(content)
+        if mutation % 5 == 0:
+            damaged = damaged[: int(rng.integers(len(damaged)))]
+        else:
+            damaged[int(rng.integers(len(damaged)))] ^= int(rng.integers(1, 256))
+        path.write_bytes(bytes(damaged))
+        try:
+            found = read_all("toy")
+        except DataError as error:
+            refusals.append(str(error))
+        else:
+            assert found.digests == truth.digests
+    assert len(refusals) > MUTATIONS // 2
+    for refusal in refusals:
+        assert "toy.parquet" in refusal
+        assert "nasrank data import toy PATH" in refusal
+        assert "\n" not in refusal
+
+
+def test_a_file_of_another_version_or_name(monkeypatch):
+    save(make_imported())
+    path = space_path("toy")
+    path.rename(path.with_name("other.parquet"))
+    with pytest.raises(DataError, match="of another version"):
+        open_space("other")
+    with monkeypatch.context() as later:
+        later.setattr(store, "FORMAT_VERSION", 2)
+        save(make_imported())
+    path.with_name("third.parquet").write_bytes(path.read_bytes())
+    with pytest.raises(DataError, match="of another version"):
+        open_space("third")
+
+
+def test_opening_is_noticed_when_the_file_changes():
+    save(make_imported())
+    first = open_space("toy")
+    assert open_space("toy") is first
+    save(make_imported(note="new"))
+    assert open_space("toy") is not first
+    assert open_space("toy").measurements[0].provenance.note == "new"
+
+
+def test_costs_and_parameters_of_an_earlier_file_stay_where_a_later_one_has_none():
+    from nasrank.benchmarks.importers.merge import _updated
+
+    rows, new = np.array([2, 0]), np.array([5.0, np.nan])
+    earlier = np.array([1.0, np.nan, 3.0])
+    assert _updated(earlier, new, rows, 3).tolist()[0] == 1.0
+    assert np.isnan(_updated(earlier, new, rows, 3)[1])
+    assert _updated(earlier, new, rows, 3)[2] == 5.0
+    assert np.isnan(_updated(None, new, rows, 3)[:2]).all()

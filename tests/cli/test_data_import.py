@@ -1,0 +1,179 @@
+"""Importing, typed as a user would type it."""
+
+import contextlib
+import io
+import json
+import pickle
+import sys
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from nasrank.cli import run
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch, warm_cache):
+    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
+    monkeypatch.setenv("NASRANK_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def nasrank(*arguments):
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["nasrank", *map(str, arguments)]),
+    ):
+        try:
+            code = run()
+        except SystemExit as leaving:
+            code = leaving.code
+    return SimpleNamespace(returncode=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+
+@pytest.fixture
+def archs(tmp_path):
+    """Chains of four layers; a third of them are candidates without a label."""
+    rng = np.random.default_rng(0)
+    lines = ["id,layers,acc_0,acc_1,cost_seconds"]
+    kinds = ["conv3", "conv5", "pool"]
+    for number in range(81):
+        layers = [kinds[number // 3**place % 3] for place in range(4)]
+        worth = 50 + 10 * layers.count("conv5") + 3 * layers.count("conv3")
+        seeds = worth + rng.normal(size=2)
+        label = f"{seeds[0]:.3f},{seeds[1]:.3f}" if number % 3 else ","
+        lines.append(f"net{number},{';'.join(layers)},{label},{100 + number}")
+    path = tmp_path / "archs.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_from_a_table_to_a_comparison(archs, tmp_path):
+    """A user's own table becomes a task, and losses are compared on it."""
+    done = nasrank("data", "import", "my-space", archs, "--label", "acc_0,acc_1", "--unit", "%")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "my-space/own" in done.stdout
+    info = json.loads(nasrank("data", "info", "my-space/own", "--format", "json").stdout)
+    assert (info["architectures"], info["labelled"], info["classes"]) == (81, 54, 81)
+    assert info["replicates"]["architectures"] == {"2": 54}
+    assert info["metric"]["name"] == "acc"
+    assert info["metric"]["unit"] == "%"
+    assert info["sources"][0]["state"] == "imported"
+    # 100 + 0, ..., 100 + 80 seconds.
+    assert info["cost_gpu_seconds"]["total"] == 8100 + 80 * 81 / 2
+    assert "archs.csv imported" in nasrank("data", "info", "my-space/own").stdout
+    compared = nasrank(
+        *("compare", "--tasks", "my-space/own", "--losses", "mse,hr", "--n-train", "20"),
+        *("--seeds", "2", "--out", tmp_path / "out", "--format", "json"),
+    )
+    assert compared.returncode == 0, compared.stderr
+    rows = json.loads(compared.stdout)
+    assert {row["task"] for row in rows} == {"my-space/own"}
+    assert {row["loss"] for row in rows} == {"mse", "hr"}
+
+
+def test_json_keys_and_what_is_replaced(archs):
+    arguments = ("data", "import", "mine", archs, "--label", "acc_0", "--format", "json")
+    (row,) = json.loads(nasrank(*arguments).stdout)
+    assert row.pop("path").endswith("mine.parquet")
+    assert row == {
+        "task": "mine/own",
+        "metric": "acc_0",
+        "description": "acc_0 as given by the user",
+        "unit": "1",
+        "better": "higher",
+        "architectures": 81,
+        "labelled": 54,
+        "replicates": 1,
+        "replaced": None,
+    }
+    text = archs.read_text().splitlines()
+    archs.write_text("\n".join(text[:30]))
+    again = nasrank(*arguments)
+    (row,) = json.loads(again.stdout)
+    assert (row["labelled"], row["replaced"]) == (19, 54)
+    assert again.stderr.startswith("warning: mine/own had 54 labels and now has 19.")
+
+
+def test_lower_is_better_and_datasets(archs):
+    done = nasrank(
+        *("data", "import", "mine", archs, "--label", "cost_seconds", "--lower-is-better"),
+        *("--unit", "s", "--dataset", "roses", "--quiet", "--format", "json"),
+    )
+    (row,) = json.loads(done.stdout)
+    assert (row["task"], row["better"], row["unit"]) == ("mine/roses", "lower", "s")
+    nasrank("data", "import", "mine", archs, "--label", "acc_0,acc_1")
+    listed = json.loads(nasrank("data", "list", "--format", "json").stdout)
+    mine = [row for row in listed if row["task"].startswith("mine/")]
+    assert [row["task"] for row in mine] == ["mine/roses", "mine/own"]
+    assert [row["replicates"] for row in mine] == [1, 2]
+    assert {row["state"] for row in mine} == {"imported"}
+    assert {row["package"] for row in mine} == {"archs.csv"}
+
+
+def test_path_shows_the_data_folder(folder, archs):
+    rows = json.loads(nasrank("data", "path", "--format", "json").stdout)
+    assert rows[1] == {"what": "data", "path": str(folder), "exists": False}
+    nasrank("data", "import", "mine", archs, "--label", "acc_0")
+    rows = json.loads(nasrank("data", "path", "--format", "json").stdout)
+    assert rows[1]["exists"]
+    assert rows[-1] == {
+        "what": "mine/own",
+        "path": str(folder / "spaces" / "mine.parquet"),
+        "exists": True,
+    }
+
+
+def test_help_has_an_example_and_names_the_schema():
+    text = nasrank("data", "import", "--help").stdout
+    for word in ("Example: nasrank data import", "cost_seconds", "edges", "--lower-is-better"):
+        assert word in text
+
+
+class Hostile:
+    def __reduce__(self):
+        return (print, ("this must not run",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["my-space", "missing.csv"], 4, "missing.csv: no such file or folder"),
+        (["My Space", "archs.csv"], 2, "cannot name a space"),
+        (["../up", "archs.csv"], 2, "cannot name a space"),
+        (["my-space", "archs.csv"], 4, "it has no column label. Choose another with --label"),
+        (["my-space", "archs.csv", "--label", "acc0"], 2, "Did you mean 'acc_0'?"),
+        (["my-space", "archs.csv", "--label", "id"], 4, "line 2: id is 'net0' and not a finite"),
+        (["my-space", "."], 4, "not a file"),
+        (["nb101", "archs.csv"], 4, "not recognised as data of nb101, which comes as: "),
+        (["nb201", "archs.csv", "--label", "acc_0"], 4, "it has no column arch_str"),
+        (["my-space", "archs.csv", "--label", "acc_0", "--dataset", "a/b"], 4, "cannot name a"),
+        (["my-space", "hostile.jsonl"], 4, "not UTF-8"),
+        (["nb201", "hostile.pth"], 4, "hostile.pth"),
+    ],
+)
+def test_what_cannot_be_imported_says_so_in_one_line(
+    archs, folder, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(archs.parent)
+    for name in ("hostile.jsonl", "hostile.pth"):
+        (archs.parent / name).write_bytes(pickle.dumps(Hostile()))
+    done = nasrank("data", "import", *arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not folder.exists()
+
+
+def test_what_is_not_imported_yet_says_how():
+    done = nasrank("data", "info", "darts/cifar10")
+    assert done.returncode == 4
+    assert "nasrank data import darts PATH" in done.stderr
+    done = nasrank("compare", "--tasks", "nb201/cifar10:test_acc", "--dry-run")
+    assert done.returncode == 4
+    assert "nasrank data import nb201 PATH" in done.stderr
