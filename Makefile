@@ -2,7 +2,7 @@
 #   pip install -e '.[dev]' && make check
 PYTHON ?= python
 
-.PHONY: check lint types test bench format results
+.PHONY: check lint types test bench reliability format results
 
 check: lint types test
 
@@ -21,6 +21,10 @@ test:
 bench:
 	$(PYTHON) -m pytest tests/benchmarks/speed -o python_files='bench_*.py' \
 		-o addopts='--import-mode=importlib' --benchmark-only
+
+# Importers against 2,000 damaged files each where `make check` tries 200.
+reliability:
+	NASRANK_MUTATIONS=2000 $(PYTHON) -m pytest tests/benchmarks/importers
 
 format:
 	$(PYTHON) -m ruff check --fix .

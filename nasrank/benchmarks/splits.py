@@ -72,7 +72,7 @@ def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
     """
     known = (~np.isnan(task.values)).sum(axis=1) >= (2 if labels == "single" else 1)
     units = len(np.unique(task.space.class_of[known])) if split == "class" else int(known.sum())
-    return min(units // 2, units - MINIMUM_TEST)
+    return max(0, min(units // 2, units - MINIMUM_TEST))
 
 
 def make_split(

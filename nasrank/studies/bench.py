@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -259,9 +260,10 @@ def _training(bench: _Bench, _found: Mapping[str, float]) -> Iterator[Measuremen
     for _ in range(effort.rounds):
         # In turns, so that whatever else the machine does falls on all of them.
         fleet.append(bench.seconds(lambda: train_fleet(network, members, bench.recipe)))
-        alone.append(
-            bench.seconds(lambda: [train_fleet(network, [m], bench.recipe) for m in lone])
-        )
+        with _one_thread():
+            alone.append(
+                bench.seconds(lambda: [train_fleet(network, [m], bench.recipe) for m in lone])
+            )
         multiplied.append(bench.seconds(again))
     what = f"{PREDICTOR}, {len(members)} members, n_train {effort.n_train}"
     how = f"{effort.epochs} of {Recipe().epochs} epochs timed, {effort.rounds} times"
@@ -310,6 +312,17 @@ def _training(bench: _Bench, _found: Mapping[str, float]) -> Iterator[Measuremen
         "of the fleet's training time goes into matrix products at full rate",
         better="higher",
     )
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let a single predictor run at its best: threads that wait for one another slow it down."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _scoring(bench: _Bench, _found: Mapping[str, float]) -> Iterator[Measurement]:
