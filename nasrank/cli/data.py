@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from nasrank.cli.output import Column, FormatOption, print_record, print_rows
 from nasrank.cli.task_page import task_page
+from nasrank.errors import CheckFailed, DataError
 
 __all__ = ["app"]
 
@@ -189,6 +190,50 @@ def import_space(
                 f"{row['labelled']}. Import the earlier file again to have them back",
                 err=True,
             )
+
+
+@app.command("verify", epilog="Example: nasrank data verify NAS-Bench-201-v1_1-096897.pth")
+def verify_files(
+    subject: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH|TASK]",
+            help="A file or folder, or a task; every built-in and imported space by default.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    output_format: FormatOption = "table",
+) -> None:
+    """Check files by their sha256 and content, and name the known file a file is.
+
+    What a task is read from is read afresh past the cache. Fails with exit code 3 if something is
+    damaged and 4 if something is missing.
+
+    Keys of --format json, a list: subject, kind ("source" of a package, "imported", "file" or
+    "folder"), path, sha256 (null for a folder), known (the known file it is, or null), state
+    ("ok", "unknown", "damaged" or "missing") and detail.
+    """
+    from dataclasses import asdict
+
+    from nasrank.benchmarks.verifying import verify, verify_all
+
+    with _waiting("verifying"):
+        rows = [asdict(row) for row in (verify_all() if subject is None else verify(subject))]
+    columns = [
+        Column("subject"),
+        Column("kind"),
+        Column("sha256", show=lambda digest: digest[:12] if digest else "-"),
+        Column("known", "known file"),
+        Column("state"),
+        Column("detail"),
+    ]
+    print_rows(rows, output_format, columns=columns)
+    for state, error in (("damaged", CheckFailed), ("missing", DataError)):
+        bad = [row for row in rows if row["state"] == state]
+        if bad:
+            more = f" ({len(bad)} of {len(rows)} are {state})" if len(rows) > 1 else ""
+            raise error(f"{bad[0]['subject']} is {state}{more}: {bad[0]['detail']}")
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:

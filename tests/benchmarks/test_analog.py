@@ -24,7 +24,7 @@ DRIFTS = [
 @pytest.fixture(scope="module")
 def table():
     """The package's own table."""
-    source, content = read_source(analog._ORIGIN)
+    source, content = read_source(analog.ORIGIN)
     return safe_loads(content, str(source.path), allowed=analog._RECORDS)
 
 
@@ -187,7 +187,7 @@ def test_wrong_content_is_refused(damage, complaint, cache, table, monkeypatch):
 
 
 def test_the_same_numbers_in_another_file_are_read(cache, load, table, fake_package, pickle_table):
-    fake_package(analog._ORIGIN, pickle_table(dict(reversed(table.items()))))
+    fake_package(analog.ORIGIN, pickle_table(dict(reversed(table.items()))))
     task = load_fresh()
     assert not task.sources[0].known
     np.testing.assert_array_equal(task.labels, load("analog/cifar10").labels)

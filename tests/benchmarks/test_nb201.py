@@ -33,7 +33,7 @@ DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 
 
 def origin(dataset):
-    return nb201._ORIGINS[dataset]
+    return nb201.ORIGINS[dataset]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ DATASETS = BENCHMARK.datasets
 
 
 def origin(dataset):
-    return nbgraph._ORIGINS[dataset]
+    return nbgraph.ORIGINS[dataset]
 
 
 def original(dataset):

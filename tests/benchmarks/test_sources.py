@@ -5,9 +5,9 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from nasrank.benchmarks import sources
-from nasrank.benchmarks.analog import _ORIGIN as ANALOG
-from nasrank.benchmarks.nb201 import _ORIGINS as NB201
-from nasrank.benchmarks.nbgraph import _ORIGINS as NBGRAPH
+from nasrank.benchmarks.analog import ORIGIN as ANALOG
+from nasrank.benchmarks.nb201 import ORIGINS as NB201
+from nasrank.benchmarks.nbgraph import ORIGINS as NBGRAPH
 from nasrank.benchmarks.sources import read_source
 from nasrank.errors import DataError
 

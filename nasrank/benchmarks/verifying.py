@@ -1,0 +1,268 @@
+"""``nasrank data verify``: whether files are the known ones, and whole."""
+
+import hashlib
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import numpy as np
+
+from nasrank.benchmarks import analog, nb201, nbgraph
+from nasrank.benchmarks.cache import cache_folder
+from nasrank.benchmarks.importers import IMPORTABLE, IMPORTERS, user
+from nasrank.benchmarks.importers.store import open_space, space_path, stored_names
+from nasrank.benchmarks.sources import Origin
+from nasrank.benchmarks.space import Benchmark, Task
+from nasrank.benchmarks.tasks import SPACES, parse_task
+from nasrank.errors import DataError
+
+__all__ = ["Verified", "verify", "verify_all"]
+
+_ORIGINS: Mapping[str, Origin] = {
+    **{f"nb201/{dataset}": origin for dataset, origin in nb201.ORIGINS.items()},
+    "analog/cifar10": analog.ORIGIN,
+    **{f"nbgraph/{dataset}": origin for dataset, origin in nbgraph.ORIGINS.items()},
+}
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found out about one file or folder.
+
+    Attributes:
+        subject: The dataset or imported space whose file it is; else the path.
+        kind: ``source`` (a file that pip brought), ``imported``, ``file`` or ``folder``.
+        path: Where it lies; None where it is missing.
+        sha256: Digest of its content, in hexadecimal; None for a folder.
+        known: Package, version and path of the known file it is; None where it is none.
+        state: ``ok``; ``unknown`` (nothing speaks against it, but no digest says what it should
+            be); ``damaged``; ``missing``.
+        detail: Why, and what to do, in one line.
+    """
+
+    subject: str
+    kind: str
+    path: str | None
+    sha256: str | None
+    known: str | None
+    state: str
+    detail: str
+
+
+def verify(subject: str) -> list[Verified]:
+    """Verify what a user typed: a path where there is one, and else what a task is read from.
+
+    Args:
+        subject: Path of a file or folder, or name of a task as in `parse_task`.
+
+    Returns:
+        One result a file; damaged and missing files are results too.
+
+    Raises:
+        UsageError: The space has no such task.
+        DataError: There is neither such a path nor such a task, the path cannot be read, or the
+            task has to be imported first.
+    """
+    path = Path(subject)
+    try:
+        is_path = path.exists()
+    except (OSError, ValueError):  # too long, or in a folder that may not be looked into
+        is_path = False
+    if is_path:
+        return [_verify_path(path)]
+    space = subject.strip().partition("/")[0]
+    if space in SPACES or space in IMPORTABLE:
+        return _verify_task(subject, space)
+    raise DataError(
+        f"{subject}: no such file, folder or task. Check the path, or see the tasks with: "
+        "nasrank data list"
+    )
+
+
+def verify_all() -> Iterator[Verified]:
+    """Verify the file of every dataset of every built-in space, and every imported space.
+
+    Yields:
+        One result a file, in the order of `SPACES`; damaged and missing files are results too.
+    """
+    imported = stored_names()
+    for name in SPACES.names():
+        base = SPACES.built_in(name)
+        if base is not None:
+            for dataset in base.datasets:
+                yield _verify_source(base, dataset)
+        if name in imported:
+            yield _verify_imported(name)
+
+
+def _verify_task(name: str, space: str) -> list[Verified]:
+    try:
+        task = parse_task(name)
+    except DataError:
+        # A damaged file hides its tasks; that it is damaged is the answer then.
+        if space not in stored_names() or (row := _verify_imported(space)).state == "ok":
+            raise
+        return [row]
+    base = SPACES.built_in(space)
+    if base is None:
+        return [_verify_imported(space)]
+    built_in = task.dataset in base.datasets
+    row = _verify_source(base, task.dataset if built_in else base.datasets[0])
+    if built_in and task.metric.name in {each.name for each in base.metrics_of(task.dataset)}:
+        return [row]
+    return [_verify_imported(space), row]
+
+
+def _verify_path(path: Path) -> Verified:
+    for name in stored_names():
+        if _is_same(path, space_path(name)):
+            return _verify_imported(name)
+    for subject, origin in _ORIGINS.items():
+        space, _, dataset = subject.partition("/")
+        base = SPACES.built_in(space)
+        if base is not None and _is_same(path, _installed(origin)):
+            return _verify_source(base, dataset)
+    row = Verified(str(path), "folder", str(path), None, None, "unknown", _format_of(path))
+    if path.is_dir():
+        return row
+    if not path.is_file():
+        raise DataError(f"{path}: neither a file nor a folder. Check the path")
+    row = replace(row, kind="file", sha256=_sha256(path))
+    for subject, origin in _ORIGINS.items():
+        if origin.sha256 == row.sha256:
+            detail = f"the known file of {subject}"
+            return replace(row, known=_named(origin), state="ok", detail=detail)
+    for subject, origin in _ORIGINS.items():
+        if path.name == Path(origin.file).name:
+            detail = (
+                f"named like the file of {subject}, but its sha256 is not that of "
+                f"{origin.package} {origin.version}: another release, or damaged"
+            )
+            return replace(row, detail=detail)
+    return row
+
+
+def _verify_imported(name: str) -> Verified:
+    """Check the header and every column of an imported space against their digests.
+
+    Bytes that no reader looks at, such as Parquet's statistics, have no digest.
+    """
+    path = space_path(name)
+    row = Verified(name, "imported", str(path), None, None, "damaged", "")
+    try:
+        row = replace(row, sha256=_sha256(path))
+        stored = open_space(name)
+        stored.read_architectures()
+        if stored.vocabulary is not None:
+            stored.read_graphs()
+        for column in sorted(set(stored.digests) - {"architecture", "operations", "edges"}):
+            stored.read_columns([column])
+    except DataError as error:
+        return replace(row, detail=str(error))
+    return replace(row, state="ok", detail="every column matches its digest")
+
+
+def _verify_source(base: Benchmark, dataset: str) -> Verified:
+    """Check the file of a built-in dataset by its digest and by reading it afresh."""
+    subject = f"{base.name}/{dataset}"
+    row = Verified(subject, "source", None, None, None, "missing", "")
+    origin = _ORIGINS.get(subject)
+    path = None if origin is None else _installed(origin)
+    try:
+        if path is not None and path.is_file():
+            row = replace(row, path=str(path), state="damaged", sha256=_sha256(path))
+        # First through the cache, which mends a damaged copy and says so in the log.
+        cached = _load(base, dataset)
+        with _empty_cache():
+            fresh = _load(base, dataset)
+    except DataError as error:
+        return replace(row, detail=str(error))
+    if not np.array_equal(cached.values, fresh.values, equal_nan=True):
+        detail = f"its copy in {cache_folder()} holds other numbers. Delete that folder"
+        return replace(row, state="damaged", detail=detail)
+    if origin is None:  # a space of somebody else's package
+        return replace(row, state="unknown", detail="all checks passed; no digest is known")
+    if row.sha256 == origin.sha256:
+        detail = "sha256 as known, all checks passed"
+        return replace(row, known=_named(origin), state="ok", detail=detail)
+    if distribution(origin.package).version == origin.version:
+        detail = f"its sha256 is not that of {origin.package} {origin.version}. {origin.advice}"
+        return replace(row, detail=detail)
+    detail = f"all checks passed; of {origin.package} only the file of {origin.version} is known"
+    return replace(row, state="unknown", detail=detail)
+
+
+def _load(base: Benchmark, dataset: str) -> Task:
+    return base.load(f"{base.name}/{dataset}", dataset, base.metrics_of(dataset)[0])
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    """Let nothing be read from the cache of the user."""
+    before = os.environ.get("NASRANK_CACHE")
+    try:
+        empty = tempfile.TemporaryDirectory(prefix="nasrank-verify-")
+    except OSError as error:
+        raise DataError(f"no temporary folder ({error.strerror}). Set TMPDIR to one") from error
+    with empty:
+        os.environ["NASRANK_CACHE"] = empty.name
+        try:
+            yield
+        finally:
+            del os.environ["NASRANK_CACHE"]
+            if before is not None:
+                os.environ["NASRANK_CACHE"] = before
+
+
+def _installed(origin: Origin) -> Path | None:
+    try:
+        return Path(str(distribution(origin.package).locate_file(origin.file)))
+    except PackageNotFoundError:
+        return None
+
+
+def _is_same(path: Path, other: Path | None) -> bool:
+    try:
+        return other is not None and path.samefile(other)
+    except OSError:  # the other one need not exist
+        return False
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
+
+
+def _named(origin: Origin) -> str:
+    return f"{origin.package} {origin.version}: {origin.file}"
+
+
+def _format_of(path: Path) -> str:
+    """Say which format a path looks like, and what reads it."""
+    typed = shlex.quote(str(path))
+    found = [each for each in IMPORTERS if each.reader.recognises(path)]
+    # Some formats can be told only by the name of the file.
+    found = [each for each in found if path.name in each.title] or found
+    if found:
+        titles = "; ".join(dict.fromkeys(each.title for each in found))
+        spaces = list(dict.fromkeys(space for each in found for space in each.spaces))
+        which = "" if len(spaces) == 1 else f", where SPACE is one of: {', '.join(spaces)}"
+        space = spaces[0] if len(spaces) == 1 else "SPACE"
+        return (
+            f"looks like: {titles}. No digest of it is known. "
+            f"Read it with: nasrank data import {space} {typed}{which}"
+        )
+    if path.is_file() and user.recognises(path):
+        return (
+            "no known file. If it is a table of your own, read it with: "
+            f"nasrank data import NAME {typed}"
+        )
+    return "no known file, and no format that nasrank reads"
