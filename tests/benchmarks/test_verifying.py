@@ -214,7 +214,7 @@ def test_everything(imported, monkeypatch):
     # Reading every file afresh takes ten seconds, and other tests do that.
     monkeypatch.setattr(verifying, "_empty_cache", contextlib.nullcontext)
     rows = {row.subject: row for row in verify_all()}
-    assert set(verifying.ORIGINS) | {"mine"} == set(rows)
+    assert set(verifying._ORIGINS) | {"mine"} == set(rows)
     assert {row.state for row in rows.values()} == {"ok"}
     assert rows["mine"].path == str(imported)
 
