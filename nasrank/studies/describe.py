@@ -12,8 +12,7 @@ from nasrank.benchmarks import Task, class_labels, load_task, parse_task, task_n
 from nasrank.benchmarks.sources import SourceFile
 from nasrank.benchmarks.splits import SPLITS, largest_train_size
 from nasrank.errors import DataError
-from nasrank.metrics import ceiling_tau, replicate_tau
-from nasrank.seeds import numpy_generator
+from nasrank.studies.evaluate import noise_taus
 
 __all__ = ["BINS", "LISTED_BEST", "describe_task", "task_rows"]
 
@@ -116,10 +115,7 @@ def describe_task(name: str) -> dict[str, Any]:
         raise DataError(f"{task.name}: no architecture has a label. Import its data again")
     of_classes = class_labels(task.oriented_labels, space.class_of, space.classes)
     sign = 1.0 if task.metric.higher_is_better else -1.0
-    # The stream every run uses, so that tables and this page agree.
-    noise = numpy_generator(0, stream="noise", task=task.name)
-    values = task.oriented_values[labelled]
-    replicate, ceiling = replicate_tau(values, noise), ceiling_tau(values, noise)
+    replicate, ceiling = noise_taus(task)
     counts, edges = np.histogram(labels, bins=BINS)
     return {
         "task": task.name,

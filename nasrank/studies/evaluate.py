@@ -28,7 +28,7 @@ from nasrank.seeds import numpy_generator
 from nasrank.studies.results import CURVES, DISCOVERY, PREDICTIONS
 from nasrank.studies.runs import Run
 
-__all__ = ["Training", "curve_items", "evaluate"]
+__all__ = ["Training", "curve_items", "evaluate", "noise_taus"]
 
 CURVE_ITEMS = 1000
 
@@ -91,7 +91,7 @@ def evaluate(
     discovery = discovery_table(ranking)
     discovery["best_label"] = [sign * float(label or 0.0) for label in discovery["best_label"]]
     order = rank_order(predicted, ties, groups=split.groups)
-    replicate, ceiling = _noise(task)
+    replicate, ceiling = noise_taus(task)
     return {
         "run_id": run.run_id,
         "task": run.task,
@@ -134,8 +134,8 @@ def curve_items(run: Run, split: Split) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=64)
-def _noise(task: Task) -> tuple[float | None, float | None]:
-    # A property of the task: the same for every run, whatever its seed.
+def noise_taus(task: Task) -> tuple[float | None, float | None]:
+    """Return replicate and ceiling tau: properties of the task, the same whatever a run's seed."""
     generator = numpy_generator(0, stream="noise", task=task.name)
     values = task.oriented_values
     known = values[~np.isnan(values).all(axis=1)]
