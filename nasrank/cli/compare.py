@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nasrank.cli.output import Column, FormatOption, print_rows, print_text, shown
+from nasrank.cli.output import Column, FormatOption, print_rows, print_text, rich_table, shown
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
 
@@ -20,7 +20,6 @@ nasrank compare --tasks nb201/cifar10,nbgraph/cora --losses "listmle,hr(margin=0
 Every finished run is kept under --out and never computed twice; repeat a stopped command to go on.
 """
 
-SUBSETS = ("ci", "full")
 _GRID, _DATA, _WORK = "What to compare", "Data of a run", "How to run"
 
 
@@ -166,8 +165,8 @@ def compare(
     fields = study.CompareConfig.model_fields
     settings: dict[str, Any] = {}
     if subset is not None:
-        if subset not in SUBSETS:
-            raise unknown_name("subset", subset, SUBSETS)
+        if subset not in study.SUBSETS:
+            raise unknown_name("subset", subset, study.SUBSETS)
         settings |= study.SUBSETS[subset]
     settings |= read_settings(config, [*fields, "out"])
     given = {
@@ -186,8 +185,8 @@ def compare(
         "curves": curves or None,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
-    folder = out or Path(str(settings.pop("out", "nasrank-out/compare")))
-    settings.pop("out", None)
+    named = settings.pop("out", "nasrank-out/compare")
+    folder = out or Path(str(named))
     chosen = checked(study.CompareConfig, settings)
     if only_cached and force:
         raise UsageError("--only-cached trains nothing and --force everything; leave one out")
@@ -252,8 +251,6 @@ def _print_result(result: Any) -> None:  # noqa: ANN401
         Column("gpu_hours", "GPU-hours", right=True),
         Column("savings", "saved against\nrandom search", right=True),
     )
-    from nasrank.cli.output import rich_table
-
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in result.headline:
         key = row["task"], row["predictor"], row["sampling"]
