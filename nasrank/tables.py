@@ -5,23 +5,38 @@ a reader sees the old file, the new file, or none, and never half of one.
 """
 
 import contextlib
+import hashlib
 import json
 import os
-import threading
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nasrank import __version__
 from nasrank.errors import DataError
+from nasrank.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Column", "Table", "read_parquet", "read_schema", "write_json", "write_parquet"]
+__all__ = [
+    "Column",
+    "Table",
+    "is_sealed",
+    "read_parquet",
+    "read_schema",
+    "write_json",
+    "write_parquet",
+]
 
 Row = Mapping[str, Any]
+
+_SEAL = "nasrank.seal"
+_OPEN = b"0" * 64
+# The key, then Parquet's marks for a text of 64 bytes; no text that a user gives can hold them.
+_SEALED = re.compile(rb"nasrank\.seal\x18\x40([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -135,11 +150,11 @@ def write_json(document: Row | Sequence[Any], path: Path) -> None:
         DataError: The folder cannot be made or written, or the disk is full.
     """
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-    with _replacing(path) as part:
+    with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def write_parquet(table: "pa.Table", path: Path) -> None:
+def write_parquet(table: "pa.Table", path: Path, *, seal: bool = False) -> None:
     """Write a table as zstd Parquet with page checksums, atomically.
 
     Missing parent folders are made. An existing file is replaced in one step; whatever goes
@@ -148,14 +163,71 @@ def write_parquet(table: "pa.Table", path: Path) -> None:
     Args:
         table: The table; its schema metadata is stored with it.
         path: The final place of the file.
+        seal: Put a digest of the whole file into its metadata; see `is_sealed`.
 
     Raises:
         DataError: The folder cannot be made or written, or the disk is full.
     """
     import pyarrow.parquet as pq
 
-    with _replacing(path) as part:
+    if seal:
+        metadata = {**(table.schema.metadata or {}), _SEAL: _OPEN}
+        table = table.replace_schema_metadata(metadata)
+    with replacing(path) as part:
         pq.write_table(table, part, compression="zstd", write_page_checksum=True)
+        if seal:
+            with part.open("r+b") as file:
+                place, _ = _find_seal(file)
+                if not place:  # pragma: no cover - another way to write metadata
+                    raise RuntimeError("the Parquet library hides the place of the digest")
+                digest = _digest_unsealed(file, place)
+                file.seek(place)
+                file.write(digest.encode())
+
+
+def is_sealed(path: Path) -> bool:
+    """Say whether every byte of a file is as `write_parquet` left it.
+
+    The digest in the file is the sha256 of the file with 64 zeros in its place, so that a change
+    anywhere, and of the digest itself, is noticed.
+
+    Args:
+        path: A file that was written with a seal; one without has none that could be right.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            place, seal = _find_seal(file)
+            return place > 0 and seal == _digest_unsealed(file, place)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
+
+
+def _find_seal(file: BinaryIO) -> tuple[int, str]:
+    """Return where the digest stands and what it says; 0 and nothing where there is none."""
+    size = file.seek(0, os.SEEK_END)
+    # Parquet ends with the length of its metadata and a mark.
+    file.seek(max(0, size - 8))
+    length = min(size, int.from_bytes(file.read(4), "little") + 8)
+    file.seek(size - length)
+    found = _SEALED.search(file.read(length))
+    return (0, "") if found is None else (size - length + found.start(1), found[1].decode())
+
+
+def _digest_unsealed(file: BinaryIO, place: int) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    left = place
+    while part := file.read(min(left, 2**20)):
+        digest.update(part)
+        left -= len(part)
+    digest.update(_OPEN)
+    file.seek(place + len(_OPEN))
+    while part := file.read(2**20):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
@@ -201,34 +273,12 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file.") from error
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["unreadable"])[0]
         raise DataError(
             f"{path}: damaged or not a Parquet file ({reason}). Delete it and run the command "
             "that made it again."
         ) from error
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a place to write to, and put it in the place of ``path`` once it is complete."""
-    import pyarrow as pa
-
-    # Process and thread in the name: two writers of one file must not share a part.
-    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise DataError(
-            f"{path}: cannot be written ({reason}). Free some space or choose another folder."
-        ) from error
-    finally:
-        # An unreachable folder is what the error above already reports.
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _arrow_type(name: str) -> "pa.DataType":

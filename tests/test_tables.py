@@ -9,7 +9,7 @@ import pytest
 
 from nasrank import __version__, tables
 from nasrank.errors import DataError
-from nasrank.tables import Column, Table, read_parquet, write_json, write_parquet
+from nasrank.tables import Column, Table, is_sealed, read_parquet, write_json, write_parquet
 
 TABLE = Table(
     "dishes",
@@ -181,6 +181,33 @@ def test_a_missing_or_damaged_file_is_one_line(tmp_path):
     with pytest.raises(DataError) as caught:
         TABLE.read(path)
     one_line(caught)
+
+
+def test_a_seal_notices_every_byte(tmp_path):
+    path = tmp_path / "sealed.parquet"
+    # What looks like a seal to people is none.
+    texts = ["nasrank.seal", "nasrank.seal" + "0" * 64]
+    table = pa.table({"name": texts, "nasrank.seal": [1, 2]}).replace_schema_metadata({"a": "b"})
+    write_parquet(table, path, seal=True)
+    assert is_sealed(path)
+    assert read_parquet(path).to_pydict() == table.to_pydict()
+    assert read_parquet(path).schema.metadata[b"a"] == b"b"
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert not is_sealed(path), at
+    for content in (b"", b"PAR1", whole[:-1], whole[1:], whole + b"\0", whole * 2):
+        path.write_bytes(content)
+        assert not is_sealed(path)
+    write_parquet(table, path, seal=True)
+    assert path.read_bytes() == whole
+
+
+def test_what_was_not_sealed_is_not(tmp_path):
+    write_parquet(pa.table({"a": [1]}), tmp_path / "open.parquet")
+    assert not is_sealed(tmp_path / "open.parquet")
+    with pytest.raises(DataError, match="cannot be read"):
+        is_sealed(tmp_path / "missing.parquet")
 
 
 def test_another_kind_of_table_is_told_from_a_damaged_one(tmp_path):

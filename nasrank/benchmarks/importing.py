@@ -21,6 +21,7 @@ def import_data(
     path: Path,
     *,
     label: Sequence[str] = (),
+    attributes: Sequence[str] = (),
     dataset: str | None = None,
     lower_is_better: bool = False,
     unit: str | None = None,
@@ -32,6 +33,7 @@ def import_data(
         space: Name of a public benchmark's space, or any other name for a space of one's own.
         path: The file or folder.
         label: Label columns of a file of one's own; see `nasrank.benchmarks.importers.user`.
+        attributes: Columns with numbers of the nodes of such a file.
         dataset: Dataset of such a file; ``own`` by default.
         lower_is_better: Direction of its label.
         unit: Unit of its label; ``1``, a pure number, by default.
@@ -50,13 +52,13 @@ def import_data(
     if not path.exists():
         raise DataError(f"{path}: no such file or folder. Check the path")
     base = SPACES.built_in(space)
-    own = bool(label) or dataset is not None or lower_is_better or unit is not None
+    own = bool(label or attributes or lower_is_better or dataset is not None or unit is not None)
     importer = None if own and base is not None else find_importer(space, path)
     formats = formats_of(space)
     if importer is not None and own:
         raise UsageError(
-            f"--label, --dataset, --unit and --lower-is-better describe a file of your own, but "
-            f"{path} is of the public benchmark {space}. Leave them out"
+            f"--label, --attributes, --dataset, --unit and --lower-is-better describe a file of "
+            f"your own, but {path} is of the public benchmark {space}. Leave them out"
         )
     if importer is not None:
         imported = importer.reader.read(path, on_progress=on_progress)
@@ -72,6 +74,7 @@ def import_data(
             space=space,
             built_in=base is not None,
             label=label,
+            attributes=attributes,
             dataset=user.DATASET if dataset is None else dataset,
             lower_is_better=lower_is_better,
             unit="1" if unit is None else unit,

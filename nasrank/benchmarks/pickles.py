@@ -12,6 +12,7 @@ extension registry bypasses that method, one damaged memo index makes it allocat
 a tuple nested by reference makes hashing a key take exponential time.
 """
 
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -163,9 +164,11 @@ def read_limited(path: Path, *, limit: int = SIZE_LIMIT, advice: str = "") -> by
     """
     try:
         with path.open("rb") as file:
-            content = file.read(limit + 1)
+            # Known at once for most files; pipes and the like are told by what they hold.
+            large = os.fstat(file.fileno()).st_size > limit
+            content = b"" if large else file.read(limit + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). {advice}".rstrip()) from error
-    if len(content) > limit:
+    if large or len(content) > limit:
         raise DataError(f"{path}: larger than the {limit:,} bytes expected. {advice}".rstrip())
     return content

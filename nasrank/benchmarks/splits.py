@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.groups import class_units, largest_side, train_side
 from nasrank.benchmarks.sampling import order_classes
 from nasrank.benchmarks.space import Task, class_labels
 from nasrank.errors import DataError, UsageError
@@ -65,14 +66,32 @@ class Split:
 def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
     """Return the most architectures a run may train on: half of those labelled, 20 left to test.
 
+    Where the space has groups, ``class`` has whole groups on either side, and this is what every
+    seed can offer.
+
     Args:
         task: The task.
         split: ``"class"`` counts isomorphism classes, ``"random"`` counts architectures.
         labels: ``"single"`` counts only architectures with values of two training seeds.
     """
     known = (~np.isnan(task.values)).sum(axis=1) >= (2 if labels == "single" else 1)
-    units = len(np.unique(task.space.class_of[known])) if split == "class" else int(known.sum())
+    if split != "class":
+        return _half(int(known.sum()))
+    classes = np.unique(task.space.class_of[known])
+    if task.group_of is None:
+        return _half(len(classes))
+    return largest_side(np.bincount(_units(task)[classes]), _half(len(classes)))
+
+
+def _half(units: int) -> int:
     return max(0, min(units // 2, units - MINIMUM_TEST))
+
+
+def _units(task: Task) -> NDArray[np.int64]:
+    """``[C]`` what a class may not be torn from."""
+    if task.group_of is None:
+        return np.arange(task.space.classes)
+    return class_units(task.space.class_of, task.group_of, task.space.classes)
 
 
 def make_split(
@@ -92,6 +111,11 @@ def make_split(
     walks a seeded permutation and takes an architecture unless its isomorphism class is taken
     already; it is tested on one architecture of every other class, the first in the space's
     order, against the mean label of its class. Architectures without a label are passed over.
+
+    Where the space has groups, ``class`` first deals them out: in seeded order each group that
+    still fits goes to the training side, up to half of the classes; training sets of all sizes
+    are drawn from that side, and every class of the other side is tested on. ``random`` knows no
+    groups.
 
     Args:
         task: The task.
@@ -128,6 +152,7 @@ def make_split(
             "Choose another metric with --tasks SPACE/DATASET:METRIC"
         )
     largest = largest_train_size(task, split, labels)
+    grouped = task.group_of is not None
     unit = "classes" if split == "class" else "architectures"
     if largest < 2:
         raise DataError(
@@ -137,7 +162,8 @@ def make_split(
     if not 2 <= n_train <= largest:
         raise UsageError(
             f"--n-train {n_train} is out of range for {task.name}: choose 2 to {largest} "
-            f"(half of its labelled {unit}, {MINIMUM_TEST} left to test)"
+            f"(half of its labelled {unit}, {MINIMUM_TEST} left to test"
+            f"{', no group on both sides' if split == 'class' and grouped else ''})"
         )
     pool = _Pool(task, truth, targets, labelled)
     if split == "random":
@@ -146,8 +172,19 @@ def make_split(
     order = numpy_generator(seed, stream="split", space=task.space.name).permutation(len(task))
     order = order[labelled[order]]
     _, first = np.unique(task.space.class_of[order], return_index=True)
-    train = order_classes(task, order[np.sort(first)], seed, sampling, n_train)
-    return pool.by_class(train, everything=test == "all")
+    drawn = order[np.sort(first)]
+    if not grouped:
+        train = order_classes(task, drawn, seed, sampling, n_train)
+        return pool.by_class(train, everything=test == "all")
+    classes = task.space.class_of[drawn]
+    side = train_side(_units(task), classes, _half(len(classes)))
+    train = order_classes(task, drawn[side[classes]], seed, sampling, n_train)
+    if len(train) < n_train:
+        raise UsageError(
+            f"--sampling {sampling} finds {len(train)} of {n_train} training architectures in the "
+            f"groups of {task.name}. Choose a smaller --n-train, or --sampling random"
+        )
+    return pool.by_class(train, everything=test == "all", side=side)
 
 
 def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -201,14 +238,22 @@ class _Pool:
             in_train=chosen[test] if everything else None,
         )
 
-    def by_class(self, train: NDArray[np.int64], *, everything: bool) -> Split:
+    def by_class(
+        self,
+        train: NDArray[np.int64],
+        *,
+        everything: bool,
+        side: NDArray[np.bool_] | None = None,
+    ) -> Split:
         space = self.task.space
         labels = np.where(self.labelled, self.truth, np.nan)
         worth = class_labels(labels, space.class_of, space.classes)
         trained = np.zeros(space.classes, bool)
         trained[space.class_of[train]] = True
         known = ~np.isnan(worth)
-        classes = np.flatnonzero(known if everything else known & ~trained)
+        classes = np.flatnonzero(
+            known if everything else known & ~(trained if side is None else side)
+        )
         return Split(
             train=train,
             targets=self.targets[train],

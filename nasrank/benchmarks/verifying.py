@@ -1,11 +1,8 @@
 """``nasrank data verify``: whether files are the known ones, and whole."""
 
 import hashlib
-import os
 import shlex
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -13,13 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from nasrank.benchmarks import analog, nb201, nbgraph
-from nasrank.benchmarks.cache import cache_folder
+from nasrank.benchmarks.cache import cache_folder, past_cache
 from nasrank.benchmarks.importers import IMPORTABLE, IMPORTERS, user
 from nasrank.benchmarks.importers.store import open_space, space_path, stored_names
+from nasrank.benchmarks.remote_files import REMOTE_FILES
 from nasrank.benchmarks.sources import Origin
 from nasrank.benchmarks.space import Benchmark, Task
 from nasrank.benchmarks.tasks import SPACES, parse_task
 from nasrank.errors import DataError
+from nasrank.tables import is_sealed
 
 __all__ = ["Verified", "verify", "verify_all"]
 
@@ -133,10 +132,30 @@ def _verify_path(path: Path) -> Verified:
     if not path.is_file():
         raise DataError(f"{path}: neither a file nor a folder. Check the path")
     row = replace(row, kind="file", sha256=_sha256(path))
+    return _as_known(row, path)
+
+
+def _as_known(row: Verified, path: Path) -> Verified:
+    """Say which known file a file is, by its digest, or means to be, by its name."""
     for subject, origin in _ORIGINS.items():
         if origin.sha256 == row.sha256:
             detail = f"the known file of {subject}"
             return replace(row, known=_named(origin), state="ok", detail=detail)
+    typed = shlex.quote(str(path))
+    for remote in REMOTE_FILES:
+        if remote.sha256 == row.sha256:
+            detail = (
+                f"the known file {remote.name}. Read it with: "
+                f"nasrank data import {remote.space} {typed}"
+            )
+            return replace(row, known=f"{remote.name}: {remote.file}", state="ok", detail=detail)
+    for remote in REMOTE_FILES:
+        if remote.sha256 is not None and path.name == remote.file:
+            detail = (
+                f"named like {remote.name}, but its sha256 is not the published one: damaged or "
+                f"another file. Get it again with: nasrank data download {remote.name}"
+            )
+            return replace(row, detail=detail)
     for subject, origin in _ORIGINS.items():
         if path.name == Path(origin.file).name:
             detail = (
@@ -148,23 +167,25 @@ def _verify_path(path: Path) -> Verified:
 
 
 def _verify_imported(name: str) -> Verified:
-    """Check the header and every column of an imported space against their digests.
-
-    Bytes that no reader looks at, such as Parquet's statistics, have no digest.
-    """
+    """Check the whole file, its header and every column of an imported space by their digests."""
     path = space_path(name)
     row = Verified(name, "imported", str(path), None, None, "damaged", "")
     try:
         row = replace(row, sha256=_sha256(path))
         stored = open_space(name)
+        if stored.sealed and not is_sealed(path):
+            raise stored.error("a byte of it was changed")
         stored.read_architectures()
         if stored.vocabulary is not None:
             stored.read_graphs()
-        for column in sorted(set(stored.digests) - {"architecture", "operations", "edges"}):
+        if stored.grouped:
+            stored.read_groups()
+        for column in sorted(stored.numbers):
             stored.read_columns([column])
     except DataError as error:
         return replace(row, detail=str(error))
-    return replace(row, state="ok", detail="every column matches its digest")
+    whole = "the file and every column match" if stored.sealed else "every column matches"
+    return replace(row, state="ok", detail=f"{whole} the digest")
 
 
 def _verify_source(base: Benchmark, dataset: str) -> Verified:
@@ -178,7 +199,7 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
             row = replace(row, path=str(path), state="damaged", sha256=_sha256(path))
         # First through the cache, which mends a damaged copy and says so in the log.
         cached = _load(base, dataset)
-        with _empty_cache():
+        with past_cache():
             fresh = _load(base, dataset)
     except DataError as error:
         return replace(row, detail=str(error))
@@ -199,24 +220,6 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
 
 def _load(base: Benchmark, dataset: str) -> Task:
     return base.load(f"{base.name}/{dataset}", dataset, base.metrics_of(dataset)[0])
-
-
-@contextmanager
-def _empty_cache() -> Iterator[None]:
-    """Let nothing be read from the cache of the user."""
-    before = os.environ.get("NASRANK_CACHE")
-    try:
-        empty = tempfile.TemporaryDirectory(prefix="nasrank-verify-")
-    except OSError as error:
-        raise DataError(f"no temporary folder ({error.strerror}). Set TMPDIR to one") from error
-    with empty:
-        os.environ["NASRANK_CACHE"] = empty.name
-        try:
-            yield
-        finally:
-            del os.environ["NASRANK_CACHE"]
-            if before is not None:
-                os.environ["NASRANK_CACHE"] = before
 
 
 def _installed(origin: Origin) -> Path | None:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from nasrank.cli.data_download import download_file
 from nasrank.cli.output import Column, FormatOption, print_record, print_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
@@ -66,16 +67,16 @@ def show_task(
     *,
     output_format: FormatOption = "table",
 ) -> None:
-    """Show what is in a task: counts, spread, noise, cost, best architectures and source.
+    """Show what is in a task: counts, spread, noise, cost, what will hurt, and the source.
 
     Keys of --format json: task, space, title, dataset, metric (name, description, unit, better),
-    architectures, labelled, classes, labelled_classes, field_classes, best (list of label,
-    architecture, class), best_class_label, spread (min, quarter, median, three_quarters, max,
-    mean, sd), ties (distinct_labels, largest, tied_pairs), replicates (most, architectures,
-    seed_sd), ceiling_tau, replicate_tau, chance, cost_gpu_seconds (total, mean, min, max),
-    largest_n_train (class, random), note, sources (list of package, version, path, sha256, known,
-    state, licence, citation), fingerprint and histogram (edges, counts). What a task does not
-    have is null.
+    architectures, labelled, classes, labelled_classes, field_classes, attributes, groups, warnings
+    (list of kind, value, text), best (list of label, architecture, class), best_class_label,
+    spread (min, quarter, median, three_quarters, max, mean, sd), ties (distinct_labels, largest,
+    tied_pairs), replicates (most, architectures, seed_sd), ceiling_tau, replicate_tau, chance,
+    cost_gpu_seconds (total, mean, min, max), largest_n_train (class, random), note, sources (list
+    of package, version, path, sha256, known, state, licence, citation), fingerprint and histogram
+    (edges, counts). What a task does not have is null.
     """
     from nasrank.studies.describe import describe_task
 
@@ -132,6 +133,14 @@ def import_space(
             "label and label_* by default.",
         ),
     ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS",
+            help="Columns of your own file with numbers of the nodes, such as widths, separated "
+            "by commas; attribute_* by default.",
+        ),
+    ] = None,
     lower_is_better: Annotated[
         bool, typer.Option("--lower-is-better", help="The lowest label of your own file is best.")
     ] = False,
@@ -151,7 +160,8 @@ def import_space(
     replaced. A file of your own is .csv, .jsonl or .parquet with a row for each architecture:
     column id; operations ("input;conv3x3;output") with edges ("0-1;1-2") or matrix
     ("010;001;000"), or layers ("mb3;mb6"), or arch_str (a NAS-Bench-201 string); label columns,
-    empty for candidates; and if you like cost_seconds and parameters.
+    empty for candidates; and if you like attribute_NAME (numbers of the nodes, "64;128"),
+    cost_seconds, parameters and group (no group is on both sides of a split by class).
 
     Keys of --format json, a list: task, metric, description, unit, better (higher, lower),
     architectures, labelled, replicates, replaced (how many had a label before, which is gone; null
@@ -160,12 +170,12 @@ def import_space(
     from nasrank.benchmarks.importing import import_data, saved_rows
     from nasrank.cli.progress import CountBar
 
-    columns = [] if label is None else [name.strip() for name in label.split(",")]
     with CountBar(f"reading {path.name}", quiet=quiet) as bar:
         saved = import_data(
             space,
             path,
-            label=columns,
+            label=_names(label),
+            attributes=_names(attributes),
             dataset=dataset,
             lower_is_better=lower_is_better,
             unit=unit,
@@ -190,6 +200,9 @@ def import_space(
                 f"{row['labelled']}. Import the earlier file again to have them back",
                 err=True,
             )
+
+
+app.command("download", epilog="Example: nasrank data download nb101")(download_file)
 
 
 @app.command("verify", epilog="Example: nasrank data verify NAS-Bench-201-v1_1-096897.pth")
@@ -234,6 +247,10 @@ def verify_files(
         if bad:
             more = f" ({len(bad)} of {len(rows)} are {state})" if len(rows) > 1 else ""
             raise error(f"{bad[0]['subject']} is {state}{more}: {bad[0]['detail']}")
+
+
+def _names(text: str | None) -> list[str]:
+    return [] if text is None else [name.strip() for name in text.split(",")]
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def task_page(record: Record) -> list[RenderableType]:
         record: What :func:`nasrank.studies.describe.describe_task` returns.
 
     Returns:
-        Heading, facts, best architectures, and the histogram of labels.
+        Heading, facts, warnings, best architectures, and the histogram of labels.
     """
     unit = record["metric"]["unit"]
     facts = Table(box=None, show_header=False, pad_edge=False)
@@ -61,12 +61,16 @@ def task_page(record: Record) -> list[RenderableType]:
     facts.add_column(overflow="fold")
     for name, fact in _facts(record):
         facts.add_row(name, escape(fact))
+    warnings: list[RenderableType] = [Text(f"! {each['text']}") for each in record["warnings"]]
+    if warnings:
+        warnings = ["[bold]What will hurt[/bold]", *warnings, ""]
     best = [Column("label", f"best, {unit}", right=True), Column("architecture")]
     return [
         f"[bold]{escape(record['task'])}[/bold]  {escape(record['title'])}",
         "",
         facts,
         "",
+        *warnings,
         rich_table(record["best"], best),
         "",
         f"How many architectures have a label from ... on ({escape(unit)})",
@@ -85,6 +89,10 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     yield "classes", f"{shown(record['classes'])} by isomorphism of canonical graphs"
     if record["field_classes"] is not None:
         yield "", f"{shown(record['field_classes'])} by the field's string form, not used here"
+    if record["attributes"]:
+        yield "attributes", ", ".join(record["attributes"])
+    if record["groups"] is not None:
+        yield "groups", f"{shown(record['groups'])}, none on both sides of a split by class"
     quartiles = ", ".join(shown(spread[q]) for q in ("quarter", "median", "three_quarters"))
     yield "labels", f"{shown(spread['min'])} to {shown(spread['max'])}, quartiles {quartiles}"
     yield "", f"mean {shown(spread['mean'])}, sd {shown(spread['sd'])}"

@@ -28,7 +28,7 @@ def canonicalise(
     input on, so each becomes edges from its sources to its targets; a sum that then takes one
     source twice keeps two edges. What lies on no path from an input to an output is removed.
     Shared operations stay shared. The remaining nodes are packed to the front in topological
-    order, inputs first and outputs last.
+    order, inputs first and outputs last, and keep their attributes.
 
     Args:
         batch: Architectures; edges may go between any two positions as long as there is no cycle.
@@ -56,10 +56,10 @@ def canonicalise(
         adjacency[here, node, :] = 0
     live &= ~skips
     ends = live & ((batch.operations == INPUT) | (batch.operations == OUTPUT))
-    edges = adjacency > 0
+    edges = _items_last(adjacency)
     live &= ends | (
         _reached(edges, live & (batch.operations == INPUT))
-        & _reached(edges.transpose(0, 2, 1), live & (batch.operations == OUTPUT))
+        & _reached(edges.transpose(1, 0, 2), live & (batch.operations == OUTPUT))
     )
     adjacency *= live[:, :, None] & live[:, None, :]
     if adjacency.max(initial=0) > MOST_PARALLEL:
@@ -80,14 +80,14 @@ def depths(adjacency: NDArray[np.int32]) -> NDArray[np.int64]:
         DataError: A graph has a cycle; the message names the first such item.
     """
     items, nodes, _ = adjacency.shape
-    edges = adjacency > 0
-    depth = np.zeros((items, nodes), np.int64)
+    edges = _items_last(adjacency)
+    depth = np.zeros((nodes, items), np.int16)
     for _ in range(nodes + 1):
-        longer = np.where(edges, depth[:, :, None] + 1, 0).max(axis=1, initial=0)
+        longer = np.where(edges, depth[:, None] + np.int16(1), np.int16(0)).max(axis=0, initial=0)
         if np.array_equal(longer, depth):
-            return depth
+            return depth.T.astype(np.int64)
         depth = longer
-    cyclic = int(np.flatnonzero((depth >= nodes).any(axis=1))[0])
+    cyclic = int(np.flatnonzero((depth >= nodes).any(axis=0))[0])
     raise DataError(f"architecture {cyclic} has a cycle; an architecture is an acyclic graph")
 
 
@@ -96,14 +96,19 @@ def _named(batch: GraphBatch, names: Sequence[str]) -> NDArray[np.bool_]:
     return np.isin(batch.operations, codes) & batch.mask
 
 
+def _items_last(adjacency: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return ``[source, target, item]``: reducing over nodes then runs along the memory."""
+    return np.ascontiguousarray((adjacency > 0).transpose(1, 2, 0))
+
+
 def _reached(edges: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    reached = start
-    for _ in range(edges.shape[1]):
-        further = reached | (edges & reached[:, :, None]).any(axis=1)
+    reached = np.ascontiguousarray(start.T)
+    for _ in range(edges.shape[0]):
+        further = reached | (edges & reached[:, None]).any(axis=0)
         if np.array_equal(further, reached):
             break
         reached = further
-    return reached
+    return reached.T
 
 
 def _pack(batch: GraphBatch, adjacency: NDArray[np.int32], live: NDArray[np.bool_]) -> GraphBatch:
@@ -117,4 +122,15 @@ def _pack(batch: GraphBatch, adjacency: NDArray[np.int32], live: NDArray[np.bool
     operations = np.where(mask, np.take_along_axis(batch.operations, order, axis=1), 0)
     rows = np.take_along_axis(adjacency, order[:, :, None], axis=1)
     packed = np.take_along_axis(rows, order[:, None, :], axis=2)
-    return GraphBatch(operations.astype(np.int16), packed.astype(np.uint8), mask, batch.vocabulary)
+    attributes = batch.attributes
+    if attributes is not None:
+        kept = np.take_along_axis(attributes, order[:, :, None], axis=1)
+        attributes = np.where(mask[:, :, None], kept, np.float32(np.nan))
+    return GraphBatch(
+        operations.astype(np.int16),
+        packed.astype(np.uint8),
+        mask,
+        batch.vocabulary,
+        attributes,
+        batch.attribute_names,
+    )

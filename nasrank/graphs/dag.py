@@ -28,18 +28,24 @@ class GraphBatch:
             ``u`` to ``v``. More than one edge means that a sum takes the same source repeatedly.
         mask: ``[items, nodes]``; True for nodes, False for padding.
         vocabulary: Operation names; the first two are ``input`` and ``output``.
+        attributes: ``[items, nodes, A]`` numbers of the nodes, such as widths; NaN where a node
+            has none, and on padding. None where no node of the batch has any.
+        attribute_names: ``[A]`` what they are; empty without attributes.
     """
 
     operations: NDArray[np.int16]
     adjacency: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     vocabulary: tuple[str, ...]
+    attributes: NDArray[np.float32] | None = None
+    attribute_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
 
         Raises:
-            DataError: Shapes disagree, or the vocabulary lacks the two fixed names.
+            DataError: Shapes disagree, the vocabulary lacks the two fixed names, or an attribute
+                is infinite or has no name of its own.
         """
         items, nodes = self.operations.shape
         if self.adjacency.shape != (items, nodes, nodes) or self.mask.shape != (items, nodes):
@@ -52,6 +58,23 @@ class GraphBatch:
         if self.vocabulary[:2] != ("input", "output"):
             msg = f"a vocabulary starts with 'input', 'output', not {self.vocabulary[:2]}"
             raise DataError(msg)
+        self._check_attributes()
+
+    def _check_attributes(self) -> None:
+        names = self.attribute_names
+        if self.attributes is None:
+            if names:
+                raise DataError(f"the attributes {', '.join(names)} have no values. Give both")
+            return
+        shape = (*self.operations.shape, len(names))
+        if self.attributes.shape != shape or not names or len(set(names)) != len(names):
+            raise DataError(
+                f"attributes of shape {self.attributes.shape} do not fit {shape[0]} graphs of "
+                f"{shape[1]} nodes with the attributes {names}. Give one number a node and name"
+            )
+        if np.isinf(self.attributes).any():
+            item = int(np.isinf(self.attributes).any(axis=(1, 2)).argmax())
+            raise DataError(f"architecture {item} has an infinite attribute. Give finite numbers")
 
     def __len__(self) -> int:
         """Return the number of architectures."""
@@ -61,7 +84,12 @@ class GraphBatch:
         """Return the chosen architectures, padded as before."""
         index = items if isinstance(items, slice) else np.asarray(items, dtype=np.int64)
         return GraphBatch(
-            self.operations[index], self.adjacency[index], self.mask[index], self.vocabulary
+            self.operations[index],
+            self.adjacency[index],
+            self.mask[index],
+            self.vocabulary,
+            None if self.attributes is None else self.attributes[index],
+            self.attribute_names,
         )
 
     @property

@@ -2,25 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.graphs.canonical import depths
 from nasrank.graphs.dag import GraphBatch
 
-__all__ = ["graph_features"]
+__all__ = ["AttributeScale", "FeatureReference", "graph_features", "standardised_attributes"]
 
 
-def graph_features(graphs: GraphBatch) -> NDArray[np.float32]:
+@dataclass(frozen=True, eq=False)
+class AttributeScale:
+    """How attributes are spread over the nodes of some graphs that have them.
+
+    Attributes:
+        mean: ``[A]`` mean of each attribute.
+        deviation: ``[A]`` its standard deviation (division by the number of nodes); 0 where it
+            is the same everywhere or no node has it.
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, graphs: GraphBatch) -> AttributeScale | None:
+        """Measure graphs; None where they have no attributes."""
+        if graphs.attributes is None:
+            return None
+        mean, deviation = np.zeros((2, graphs.attributes.shape[2]))
+        for number in range(len(mean)):
+            column = graphs.attributes[:, :, number]
+            values = column[graphs.mask & ~np.isnan(column)].astype(np.float64)
+            # Rounding gives equal numbers a tiny deviation, which must not be divided by.
+            if len(values) and values.min() < values.max():
+                mean[number], deviation[number] = values.mean(), values.std()
+        return cls(mean, deviation)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureReference:
+    """What :func:`graph_features` measures graphs against, so that rows of two calls compare.
+
+    Attributes:
+        scale: Spread of the attributes, or None without any.
+        levels: Nodes on the longest path; what lies deeper in other graphs is left out. 0 without
+            attributes.
+    """
+
+    scale: AttributeScale | None
+    levels: int
+
+    @classmethod
+    def of(cls, graphs: GraphBatch) -> FeatureReference:
+        """Take canonical graphs as the reference."""
+        scale = AttributeScale.of(graphs)
+        if scale is None:
+            return cls(None, 0)
+        return cls(scale, int(depths(graphs.adjacency.astype(np.int32)).max(initial=0)) + 1)
+
+
+def graph_features(
+    graphs: GraphBatch, reference: FeatureReference | None = None
+) -> NDArray[np.float32]:
     """Describe each graph by counts: operations, and edges by the operations at their ends.
 
     The square root tempers large counts, so the Euclidean distance of two rows is their
     Hellinger-like graph distance: 0 for graphs with the same operations joined in the same way.
+    Attributes are standardised and summed over the nodes of each operation, and over the nodes
+    at each depth, which in a sequence is the layer.
 
     Args:
         graphs: Canonical graphs.
+        reference: What attributes and depths are measured against; the graphs themselves if None.
 
     Returns:
-        ``[items, V + V * V]`` for a vocabulary of V operations.
+        ``[items, V + V * V]`` for a vocabulary of V operations, and behind them ``A * (V + D)``
+        columns for A attributes and reference graphs of D nodes on their longest path.
     """
     size = len(graphs.vocabulary)
     pairs = np.zeros((len(graphs), size * size), np.float32)
@@ -28,4 +87,61 @@ def graph_features(graphs: GraphBatch) -> NDArray[np.float32]:
     kind = graphs.operations[item, source] * size + graphs.operations[item, target]
     np.add.at(pairs, (item, kind), graphs.adjacency[item, source, target])
     features: NDArray[np.float32] = np.concatenate([graphs.operation_counts(), pairs], axis=1)
-    return np.sqrt(features)
+    counted: NDArray[np.float32] = np.sqrt(features)
+    known = FeatureReference.of(graphs) if reference is None else reference
+    attributes = standardised_attributes(graphs, known.scale)
+    if attributes is None:
+        return counted
+    rows, numbers = len(graphs), len(graphs.attribute_names)
+    of_operation = np.zeros((rows, size, numbers), np.float32)
+    item, node = np.nonzero(graphs.mask)
+    np.add.at(of_operation, (item, graphs.operations[item, node]), attributes[item, node])
+    depth = depths(graphs.adjacency.astype(np.int32))
+    of_depth = np.zeros((rows, known.levels, numbers), np.float32)
+    near = depth[item, node] < known.levels
+    item, node = item[near], node[near]
+    np.add.at(of_depth, (item, depth[item, node]), attributes[item, node])
+    columns = (counted, of_operation.reshape(rows, -1), of_depth.reshape(rows, -1))
+    described: NDArray[np.float32] = np.concatenate(columns, axis=1).astype(np.float32)
+    return described
+
+
+def standardised_attributes(
+    graphs: GraphBatch, scale: AttributeScale | None = None
+) -> NDArray[np.float32] | None:
+    r"""Bring each attribute to mean 0 and standard deviation 1 over the nodes that have it.
+
+    .. math:: z_{iv} = (a_{iv} - \bar a) / s_a
+
+    A width of 512 and a kernel of 3 then weigh alike. The deviation is that of all these nodes
+    (division by their number). An attribute that is the same everywhere becomes 0.
+
+    Args:
+        graphs: All graphs of a space, or any with the scale of those.
+        scale: Mean and deviation to use; those of the graphs themselves if None.
+
+    Returns:
+        ``[items, nodes, A]``; 0, which is the mean, where a node has none and on padding. None
+        without attributes.
+
+    Example:
+        >>> operations, mask = np.array([[0, 2, 2, 1]], np.int16), np.ones((1, 4), bool)
+        >>> adjacency = np.eye(4, k=1, dtype=np.uint8)[None]
+        >>> widths = np.array([[[np.nan], [16], [48], [np.nan]]], np.float32)
+        >>> names = ("input", "output", "conv")
+        >>> graphs = GraphBatch(operations, adjacency, mask, names, widths, ("width",))
+        >>> standardised_attributes(graphs)[0, :, 0].tolist()
+        [0.0, -1.0, 1.0, 0.0]
+    """
+    known_scale = AttributeScale.of(graphs) if scale is None else scale
+    if graphs.attributes is None or known_scale is None:
+        return None
+    result = np.zeros(graphs.attributes.shape, np.float32)
+    for number in range(len(graphs.attribute_names)):
+        column = graphs.attributes[:, :, number]
+        known = graphs.mask & ~np.isnan(column)
+        deviation = known_scale.deviation[number]
+        if deviation > 0:
+            values = column[known].astype(np.float64)
+            result[known, number] = (values - known_scale.mean[number]) / deviation
+    return result

@@ -16,7 +16,8 @@ def isomorphism_classes(batch: GraphBatch) -> NDArray[np.int64]:
     Colours are refined by the colours of sources and targets until nothing changes. Where two
     nodes of one graph still share a colour, each of them in turn is told apart and the refinement
     goes on; the least of the resulting forms stands for the graph. The search is exact, and all
-    graphs go through every step together.
+    graphs go through every step together. Nodes that differ in an attribute are different; two
+    that both lack it do not differ.
 
     Args:
         batch: Graphs to compare as they are; apply :func:`~nasrank.graphs.canonicalise` first to
@@ -30,9 +31,10 @@ def isomorphism_classes(batch: GraphBatch) -> NDArray[np.int64]:
     """
     if len(batch) == 0:
         return np.zeros(0, np.int64)
+    kinds = _kinds(batch)
     labelled = np.concatenate(
         [
-            batch.operations.astype(np.int64)[:, :, None] + 1,
+            kinds[:, :, None] + 1,
             batch.adjacency.astype(np.int64),
         ],
         axis=2,
@@ -42,9 +44,21 @@ def isomorphism_classes(batch: GraphBatch) -> NDArray[np.int64]:
     same = _row_numbers(labelled.reshape(len(batch), -1))
     _, first = np.unique(same, return_index=True)
     adjacency = batch.adjacency[first].astype(np.int64)
-    operations, mask = batch.operations[first], batch.mask[first]
-    colours = np.where(mask, operations.astype(np.int64) + 1, 0)
+    mask = batch.mask[first]
+    colours = np.where(mask, kinds[first] + 1, 0)
     return _by_first_occurrence(_forms(colours, adjacency, mask)[same])
+
+
+def _kinds(batch: GraphBatch) -> NDArray[np.int64]:
+    """Number the nodes by what they are on their own: operation and attributes."""
+    operations = batch.operations.astype(np.int64)
+    if batch.attributes is None:
+        return operations
+    # One spelling each of zero and of nothing, so that equal numbers have equal bits.
+    plain = np.where(np.isnan(batch.attributes), np.float32(np.nan), batch.attributes + 0.0)
+    bits = np.ascontiguousarray(plain, np.float32).view(np.int32).astype(np.int64)
+    rows = np.concatenate([operations[:, :, None], bits], axis=2)
+    return _row_numbers(rows.reshape(-1, rows.shape[2])).reshape(operations.shape)
 
 
 def _forms(
@@ -65,7 +79,7 @@ def _forms(
         if settled.any():
             rows = np.take_along_axis(adjacency[owner[settled]], order[settled][:, :, None], 1)
             rows = np.take_along_axis(rows, order[settled][:, None, :], axis=2)
-            # A colour stands for its node's operation, so colours and edges say everything.
+            # A colour stands for its node's kind, so colours and edges say everything.
             # Numbers are shared by all graphs, and isomorphic graphs settle in the same round
             # with the same set of numbers, so the least one is theirs and nobody else's.
             width = rows.shape[1] * rows.shape[2]

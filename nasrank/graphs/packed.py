@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasrank.graphs.dag import GraphBatch
+from nasrank.graphs.features import AttributeScale, standardised_attributes
 
 __all__ = ["Bags", "GraphStore", "PackedGraphs"]
 
@@ -51,6 +52,8 @@ class PackedGraphs:
         heard: The transpose of ``hear``, for the way back.
         read: Rows are graphs, the table has a row a node.
         graph: ``[members * rows]`` the graph each row belongs to; ``members * items`` on padding.
+        attributes: ``[members, rows, A]`` standardised attributes, zero on padding; None where
+            the graphs have none.
     """
 
     members: int
@@ -61,6 +64,7 @@ class PackedGraphs:
     heard: Bags
     read: Bags
     graph: Tensor
+    attributes: Tensor | None = None
 
 
 class GraphStore:
@@ -70,6 +74,7 @@ class GraphStore:
         graphs: The graphs.
         device: Where batches are needed.
         dtype: Floating type of weights and one-hot operations.
+        scale: What attributes are standardised by; the graphs' own scale if None.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class GraphStore:
         graphs: GraphBatch,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        scale: AttributeScale | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype
@@ -86,6 +92,8 @@ class GraphStore:
         self._first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         item, node = np.nonzero(graphs.mask)
         self._operation = graphs.operations[item, node].astype(np.int64)
+        attributes = standardised_attributes(graphs, scale)
+        self._attributes = None if attributes is None else attributes[item, node]
         # Position of every node among its own graph's nodes; the padding may lie anywhere.
         position = np.cumsum(graphs.mask, axis=1) - 1
         g, u, v = np.nonzero(graphs.adjacency)
@@ -142,7 +150,8 @@ class GraphStore:
         heard = self._heard.take(chosen, base)
         node_graph = np.repeat(np.arange(len(chosen)), self._sizes[chosen])
         node_row = _spans(base, self._sizes[chosen])
-        node_operation = self._operation[_spans(self._first[chosen], self._sizes[chosen])]
+        node = _spans(self._first[chosen], self._sizes[chosen])
+        node_operation = self._operation[node]
         node_step = step[node_graph]
         slot = np.flatnonzero(flat_real) - step * members * width
 
@@ -155,6 +164,13 @@ class GraphStore:
             torch.from_numpy(node_row),
             torch.from_numpy(node_operation),
         ] = 1
+        attributes = None
+        if self._attributes is not None:
+            width_a = self._attributes.shape[1]
+            table = np.zeros((steps, total, width_a), np.float32)
+            table[node_step, node_row] = self._attributes[node]
+            attributes = torch.from_numpy(table).to(self.device, self.dtype)
+            attributes = attributes.view(steps, members, rows, width_a)
         graph_of = np.full((steps, total), members * width, np.int64)
         graph_of[node_step, node_row] = slot[node_graph]
         graph_tensor = torch.from_numpy(graph_of).to(self.device)
@@ -188,6 +204,7 @@ class GraphStore:
                     heard_bags[s],
                     read,
                     graph_tensor[s],
+                    None if attributes is None else attributes[s],
                 )
             )
         return result

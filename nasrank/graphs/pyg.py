@@ -33,8 +33,9 @@ def to_data(batch: GraphBatch, item: int, label: float | None = None) -> Data:
         quantities: feed them to ``torch.nn.Embedding(len(batch.vocabulary), width)``.
         ``edge_index``: ``[2, e]`` int64, sources above targets, so that PyG's default flow
         sends messages the way data goes; flip it for the other way. ``edge_weight``: ``[e]``
-        float32, how many times a target adds that source. ``y``: ``[1]`` float32, absent
-        without a label.
+        float32, how many times a target adds that source. ``attributes``: ``[n, A]`` float32,
+        the numbers of ``batch.attribute_names`` as they are, NaN where a node has none; absent
+        from batches without attributes. ``y``: ``[1]`` float32, absent without a label.
 
     Raises:
         IndexError: The batch has no such item.
@@ -59,6 +60,8 @@ def to_data(batch: GraphBatch, item: int, label: float | None = None) -> Data:
     """
     columns = _Columns.of(batch[[item]])
     data = Data(x=columns.x, edge_index=columns.edge_index, edge_weight=columns.edge_weight)
+    if columns.attributes is not None:
+        data.attributes = columns.attributes
     if label is not None:
         data.y = torch.tensor([label], dtype=torch.float32)
     return data
@@ -107,6 +110,9 @@ class ArchitectureDataset(InMemoryDataset):  # type: ignore[misc]
             "edge_weight": columns.edge_bounds,
             "item": one_each,
         }
+        if columns.attributes is not None:
+            data.attributes = columns.attributes
+            slices["attributes"] = columns.node_bounds
         data.item = torch.arange(items)
         if labels is not None:
             data.y = _column("labels", labels, items, torch.float32)
@@ -132,6 +138,7 @@ class _Columns:
     x: Tensor
     edge_index: Tensor
     edge_weight: Tensor
+    attributes: Tensor | None
     node_bounds: Tensor
     edge_bounds: Tensor
 
@@ -147,6 +154,9 @@ class _Columns:
             x=torch.from_numpy(batch.operations[mask].astype(np.int64)),
             edge_index=torch.from_numpy(ends),
             edge_weight=torch.from_numpy(many[graph, source, target].astype(np.float32)),
+            attributes=(
+                None if batch.attributes is None else torch.from_numpy(batch.attributes[mask])
+            ),
             node_bounds=torch.from_numpy(np.concatenate([[0], np.cumsum(batch.sizes())])),
             edge_bounds=torch.from_numpy(np.concatenate([[0], np.cumsum(edges)])),
         )

@@ -12,6 +12,7 @@ from nasrank.benchmarks import Task, class_labels, load_task, parse_task, task_n
 from nasrank.benchmarks.sources import SourceFile
 from nasrank.benchmarks.splits import SPLITS, largest_train_size
 from nasrank.errors import DataError
+from nasrank.studies.cautions import cautions
 from nasrank.studies.evaluate import noise_taus
 
 __all__ = ["BINS", "LISTED_BEST", "describe_task", "task_rows"]
@@ -84,6 +85,9 @@ def describe_task(name: str) -> dict[str, Any]:
         - architectures, labelled: how many there are, and how many have a label.
         - classes, labelled_classes: the same of isomorphism classes of canonical graphs.
         - field_classes: the classes as the field counts them, by its string form; or None.
+        - attributes: names of the numbers that nodes have.
+        - groups: how many groups no split by class tears apart; None without groups.
+        - warnings: what will hurt; see :func:`nasrank.studies.cautions.cautions`.
         - best: the best architectures: label, architecture, class.
         - best_class_label: the best mean label of a class.
         - spread: min, quarter, median, three_quarters, max, mean, sd.
@@ -133,6 +137,11 @@ def describe_task(name: str) -> dict[str, Any]:
         "classes": space.classes,
         "labelled_classes": int((~np.isnan(of_classes)).sum()),
         "field_classes": None if space.field_classes is None else space.field_classes(),
+        "attributes": list(space.graphs.attribute_names),
+        "groups": None
+        if task.group_of is None
+        else len(np.unique(task.group_of[task.group_of >= 0])),
+        "warnings": cautions(task, ceiling),
         "best": _best(task),
         "best_class_label": sign * float(np.nanmax(of_classes)),
         "spread": _spread(labels),

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from nasrank.benchmarks.cache import cache_folder, cached_columns
+from nasrank.benchmarks.cache import cache_folder, cached_columns, past_cache
 from nasrank.errors import DataError
 
 KEY = "ab" * 32
@@ -48,6 +48,23 @@ def test_the_second_call_reads_what_the_first_made(cache):
     assert_right(get(make))
     assert make.calls == 1
     assert files(cache) == [f"cells-{KEY[:16]}-v1.parquet"]
+
+
+def test_past_the_cache_nothing_is_read_or_written(cache):
+    make = Maker()
+    with past_cache():
+        assert_right(get(make))
+        assert files(cache) == []
+    get(make)
+    before = files(cache)
+    with past_cache():
+        assert not get(make)["key"].flags.writeable
+    assert make.calls == 3
+    with pytest.raises(KeyError), past_cache():
+        raise KeyError
+    get(make)
+    assert make.calls == 3
+    assert files(cache) == before
 
 
 def test_columns_cannot_be_changed_by_accident(cache):

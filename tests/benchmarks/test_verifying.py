@@ -140,9 +140,18 @@ def test_a_known_name_with_another_digest_is_no_known_file(tmp_path):
         (
             "nasbench_only108.tfrecord",
             b"",
-            ["NAS-Bench-101", "No digest of it is known", "data import nb101 "],
+            ["named like nb101-only108, but its sha256 is not", "data download nb101-only108"],
         ),
-        ("NAS-Bench-201-v1_1-096897.pth", b"PK\x03\x04", ["data import nb201 "]),
+        (
+            "nas-bench-301.tfrecord",
+            b"",
+            ["no known file, and no format"],
+        ),
+        (
+            "NAS-Bench-201-v1_1-096897.pth",
+            b"PK\x03\x04",
+            ["NAS-Bench-201 file", "No digest of it is known", "data import nb201 "],
+        ),
         (
             "transnas-bench_v10141024.pth",
             b"PK\x03\x04",
@@ -196,6 +205,24 @@ def test_a_flipped_label_of_an_imported_space(imported):
     assert row.state == "damaged"
 
 
+def test_every_flipped_byte_of_an_imported_space_is_noticed(imported):
+    content = imported.read_bytes()
+    for at in range(0, len(content), max(1, len(content) // 150)):
+        imported.write_bytes(content)
+        flip(imported, at)
+        (row,) = verify("mine/own")
+        assert row.state == "damaged", at
+    imported.write_bytes(content)
+    (row,) = verify("mine/own")
+    assert (row.state, row.detail) == ("ok", "the file and every column match the digest")
+
+
+def test_a_published_file_is_known(shared_data):
+    (row,) = verify(str(shared_data / "formats" / "nas-bench-macro_cifar10.json"))
+    assert (row.state, row.known) == ("ok", "macro: nas-bench-macro_cifar10.json")
+    assert "nasrank data import macro" in row.detail
+
+
 def test_a_metric_imported_for_a_built_in_space_is_read_from_two_files(tmp_path):
     table = tmp_path / "more.csv"
     cell = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -212,7 +239,7 @@ def test_a_metric_imported_for_a_built_in_space_is_read_from_two_files(tmp_path)
 
 def test_everything(imported, monkeypatch):
     # Reading every file afresh takes ten seconds, and other tests do that.
-    monkeypatch.setattr(verifying, "_empty_cache", contextlib.nullcontext)
+    monkeypatch.setattr(verifying, "past_cache", contextlib.nullcontext)
     rows = {row.subject: row for row in verify_all()}
     assert set(verifying._ORIGINS) | {"mine"} == set(rows)
     assert {row.state for row in rows.values()} == {"ok"}

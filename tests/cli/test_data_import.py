@@ -177,3 +177,35 @@ def test_what_is_not_imported_yet_says_how():
     done = nasrank("compare", "--tasks", "nb201/cifar10:test_acc", "--dry-run")
     assert done.returncode == 4
     assert "nasrank data import nb201 PATH" in done.stderr
+
+
+def test_widths_and_families_of_networks(tmp_path):
+    """Sequences of layers with widths: they count, and no family is on both sides."""
+    rng = np.random.default_rng(1)
+    lines = ["id,layers,width,attribute_kernel,label,group"]
+    for number in range(120):
+        widths = 2 ** rng.integers(4, 9, 3)
+        layers = ";".join(rng.choice(["mb3", "mb6"], 3))
+        worth = 50 + np.log2(widths) @ [1, 2, 3]
+        texts = ";".join(map(str, widths)), "3;5;3", f"{worth:.3f}"
+        lines.append(f"net{number},{layers},{','.join(texts)},family{number // 4}")
+    path = tmp_path / "nets.csv"
+    path.write_text("\n".join(lines) + "\n")
+    done = nasrank("data", "import", "nets", path, "--attributes", "width,attribute_kernel")
+    assert (done.returncode, done.stderr) == (0, "")
+    info = json.loads(nasrank("data", "info", "nets/own", "--format", "json").stdout)
+    assert info["attributes"] == ["width", "attribute_kernel"]
+    assert info["groups"] == 30
+    # Widths tell all networks apart, or nearly so; two kinds in three places would be eight.
+    assert info["classes"] > 100
+    assert {each["kind"] for each in info["warnings"]} >= {"few_labels"}
+    page = nasrank("data", "info", "nets/own").stdout
+    assert "What will hurt" in page
+    assert "30, none on both sides of a split by class" in page
+    assert "width, attribute_kernel" in page
+    done = nasrank("data", "import", "nets", path)
+    assert done.returncode == 4
+    assert "its nodes have the attributes kernel, and those of what nets" in done.stderr
+    done = nasrank("data", "import", "nb201", path, "--attributes", "width")
+    assert done.returncode in {2, 4}
+    assert len(done.stderr.splitlines()) == 1

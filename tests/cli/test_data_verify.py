@@ -58,7 +58,7 @@ def test_an_unknown_file_is_no_failure(tmp_path):
 
 def test_damage_is_shown_and_fails(imported, monkeypatch):
     # Reading every file afresh takes ten seconds.
-    monkeypatch.setattr(verifying, "_empty_cache", contextlib.nullcontext)
+    monkeypatch.setattr(verifying, "past_cache", contextlib.nullcontext)
     imported.write_bytes(imported.read_bytes()[:-20])
     for arguments in ([imported], ["mine/own"], []):
         done = verify(*arguments, "--format", "json")

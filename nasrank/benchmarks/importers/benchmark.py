@@ -123,6 +123,10 @@ class _Loader:
         if stored.parameters and parameters is None:
             used.append("parameters")
             parameters = self._numbers(space, ["parameters"])[:, 0]
+        groups = None
+        if stored.grouped:
+            used.append("group")
+            groups = _groups(stored, space)
         of_accuracy = metric.unit == "%" and metric.higher_is_better
         return Task(
             name=name,
@@ -138,6 +142,7 @@ class _Loader:
                 stored, metric, used, "" if built_in is None else built_in.fingerprint
             ),
             note=each.provenance.note,
+            group_of=groups,
         )
 
     def _numbers(self, space: Space, columns: Sequence[str]) -> NDArray[np.float64]:
@@ -169,12 +174,14 @@ def _fingerprint(stored: StoredSpace, metric: Metric, columns: Iterable[str], ba
     """Name what a task's numbers come from; other measurements of the space do not matter."""
     graphs = [
         f"{column} {stored.digests[column]}"
-        for column in ("architecture", "operations", "edges", *columns)
+        for column in ("architecture", "operations", "edges", "attributes", *columns)
         if column in stored.digests
     ]
     meaning = (
         *(stored.name, READER_VERSION, stored.vocabulary, stored.drop, stored.contract),
         *(metric.name, metric.unit, metric.higher_is_better, *graphs, base),
+        # Absent where there are none, so that what was measured without them keeps its name.
+        *([stored.attributes] if stored.attributes else []),
     )
     return hashlib.sha256(repr(meaning).encode()).hexdigest()
 
@@ -188,6 +195,18 @@ def _space(stored: StoredSpace) -> Space:
         drop=stored.drop,
         contract=stored.contract,
     )
+
+
+@lru_cache(maxsize=4)
+def _groups(stored: StoredSpace, space: Space) -> NDArray[np.int64]:
+    """Number the groups of the space's architectures; -1 stands for none."""
+    names = stored.read_groups()
+    number = {
+        name: code for code, name in enumerate(dict.fromkeys(name for name in names if name))
+    }
+    groups = np.full(len(space), -1)
+    groups[_rows(stored, space)] = [number.get(name, -1) for name in names]
+    return groups
 
 
 @lru_cache(maxsize=4)

@@ -54,6 +54,8 @@ class Imported:
         source: Name of the file or folder.
         licence: Licence of the data, as an SPDX name, or what is known of it.
         citation: Whom to cite.
+        groups: ``[N]`` names of groups that a split must not tear apart, empty for an
+            architecture without one; or None.
 
     Raises:
         DataError: The parts do not fit together; see `Imported.check`.
@@ -73,6 +75,7 @@ class Imported:
     source: str
     licence: str
     citation: str
+    groups: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check the parts against each other."""
@@ -108,6 +111,8 @@ class Imported:
         yield from self._bad_texts()
         if self.graphs is not None and len(self.graphs) != count:
             yield f"it has {len(self.graphs)} graphs for {count} architectures"
+        if self.groups is not None and len(self.groups) != count:
+            yield f"it has groups of {len(self.groups)} architectures, not of {count}"
         yield from self._bad_measurements()
         for dataset in {*self.cost_seconds, *self.chance} - {*self.datasets}:
             yield f"it knows the cost or chance of {dataset}, of which it measures nothing"

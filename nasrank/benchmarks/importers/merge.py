@@ -24,7 +24,8 @@ from nasrank.graphs.canonical import depths
 
 __all__ = ["Saved", "save"]
 
-_CHUNK = 20_000
+_CHUNK = 2**20
+"""Pairs of nodes that are searched for cycles at once."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     earlier: dict[str, tuple[StoredMeasurement, NDArray[np.float64]]] = {}
     costs: dict[str, NDArray[np.float64]] = {}
     parameters, chance = None, dict[str, float]()
+    groups = _join_groups(imported, known, count, new_rows)
     if known is not None:
         earlier = {
             f"{each.dataset}:{each.metric.name}": (
@@ -123,6 +125,7 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
         costs=costs,
         parameters=parameters,
         chance=chance | dict(imported.chance),
+        groups=groups,
     )
     return Saved(
         stored,
@@ -148,9 +151,10 @@ def _check_graphs(imported: Imported, base: Space | None) -> None:
     graphs = imported.graphs
     if graphs is None:
         raise DataError(f"{imported.source}: it holds no graphs. Import another file first")
-    check_size(len(graphs), graphs.nodes)
-    for start in range(0, len(graphs), _CHUNK):
-        part = graphs.adjacency[start : start + _CHUNK]
+    check_size(len(graphs), graphs.nodes, len(graphs.attribute_names))
+    step = max(1, _CHUNK // max(1, graphs.nodes**2))
+    for start in range(0, len(graphs), step):
+        part = graphs.adjacency[start : start + step]
         try:
             depths(part.astype(np.int32))
         except DataError as error:
@@ -185,6 +189,20 @@ def _join(
     return tuple(place), np.arange(len(old)), rows
 
 
+def _join_groups(
+    imported: Imported, known: StoredSpace | None, count: int, new_rows: NDArray[np.int64]
+) -> list[str] | None:
+    """Return the groups of all architectures; a new name takes the place of an earlier one."""
+    groups = [""] * count
+    if known is not None and known.grouped:
+        groups[: known.size] = known.read_groups()
+    elif imported.groups is None:
+        return None
+    for row, name in zip(new_rows.tolist(), imported.groups or (), strict=False):
+        groups[row] = name or groups[row]
+    return groups
+
+
 def _join_graphs(
     imported: Imported, known: StoredSpace, count: int, new_rows: NDArray[np.int64]
 ) -> GraphBatch:
@@ -198,10 +216,17 @@ def _join_graphs(
             f"{imported.space} was imported from. Delete {known.path} to start anew, or choose "
             "another name"
         )
+    if {*old.attribute_names} != {*new.attribute_names}:
+        have = [", ".join(batch.attribute_names) or "none" for batch in (new, old)]
+        raise DataError(
+            f"{imported.source}: its nodes have the attributes {have[0]}, and those of what "
+            f"{imported.space} was imported from {have[1]}. Give the same columns, or delete "
+            f"{known.path} to start anew"
+        )
     vocabulary = tuple(dict.fromkeys((*old.vocabulary, *new.vocabulary)))
-    nodes = max(old.nodes, new.nodes)
-    check_size(count, nodes)
-    old, new = _widen(old, nodes, vocabulary), _widen(new, nodes, vocabulary)
+    nodes, names = max(old.nodes, new.nodes), old.attribute_names
+    check_size(count, nodes, len(names))
+    old, new = (_widen(batch, nodes, vocabulary, names) for batch in (old, new))
     shared = np.flatnonzero(new_rows < len(old))
     ours, theirs = old[new_rows[shared]], new[shared]
     differs = (
@@ -209,6 +234,11 @@ def _join_graphs(
         | (ours.mask != theirs.mask).any(axis=1)
         | (ours.adjacency != theirs.adjacency).any(axis=(1, 2))
     )
+    if ours.attributes is not None and theirs.attributes is not None:
+        same = (ours.attributes == theirs.attributes) | (
+            np.isnan(ours.attributes) & np.isnan(theirs.attributes)
+        )
+        differs |= ~same.all(axis=(1, 2))
     if differs.any():
         rows = np.flatnonzero(differs)
         # The order of nodes means nothing; only what is computed must be the same.
@@ -246,26 +276,40 @@ def _refuse_other_names(imported: Imported, known: StoredSpace, both: GraphBatch
         )
 
 
-def _widen(graphs: GraphBatch, nodes: int, vocabulary: Sequence[str]) -> GraphBatch:
-    """Number operations by another vocabulary, and pad to so many nodes."""
+def _widen(
+    graphs: GraphBatch, nodes: int, vocabulary: Sequence[str], names: tuple[str, ...]
+) -> GraphBatch:
+    """Number operations by another vocabulary, put attributes in order, pad to so many nodes."""
     numbers: Mapping[str, int] = {name: code for code, name in enumerate(vocabulary)}
     code = np.array([numbers[name] for name in graphs.vocabulary], np.int16)
     more = nodes - graphs.nodes
     operations = np.where(graphs.mask, code[graphs.operations], 0).astype(np.int16)
+    attributes = graphs.attributes
+    if attributes is not None:
+        order = [graphs.attribute_names.index(name) for name in names]
+        padding = ((0, 0), (0, more), (0, 0))
+        attributes = np.pad(attributes[:, :, order], padding, constant_values=np.nan)
     return GraphBatch(
         np.pad(operations, ((0, 0), (0, more))),
         np.pad(graphs.adjacency, ((0, 0), (0, more), (0, more))),
         np.pad(graphs.mask, ((0, 0), (0, more))),
         tuple(vocabulary),
+        attributes,
+        names,
     )
 
 
 def _stack(first: GraphBatch, second: GraphBatch) -> GraphBatch:
+    attributes = None
+    if first.attributes is not None and second.attributes is not None:
+        attributes = np.concatenate([first.attributes, second.attributes])
     return GraphBatch(
         np.concatenate([first.operations, second.operations]),
         np.concatenate([first.adjacency, second.adjacency]),
         np.concatenate([first.mask, second.mask]),
         first.vocabulary,
+        attributes,
+        first.attribute_names,
     )
 
 

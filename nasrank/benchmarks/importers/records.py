@@ -10,7 +10,15 @@ from typing import TextIO
 from nasrank.benchmarks.importers.parquet_file import open_columns
 from nasrank.errors import DataError
 
-__all__ = ["LINE_LIMIT", "ROW_LIMIT", "SUFFIXES", "Record", "Records", "read_records"]
+__all__ = [
+    "LINE_LIMIT",
+    "ROW_LIMIT",
+    "SUFFIXES",
+    "Record",
+    "Records",
+    "read_records",
+    "record_chunks",
+]
 
 LINE_LIMIT = 2**20
 """Longest line that is read, in characters."""
@@ -36,6 +44,7 @@ class Records:
         rows: The rows; a column that a row lacks is absent from it.
         places: What to call each row: the number of its line, or of its row in Parquet.
         unit: ``line`` or ``row``.
+        remedy: What to do about a bad row, as a sentence.
     """
 
     path: Path
@@ -43,6 +52,7 @@ class Records:
     rows: list[Record]
     places: list[int]
     unit: str
+    remedy: str = _REMEDY
 
     def error(self, row: int, complaint: str) -> DataError:
         """Make the error for a row.
@@ -51,7 +61,7 @@ class Records:
             row: Its position in ``rows``.
             complaint: What is wrong, as a clause.
         """
-        return DataError(f"{self.path}: {self.unit} {self.places[row]}: {complaint}. {_REMEDY}")
+        return DataError(f"{self.path}: {self.unit} {self.places[row]}: {complaint}. {self.remedy}")
 
 
 def read_records(
@@ -94,6 +104,96 @@ def read_records(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
     return _whole(Records(path, tuple(names), rows, places, "line"), on_progress)
+
+
+def record_chunks(
+    path: Path, size: int, wanted: Callable[[int], bool] = lambda _: True, *, remedy: str = _REMEDY
+) -> Iterator[tuple[int, Records]]:
+    """Read a file of one of `SUFFIXES` of any length, a chunk at a time.
+
+    Args:
+        path: The file.
+        size: Rows of a chunk; the last may have fewer.
+        wanted: Says by its number, counted from 0, whether a chunk is needed; others are passed
+            over, which is faster.
+        remedy: What to do about a bad row, as a sentence.
+
+    Yields:
+        The number of a chunk and its rows.
+
+    Raises:
+        DataError: It is missing, a folder, empty, damaged or of another kind.
+    """
+    kind = path.suffix.lower()
+    if not path.is_file():
+        raise DataError(f"{path}: not a file. Check the path")
+    if kind not in SUFFIXES:
+        raise DataError(f"{path}: not one of {', '.join(SUFFIXES)}. Convert the file first")
+    chunks = _parquet_chunks if kind == ".parquet" else _text_chunks
+    number = -1
+    for number, columns, rows, places in chunks(path, size, wanted):
+        if wanted(number):
+            unit = "row" if kind == ".parquet" else "line"
+            yield number, Records(path, columns, rows, places, unit, remedy)
+    if number < 0:
+        raise DataError(f"{path}: it holds no architecture. {remedy}")
+
+
+_Chunk = tuple[int, tuple[str, ...], list[Record], list[int]]
+
+
+def _text_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Iterator[_Chunk]:
+    number = 0
+    rows: list[Record] = []
+    places: list[int] = []
+    names: dict[str, None] = {}
+    count = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = _csv if path.suffix.lower() == ".csv" else _jsonl
+            for place, row in reader(path, file):
+                if wanted(number):
+                    names |= dict.fromkeys(row)
+                    rows.append(row)
+                    places.append(place)
+                count += 1
+                if count == size:
+                    yield number, tuple(names), rows, places
+                    number, count, rows, places, names = number + 1, 0, [], [], {}
+            if count:
+                yield number, tuple(names), rows, places
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text. Save it as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
+
+
+def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Iterator[_Chunk]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            names = tuple(file.schema_arrow.names)
+            if len(set(names)) != len(names):
+                raise DataError(f"{path}: it has two columns of one name. {_REMEDY}")
+            rows: list[Record] = []
+            number = first = 0
+            # A batch ends with its row group, so chunks are filled up from several.
+            for batch in file.iter_batches(batch_size=size, use_threads=False):
+                start = 0
+                while start < len(batch):
+                    part = batch.slice(start, size - (first - number * size))
+                    if wanted(number):
+                        rows += part.to_pylist()
+                    start, first = start + len(part), first + len(part)
+                    if first == (number + 1) * size:
+                        yield number, names, rows, list(range(number * size, first))
+                        number, rows = number + 1, []
+            if first > number * size:
+                yield number, names, rows, list(range(number * size, first))
+    except (pa.ArrowException, ValueError, KeyError, IndexError, OSError, MemoryError) as error:
+        raise DataError(f"{path}: damaged Parquet. {_REMEDY}") from error
 
 
 def _csv(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:

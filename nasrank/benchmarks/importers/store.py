@@ -49,6 +49,11 @@ MOST_NODES = 256
 """Most nodes of an architecture."""
 MOST_CELLS = 2**30
 """Most entries of the adjacency of all architectures together: a byte each in memory."""
+MOST_ATTRIBUTES = 2**28
+"""Most attributes of all nodes of all architectures together: four bytes each in memory."""
+_GRAPHS = ("operations", "edges", "attributes")
+"""Columns that hold lists, of which ``attributes`` may be missing."""
+_TEXTS = ("architecture", "group")
 
 Array = NDArray[Any]
 
@@ -102,13 +107,16 @@ class StoredSpace:
         title: What it is, in one line.
         size: Number of architectures.
         vocabulary: Operation names of the graphs; None where the space is built in.
+        attributes: Names of the nodes' attributes; empty where they have none.
         drop: Operations that produce nothing.
         contract: Operations that return their input.
         measurements: What was measured, in the order of import.
         costs: Datasets whose training cost is known.
         parameters: Whether numbers of weights are known.
+        grouped: Whether groups of architectures are known.
         chance: What guessing scores, by dataset.
         digests: Hexadecimal digest of every column.
+        sealed: Whether the file holds a digest of the whole of itself.
         digest: Digest of all of the above.
     """
 
@@ -117,14 +125,22 @@ class StoredSpace:
     title: str
     size: int
     vocabulary: tuple[str, ...] | None
+    attributes: tuple[str, ...]
     drop: tuple[str, ...]
     contract: tuple[str, ...]
     measurements: tuple[StoredMeasurement, ...]
     costs: tuple[str, ...]
     parameters: bool
+    grouped: bool
     chance: Mapping[str, float]
     digests: Mapping[str, str]
+    sealed: bool
     digest: str
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """Names of its columns of numbers."""
+        return frozenset(self.digests) - {*_TEXTS, *_GRAPHS}
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -137,9 +153,15 @@ class StoredSpace:
         Raises:
             DataError: The file is damaged.
         """
-        texts = tuple(self._read(["architecture"]).column("architecture").to_pylist())
-        self._check("architecture", _text_digest(texts))
-        return texts
+        return self._texts("architecture")
+
+    def read_groups(self) -> tuple[str, ...]:
+        """Read the name of each architecture's group, ``[N]``, empty where it has none.
+
+        Raises:
+            DataError: The file is damaged, or holds no groups.
+        """
+        return self._texts("group")
 
     def read_graphs(self) -> GraphBatch:
         """Read the graphs, ``[N]``, as the benchmark means them.
@@ -149,12 +171,13 @@ class StoredSpace:
         """
         if self.vocabulary is None:
             raise self.error("it holds no graphs")
-        table = self._read(["operations", "edges"])
-        lists = {name: _lists(table, name) for name in ("operations", "edges")}
+        names = [name for name in _GRAPHS if name != "attributes" or self.attributes]
+        table = self._read(names)
+        lists = {name: _lists(table, name) for name in names}
         for name, (counts, values) in lists.items():
             self._check(name, _digest(counts, values))
         try:
-            return _unpack(*lists["operations"], *lists["edges"], self.vocabulary)
+            return _unpack(lists, self.vocabulary, self.attributes)
         except (ValueError, IndexError) as error:
             raise self.error(str(error)) from error
 
@@ -183,6 +206,11 @@ class StoredSpace:
             complaint: What is wrong, as a clause.
         """
         return _damaged(self.path, self.name, complaint)
+
+    def _texts(self, name: str) -> tuple[str, ...]:
+        texts = tuple(self._read([name]).column(name).to_pylist())
+        self._check(name, _text_digest(texts))
+        return texts
 
     def _read(self, names: Sequence[str]) -> "pa.Table":
         try:
@@ -303,6 +331,7 @@ def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace
         title=header["title"],
         size=header["size"],
         vocabulary=None if header["vocabulary"] is None else tuple(header["vocabulary"]),
+        attributes=tuple(header.get("attributes", ())),
         drop=tuple(header["drop"]),
         contract=tuple(header["contract"]),
         measurements=tuple(
@@ -316,8 +345,10 @@ def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace
         ),
         costs=tuple(header["costs"]),
         parameters=header["parameters"],
+        grouped=header.get("grouped", False),
         chance=header["chance"],
         digests=header["digests"],
+        sealed=header.get("sealed", False),
         digest=digest,
     )
 
@@ -334,6 +365,7 @@ def write_space(
     costs: Mapping[str, NDArray[np.float64]],
     parameters: NDArray[np.float64] | None,
     chance: Mapping[str, float],
+    groups: Sequence[str] | None = None,
 ) -> StoredSpace:
     """Write a space to the data folder, in place of what is there.
 
@@ -348,6 +380,7 @@ def write_space(
         costs: ``[N]`` GPU-seconds of one training, by dataset.
         parameters: ``[N]`` numbers of weights, or None.
         chance: What guessing scores, by dataset.
+        groups: ``[N]`` names of groups, empty for an architecture without one; or None.
 
     Returns:
         The space as it can be opened from now on.
@@ -360,7 +393,7 @@ def write_space(
     columns: dict[str, pa.Array] = {"architecture": pa.array(architectures, pa.string())}
     digests = {"architecture": _text_digest(architectures)}
     if graphs is not None:
-        check_size(len(graphs), graphs.nodes)
+        check_size(len(graphs), graphs.nodes, len(graphs.attribute_names))
         for column, (counts, values) in _pack(graphs).items():
             offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
             columns[column] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
@@ -376,6 +409,9 @@ def write_space(
     for column, values in numbers.items():
         columns[column] = pa.array(np.ascontiguousarray(values))
         digests[column] = _digest(values)
+    if groups is not None:
+        columns["group"] = pa.array(groups, pa.string())
+        digests["group"] = _text_digest(groups)
     header = json.dumps(
         {
             "format": FORMAT_VERSION,
@@ -383,13 +419,16 @@ def write_space(
             "title": title,
             "size": len(architectures),
             "vocabulary": None if graphs is None else graphs.vocabulary,
+            "attributes": [] if graphs is None else graphs.attribute_names,
             "drop": list(drop),
             "contract": list(contract),
             "measurements": [asdict(each) for each, _ in measurements],
             "costs": list(costs),
             "parameters": parameters is not None,
+            "grouped": groups is not None,
             "chance": dict(chance),
             "digests": digests,
+            "sealed": True,
         }
     )
     table = pa.table(columns).replace_schema_metadata(
@@ -399,7 +438,7 @@ def write_space(
             "nasrank.digest": hashlib.sha256(header.encode()).hexdigest(),
         }
     )
-    write_parquet(table, space_path(name))
+    write_parquet(table, space_path(name), seal=True)
     return open_space(name)
 
 
@@ -408,12 +447,13 @@ def cost_column(dataset: str) -> str:
     return f"{dataset}:cost_seconds"
 
 
-def check_size(items: int, nodes: int) -> None:
+def check_size(items: int, nodes: int, attributes: int = 0) -> None:
     """Refuse graphs that would not fit in memory as a batch.
 
     Args:
         items: Number of architectures.
         nodes: Most nodes of one.
+        attributes: Attributes of a node.
 
     Raises:
         DataError: They are too many or too large.
@@ -423,6 +463,11 @@ def check_size(items: int, nodes: int) -> None:
             f"{items:,} architectures of up to {nodes:,} nodes are too large: at most "
             f"{MOST_NODES} nodes and {MOST_CELLS:,} pairs of nodes in all. Import fewer "
             "architectures or write blocks of layers as one operation"
+        )
+    if items * nodes * attributes > MOST_ATTRIBUTES:
+        raise DataError(
+            f"{items:,} architectures of up to {nodes:,} nodes with {attributes} attributes are "
+            f"too large: at most {MOST_ATTRIBUTES:,} numbers in all. Import fewer attributes"
         )
 
 
@@ -434,7 +479,7 @@ def _damaged(path: Path, name: str, complaint: str) -> DataError:
 
 
 def _pack(graphs: GraphBatch) -> dict[str, tuple[Array, Array]]:
-    """Write graphs as lists, with the length of each: operation codes, and ends of edges."""
+    """Write graphs as lists, with the length of each: operations, ends of edges, attributes."""
     mask = graphs.mask
     # Positions among an architecture's own nodes, whatever padding lies between them.
     place = (np.cumsum(mask, axis=1) - 1).astype(np.int16)
@@ -444,17 +489,25 @@ def _pack(graphs: GraphBatch) -> dict[str, tuple[Array, Array]]:
     times = graphs.adjacency[item, source, target]
     edges = np.stack([place[item, source], place[item, target]], axis=1)
     counts = np.bincount(item, weights=times, minlength=len(graphs)).astype(np.int32)
-    return {
-        "operations": (graphs.sizes().astype(np.int32), graphs.operations[mask]),
+    sizes = graphs.sizes().astype(np.int32)
+    packed: dict[str, tuple[Array, Array]] = {
+        "operations": (sizes, graphs.operations[mask]),
         "edges": (counts * 2, np.repeat(edges, times, axis=0).reshape(-1)),
     }
+    if graphs.attributes is not None:
+        numbers = graphs.attributes[mask]
+        packed["attributes"] = (sizes * np.int32(numbers.shape[1]), numbers.reshape(-1))
+    return packed
 
 
 def _unpack(
-    sizes: Array, operations: Array, ends: Array, edges: Array, vocabulary: tuple[str, ...]
+    lists: Mapping[str, tuple[Array, Array]],
+    vocabulary: tuple[str, ...],
+    names: tuple[str, ...],
 ) -> GraphBatch:
+    (sizes, operations), (ends, edges) = lists["operations"], lists["edges"]
     items, nodes = len(sizes), int(sizes.max(initial=0))
-    check_size(items, nodes)
+    check_size(items, nodes, len(names))
     mask = np.arange(nodes) < sizes[:, None]
     codes = np.zeros(mask.shape, np.int16)
     codes[mask] = operations
@@ -468,7 +521,12 @@ def _unpack(
     adjacency = np.zeros(items * nodes**2, np.uint8)
     # Parallel edges are written one after another, so a plain assignment would lose them.
     np.add.at(adjacency, (item * nodes + source) * nodes + target, 1)
-    return GraphBatch(codes, adjacency.reshape(items, nodes, nodes), mask, vocabulary)
+    attributes = None
+    if names:
+        attributes = np.full((items, nodes, len(names)), np.nan, np.float32)
+        attributes[mask] = lists["attributes"][1].reshape(-1, len(names))
+    shaped = adjacency.reshape(items, nodes, nodes)
+    return GraphBatch(codes, shaped, mask, vocabulary, attributes, names)
 
 
 def _is_sound(table: "pa.Table", name: str) -> bool:
@@ -478,11 +536,12 @@ def _is_sound(table: "pa.Table", name: str) -> bool:
     column = table.column(name)
     if column.null_count:
         return False
-    if name == "architecture":
+    if name in _TEXTS:
         return bool(pa.types.is_string(column.type))
-    if name not in {"operations", "edges"}:
+    if name not in _GRAPHS:
         return bool(pa.types.is_float64(column.type))
-    if not pa.types.is_list(column.type) or not pa.types.is_int16(column.type.value_type):
+    inner = pa.float32() if name == "attributes" else pa.int16()
+    if not pa.types.is_list(column.type) or column.type.value_type != inner:
         return False
     return not any(chunk.flatten().null_count for chunk in column.chunks)
 

@@ -15,11 +15,18 @@ passed over.
     The operations of a chain from input to output, which are not written: ``mb3;mb6;mb6``.
 ``arch_str``
     A NAS-Bench-201 string, ``|none~0|+|none~0|none~1|+|none~0|none~1|none~2|``.
+``attribute_NAME``
+    Numbers of the nodes, such as widths: ``64;128;256``, one for each of ``operations`` or
+    ``layers``, and nothing where a node has none: ``;64;;128;``. In JSON and Parquet lists do as
+    well, with null for none. A single number holds for every node, an empty cell for none.
 ``label``, ``label_0``, ``label_1``, ...
     What it is worth; several columns are several training seeds. Empty where it was not
     evaluated: such rows are the candidates.
 ``cost_seconds``, ``parameters``
     GPU-seconds of its training and number of its weights; may be empty.
+``group``
+    A name shared by architectures that must not be on both sides of a split, such as variants of
+    one network; may be empty.
 
 A file has one way to write graphs, for all rows. Nodes named ``input`` and ``output`` are where
 data enters and leaves. An operation named ``none`` produces nothing and one named
@@ -28,7 +35,7 @@ data enters and leaves. An operation named ``none`` produces nothing and one nam
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -45,7 +52,7 @@ from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.registry import unknown_name
 
-__all__ = ["DATASET", "read", "recognises"]
+__all__ = ["DATASET", "candidate_graphs", "candidate_names", "read", "recognises"]
 
 DATASET = "own"
 """The dataset of a user's own space, unless another is named."""
@@ -54,8 +61,20 @@ _ENDS = ("input", "output")
 _FORMS = (("operations", "edges"), ("operations", "matrix"), ("layers",), ("arch_str",))
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 _DEFAULT_LABEL = re.compile(r"label(_.*)?")
+_ATTRIBUTE = re.compile(r"attribute_(.+)")
+_RESERVED = {
+    "id",
+    "cost_seconds",
+    "parameters",
+    "group",
+    *(name for form in _FORMS for name in form),
+}
+_LARGEST = float(np.finfo(np.float32).max)
 _MOST_PARALLEL = 255
 _LONGEST_NAME = 256
+
+_PART = 2**21
+"""Pairs of nodes of the candidates that are held at once."""
 
 Graph = tuple[list[str], list[tuple[int, int]]]
 
@@ -72,6 +91,7 @@ def read(
     space: str = "own",
     built_in: bool = False,
     label: Sequence[str] = (),
+    attributes: Sequence[str] = (),
     dataset: str = DATASET,
     lower_is_better: bool = False,
     unit: str = "1",
@@ -85,22 +105,20 @@ def read(
         built_in: Whether that is a built-in space. Its architectures are then named in
             ``arch_str``, and no other columns are looked at for graphs.
         label: Label columns, one a training seed; ``label`` and ``label_*`` by default.
+        attributes: Columns with numbers of the nodes; ``attribute_*`` by default.
         dataset: What the architectures were trained on.
         lower_is_better: Direction of the label.
         unit: Unit of the label.
 
     Raises:
-        UsageError: A label column is not in the file.
+        UsageError: A column that was chosen is not in the file, or cannot be what it was chosen
+            for.
         DataError: The file or a row is not of that form; the message names the row.
     """
     records = read_records(path, on_progress=on_progress)
-    if "attributes" in records.columns:
-        raise DataError(
-            f"{path}: numeric attributes of nodes are not supported yet. Write them into the "
-            "names of operations, such as conv_64, or drop the column 'attributes'"
-        )
     labels = _label_columns(records, label)
-    graphs = None if built_in else _graphs(records)
+    numbers = _attribute_columns(records, attributes, labels, built_in=built_in)
+    graphs = None if built_in else _graphs(records, numbers)
     names = _names(records, built_in=built_in)
     values = np.stack([_numbers(records, column) for column in labels], axis=1)
     if np.isnan(values).all():
@@ -132,7 +150,94 @@ def read(
         source=path.name,
         licence="the user's own",
         citation="",
+        groups=_group_names(records) if "group" in records.columns else None,
     )
+
+
+def candidate_names(records: Records, *, built_in: bool = False) -> tuple[str, ...]:
+    """Read the names of candidates, as `read` does: ``id``, or ``arch_str`` in a built-in space.
+
+    Raises:
+        DataError: A row has none, or that of another row.
+    """
+    column = "id" if "id" in records.columns and not built_in else "arch_str"
+    if column == "arch_str" and column not in records.columns and "id" in records.columns:
+        column = "id"
+    return _names_in(records, column, built_in=built_in)
+
+
+def candidate_graphs(
+    records: Records, vocabulary: Sequence[str], attributes: Sequence[str] = ()
+) -> Iterator[GraphBatch]:
+    """Read the graphs of candidates of a space that is known already, part by part.
+
+    Args:
+        records: Some rows of a file; labels and unknown columns are passed over.
+        vocabulary: Operations of the space.
+        attributes: Attributes of its nodes, each in a column of that name or ``attribute_NAME``.
+
+    Yields:
+        The graphs of the next rows, as they are written, few enough to be held at once.
+
+    Raises:
+        DataError: A row is not of the form that this module describes, or has an operation that
+            the space lacks; the message names the row.
+    """
+    numbers = {}
+    for name in attributes:
+        found = [each for each in (f"attribute_{name}", name) if each in records.columns]
+        if not found:
+            raise DataError(
+                f"{records.path}: it has no column attribute_{name}, which the nodes of the space "
+                f"have. {records.remedy}"
+            )
+        numbers[name] = found[0]
+    form = _form(records)
+    if form == ("arch_str",):
+        parsed = _nb201_graphs(records)
+        yield _recoded(records, parsed, vocabulary)
+        return
+    code = {name: number for number, name in enumerate(vocabulary)}
+    graphs: list[Graph] = []
+    for row, record in enumerate(records.rows):
+        try:
+            graph = _graph(form, record.get(form[0]), record.get(form[-1]))
+        except ValueError as error:
+            raise records.error(row, str(error)) from error
+        for name in graph[0]:
+            if name not in code:
+                raise _unknown_operation(records, row, name, vocabulary)
+        graphs.append(graph)
+    nodes = max(len(names) for names, _ in graphs)
+    step = max(1, _PART // nodes**2)
+    for start in range(0, len(graphs), step):
+        rows = slice(start, start + step)
+        part = Records(
+            records.path, records.columns, records.rows[rows], records.places[rows], records.unit
+        )
+        own = graphs[rows]
+        yield _encode(own, code, _node_table(part, numbers, own, form), tuple(numbers))
+
+
+def _unknown_operation(
+    records: Records, row: int, name: str, vocabulary: Sequence[str]
+) -> DataError:
+    known = ", ".join(vocabulary)
+    return records.error(row, f"operation {name[:60]!a} is none of the space's: {known[:300]}")
+
+
+def _recoded(records: Records, graphs: GraphBatch, vocabulary: Sequence[str]) -> GraphBatch:
+    """Number operations by another vocabulary."""
+    code = {name: number for number, name in enumerate(vocabulary)}
+    used = {int(each) for each in np.unique(graphs.operations[graphs.mask])}
+    for number in used:
+        name = graphs.vocabulary[number]
+        if name not in code:
+            row = int((graphs.operations == number).any(axis=1).argmax())
+            raise _unknown_operation(records, row, name, vocabulary)
+    numbers = np.array([code.get(name, 0) for name in graphs.vocabulary], np.int16)
+    operations = np.where(graphs.mask, numbers[graphs.operations], 0).astype(np.int16)
+    return GraphBatch(operations, graphs.adjacency, graphs.mask, tuple(vocabulary))
 
 
 def _label_columns(records: Records, chosen: Sequence[str]) -> list[str]:
@@ -148,6 +253,46 @@ def _label_columns(records: Records, chosen: Sequence[str]) -> list[str]:
             f"{', '.join(records.columns)[:200]}"
         )
     return found
+
+
+def _attribute_columns(
+    records: Records, chosen: Sequence[str], labels: Sequence[str], *, built_in: bool
+) -> dict[str, str]:
+    """Return the columns of attributes by the name of the attribute."""
+    for name in chosen:
+        if name not in records.columns:
+            raise unknown_name("attribute column", name, records.columns)
+        if name in {*labels, *_RESERVED} or built_in:
+            why = "the space is built in" if built_in else f"{name} means something else"
+            raise UsageError(f"--attributes {name}: {why}. Leave it out")
+    if len(set(chosen)) != len(chosen):
+        raise UsageError(f"--attributes names a column twice: {','.join(chosen)}")
+    if chosen:
+        return {name: name for name in chosen}
+    if built_in:
+        return {}
+    if "attributes" in records.columns:
+        raise DataError(
+            f"{records.path}: the column attributes is not read: give each attribute a column of "
+            "its own, such as attribute_width, or choose columns with --attributes"
+        )
+    return {
+        match[1]: name
+        for name in records.columns
+        if (match := _ATTRIBUTE.fullmatch(name)) and name not in labels
+    }
+
+
+def _group_names(records: Records) -> list[str]:
+    names = []
+    for row, record in enumerate(records.rows):
+        value = record.get("group")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        text = str(value).strip() if whole or isinstance(value, str) else ""
+        if len(text) > _LONGEST_NAME or not (value is None or whole or isinstance(value, str)):
+            raise records.error(row, f"group is no name of at most {_LONGEST_NAME} characters")
+        names.append(text)
+    return names
 
 
 def _metric_name(labels: Sequence[str]) -> str:
@@ -167,6 +312,13 @@ def _metric_name(labels: Sequence[str]) -> str:
 
 def _names(records: Records, *, built_in: bool) -> tuple[str, ...]:
     column = "id" if "id" in records.columns and not built_in else "arch_str"
+    if column not in records.columns:
+        missing = "arch_str, the architectures of the space" if built_in else "id"
+        raise DataError(f"{records.path}: it has no column {missing}. Add it")
+    return _names_in(records, column, built_in=built_in)
+
+
+def _names_in(records: Records, column: str, *, built_in: bool) -> tuple[str, ...]:
     if column not in records.columns:
         missing = "arch_str, the architectures of the space" if built_in else "id"
         raise DataError(f"{records.path}: it has no column {missing}. Add it")
@@ -204,7 +356,7 @@ def _numbers(records: Records, column: str, *, least: float = -math.inf) -> NDAr
     return values
 
 
-def _graphs(records: Records) -> GraphBatch:
+def _form(records: Records) -> tuple[str, ...]:
     forms = [form for form in _FORMS if set(form) <= set(records.columns)]
     if len(forms) != 1:
         known = "; ".join(" and ".join(form) for form in _FORMS)
@@ -213,8 +365,17 @@ def _graphs(records: Records) -> GraphBatch:
             f"{records.path}: it has {found} of the ways to write graphs. Keep the columns of "
             f"exactly one: {known}"
         )
-    (form,) = forms
+    return forms[0]
+
+
+def _graphs(records: Records, numbers: Mapping[str, str]) -> GraphBatch:
+    form = _form(records)
     if form == ("arch_str",):
+        if numbers:
+            raise DataError(
+                f"{records.path}: the column {next(iter(numbers.values()))} needs nodes to belong "
+                "to, and arch_str has none. Write the graphs with operations or layers"
+            )
         return _nb201_graphs(records)
     graphs: list[Graph] = []
     for row, record in enumerate(records.rows):
@@ -222,7 +383,70 @@ def _graphs(records: Records) -> GraphBatch:
             graphs.append(_graph(form, record.get(form[0]), record.get(form[-1])))
         except ValueError as error:
             raise records.error(row, str(error)) from error
-    return _batch(graphs)
+    return _batch(graphs, _attributes(records, numbers, graphs, form), tuple(numbers))
+
+
+def _attributes(
+    records: Records, numbers: Mapping[str, str], graphs: Sequence[Graph], form: Sequence[str]
+) -> NDArray[np.float32] | None:
+    if not numbers:
+        return None
+    nodes = max(len(names) for names, _ in graphs)
+    check_size(len(graphs), nodes, len(numbers))
+    table = _node_table(records, numbers, graphs, form)
+    for number, column in enumerate(numbers.values()):
+        if table is not None and np.isnan(table[:, :, number]).all():
+            raise DataError(
+                f"{records.path}: the column {column} has no number in any row. Fill it or drop it"
+            )
+    return table
+
+
+def _node_table(
+    records: Records, numbers: Mapping[str, str], graphs: Sequence[Graph], form: Sequence[str]
+) -> NDArray[np.float32] | None:
+    if not numbers:
+        return None
+    nodes = max(len(names) for names, _ in graphs)
+    table = np.full((len(graphs), nodes, len(numbers)), np.nan, np.float32)
+    ends = 1 if form == ("layers",) else 0  # a chain's input and output are not written
+    for number, column in enumerate(numbers.values()):
+        for row, (record, (names, _)) in enumerate(zip(records.rows, graphs, strict=True)):
+            here = slice(ends, len(names) - ends)
+            try:
+                values = _node_numbers(record.get(column), len(names) - 2 * ends, form[0])
+            except ValueError as error:
+                raise records.error(row, f"{column} {error}") from error
+            table[row, here, number] = values
+    return table
+
+
+def _node_numbers(value: object, count: int, of: str) -> list[float]:
+    """Read one number for each node; raises ValueError with a clause that says what is wrong."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return [math.nan] * count
+    if isinstance(value, str) and ";" in value:
+        value = value.split(";")
+    if not isinstance(value, list):
+        return [_node_number(value, 0)] * count
+    if len(value) != count:
+        raise ValueError(f"has {len(value)} numbers for {count} {of}")
+    return [_node_number(each, node) for node, each in enumerate(value)]
+
+
+def _node_number(value: object, node: int) -> float:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return math.nan
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not abs(number) <= _LARGEST:
+        raise ValueError(
+            f"is {str(value)[:40]!a} at place {node}, not a finite number. Leave a place empty "
+            "where a node has none"
+        )
+    return number
 
 
 def _graph(form: Sequence[str], operations: object, wiring: object) -> Graph:
@@ -314,13 +538,26 @@ def _position(value: object, count: int) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
-def _batch(graphs: Sequence[Graph]) -> GraphBatch:
+def _batch(
+    graphs: Sequence[Graph], attributes: NDArray[np.float32] | None, numbers: tuple[str, ...]
+) -> GraphBatch:
     vocabulary = tuple(dict.fromkeys((*_ENDS, *_each_name(graphs))))
     code = {name: number for number, name in enumerate(vocabulary)}
     nodes = max(len(names) for names, _ in graphs)
     check_size(len(graphs), nodes)
     if len(vocabulary) > np.iinfo(np.int16).max:
         raise DataError(f"{len(vocabulary):,} different operations are too many to be classes")
+    return _encode(graphs, code, attributes, numbers)
+
+
+def _encode(
+    graphs: Sequence[Graph],
+    code: Mapping[str, int],
+    attributes: NDArray[np.float32] | None,
+    numbers: tuple[str, ...],
+) -> GraphBatch:
+    """Write graphs as arrays, with operations numbered by a vocabulary."""
+    nodes = max(len(names) for names, _ in graphs)
     operations = np.zeros((len(graphs), nodes), np.int16)
     adjacency = np.zeros((len(graphs), nodes, nodes), np.uint8)
     mask = np.zeros(operations.shape, np.bool_)
@@ -329,7 +566,7 @@ def _batch(graphs: Sequence[Graph]) -> GraphBatch:
         mask[row, : len(names)] = True
         for edge in edges:
             adjacency[row][edge] += 1
-    return GraphBatch(operations, adjacency, mask, vocabulary)
+    return GraphBatch(operations, adjacency, mask, tuple(code), attributes, numbers)
 
 
 def _each_name(graphs: Iterable[Graph]) -> Iterable[str]:

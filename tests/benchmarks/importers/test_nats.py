@@ -10,7 +10,8 @@ from nasrank.benchmarks.importers import Imported, nats
 from nasrank.benchmarks.nb201 import architecture_string, cell_parameters, official_order
 from nasrank.errors import DataError
 
-MUTATIONS = int(os.environ.get("NASRANK_MUTATIONS", "200"))
+from .conftest import MUTATIONS
+
 TSS, SSS = "formats/NATS-tss-v1_0-3ffb9-simple", "formats/NATS-sss-v1_0-50262-simple"
 SIZES = ["8:8:8:8:8", "64:56:48:40:32", "8:16:24:32:40", "16:16:16:16:16"]
 

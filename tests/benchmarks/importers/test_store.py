@@ -1,4 +1,3 @@
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +17,11 @@ from nasrank.benchmarks.importers.store import (
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
+from nasrank.tables import is_sealed
 
+from .conftest import MUTATIONS
 from .test_imported import chains, make_imported
 
-MUTATIONS = int(os.environ.get("NASRANK_MUTATIONS", "200"))
 TEST = Metric("test_acc", "%", True, "test accuracy")
 
 
@@ -237,6 +237,78 @@ def test_the_folder(monkeypatch, tmp_path):
     assert stored_names() == []
 
 
+def wide(widths, names=("width",), **changes):
+    """Chains with a number at every node that is no end, and groups."""
+    graphs = chains(3)
+    table = np.full((*graphs.operations.shape, len(names)), np.nan, np.float32)
+    table[:, 1] = np.reshape(widths, (3, -1))
+    graphs = replace(graphs, attributes=table, attribute_names=names)
+    return make_imported(graphs=graphs, **changes)
+
+
+def test_attributes_and_groups_are_kept():
+    imported = wide([16, 32, np.nan], groups=["g", "", "g"])
+    save(imported)
+    stored = open_space("toy")
+    graphs = stored.read_graphs()
+    assert stored.attributes == graphs.attribute_names == ("width",)
+    np.testing.assert_array_equal(graphs.attributes, imported.graphs.attributes)
+    assert stored.read_groups() == ("g", "", "g")
+    assert stored.numbers == {"d:val_acc:0", "d:val_acc:1", "d:cost_seconds", "parameters"}
+
+
+def test_files_with_attributes_are_joined():
+    names = ("width", "kernel")
+    save(wide([[16, 3], [32, 5], [8, 7]], names, groups=["g", "", "h"]))
+    # The other way round, and y alone is known.
+    again = wide(
+        [[5, 32], [1, 2], [3, 4]], names[::-1], architectures=("y", "v", "w"), groups=None
+    )
+    graphs = replace(
+        again.graphs[[0, 1, 2]],
+        operations=chains(3)[[1, 0, 2]].operations,
+        mask=chains(3)[[1, 0, 2]].mask,
+        adjacency=chains(3)[[1, 0, 2]].adjacency,
+    )
+    save(replace(again, graphs=graphs))
+    stored = open_space("toy")
+    assert stored.read_architectures() == ("x", "y", "z", "v", "w")
+    found = stored.read_graphs()
+    assert found.attribute_names == names
+    assert found.attributes[:, 1].tolist() == [[16, 3], [32, 5], [8, 7], [2, 1], [4, 3]]
+    assert stored.read_groups() == ("g", "", "h", "", "")
+    save(replace(again, graphs=graphs, groups=["new", "", "one"]))
+    assert open_space("toy").read_groups() == ("g", "new", "h", "", "one")
+
+
+def test_another_width_is_another_graph():
+    save(wide([16, 32, 8]))
+    before = space_path("toy").read_bytes()
+    with pytest.raises(DataError, match="architecture 1, 'y', has another graph"):
+        save(wide([16, 33, 8]))
+    with pytest.raises(DataError, match=r"its nodes have the attributes depth, and those of what"):
+        save(wide([16, 32, 8], ("depth",)))
+    with pytest.raises(DataError, match=r"the attributes none, and those of .* width"):
+        save(make_imported())
+    assert space_path("toy").read_bytes() == before
+    save(wide([16, 32, 8]))
+    with pytest.raises(DataError, match="with 20000 attributes are too large"):
+        store.check_size(2**10, 16, 20_000)
+
+
+def test_groups_of_another_length_are_refused():
+    with pytest.raises(DataError, match="it has groups of 1 architectures, not of 3"):
+        make_imported(groups=["g"])
+
+
+def test_what_has_neither_is_stored_as_ever():
+    save(make_imported())
+    stored = open_space("toy")
+    assert (stored.attributes, stored.grouped) == ((), False)
+    assert stored.read_graphs().attributes is None
+    assert not {"attributes", "group"} & set(stored.digests)
+
+
 def test_a_missing_space():
     assert find_space("toy") is None
     with pytest.raises(
@@ -255,13 +327,16 @@ def read_all(name):
     stored = open_space(name)
     stored.read_architectures()
     stored.read_graphs()
+    if stored.grouped:
+        stored.read_groups()
     columns(stored)
     return stored
 
 
-def test_a_damaged_file_is_refused_or_reads_the_same(folder):
-    """Whatever byte is wrong: digests leave no third way."""
-    save(make_imported())
+@pytest.mark.parametrize("rich", [False, True])
+def test_a_damaged_file_is_refused_or_reads_the_same(folder, rich):
+    """Whatever byte is wrong: digests leave no third way, and the seal notices every one."""
+    save(wide([16, 32, 8], groups=["g", "", "g"]) if rich else make_imported())
     path = space_path("toy")
     content = path.read_bytes()
     truth = read_all("toy")
@@ -274,6 +349,7 @@ def test_a_damaged_file_is_refused_or_reads_the_same(folder):
         else:
             damaged[int(rng.integers(len(damaged)))] ^= int(rng.integers(1, 256))
         path.write_bytes(bytes(damaged))
+        assert not is_sealed(path)
         try:
             found = read_all("toy")
         except DataError as error:

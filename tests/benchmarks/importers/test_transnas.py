@@ -159,8 +159,9 @@ def test_refuses_what_is_no_file(refuses):
     refuses(transnas, NAME)
 
 
-def test_survives_mutations(write, survives):
-    survives(transnas, NAME, write(TABLE).read_bytes())
+@pytest.mark.parametrize("reader", [transnas, transnas_macro])
+def test_survives_mutations(write, survives, reader):
+    survives(reader, NAME, write(TABLE).read_bytes())
 
 
 def test_survives_mutations_inside_the_archive(tmp_path, survives):

@@ -156,6 +156,8 @@ def test_names_of_metrics(write, header, name):
 
 
 ONE = "id,operations,edges,label\n"
+WIDE = "id,layers,label,attribute_width\n"
+CELL = architecture_string(official_order()[5])
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,23 @@ ONE = "id,operations,edges,label\n"
         ("id,layers,label,cost_seconds\nx,a,1,-5\n", "cost_seconds is '-5' and not a .*least 0"),
         ("id,label\nx,1\n", "none of the ways to write graphs"),
         ("id,layers,operations,edges,label\nx,a,a,,1\n", "several of the ways"),
-        ("id,layers,label,attributes\nx,a,1,5\n", "attributes of nodes are not supported yet"),
+        ("id,layers,label,attributes\nx,a,1,5\n", "give each attribute a column of its own"),
+        (WIDE + "x,a;b,1,16\ny,a;b,1,16;x\n", "line 3: attribute_width is 'x' at place 1, not a"),
+        (WIDE + "x,a;b,1,nan;16\n", "line 2: attribute_width is 'nan' at place 0, not a finite"),
+        (WIDE + "x,a;b,1,16;-inf\n", "'-inf' at place 1, .* Leave a place empty where a node has"),
+        (WIDE + "x,a;b,1,1e39;2\n", "is '1e39' at place 0, not a finite number"),
+        (WIDE + "x,a;b,1,16;16;16\n", "line 2: attribute_width has 3 numbers for 2 layers"),
+        (WIDE + "x,a;b,1,16;\ny,a;b,1,;;\n", "line 3: attribute_width has 3 numbers for 2"),
+        (WIDE + "x,a,1,\n", "the column attribute_width has no number in any row. Fill it or"),
+        (
+            "id,operations,edges,label,attribute_w\nx,input;a;output,0-1;1-2,1,5;5\n",
+            "attribute_w has 2 numbers for 3 operations",
+        ),
+        (
+            f"arch_str,label,attribute_w\n{CELL},1,5\n",
+            "attribute_w needs nodes to belong to, and arch_str has none",
+        ),
+        ("id,layers,label,group\nx,a,1," + "g" * 300 + "\n", "line 2: group is no name of at"),
         ("id,layers,label\nx,input;a,1\n", "layers lists input or output"),
         ("id,layers,label\nx,a;;b,1\n", "line 2: '' is no name of an operation"),
         (ONE + "x,conv;output,0-1,1\n", "line 2: operations lacks a node named input"),
@@ -215,6 +233,13 @@ def test_bad_rows_are_named(write, text, message):
         ('{"id": "x", "layers": null, "label": 1}', "layers is empty"),
         ('{"id": "x", "layers": [1], "label": 1}', "'1' is no name of an operation"),
         ('{"id": true, "layers": [], "label": 1}', "id is no name"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "group": [1]}', "group is no name"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "group": true}', "group is no name"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "attribute_w": [true]}', "'True' at place 0"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "attribute_w": [NaN]}', "'nan' at place 0"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "attribute_w": NaN}', "'nan' at place 0"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "attribute_w": [[1]]}', "at place 0, not a"),
+        ('{"id": 1, "layers": ["a"], "label": 1, "attribute_w": {}}', "at place 0, not a fin"),
         ('{"id": "x\\u0000", "layers": [], "label": 1}', "id is no name"),
         (
             '{"id": 1, "operations": ["input", "output"], "edges": [[0, 1, 2]], "label": 1}',
@@ -276,6 +301,76 @@ def test_progress_is_told(write):
     told = []
     user.read(write("id,layers,label\n" + lines), on_progress=lambda *now: told.append(now))
     assert told == [(1000, None), (2000, None), (2500, 2500)]
+
+
+WIDTHS = """id,layers,attribute_width,attribute_kernel,label,group
+a,mb;mb,64;128,3,1,x
+b,mb;id;mb;mb,16;;8.5;,,2,
+c,mb,32,5,3,x
+"""
+
+
+def check_widths(graphs):
+    nan = np.nan
+    assert graphs.attribute_names == ("width", "kernel")
+    expected = [
+        [nan, 64, 128, nan, nan, nan],
+        [nan, 16, nan, 8.5, nan, nan],
+        [nan, 32, nan, nan, nan, nan],
+    ]
+    np.testing.assert_array_equal(graphs.attributes[:, :, 0], expected)
+    expected = [[nan, 3, 3, *[nan] * 3], [nan] * 6, [nan, 5, *[nan] * 4]]
+    np.testing.assert_array_equal(graphs.attributes[:, :, 1], expected)
+
+
+def test_numbers_of_layers_and_groups(write, tmp_path):
+    imported = user.read(write(WIDTHS))
+    check_widths(imported.graphs)
+    assert imported.groups == ["x", "", "x"]
+    rows = [
+        {"id": "a", "layers": ["mb", "mb"], "attribute_width": [64, 128],
+         "attribute_kernel": [3, 3], "label": 1, "group": "x"},
+        {"id": "b", "layers": ["mb", "id", "mb", "mb"], "attribute_width": [16, None, 8.5, None],
+         "label": 2},
+        {"id": "c", "layers": ["mb"], "attribute_width": [32], "attribute_kernel": [5], "label": 3,
+         "group": "x"},
+    ]  # fmt: skip
+    lines = "\n".join(json.dumps(row) for row in rows)
+    found = user.read(write(lines, "archs.jsonl"))
+    check_widths(found.graphs)
+    assert found.groups == imported.groups
+    path = tmp_path / "archs.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    check_widths(user.read(path).graphs)
+
+
+def test_numbers_of_nodes(write):
+    text = "id,operations,edges,label,size\nx,input;a;output,0-1;1-2,1,224;16;\n"
+    graphs = user.read(write(text), attributes=["size"]).graphs
+    assert graphs.attribute_names == ("size",)
+    np.testing.assert_array_equal(graphs.attributes[0, :, 0], [224, 16, np.nan])
+    # Columns that nobody chose are passed over.
+    assert user.read(write(text)).graphs.attributes is None
+    assert user.read(write(text)).groups is None
+
+
+def test_attribute_columns_must_exist_and_mean_nothing_else(write):
+    with pytest.raises(UsageError, match=r"unknown attribute column 'wdith'. Did you mean"):
+        user.read(write("id,layers,label,width\nx,a,1,5\n"), attributes=["wdith"])
+    with pytest.raises(UsageError, match="names a column twice"):
+        user.read(write(WIDTHS), attributes=["attribute_width"] * 2)
+    for column in ("label", "group", "layers"):
+        with pytest.raises(UsageError, match=f"--attributes {column}: {column} means something"):
+            user.read(write(WIDTHS), attributes=[column])
+    with pytest.raises(UsageError, match="the space is built in"):
+        user.read(write(f"arch_str,label,w\n{CELL},1,5\n"), built_in=True, attributes=["w"])
+    # A label is no attribute, whatever it is called.
+    imported = user.read(write(WIDTHS), label=["attribute_kernel"])
+    assert imported.graphs.attribute_names == ("width",)
+
+
+def test_widths_survive_damage(survives):
+    survives(user, "archs.csv", WIDTHS.encode(), seed=3)
 
 
 def test_csv_survives_damage(survives):

@@ -4,8 +4,8 @@ import pytest
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.splits import make_split
 from nasrank.losses import parse
-from nasrank.predictors import PREDICTORS
 from nasrank.predictors.fleet import Member
+from nasrank.predictors.gnn import GNN
 
 LOSSES = ("mse", "hr", "listmle", "ew")
 
@@ -17,7 +17,7 @@ def task():
 
 @pytest.fixture(scope="session")
 def network(task):
-    return PREDICTORS["gnn"](task.space.graphs)
+    return GNN(task.space.graphs)
 
 
 @pytest.fixture(scope="session")

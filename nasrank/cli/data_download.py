@@ -1,0 +1,93 @@
+"""``nasrank data download``: a benchmark's file, brought to where it belongs."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from nasrank.cli.output import Column, FormatOption, print_rows
+
+__all__ = ["download_file"]
+
+
+def download_file(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SPACE|SOURCE]",
+            help="A public space such as nb101, or one of the sources; all are listed by default.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    output_format: FormatOption = "table",
+) -> None:
+    """Fetch a benchmark's file from its authors into the data folder.
+
+    Only https is spoken, and only by this command. A file is kept once its sha256 is the known
+    one; what has arrived of it before is gone on with, and what is there is not asked for again.
+    Where there is no plain address, the error says where to get the file and where to put it.
+
+    Keys of --format json, a list: source, space, file, path, state ("downloaded", "cached",
+    "found" where it was there but no sha256 is known; in the list "there", "missing" or "by
+    hand"), bytes (null where it is not there), sha256 (null where it is not known), licence, page
+    and next (what to type, or null).
+    """
+    from nasrank.benchmarks.downloading import download, place_of
+    from nasrank.benchmarks.remote_files import REMOTE_FILES, find_remote
+
+    if source is None:
+        rows = []
+        for remote in REMOTE_FILES:
+            path = place_of(remote)
+            state = "there" if path.exists() else "missing" if remote.url else "by hand"
+            size = path.stat().st_size if path.is_file() else None
+            rows.append(_row(remote, path, state, size, None))
+        columns = [
+            *(Column("source"), Column("space"), Column("file"), Column("state")),
+            *(Column("licence"), Column("page")),
+        ]
+        print_rows(rows, output_format, columns=columns)
+        return
+    remote = find_remote(source)
+    with _bar(quiet=quiet) as bar:
+        task = bar.add_task(remote.file, total=None)
+        done = download(
+            remote,
+            on_progress=lambda have, total: bar.update(task, completed=have, total=total),
+        )
+    row = _row(remote, done.path, done.state, done.size, done.command)
+    columns = [Column("source"), Column("state"), Column("bytes", right=True), Column("path")]
+    print_rows([row], output_format, columns=columns)
+    if output_format == "table":
+        typer.echo(f"Read it with: {done.command}")
+
+
+def _row(remote: Any, path: Any, state: str, size: int | None, following: str | None) -> Any:  # noqa: ANN401
+    return {
+        "source": remote.name,
+        "space": remote.space,
+        "file": remote.file,
+        "path": str(path),
+        "state": state,
+        "bytes": size,
+        "sha256": remote.sha256,
+        "licence": remote.licence,
+        "page": remote.page,
+        "next": following,
+    }
+
+
+def _bar(*, quiet: bool) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
