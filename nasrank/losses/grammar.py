@@ -1,4 +1,4 @@
-"""How the name of a loss is written: ``hr``, ``hr(margin=0.5)``, ``pw(hr,mape,50)``.
+"""How a name with options is written: ``hr``, ``hr(margin=0.5)``, ``pw(hr,mape,50)``.
 
 Only the writing is read here; what the words mean is decided in ``options`` and
 ``specification``.
@@ -30,7 +30,7 @@ class Call:
 
 
 def split_list(text: str) -> list[str]:
-    """Split a list of losses at its commas, except at those inside brackets.
+    """Split a list of names at its commas, except at those inside brackets.
 
     Args:
         text: Such as ``"mse,hr(margin=0.5),pw(hr,mape,50)"``; blanks around parts are ignored.
@@ -81,7 +81,7 @@ def read_call(text: str) -> Call:
     """
     written = WRITTEN.fullmatch(text)
     if written is None:
-        raise UsageError(f"cannot read the loss {text!r}. Write it like mse or hr(margin=0.5).")
+        raise UsageError(f"cannot read {text!r}. Write it like mse or hr(margin=0.5).")
     inside = written["inside"]
     parts: list[str] = []
     options: dict[str, str] = {}

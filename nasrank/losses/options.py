@@ -7,6 +7,7 @@ ranges are those of its signature; nothing is written down twice.
 import inspect
 import math
 import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
@@ -17,7 +18,15 @@ from nasrank.losses.catalogue import LOSSES
 from nasrank.losses.ranges import Above
 from nasrank.registry import unknown_name
 
-__all__ = ["LossSpec", "Option", "OptionValue", "options_of"]
+__all__ = [
+    "LossSpec",
+    "Option",
+    "OptionValue",
+    "canonical_options",
+    "options_of",
+    "options_of_signature",
+    "spelled",
+]
 
 OptionValue: TypeAlias = float | int | str
 
@@ -100,12 +109,14 @@ class LossSpec:
             raise unknown_name("loss", self.name, LOSSES)
         # Signatures need torch, so a loss without options is left alone.
         if self.options:
-            object.__setattr__(self, "options", _canonical(self.name, dict(self.options)))
+            known = options_of(self.name)
+            options = canonical_options(f"loss '{self.name}'", known, dict(self.options))
+            object.__setattr__(self, "options", options)
 
     def __str__(self) -> str:
         if not self.options:
             return self.name
-        return f"{self.name}({','.join(f'{key}={_spelled(to)}' for key, to in self.options)})"
+        return f"{self.name}({','.join(f'{key}={spelled(to)}' for key, to in self.options)})"
 
 
 @cache
@@ -121,13 +132,25 @@ def options_of(name: str) -> dict[str, Option]:
         >>> options_of("hr")["margin"].default
         0.1
     """
-    function = LOSSES[name]
+    return options_of_signature(
+        LOSSES[name], without=("where", "reduction", *LOSSES.entry(name).derived)
+    )
+
+
+def options_of_signature(
+    function: Callable[..., object], without: Collection[str] = ()
+) -> dict[str, Option]:
+    """Return the keyword-only numbers and words that a function takes, by name.
+
+    Args:
+        function: Any function or method with annotations.
+        without: Arguments that are not the user's to choose.
+    """
     hints = get_type_hints(function, include_extras=True)
-    taken = {"where", "reduction", *LOSSES.entry(name).derived}
     found = [
         _option(key, hints.get(key), parameter.default)
         for key, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key not in taken
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key not in without
     ]
     return {option.name: option for option in found if option is not None}
 
@@ -145,20 +168,31 @@ def _option(name: str, hint: Any, default: Any) -> Option | None:  # noqa: ANN40
     return Option(name, hint, default, above) if hint in {float, int, str} else None
 
 
-def _canonical(loss: str, given: dict[str, OptionValue]) -> tuple[tuple[str, OptionValue], ...]:
-    known = options_of(loss)
+def canonical_options(
+    owner: str, known: Mapping[str, Option], given: Mapping[str, OptionValue]
+) -> tuple[tuple[str, OptionValue], ...]:
+    """Check options, drop those at their default, and sort the rest.
+
+    Args:
+        owner: What has the options, as in ``loss 'hr'``.
+        known: The options there are.
+        given: Values, or the text of them, by name.
+
+    Raises:
+        UsageError: There is no such option, or it cannot have this value.
+    """
     canonical = {}
     for key, value in sorted(given.items()):
         if key not in known:
             if not known:
-                raise UsageError(f"loss '{loss}' takes no options, so not {key!r}. Write {loss}.")
-            raise unknown_name(f"option of loss '{loss}'", key, known)
+                raise UsageError(f"{owner} takes no options, so not {key!r}. Leave it out.")
+            raise unknown_name(f"option of {owner}", key, known)
         option = known[key]
         read = option.read(value)
         if read is None:
-            default = "off" if option.default is None else _spelled(option.default)
+            default = "off" if option.default is None else spelled(option.default)
             raise UsageError(
-                f"{key} of loss '{loss}' must be {option.wanted}, not {str(value)!r}. "
+                f"{key} of {owner} must be {option.wanted}, not {str(value)!r}. "
                 f"Default: {default}."
             )
         if read != option.default:
@@ -166,5 +200,6 @@ def _canonical(loss: str, given: dict[str, OptionValue]) -> tuple[tuple[str, Opt
     return tuple(canonical.items())
 
 
-def _spelled(value: OptionValue) -> str:
+def spelled(value: OptionValue) -> str:
+    """Write a value in its shortest form, as it stands in names."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What ranks architectures: networks, and fleets of them trained together.
+"""What ranks architectures: networks in fleets, and classical predictors beside them.
 
 Importing this package does not import torch; the names below do when they are first used.
 """
@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from nasrank.registry import Registry
 
 if TYPE_CHECKING:
-    from nasrank.predictors.network import Network
+    from nasrank.predictors.predictor import Predictor
 
 __all__ = ["PREDICTORS"]
 
-PREDICTORS: "Registry[type[Network]]" = Registry("predictor", group="nasrank.predictors")
-"""Networks by name."""
-PREDICTORS.register("gnn", target="nasrank.predictors.gnn:GNN")
-PREDICTORS.register("mlp", target="nasrank.predictors.mlp:MLP")
+PREDICTORS: "Registry[type[Predictor]]" = Registry("predictor", group="nasrank.predictors")
+"""Predictors by name."""
+PREDICTORS.register("gnn", target="nasrank.predictors.networks:GNNPredictor")
+PREDICTORS.register("mlp", target="nasrank.predictors.networks:MLPPredictor")
+PREDICTORS.register("gp", target="nasrank.predictors.gp:GaussianProcess")
+PREDICTORS.register("trees", target="nasrank.predictors.trees:ExtraTrees")
+PREDICTORS.register("boosting", target="nasrank.predictors.boosting:Boosting")
+PREDICTORS.register("blend", target="nasrank.predictors.blend:Blend")

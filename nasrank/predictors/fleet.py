@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nasrank.losses import LossFunction, LossSpec, PiecewiseSpec, prepare, resolve
+from nasrank.graphs import GraphBatch
+from nasrank.losses import LossFunction, PiecewiseSpec, prepare, resolve
 from nasrank.predictors.network import Network
+from nasrank.predictors.predictor import Epoch, Fitted, Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.seeds import numpy_generator, torch_generator
 
-__all__ = ["Epoch", "Fleet", "Member", "train_fleet"]
+__all__ = ["Fleet", "train_fleet"]
 
 _PACKED_STEPS = 32
 """Steps whose batches are assembled at once; more save nothing and hold memory."""
@@ -25,41 +27,7 @@ _SCORED_ROWS = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
-    """One predictor to train.
-
-    Attributes:
-        items: ``[n]`` numbers of the training graphs in the network's list; they may repeat.
-        targets: ``[n]`` their labels, higher is better, in any unit.
-        loss: What to train with; a piecewise loss trains on the first ``switch`` items with its
-            first loss and then on all items with its second, from the weights so found.
-        seed: Seed of the run. Initial weights and the order of the items depend on the seed and
-            on n alone, not on the loss nor on the other members.
-    """
-
-    items: NDArray[np.int64]
-    targets: NDArray[np.float64]
-    loss: LossSpec | PiecewiseSpec
-    seed: int
-
-
-@dataclass(frozen=True, eq=False)
-class Epoch:
-    """What is known when some members have just finished an epoch.
-
-    Attributes:
-        number: ``[members]`` epochs finished, counted from 1.
-        finished: ``[members]`` True for those that finished one in this very step.
-        fleet: The fleet at this moment.
-    """
-
-    number: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    fleet: Fleet
-
-
-@dataclass(frozen=True, eq=False)
-class Fleet:
+class Fleet(Fitted):
     """Trained predictors.
 
     Attributes:
@@ -105,6 +73,10 @@ class Fleet:
         # A rectified unit can hide an infinite weight from the scores.
         result[self.diverged] = np.nan
         return result
+
+    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fleet:
+        """Return the same members for other graphs; see :meth:`Fitted.on`."""
+        return replace(self, network=self.network.on(graphs))
 
 
 def train_fleet(

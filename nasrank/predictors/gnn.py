@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
+from nasrank.graphs.features import AttributeScale
 from nasrank.graphs.packed import RELATIONS, Bags, GraphStore, PackedGraphs
 from nasrank.predictors.network import Network, Parameter
 
@@ -26,7 +27,8 @@ TYPICAL_NODES = 8
 class GNN(Network):
     """Messages along and against the edges, a gate by operation, and a sum over all nodes.
 
-    A node starts from a vector of its operation. In each layer all nodes are normalised over
+    A node starts from a vector of its operation, to which a linear map of its standardised
+    attributes is added where the space has any. In each layer all nodes are normalised over
     their features, and a node hears itself, its sources and its targets through one weight
     matrix for each of the three, with edge multiplicities as factors. The sum is rectified,
     scaled by a gate that belongs to the node's operation, and added to the node. In the end the
@@ -40,6 +42,7 @@ class GNN(Network):
         graphs: The canonical graphs that can be scored, by number.
         device: Where to compute.
         dtype: Floating type.
+        scale: What attributes are standardised by; the graphs' own scale if None.
     """
 
     def __init__(
@@ -48,9 +51,15 @@ class GNN(Network):
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        scale: AttributeScale | None = None,
     ) -> None:
         super().__init__(graphs, device=device, dtype=dtype)
-        self._store = GraphStore(graphs, device, dtype)
+        self._scale = AttributeScale.of(graphs) if scale is None else scale
+        self._store = GraphStore(graphs, device, dtype, self._scale)
+
+    def on(self, graphs: GraphBatch) -> GNN:
+        """Return the same network for other graphs, by the scale of the first ones."""
+        return GNN(graphs, device=self.device, dtype=self.dtype, scale=self._scale)
 
     def describe(self) -> Sequence[Parameter]:
         """Return the weights of one member."""
@@ -64,8 +73,12 @@ class GNN(Network):
                 Parameter(f"gate{layer}", (vocabulary, WIDTH), 0.3),
             )
         ]
+        # Widths of a space tell as much as its operations, so they start out as loud.
+        numbers = len(self.graphs.attribute_names)
+        attributes = [Parameter("attribute", (numbers, WIDTH), 2.0)] if numbers else []
         return [
             Parameter("operation", (vocabulary, WIDTH), 2.0),
+            *attributes,
             *layers,
             Parameter("hidden", (WIDTH, WIDTH), scale),
             Parameter("hidden_shift", (1, WIDTH), 0.0),
@@ -79,13 +92,22 @@ class GNN(Network):
 
     def forward(self, weights: dict[str, Tensor], batch: object) -> Tensor:
         """Score a batch; see :meth:`Network.forward`."""
+        read = self.embed(weights, batch)
+        hidden = torch.relu(torch.baddbmm(weights["hidden_shift"], read, weights["hidden"]))
+        return torch.baddbmm(weights["score_shift"], hidden, weights["score"]).squeeze(-1)
+
+    def embed(self, weights: dict[str, Tensor], batch: object) -> Tensor:
+        """Return what the last two layers score, ``[members, items, width]``: summed nodes."""
         if not isinstance(batch, PackedGraphs):
             raise TypeError(f"expected PackedGraphs, not {type(batch).__name__}")
         embedded = weights["operation"]
         nodes = torch.bmm(batch.operations, embedded)
+        alike = batch.attributes is None
+        if batch.attributes is not None:
+            nodes = torch.baddbmm(nodes, batch.attributes, weights["attribute"])
         for layer in range(LAYERS):
             message = weights[f"message{layer}"]
-            if layer == 0:
+            if layer == 0 and alike:
                 # Nodes of one operation still say the same: a product an operation will do.
                 said = torch.bmm(_normalised(embedded), message)
                 sent = torch.bmm(batch.operations, said)
@@ -96,9 +118,7 @@ class GNN(Network):
             shifted = heard.view_as(nodes) + weights[f"shift{layer}"]
             nodes = torch.addcmul(nodes, torch.relu(shifted), gate)
         read = _read_out(nodes.reshape(-1, WIDTH), batch.read, batch.graph)
-        read = read.view(batch.members, batch.items, WIDTH) / TYPICAL_NODES
-        hidden = torch.relu(torch.baddbmm(weights["hidden_shift"], read, weights["hidden"]))
-        return torch.baddbmm(weights["score_shift"], hidden, weights["score"]).squeeze(-1)
+        return read.view(batch.members, batch.items, WIDTH) / TYPICAL_NODES
 
 
 class _Aggregate(torch.autograd.Function):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
-from nasrank.graphs.features import graph_features
+from nasrank.graphs.features import FeatureReference, graph_features
 from nasrank.predictors.network import Network, Parameter
 
 __all__ = ["MLP"]
@@ -23,6 +23,25 @@ WIDTH = 128
 @dataclass(frozen=True)
 class _Rows:
     features: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Which features are inputs, and what they are measured against."""
+
+    reference: FeatureReference
+    varies: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, graphs: GraphBatch) -> _Columns:
+        reference = FeatureReference.of(graphs)
+        # What never varies in a space tells its architectures nothing; one column must stay.
+        varies = np.ptp(graph_features(graphs, reference), axis=0) > 0
+        varies[0] |= not varies.any()
+        return cls(reference, varies)
+
+    def rows(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        return graph_features(graphs, self.reference)[:, self.varies]
 
 
 class MLP(Network):
@@ -37,6 +56,7 @@ class MLP(Network):
         graphs: The canonical graphs that can be scored, by number.
         device: Where to compute.
         dtype: Floating type.
+        columns: Which features to look at; those that vary over the graphs if None.
     """
 
     def __init__(
@@ -45,18 +65,20 @@ class MLP(Network):
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        columns: _Columns | None = None,
     ) -> None:
-        features = graph_features(graphs)
-        # What never varies in a space tells its architectures nothing; one column must stay.
-        varies = np.ptp(features, axis=0) > 0
-        varies[0] |= not varies.any()
-        self._columns = features[:, varies]
+        self._columns = _Columns.of(graphs) if columns is None else columns
         super().__init__(graphs, device=device, dtype=dtype)
-        self._features = torch.from_numpy(self._columns).to(self.device, dtype)
+        rows = self._columns.rows(graphs)
+        self._features = torch.from_numpy(rows).to(self.device, dtype)
+
+    def on(self, graphs: GraphBatch) -> MLP:
+        """Return the same network for other graphs, with the features of the first ones."""
+        return MLP(graphs, device=self.device, dtype=self.dtype, columns=self._columns)
 
     def describe(self) -> Sequence[Parameter]:
         """Return the weights of one member."""
-        inputs = self._columns.shape[1]
+        inputs = int(self._columns.varies.sum())
         return [
             Parameter("first", (inputs, WIDTH), math.sqrt(2 / inputs)),
             Parameter("first_shift", (1, WIDTH), 0.0),

@@ -85,6 +85,14 @@ class Network(ABC):
             ``[members, items]`` raw scores, higher is better; anything on padding.
         """
 
+    def on(self, graphs: GraphBatch) -> Network:
+        """Return the same network for other graphs of the same vocabulary.
+
+        A graph's score must not depend on what else is in its batch: a network that measures the
+        graphs it is made for has to hand these measures on here.
+        """
+        return type(self)(graphs, device=self.device, dtype=self.dtype)
+
     @property
     def size(self) -> int:
         """Number of parameters of one member."""

@@ -16,11 +16,11 @@ from nasrank.benchmarks.splits import Split, make_split
 from nasrank.errors import UsageError
 from nasrank.losses import parse
 from nasrank.metrics import kendall_tau
-from nasrank.predictors import PREDICTORS
-from nasrank.predictors.fleet import Epoch, Member, train_fleet
-from nasrank.predictors.network import Network
+from nasrank.predictors.predictor import Epoch, Member, Predictor
 from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.specification import make_predictor
 from nasrank.studies.evaluate import Training, curve_items, evaluate
+from nasrank.studies.grid import work
 from nasrank.studies.runs import FinishedRuns, Run
 
 __all__ = ["Extras", "Trainer", "choose_device", "split_of"]
@@ -83,7 +83,7 @@ class Trainer:
     Args:
         finished: Where to keep runs.
         device: Where to compute.
-        recipe: Settings of the training.
+        recipe: How networks are trained.
         extras: What to keep beyond the rows.
     """
 
@@ -96,7 +96,7 @@ class Trainer:
     ) -> None:
         self.finished, self.device, self.recipe = finished, device, recipe
         self.extras = extras or Extras()
-        self._networks: dict[tuple[str, str], Network] = {}
+        self._predictors: dict[tuple[str, str], Predictor] = {}
 
     def train(
         self, runs: Sequence[Run], on_work: Callable[[int], None] | None = None
@@ -107,7 +107,8 @@ class Trainer:
 
         Args:
             runs: Runs of one predictor on one set of architectures.
-            on_work: Called with the members' steps just done.
+            on_work: Called with the work just done; what a fleet is in all,
+                :func:`~nasrank.studies.grid.work` says.
 
         Returns:
             Their rows, in their order.
@@ -134,22 +135,20 @@ class Trainer:
         ]
         curves: list[list[tuple[float, float]]] = [[] for _ in runs]
         started = time.perf_counter()
-        fleet = train_fleet(
-            self._network(runs[0].predictor, space),
+        fitted_members = self._predictor(runs[0].predictor, space).fit(
             members,
-            self.recipe,
-            on_step=None if on_work is None else lambda _done, _all: on_work(len(runs)),
+            on_step=None if on_work is None else _shares(on_work, work(runs, self.recipe)),
             on_epoch=_follow(runs, splits, tasks, curves) if self.extras.curves else None,
         )
         self._wait()
         fitted = time.perf_counter()
-        scores = fleet.scores()
+        scores = fitted_members.scores()
         scored = time.perf_counter()
-        diverged = fleet.diverged
+        diverged = fitted_members.diverged
         rows = []
         for place, (run, split) in enumerate(zip(runs, splits, strict=True)):
             training = Training(
-                final_loss=float(fleet.final_loss[place]),
+                final_loss=float(fitted_members.final_loss[place]),
                 diverged=bool(diverged[place]),
                 fit_seconds=(fitted - started) / len(runs),
                 predict_seconds=(scored - fitted) / len(runs),
@@ -164,21 +163,36 @@ class Trainer:
                 training,
                 keep_predictions=self.extras.predictions,
             )
-            self.finished.save(run, row)
             rows.append(row)
+        self.finished.save_fleet(runs, rows)
         return rows
 
-    def _network(self, predictor: str, space: Space) -> Network:
+    def _predictor(self, predictor: str, space: Space) -> Predictor:
         """Graphs are laid out once for all fleets on the same architectures."""
         key = predictor, space.name
-        if key not in self._networks:
-            self._networks[key] = PREDICTORS[predictor](space.graphs, device=self.device)
-        return self._networks[key]
+        if key not in self._predictors:
+            self._predictors[key] = make_predictor(
+                predictor, space.graphs, device=self.device, recipe=self.recipe
+            )
+        return self._predictors[key]
 
     def _wait(self) -> None:
         """CUDA runs ahead of the clock."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def _shares(on_work: Callable[[int], None], whole: int) -> Callable[[int, int], None]:
+    """Turn steps, of whatever size, into shares of the whole work that add up to it."""
+    told = 0
+
+    def on_step(done: int, steps: int) -> None:
+        nonlocal told
+        now = whole * done // steps
+        on_work(now - told)
+        told = now
+
+    return on_step
 
 
 def _follow(
@@ -195,12 +209,12 @@ def _follow(
     everything = np.unique(np.concatenate(items))
 
     def follow(epoch: Epoch) -> None:
-        scores = epoch.fleet.scores(everything)
+        scores = epoch.fitted.scores(everything)
         for member in np.flatnonzero(epoch.finished).tolist():
             predicted = scores[member][np.searchsorted(everything, items[member])]
             labels = splits[member].test_labels[places[member]]
             tau = kendall_tau(predicted, labels)
-            curves[member].append((float(epoch.fleet.final_loss[member]), tau))
+            curves[member].append((float(epoch.fitted.final_loss[member]), tau))
 
     return follow
 

@@ -101,7 +101,7 @@ def test_the_canonical_spelling(text, canonical):
             "hr(margn=1)",
             "unknown option of loss 'hr' 'margn'. Did you mean 'margin'? Known: margin.",
         ),
-        ("mse(margin=1)", "loss 'mse' takes no options, so not 'margin'. Write mse."),
+        ("mse(margin=1)", "loss 'mse' takes no options, so not 'margin'. Leave it out."),
         ("hr(where=1)", "unknown option of loss 'hr' 'where'."),
         ("mape(bound=1)", "unknown option of loss 'mape' 'bound'. Known: gap."),
         ("hr(margin=0)", "margin of loss 'hr' must be a number above 0, not '0'. Default: 0.1."),

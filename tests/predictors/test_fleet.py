@@ -10,10 +10,11 @@ from nasrank.benchmarks.splits import make_split
 from nasrank.losses import LOSSES, parse, prepare, resolve
 from nasrank.metrics import kendall_tau
 from nasrank.predictors import PREDICTORS, fleet
-from nasrank.predictors.fleet import Member, train_fleet
+from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.mlp import MLP
 from nasrank.predictors.network import Network, Parameter
+from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.seeds import torch_generator
 
@@ -170,7 +171,7 @@ def test_a_cuda_device_gives_what_the_processor_gives(kind, graphs, crowd):
 @pytest.mark.parametrize("predictor", ["gnn", "mlp"])
 def test_a_whole_training_ranks_real_cells_as_the_member_alone_does(predictor, load):
     task = load("nb201/cifar10")
-    network = PREDICTORS[predictor](task.space.graphs)
+    network = PREDICTORS[predictor].network(task.space.graphs)
     plan = [("mse", 24), ("listmle", 30), ("hr", 32), ("pw(hr,mape,16)", 32)]
     splits = [make_split(task, n, seed) for seed, (_, n) in enumerate(plan)]
     members = [

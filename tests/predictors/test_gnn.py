@@ -33,7 +33,7 @@ def _network(graphs):
 
 
 def test_it_is_registered():
-    assert PREDICTORS["gnn"] is GNN
+    assert PREDICTORS["gnn"].network is GNN
 
 
 def test_scores_and_gradients_are_those_of_the_definition(network, weights, score):

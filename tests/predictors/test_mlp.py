@@ -14,7 +14,7 @@ def _network(graphs):
 
 
 def test_it_is_registered():
-    assert PREDICTORS["mlp"] is MLP
+    assert PREDICTORS["mlp"].network is MLP
 
 
 def test_scores_and_gradients_are_those_of_the_definition(network, graphs, weights, score):

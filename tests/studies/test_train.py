@@ -6,8 +6,10 @@ import torch
 
 from nasrank.errors import UsageError
 from nasrank.metrics import kendall_tau
+from nasrank.predictors import networks
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.specification import make_predictor
 from nasrank.studies import train as train_module
 from nasrank.studies.evaluate import curve_items
 from nasrank.studies.runs import FinishedRuns
@@ -82,7 +84,7 @@ def test_a_row_is_about_the_predictor_and_its_split(toy, make_run, tmp_path, mon
         kept.append(train_fleet(*args, **options))
         return kept[-1]
 
-    monkeypatch.setattr(train_module, "train_fleet", keep)
+    monkeypatch.setattr(networks, "train_fleet", keep)
     run = make_run(loss="listmle", seed=3, n_train=40)
     trainer = Trainer(FinishedRuns(tmp_path), CPU, Recipe(), Extras(predictions=True))
     (row,) = trainer.train([run])
@@ -139,7 +141,7 @@ def test_what_does_not_fit_the_device_is_halved(toy, runs, tmp_path, monkeypatch
             raise torch.OutOfMemoryError("CUDA out of memory")
         return train_fleet(network, members, *args, **options)
 
-    monkeypatch.setattr(train_module, "train_fleet", small)
+    monkeypatch.setattr(networks, "train_fleet", small)
     with caplog.at_level(logging.WARNING, "nasrank"):
         rows = Trainer(FinishedRuns(tmp_path / "b"), CPU, RECIPE).train(runs)
     assert sizes == [4, 2, 1, 1, 2, 1, 1]
@@ -156,13 +158,13 @@ def test_a_run_that_does_not_fit_alone_is_an_error(toy, runs, tmp_path, monkeypa
     def none(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(train_module, "train_fleet", none)
+    monkeypatch.setattr(networks, "train_fleet", none)
     with pytest.raises(torch.OutOfMemoryError):
         Trainer(FinishedRuns(tmp_path), CPU, RECIPE).train(runs)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_is_on_disk_before_the_next_is_measured(toy, runs, tmp_path, monkeypatch):
+def test_a_fleet_is_on_disk_whole_or_not_at_all(toy, runs, tmp_path, monkeypatch):
     finished, evaluate = FinishedRuns(tmp_path), train_module.evaluate
 
     def stop(run, *args, **options):
@@ -173,18 +175,21 @@ def test_a_run_is_on_disk_before_the_next_is_measured(toy, runs, tmp_path, monke
     monkeypatch.setattr(train_module, "evaluate", stop)
     with pytest.raises(KeyboardInterrupt):
         Trainer(finished, CPU, RECIPE).train(runs)
-    assert [finished.load(run) is not None for run in runs] == [True, True, False, False]
+    # A fleet finished in part would be trained again in other company, with other last digits.
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(train_module, "evaluate", evaluate)
+    Trainer(finished, CPU, RECIPE).train(runs)
+    assert all(finished.load(run) is not None for run in runs)
 
 
 def test_graphs_are_laid_out_once_for_all_fleets(toy, runs, tmp_path, monkeypatch):
     made = []
-    gnn = train_module.PREDICTORS["gnn"]
 
     def make(*args, **options):
         made.append(args)
-        return gnn(*args, **options)
+        return make_predictor(*args, **options)
 
-    monkeypatch.setattr(train_module, "PREDICTORS", {"gnn": make})
+    monkeypatch.setattr(train_module, "make_predictor", make)
     trainer = Trainer(FinishedRuns(tmp_path), CPU, Recipe(epochs=1))
     for run in runs:
         trainer.train([run])

@@ -1,0 +1,56 @@
+"""Graphs as the columns that trees are split on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.graphs import GraphBatch
+from nasrank.graphs.features import FeatureReference, graph_features
+from nasrank.graphs.path_statistics import path_statistics
+from nasrank.graphs.paths import PathCounts
+from nasrank.predictors.predictor import required_proxies
+
+__all__ = ["GraphColumns"]
+
+
+class GraphColumns:
+    """Counts of operations, edges and kinds of paths, statistics over paths, and proxies if any.
+
+    The statistics matter most: a single split on the depth in convolutions says what takes a tree
+    many splits on counts of paths.
+
+    Args:
+        graphs: Canonical graphs that fix which columns there are.
+        proxies: ``[items, P]`` of the same graphs, or None.
+    """
+
+    def __init__(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> None:
+        self._features = FeatureReference.of(graphs)
+        self._paths = PathCounts(graphs)
+        self._with_proxies = proxies is not None
+        self.reference = self.of(graphs, proxies)
+
+    def of(
+        self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Describe graphs of the same vocabulary.
+
+        Args:
+            graphs: ``[items]`` canonical graphs.
+            proxies: ``[items, P]``, where these columns were made with some.
+
+        Returns:
+            ``[items, columns]``; contiguous, as trees want it.
+
+        Raises:
+            UsageError: Proxies are needed and there are none.
+        """
+        columns = [
+            graph_features(graphs, self._features),
+            self._paths.of(graphs),
+            path_statistics(graphs),
+        ]
+        if self._with_proxies:
+            columns.append(required_proxies(proxies).astype(np.float32))
+        return np.ascontiguousarray(np.concatenate(columns, axis=1), np.float32)

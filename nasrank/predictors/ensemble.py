@@ -1,0 +1,95 @@
+"""Several trainings of one member, told apart by their seed, as one predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.graphs import GraphBatch
+from nasrank.predictors.predictor import Fitted, Member
+from nasrank.seeds import derive_seed
+
+__all__ = ["Ensemble", "spelled_out"]
+
+
+def spelled_out(members: Sequence[Member], size: int) -> list[Member]:
+    """Repeat every member with seeds of its own; the first of each keeps the member's seed."""
+    return [
+        replace(member, seed=derive_seed(member.seed, stream="ensemble", part=part))
+        if part
+        else member
+        for member in members
+        for part in range(size)
+    ]
+
+
+class Ensemble(Fitted):
+    """The mean over the parts of each member, each part in the unit of its own training scores.
+
+    Ranking losses leave the scale of scores open, so a part's scores are divided by the standard
+    deviation of those it gives its training graphs, and their mean is taken off, before parts are
+    averaged. The deviation between parts is the ensemble's doubt (Lakshminarayanan et al. 2017,
+    "Simple and scalable predictive uncertainty estimation using deep ensembles", NeurIPS).
+
+    Args:
+        parts: ``members * size`` trained predictors, those of one member side by side.
+        centre: ``[members * size]`` mean score of each part on its training graphs.
+        scale: ``[members * size]`` standard deviation of these scores, above zero.
+        size: Parts of one member.
+    """
+
+    def __init__(
+        self,
+        parts: Fitted,
+        centre: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        size: int,
+    ) -> None:
+        self._parts, self._centre, self._scale, self.size = parts, centre, scale, size
+        self.final_loss = parts.final_loss.reshape(-1, size).mean(axis=1)
+
+    @classmethod
+    def over(cls, parts: Fitted, members: Sequence[Member], size: int) -> Ensemble:
+        """Measure the scale of every part on its own training graphs."""
+        every = np.unique(np.concatenate([member.items for member in members]))
+        scores = parts.scores(every)
+        centre, scale = np.zeros(len(scores)), np.ones(len(scores))
+        for place, row in enumerate(scores):
+            own = row[np.searchsorted(every, members[place // size].items)]
+            centre[place] = own.mean()
+            # A part that scores all alike has no order to add; any scale will do.
+            scale[place] = own.std() or 1.0
+        return cls(parts, centre, scale, size)
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """``[members]`` True where any part diverged."""
+        return np.any(self._parts.diverged.reshape(-1, self.size), axis=1)
+
+    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return the mean over parts; see :meth:`Fitted.scores`."""
+        mean: NDArray[np.float64] = self._standardised(items).mean(axis=1)
+        return mean
+
+    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64] | None:
+        """Return the standard deviation over parts, None for a single part."""
+        if self.size == 1:
+            return None
+        deviation: NDArray[np.float64] = self._standardised(items).std(axis=1, ddof=1)
+        return deviation
+
+    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Ensemble:
+        """Return the same parts for other graphs; see :meth:`Fitted.on`."""
+        return Ensemble(self._parts.on(graphs, proxies), self._centre, self._scale, self.size)
+
+    def parts(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return every part's scores, ``[members, size, graphs]``, in their common unit."""
+        return self._standardised(items)
+
+    def _standardised(self, items: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        scores = (self._parts.scores(items) - self._centre[:, None]) / self._scale[:, None]
+        shaped: NDArray[np.float64] = scores.reshape(-1, self.size, scores.shape[1])
+        return shaped

@@ -1,0 +1,142 @@
+"""Networks as predictors: fleets, and ensembles within them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.graphs import GraphBatch
+from nasrank.losses.options import options_of_signature
+from nasrank.losses.ranges import Above
+from nasrank.predictors.ensemble import Ensemble, spelled_out
+from nasrank.predictors.fleet import train_fleet
+from nasrank.predictors.gnn import GNN
+from nasrank.predictors.mlp import MLP
+from nasrank.predictors.network import Network
+from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
+from nasrank.predictors.pretraining import pretrain
+from nasrank.predictors.recipe import Recipe
+
+__all__ = ["GNNPredictor", "MLPPredictor", "NetworkPredictor"]
+
+PRETRAINED_RATE = 3e-3
+"""Peak learning rate of a network that is not trained from scratch."""
+
+
+class NetworkPredictor(Predictor):
+    """A network trained in fleets, once a member or several times.
+
+    Args:
+        graphs: See `Predictor`.
+        proxies: Not looked at.
+        device: Where to train and score.
+        recipe: How to train; the default recipe if None.
+        ensemble: Trainings of each member, whose scores are averaged.
+    """
+
+    network: ClassVar[type[Network]]
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        proxies: NDArray[np.float64] | None = None,
+        device: torch.device | str = "cpu",
+        recipe: Recipe | None = None,
+        ensemble: Annotated[int, Above(0)] = 1,
+    ) -> None:
+        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
+        self.ensemble = ensemble
+        self._laid_out = self.network(graphs, device=device)
+
+    @classmethod
+    def networks(cls, options: Mapping[str, float | int | str]) -> int:
+        """Return the size of the ensemble; see :meth:`Predictor.networks`."""
+        default = options_of_signature(cls.__init__)["ensemble"].default
+        return int(options.get("ensemble", default) or 1)
+
+    def fit(
+        self,
+        members: Sequence[Member],
+        *,
+        on_step: Callable[[int, int], None] | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> Fitted:
+        """Train a fleet; see :meth:`Predictor.fit`.
+
+        Epochs are reported only without an ensemble.
+        """
+        if self.ensemble == 1:
+            return train_fleet(
+                self._laid_out, members, self.recipe, on_step=on_step, on_epoch=on_epoch
+            )
+        fleet = train_fleet(
+            self._laid_out, spelled_out(members, self.ensemble), self.recipe, on_step=on_step
+        )
+        return Ensemble.over(fleet, members, self.ensemble)
+
+
+class GNNPredictor(NetworkPredictor):
+    """:class:`~nasrank.predictors.gnn.GNN`, which can learn the space's proxies beforehand.
+
+    Args:
+        graphs: See `Predictor`.
+        proxies: See `Predictor`.
+        device: Where to train and score.
+        recipe: How to train; the default recipe if None.
+        ensemble: Trainings of each member, whose scores are averaged.
+        features: ``graph``, or ``proxies`` to start from a network that predicts these; it is
+            then trained on at less than half the rate.
+    """
+
+    network = GNN
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        proxies: NDArray[np.float64] | None = None,
+        device: torch.device | str = "cpu",
+        recipe: Recipe | None = None,
+        ensemble: Annotated[int, Above(0)] = 1,
+        features: Literal["graph", "proxies"] = "graph",
+    ) -> None:
+        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe, ensemble=ensemble)
+        if features == "proxies":
+            known = required_proxies(proxies)
+            self.recipe = replace(self.recipe, learning_rate=PRETRAINED_RATE)
+            self._laid_out = _Pretrained(graphs, known, device=device)
+
+
+class _Pretrained(GNN):
+    """Members start where the proxies led, but for the score, which is their own."""
+
+    def __init__(
+        self, graphs: GraphBatch, proxies: NDArray[np.float64], *, device: torch.device | str
+    ) -> None:
+        super().__init__(graphs, device=device)
+        self._proxies = proxies
+
+    @cached_property
+    def start(self) -> dict[str, Tensor]:
+        return pretrain(GNN(self.graphs, device=self.device), self._proxies)
+
+    def initial(self, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
+        drawn = super().initial(generators)
+        return {
+            name: self.start[name].expand_as(weight).clone() if name in self.start else weight
+            for name, weight in drawn.items()
+        }
+
+
+class MLPPredictor(NetworkPredictor):
+    """:class:`~nasrank.predictors.mlp.MLP`."""
+
+    network = MLP

@@ -1,0 +1,188 @@
+"""What a study asks of a predictor: fit many members, score graphs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nasrank.errors import UsageError
+from nasrank.graphs import GraphBatch
+from nasrank.losses import LossSpec, PiecewiseSpec
+from nasrank.predictors.recipe import Recipe
+
+__all__ = ["Epoch", "Fitted", "Member", "Predictor", "required_proxies"]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One predictor to train.
+
+    Attributes:
+        items: ``[n]`` numbers of the training graphs in the predictor's list; they may repeat.
+        targets: ``[n]`` their labels, higher is better, in any unit.
+        loss: What to train with; a piecewise loss trains on the first ``switch`` items with its
+            first loss and then on all items with its second, from the weights so found.
+        seed: Seed of the run. Initial weights and the order of the items depend on the seed and
+            on n alone, not on the loss nor on the other members.
+    """
+
+    items: NDArray[np.int64]
+    targets: NDArray[np.float64]
+    loss: LossSpec | PiecewiseSpec
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """What is known when some members have just finished an epoch.
+
+    Attributes:
+        number: ``[members]`` epochs finished, counted from 1.
+        finished: ``[members]`` True for those that finished one in this very step.
+        fitted: The members at this moment.
+    """
+
+    number: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    fitted: Fitted
+
+
+class Fitted(ABC):
+    """Trained members.
+
+    Attributes:
+        final_loss: ``[members]`` what training minimised, at its end; NaN where there is no such
+            number.
+    """
+
+    final_loss: NDArray[np.float64]
+
+    @property
+    @abstractmethod
+    def diverged(self) -> NDArray[np.bool_]:
+        """``[members]`` True where training failed; such a member scores NaN."""
+
+    @abstractmethod
+    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Score graphs with every member.
+
+        Args:
+            items: ``[graphs]`` numbers of graphs; all of the predictor's by default.
+
+        Returns:
+            ``[members, graphs]`` scores, higher is better; their unit means nothing.
+        """
+
+    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64] | None:
+        """Say how unsure every member is of its scores.
+
+        Args:
+            items: As for `scores`.
+
+        Returns:
+            ``[members, graphs]`` standard deviations in the unit of the scores, or None from a
+            predictor that does not know.
+        """
+        return None
+
+    @abstractmethod
+    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
+        """Return the same members for other graphs of the same vocabulary.
+
+        Args:
+            graphs: The graphs to score from now on, canonical as those trained on.
+            proxies: Their proxies, where the predictor was made with some.
+        """
+
+
+class Predictor(ABC):
+    """A way to learn scores for the graphs of one space.
+
+    Its other keyword arguments are its options: numbers with a
+    default that a user may write behind its name, as in ``gnn(ensemble=4)``.
+
+    Args:
+        graphs: ``[items]`` the canonical graphs that can be trained on and scored, by number.
+        proxies: ``[items, P]`` what is known of each without training it, or None.
+        device: Where to compute, if it computes with torch.
+        recipe: How networks are trained, if it has any; the default recipe if None.
+    """
+
+    own_loss: ClassVar[str | None] = None
+    """The loss it always minimises, for predictors that cannot be trained with another."""
+    extra: ClassVar[str | None] = None
+    """The extra that installs what it needs, or None if the core has everything."""
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        proxies: NDArray[np.float64] | None = None,
+        device: torch.device | str = "cpu",
+        recipe: Recipe | None = None,
+    ) -> None:
+        self.graphs, self.proxies = graphs, proxies
+        self.device, self.recipe = torch.device(device), recipe or Recipe()
+
+    @classmethod
+    def require_extra(cls) -> None:
+        """Refuse to go on where what the extra installs is missing.
+
+        Raises:
+            UsageError: It is; the message says what to install.
+        """
+
+    @classmethod
+    def networks(cls, options: Mapping[str, float | int | str]) -> int:
+        """Return how many networks are trained for one member; 0 where there are none.
+
+        Args:
+            options: Options that differ from their defaults.
+        """
+        return 0
+
+    @classmethod
+    def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
+        """Guess how long one member takes on one core of a CPU, its networks left out.
+
+        Args:
+            n: Training graphs.
+            options: Options that differ from their defaults.
+
+        Returns:
+            Seconds to fit and to score a space of about ten thousand graphs.
+        """
+        return 0.0
+
+    @abstractmethod
+    def fit(
+        self,
+        members: Sequence[Member],
+        *,
+        on_step: Callable[[int, int], None] | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> Fitted:
+        """Train every member on its own data, as if it were alone.
+
+        Args:
+            members: At least one; training sets may differ in size.
+            on_step: Called with (steps done, steps in all), at least once.
+            on_epoch: Called when members finish an epoch, by predictors that have epochs.
+        """
+
+
+def required_proxies(proxies: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return proxies where an option asks for them.
+
+    Raises:
+        UsageError: There are none.
+    """
+    if proxies is None:
+        raise UsageError("features=proxies needs the proxies of the space, and it has none")
+    return proxies

@@ -1,0 +1,80 @@
+"""What a network can learn of a space before there is any label."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.predictors.gnn import GNN, WIDTH
+from nasrank.predictors.standard import Standard
+from nasrank.seeds import numpy_generator, torch_generator
+
+__all__ = ["pretrain"]
+
+STEPS = 1200
+BATCH = 96
+RATE = 3e-3
+WARM_UP = 0.1
+
+
+def pretrain(network: GNN, proxies: NDArray[np.float64], seed: int = 0) -> dict[str, Tensor]:
+    """Train a network to predict every proxy of a space at once, and keep all but its last layer.
+
+    The proxies cost no training of an architecture, so every graph of the space can be used. A
+    network that has seen how structure moves them needs fewer labels to see how it moves
+    accuracy (Akhauri and Abdelfattah 2024, "Encodings for prediction-based neural architecture
+    search", ICML, pre-train on the same kind of targets).
+
+    Args:
+        network: Knows the graphs.
+        proxies: ``[items, P]`` of its graphs; standardised, all count alike.
+        seed: Of initial weights and batches.
+
+    Returns:
+        Weights by name, ``[1, *shape]``, without those of the score.
+    """
+    weights = network.initial([torch_generator(seed, stream="pretraining")])
+    wanted = Standard.of(proxies).apply(proxies)
+    outputs = wanted.shape[1]
+    head = torch.randn(
+        1, WIDTH, outputs, generator=torch_generator(seed, stream="pretraining", part="head")
+    ) / math.sqrt(WIDTH)
+    weights = {name: w for name, w in weights.items() if not name.startswith("score")}
+    trained = {
+        **weights,
+        "head": head.to(network.device, network.dtype),
+        "head_shift": torch.zeros(1, 1, outputs, device=network.device, dtype=network.dtype),
+    }
+    for weight in trained.values():
+        weight.requires_grad_()
+    targets = torch.from_numpy(wanted).to(network.device, network.dtype)
+    optimizer = torch.optim.AdamW(
+        list(trained.values()), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-2, fused=True
+    )
+    draw = numpy_generator(seed, stream="pretraining", part="batches")
+    chosen = draw.integers(0, len(proxies), (STEPS, 1, min(BATCH, len(proxies))))
+    for step, items in enumerate(chosen):
+        optimizer.param_groups[0]["lr"] = RATE * _share(step)
+        (batch,) = network.batches(items[None])
+        hidden = torch.relu(
+            torch.baddbmm(
+                trained["hidden_shift"], network.embed(trained, batch), trained["hidden"]
+            )
+        )
+        predicted = torch.baddbmm(trained["head_shift"], hidden, trained["head"])
+        loss = (predicted - targets[torch.from_numpy(items).to(network.device)]).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return {name: trained[name].detach() for name in weights}
+
+
+def _share(step: int) -> float:
+    done = (step + 1) / STEPS
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))

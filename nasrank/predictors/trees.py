@@ -1,0 +1,213 @@
+"""Extremely randomised trees, and what all predictors made of trees share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nasrank.errors import UsageError
+from nasrank.graphs import GraphBatch
+from nasrank.losses.ranges import Above
+from nasrank.predictors.columns import GraphColumns
+from nasrank.predictors.gp import normal_scores
+from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
+from nasrank.predictors.recipe import Recipe
+from nasrank.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["ExtraTrees", "Parts", "TreePredictor", "scikit_seed"]
+
+Parts: TypeAlias = Sequence[Callable[[NDArray[np.float32]], NDArray[np.float64]]]
+"""One member: functions from ``[items, columns]`` to ``[items]``, whose mean is the score."""
+
+
+def scikit_seed(seed: int, **axes: str | int) -> int:
+    """Return a seed of one stream of a run in the 32 bits that scikit-learn takes."""
+    return derive_seed(seed, **axes) % 2**32
+
+
+class TreePredictor(Predictor):
+    """Averages what several models, made of trees, say of the normal scores of the labels.
+
+    Args:
+        graphs: See `Predictor`.
+        proxies: See `Predictor`.
+        device: Not looked at; it computes on one core of the CPU.
+        recipe: Not looked at.
+        features: ``graph``, or ``proxies`` to split on these too.
+
+    Raises:
+        UsageError: scikit-learn is not installed.
+    """
+
+    own_loss = "mse"
+    extra = "trees"
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        proxies: NDArray[np.float64] | None = None,
+        device: torch.device | str = "cpu",
+        recipe: Recipe | None = None,
+        features: Literal["graph", "proxies"] = "graph",
+    ) -> None:
+        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
+        self._used = required_proxies(proxies) if features == "proxies" else None
+        self.require_extra()
+
+    @classmethod
+    def require_extra(cls) -> None:
+        """Refuse to go on without scikit-learn; see :meth:`Predictor.require_extra`."""
+        cls._ensembles()
+
+    @staticmethod
+    def _ensembles() -> ModuleType:
+        try:
+            from sklearn import ensemble
+        except ImportError as error:
+            raise UsageError(
+                "predictors made of trees need scikit-learn. Install it with: "
+                "pip install 'nasrank[trees]'"
+            ) from error
+        return ensemble  # type: ignore[no-any-return]
+
+    @cached_property
+    def columns(self) -> GraphColumns:
+        """The columns of the graphs, laid out when first needed."""
+        return GraphColumns(self.graphs, self._used)
+
+    @abstractmethod
+    def parts(
+        self, columns: NDArray[np.float32], targets: NDArray[np.float64], seed: int
+    ) -> Parts:
+        """Fit one member.
+
+        Args:
+            columns: ``[n, columns]``.
+            targets: ``[n]`` normal scores of the labels.
+            seed: Seed of the run.
+        """
+
+    def fit(
+        self,
+        members: Sequence[Member],
+        *,
+        on_step: Callable[[int, int], None] | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> Fitted:
+        """Fit every member; see :meth:`Predictor.fit`. A step is a member."""
+        fitted, errors = [], []
+        for place, member in enumerate(members):
+            own = self.columns.reference[member.items]
+            targets = normal_scores(member.targets)
+            parts = self.parts(own, targets, member.seed)
+            fitted.append(parts)
+            errors.append(float(np.mean((_moments(parts, own)[0] - targets) ** 2)))
+            if on_step is not None:
+                on_step(place + 1, len(members))
+        return _Averages(self.columns, self.columns.reference, fitted, np.array(errors))
+
+
+class ExtraTrees(TreePredictor):
+    """Extremely randomised trees (Geurts et al. 2006, Machine Learning 63).
+
+    Each split takes the best of one random threshold for each of a third of the columns; leaves
+    are single labels and the trees see all of them. That the columns are few labels' only
+    friends makes such random splits better than the best ones.
+
+    Args:
+        graphs: See `TreePredictor`.
+        proxies: See `TreePredictor`.
+        device: See `TreePredictor`.
+        recipe: See `TreePredictor`.
+        features: See `TreePredictor`.
+        trees: Trees of each member.
+    """
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        proxies: NDArray[np.float64] | None = None,
+        device: torch.device | str = "cpu",
+        recipe: Recipe | None = None,
+        features: Literal["graph", "proxies"] = "graph",
+        trees: Annotated[int, Above(0)] = 300,
+    ) -> None:
+        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe, features=features)
+        self.trees = trees
+
+    @classmethod
+    def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
+        """Guess the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
+        return int(options.get("trees", 300)) * (1e-3 + 4e-6 * n)
+
+    def parts(
+        self, columns: NDArray[np.float32], targets: NDArray[np.float64], seed: int
+    ) -> Parts:
+        """Fit a forest; its parts are the trees."""
+        forest = self._ensembles().ExtraTreesRegressor(
+            self.trees,
+            max_features=1 / 3,
+            random_state=scikit_seed(seed, stream="trees"),
+            n_jobs=1,
+        )
+        forest.fit(columns, targets)
+        return [tree.predict for tree in forest.estimators_]
+
+
+class _Averages(Fitted):
+    def __init__(
+        self,
+        made: GraphColumns,
+        columns: NDArray[np.float32],
+        members: Sequence[Parts],
+        errors: NDArray[np.float64],
+    ) -> None:
+        self._made, self._columns, self._members = made, columns, members
+        self.final_loss = errors
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Never: averages of labels are finite."""
+        return np.zeros(len(self._members), bool)
+
+    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return the mean over parts, in normal scores of the training labels."""
+        return self._of(items, 0)
+
+    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return the standard deviation over parts, 0 for a single part."""
+        return self._of(items, 1)
+
+    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
+        """Return the same members for other graphs; see :meth:`Fitted.on`."""
+        columns = self._made.of(graphs, proxies)
+        return _Averages(self._made, columns, self._members, self.final_loss)
+
+    def _of(self, items: NDArray[np.int64] | None, moment: int) -> NDArray[np.float64]:
+        chosen = self._columns if items is None else self._columns[items]
+        return np.stack([_moments(parts, chosen)[moment] for parts in self._members])
+
+
+def _moments(
+    parts: Parts, columns: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation over parts, without keeping what each of hundreds says."""
+    total, squares = np.zeros((2, len(columns)))
+    if len(columns):
+        for part in parts:
+            said = part(columns)
+            total += said
+            squares += said**2
+    mean = total / len(parts)
+    return mean, np.sqrt(np.maximum(squares / len(parts) - mean**2, 0))

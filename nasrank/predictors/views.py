@@ -1,0 +1,104 @@
+"""Graphs as rows of numbers, in several ways: what a kernel compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.graphs import GraphBatch
+from nasrank.graphs.features import FeatureReference, graph_features
+from nasrank.graphs.paths import PathCounts
+from nasrank.predictors.gnn import GNN
+from nasrank.predictors.predictor import required_proxies
+from nasrank.predictors.standard import Standard
+from nasrank.seeds import numpy_generator, torch_generator
+
+__all__ = ["GraphViews"]
+
+UNTRAINED = 16
+"""Untrained networks whose embeddings are put side by side."""
+DIRECTIONS = 200
+"""Principal directions kept of these embeddings."""
+_LEARNT_FROM = 6000
+_EMBEDDED_AT_ONCE = 1024
+
+
+class GraphViews:
+    """Views of the graphs of one space, each ``[items, columns]``.
+
+    ``counts``: operations and edges by their ends, square roots. ``paths``: kinds of paths,
+    square roots. ``untrained``: what graph networks with random weights make of the graph,
+    normalised by network and reduced to its principal directions; distances there approximate
+    the kernel of the infinitely wide network (Lee et al. 2018, "Deep neural networks as Gaussian
+    processes", ICLR). ``proxies``, where given.
+
+    Args:
+        graphs: The graphs that fix kinds of paths and directions.
+        proxies: ``[items, P]`` of the same graphs, or None.
+    """
+
+    def __init__(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> None:
+        self._paths = PathCounts(graphs)
+        self._features = FeatureReference.of(graphs)
+        self._proxies = None if proxies is None else Standard.of(proxies)
+        self._network = GNN(graphs)
+        self._weights = self._network.initial(
+            [torch_generator(part, stream="untrained") for part in range(UNTRAINED)]
+        )
+        chosen = np.arange(len(graphs))
+        if len(graphs) > _LEARNT_FROM:
+            draw = numpy_generator(0, stream="views")
+            chosen = np.sort(draw.choice(len(graphs), _LEARNT_FROM, replace=False))
+        embedded = np.concatenate([*self._embedded(self._network, chosen)])
+        self._centre = embedded.mean(axis=0, dtype=np.float64)
+        centred = embedded - self._centre
+        _, directions = np.linalg.eigh(centred.T @ centred)
+        self._directions = directions[:, ::-1][:, :DIRECTIONS]
+        whole = len(chosen) == len(graphs)
+        self.reference = self._of(self._network, proxies, [embedded] if whole else None)
+
+    def of(
+        self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None
+    ) -> Mapping[str, Tensor]:
+        """Return the views of other graphs of the same vocabulary.
+
+        Args:
+            graphs: The graphs.
+            proxies: Their proxies, if these views were made with some.
+        """
+        return self._of(self._network.on(graphs), proxies, None)
+
+    def _of(
+        self,
+        network: GNN,
+        proxies: NDArray[np.float64] | None,
+        embedded: Iterable[NDArray[np.float32]] | None,
+    ) -> Mapping[str, Tensor]:
+        graphs = network.graphs
+        parts = self._embedded(network, np.arange(len(graphs))) if embedded is None else embedded
+        views = {
+            "counts": graph_features(graphs, self._features).astype(np.float64),
+            "paths": np.sqrt(self._paths.of(graphs).astype(np.float64)),
+            "untrained": np.concatenate(
+                [(part - self._centre) @ self._directions for part in parts]
+            ),
+        }
+        if self._proxies is not None:
+            views["proxies"] = self._proxies.apply(required_proxies(proxies))
+        return {name: torch.from_numpy(view) for name, view in views.items()}
+
+    @torch.no_grad()
+    def _embedded(self, network: GNN, items: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+        """Embed with every network on its own scale, ``[items, networks * width]`` by parts."""
+        for part in np.array_split(items, max(1, -(-len(items) // _EMBEDDED_AT_ONCE))):
+            (batch,) = network.batches(part[None, None])
+            columns = []
+            for place in range(UNTRAINED):
+                weights = {name: w[place : place + 1] for name, w in self._weights.items()}
+                embedded = network.embed(weights, batch)[0]
+                columns.append(torch.nn.functional.layer_norm(embedded, embedded.shape[1:]))
+            yield torch.cat(columns, dim=1).numpy()

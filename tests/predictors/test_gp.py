@@ -1,0 +1,159 @@
+"""The Gaussian process against its formulas, and what it promises."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import check_grad
+from scipy.stats import multivariate_normal, norm
+
+from nasrank.errors import UsageError
+from nasrank.losses import parse
+from nasrank.metrics import kendall_tau
+from nasrank.predictors import gp
+from nasrank.predictors.gp import GaussianProcess, normal_scores
+from nasrank.predictors.predictor import Member
+
+
+@pytest.fixture(name="worth", scope="module")
+def _worth(graphs):
+    return graphs.operation_counts()[:, 2] + graphs.adjacency.sum((1, 2)) / 5
+
+
+@pytest.fixture(name="process", scope="module")
+def _process(graphs):
+    return GaussianProcess(graphs)
+
+
+def member(worth, items, seed=0):
+    return Member(np.asarray(items), worth[items], parse("mse"), seed)
+
+
+def test_normal_scores_by_hand():
+    # Ranks 1, 2.5, 2.5, 4 of four: quantiles at 1/8, 1/2, 1/2, 7/8.
+    scores = normal_scores(np.array([3.0, 5.0, 5.0, 90.0]))
+    np.testing.assert_allclose(scores, norm.ppf([0.125, 0.5, 0.5, 0.875]))
+    np.testing.assert_array_equal(normal_scores(np.array([2.0, 2.0])), [0.0, 0.0])
+
+
+def test_the_objective_is_likelihood_times_prior_and_its_gradient_is_right():
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=(9, columns)) for columns in (2, 5)]
+    distances = np.stack([np.linalg.norm(r[:, None] - r, axis=2) for r in rows])
+    targets = rng.normal(size=9)
+    prior = np.array([-0.3, -0.3, 0.2, 0.9, -1.2])
+    at = prior + rng.normal(size=5) * 0.3
+    scales, lengths, noise = np.exp(at[:2]), np.exp(at[2:4]), np.exp(at[4])
+    kernel = (noise**2 + gp._JITTER) * np.eye(9)
+    for scale, length, distance in zip(scales, lengths, distances, strict=True):
+        reach = np.sqrt(5) * distance / length
+        kernel += scale**2 * (1 + reach + reach**2 / 3) * np.exp(-reach)
+    expected = (
+        -multivariate_normal(np.zeros(9), kernel).logpdf(targets)
+        - 4.5 * np.log(2 * np.pi)
+        + ((at - prior) ** 2).sum() / 2
+    )
+    arguments = torch.from_numpy(distances), torch.from_numpy(targets), prior
+    value, slope = gp._objective(at, *arguments)
+    assert value == pytest.approx(expected)
+    assert np.abs(slope).max() > 0.1
+    far = check_grad(
+        lambda x: gp._objective(x, *arguments)[0], lambda x: gp._objective(x, *arguments)[1], at
+    )
+    assert far < 1e-4
+
+
+def test_mean_and_doubt_are_those_of_conditioning(process, worth):
+    own = np.arange(12)
+    fitted = process.fit([member(worth, own)])
+    (posterior,) = fitted._posteriors
+    views = process.views.reference
+    everything = torch.arange(50)
+    prior = posterior.cross(views, everything)
+    # The factor holds the training kernel with its noise: all of it comes from that.
+    kernel = (posterior.factor @ posterior.factor.T).numpy()
+    targets = normal_scores(worth[own])
+    np.testing.assert_allclose(
+        fitted.scores()[0], prior.numpy() @ np.linalg.solve(kernel, targets), atol=1e-9
+    )
+    explained = np.einsum("ij,jk,ik->i", prior, np.linalg.inv(kernel), prior)
+    np.testing.assert_allclose(
+        fitted.spread()[0], np.sqrt(np.maximum(posterior.variance - explained, 0)), atol=1e-7
+    )
+
+
+def test_it_learns_and_doubts_what_it_has_not_seen(process, worth):
+    fitted = process.fit([member(worth, np.arange(30))])
+    assert kendall_tau(fitted.scores()[0][30:], worth[30:]) > 0.5
+    doubt = fitted.spread()[0]
+    assert doubt[:30].mean() < doubt[30:].mean()
+    assert not fitted.diverged.any()
+    assert np.isfinite(fitted.final_loss).all()
+
+
+def test_members_are_what_they_are_alone(process, worth):
+    members = [member(worth, np.arange(start, start + n)) for start, n in ((0, 10), (5, 25))]
+    together = process.fit(members)
+    for place, each in enumerate(members):
+        alone = process.fit([each])
+        np.testing.assert_array_equal(together.scores()[place], alone.scores()[0])
+        np.testing.assert_array_equal(together.spread()[place], alone.spread()[0])
+
+
+def test_only_the_order_of_labels_counts(process, worth):
+    own = np.arange(20)
+    plain = process.fit([member(worth, own)])
+    bent = process.fit([Member(own, np.exp(3 * worth[own]), parse("mse"), 1)])
+    np.testing.assert_allclose(plain.scores(), bent.scores())
+
+
+def test_order_of_nodes_and_padding_do_not_count(process, graphs, moved, worth):
+    members = [member(worth, np.arange(25))]
+    np.testing.assert_allclose(
+        GaussianProcess(moved).fit(members).scores(), process.fit(members).scores(), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("items", [[3, 3, 3, 3], [0, 1]])
+def test_few_graphs_or_one_again_and_again(process, worth, items):
+    labels = np.arange(len(items), dtype=float)
+    fitted = process.fit([Member(np.array(items), labels, parse("mse"), 0)])
+    assert np.isfinite(fitted.scores()).all()
+    assert np.isfinite(fitted.spread()).all()
+
+
+def test_labels_all_alike_give_one_score(process):
+    fitted = process.fit([Member(np.arange(9), np.full(9, 5.0), parse("mse"), 0)])
+    np.testing.assert_allclose(fitted.scores(), 0.0, atol=1e-12)
+
+
+def test_beyond_its_limit_the_kernel_is_chosen_on_the_first(process, worth, monkeypatch):
+    monkeypatch.setattr(gp, "TUNED_ON", 10)
+    long, short = (process.fit([member(worth, np.arange(n))])._posteriors[0] for n in (40, 10))
+    assert (len(long.weights), len(short.weights)) == (40, 10)
+    tuned = process.fit([member(worth, np.arange(40))])
+    assert kendall_tau(tuned.scores()[0][40:], worth[40:]) > 0.5
+
+
+def test_proxies_are_used_when_asked_for(graphs, worth):
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=50)
+    proxies = np.stack([truth * 7 + 100, np.ones(50)], axis=1)
+    members = [Member(np.arange(15), truth[:15], parse("mse"), 0)]
+    plain = GaussianProcess(graphs, proxies=proxies).fit(members)
+    told = GaussianProcess(graphs, proxies=proxies, features="proxies").fit(members)
+    assert abs(kendall_tau(plain.scores()[0][15:], truth[15:])) < 0.4
+    assert kendall_tau(told.scores()[0][15:], truth[15:]) > 0.7
+    part = told.on(graphs[[40, 41]], proxies[[40, 41]])
+    np.testing.assert_allclose(part.scores()[0], told.scores()[0][[40, 41]], atol=1e-5)
+    with pytest.raises(UsageError, match="proxies"):
+        told.on(graphs[[40]])
+    with pytest.raises(UsageError, match="proxies"):
+        GaussianProcess(graphs, features="proxies")
+
+
+def test_it_says_how_far_it_is(process, worth):
+    heard = []
+    process.fit(
+        [member(worth, np.arange(9))] * 3, on_step=lambda done, of: heard.append((done, of))
+    )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
