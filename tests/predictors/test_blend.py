@@ -46,18 +46,17 @@ def test_pretraining_learns_the_proxies(graphs, worth, monkeypatch):
     assert all(torch.equal(start[name], again[name]) for name in start)
 
 
-def test_a_pretrained_network_needs_fewer_labels(graphs, worth, monkeypatch):
-    monkeypatch.setattr(pretraining, "STEPS", 150)
-    proxies = (worth + np.random.default_rng(0).normal(0, 0.1, 50))[:, None]
+def test_a_pretrained_network_needs_fewer_labels(graphs, monkeypatch):
+    monkeypatch.setattr(pretraining, "STEPS", 300)
+    # No structure tells this truth from few labels; the proxy tells it of every graph.
+    truth = np.random.default_rng(0).normal(size=50)
+    crowd = members(truth, 12, 12, 12)
     plain, told = (
-        make_predictor(name, graphs, proxies=proxies).fit(members(worth, *[5] * 6)).scores()
+        np.mean([kendall_tau(row[12:], truth[12:]) for row in fitted.scores()])
         for name in ("gnn", "gnn(features=proxies)")
+        for fitted in [make_predictor(name, graphs, proxies=truth[:, None]).fit(crowd)]
     )
-    gain = [
-        kendall_tau(after[5:], worth[5:]) - kendall_tau(before[5:], worth[5:])
-        for before, after in zip(plain, told, strict=True)
-    ]
-    assert np.mean(gain) > 0.02
+    assert told > plain + 0.15
 
 
 @pytest.mark.parametrize("name", ["gnn", "gp", "blend"])
