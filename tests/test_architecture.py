@@ -14,7 +14,7 @@ ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 EVERY = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
-GROUND = {"nasrank", "errors", "registry", "seeds", "tables"}
+GROUND = {"nasrank", "errors", "files", "registry", "seeds", "tables"}
 MIDDLE = {"graphs", "losses", "metrics", "benchmarks", "predictors", "report"}
 
 MAY_IMPORT = {
@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "errors": set(),
     "seeds": set(),
     "registry": {"errors"},
-    "tables": {"nasrank", "errors"},
+    "files": {"errors"},
+    "tables": {"nasrank", "errors", "files"},
     "graphs": GROUND,
     "losses": GROUND | {"graphs"},
     "metrics": GROUND,
@@ -171,7 +172,7 @@ def test_the_command_line_imports_nothing_heavy():
         "import nasrank.losses",
         "import nasrank.predictors",
         importing("benchmarks"),
-        importing("errors", "registry", "seeds", "tables"),
+        importing("errors", "files", "registry", "seeds", "tables"),
         "import nasrank.graphs",
         "import nasrank.metrics",
         "from nasrank.losses import parse; parse('pw(hr,mse,50)')",

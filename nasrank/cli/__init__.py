@@ -1,5 +1,17 @@
 """The command line: parse, call the library once, show what it returned."""
 
-from nasrank.cli.app import run
+import sys
 
 __all__ = ["run"]
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        # Within, because importing takes long enough for a Control-C to meet it.
+        from nasrank.cli.app import run as command
+
+        return command()
+    except KeyboardInterrupt:
+        sys.stderr.write("error: stopped. Type the same command to go on\n")
+        return 130

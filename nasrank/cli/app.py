@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 
 import typer
@@ -10,8 +11,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrank import __version__
-from nasrank.cli import bench, compare, data, env
-from nasrank.errors import NasrankError
+from nasrank.cli import bench, budget, check, compare, data, env, rank, recommend, search
+from nasrank.errors import DataError, Interrupted, NasrankError
 
 __all__ = ["app", "run"]
 
@@ -24,6 +25,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("search", epilog=search.EPILOG)(search.search)
+app.command("budget", epilog=budget.EPILOG)(budget.budget)
+app.command("rank", epilog=rank.EPILOG)(rank.rank)
+app.command("recommend", epilog=recommend.EPILOG)(recommend.recommend)
+app.command("check", epilog=check.EPILOG)(check.check)
 app.add_typer(data.app, name="data")
 app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("env", epilog=env.EPILOG)(env.env)
@@ -60,7 +66,26 @@ def run() -> int:
         # One line, whatever a message from below may hold.
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         return error.exit_code
+    except OSError as error:
+        # Files have errors of their own by now, so this is mostly a stdout on a full disk.
+        where = error.filename or "stdout"
+        typer.echo(
+            f"error: {where}: {error.strerror}. Free some space and type it again", err=True
+        )
+        _silence_stdout()
+        return DataError.exit_code
+    except SystemExit as leaving:
+        # Control-C where a command has nothing of its own to say about it.
+        if leaving.code == Interrupted.exit_code:
+            typer.echo("error: stopped. Type the same command to go on", err=True)
+        raise
     return 0
+
+
+def _silence_stdout() -> None:
+    """Let what is left to be written go nowhere, or the interpreter fails when it ends."""
+    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

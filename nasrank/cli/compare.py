@@ -17,6 +17,8 @@ nasrank compare --losses mse,hr,listmle
 
 nasrank compare --tasks nb201/cifar10,nbgraph/cora --losses "listmle,hr(margin=0.5)" --seeds 20
 
+nasrank compare --predictors gnn,gp,boosting --losses mse,listmle
+
 Every finished run is kept under --out and never computed twice; repeat a stopped command to go on.
 """
 
@@ -38,7 +40,12 @@ def compare(
     ] = None,
     predictors: Annotated[
         str | None,
-        typer.Option("--predictors", help="Predictors. [default: gnn]", rich_help_panel=_GRID),
+        typer.Option(
+            "--predictors",
+            help="Predictors, with options. gp, trees and boosting have a loss of their own and "
+            "are trained once, whatever --losses says. [default: gnn]",
+            rich_help_panel=_GRID,
+        ),
     ] = None,
     n_train: Annotated[
         str | None,
@@ -191,7 +198,8 @@ def compare(
     if only_cached and force:
         raise UsageError("--only-cached trains nothing and --force everything; leave one out")
     if dry_run:
-        _print_estimate(study.estimate(chosen, folder), folder, output_format)
+        planned = study.estimate(chosen, folder, only_cached=only_cached, force=force)
+        _print_estimate(planned, folder, output_format)
         return
     with ProgressBar(quiet=quiet) as progress:
         result = study.compare(
@@ -203,20 +211,21 @@ def compare(
         _print_result(result)
     else:
         print_rows(result.headline, output_format)
+    pictures = _draw(result, folder)
     if not quiet:
         typer.echo(f"tables: {folder}", err=True)
-        _draw(result, folder)
+        typer.echo(pictures, err=True)
 
 
-def _draw(result: Any, folder: Path) -> None:  # noqa: ANN401 - a type that needs heavy imports
+def _draw(result: Any, folder: Path) -> str:  # noqa: ANN401 - a type that needs heavy imports
+    """Draw pictures and say which."""
     from nasrank.report.figures import draw_comparison
 
     try:
         paths = draw_comparison(result.tables, folder)
     except UsageError as error:
-        typer.echo(f"no pictures: {error}", err=True)
-    else:
-        typer.echo(f"pictures: {', '.join(str(path) for path in paths)}", err=True)
+        return f"no pictures: {error}"
+    return f"pictures: {', '.join(str(path) for path in paths)}"
 
 
 def _print_estimate(estimate: Any, folder: Path, output_format: str) -> None:  # noqa: ANN401
@@ -238,8 +247,10 @@ def _print_estimate(estimate: Any, folder: Path, output_format: str) -> None:  #
 
 
 def _print_result(result: Any) -> None:  # noqa: ANN401
+    predictors = {row["predictor"] for row in result.headline}
     # A mark has a column of its own, so that numbers stand below one another.
     columns = (
+        *([Column("predictor", "predictor")] if len(predictors) > 1 else []),
         Column("loss", "loss"),
         Column("n_train", "n", right=True),
         Column("kendall_tau", "Kendall tau [95 %]", right=True),
@@ -251,20 +262,35 @@ def _print_result(result: Any) -> None:  # noqa: ANN401
         Column("gpu_hours", "GPU-hours", right=True),
         Column("savings", "saved against\nrandom search", right=True),
     )
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in result.headline:
-        key = row["task"], row["predictor"], row["sampling"]
-        groups.setdefault(key, []).append(row)
-    for (task, predictor, sampling), rows in groups.items():
-        title = f"{task}, {predictor}, {rows[0]['n_seeds']} seeds"
-        if len({key[2] for key in groups}) > 1:
-            title += f", {sampling} sampling"
-        print_text(rich_table([_cells(row) for row in rows], columns, title=title))
-    confidence = result.headline[0]["confidence"]
+        groups.setdefault((row["task"], row["sampling"]), []).append(row)
+    for (task, sampling), rows in groups.items():
+        title = [task, *(predictors if len(predictors) == 1 else ()), _seeds(rows)]
+        if len({way for _, way in groups}) > 1:
+            title.append(f"{sampling} sampling")
+        print_text(rich_table([_cells(row) for row in rows], columns, title=", ".join(title)))
     print_text(
-        "* best of its n, = not told apart from it (paired, Holm, p > .05). Evaluations count "
-        f"the training set and hold with {100 * confidence:.0f} % confidence over seeds."
+        "* best of its n, = not told apart from it (paired, Holm, p > .05). "
+        f"{_about_evaluations(result.headline)}"
     )
+
+
+def _seeds(rows: list[dict[str, Any]]) -> str:
+    """Count seeds; a run that diverged gives its row one less."""
+    most = max(row["n_seeds"] for row in rows)
+    return f"{most} seed{'' if most == 1 else 's'}"
+
+
+def _about_evaluations(rows: list[dict[str, Any]]) -> str:
+    known = sorted({row["confidence"] for row in rows} - {None}, reverse=True)
+    if not known:
+        return (
+            "No evaluations are counted: the top 0.1 % of so small a space is less than one "
+            "architecture."
+        )
+    shown_as = " or ".join(f"{100 * confidence:.0f} %" for confidence in known)
+    return f"Evaluations count the training set and hold with {shown_as} confidence over seeds."
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
@@ -275,6 +301,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     used, hours = row["evaluations"], row["gpu_hours"]
     against = f" / {row['random_gpu_hours']:,.0f}" if row["random_gpu_hours"] is not None else ""
     return {
+        "predictor": row["predictor"],
         "loss": row["loss"],
         "n_train": row["n_train"],
         "kendall_tau": "-" if tau is None else f"{tau:.3f}{interval}",

@@ -64,6 +64,8 @@ def read_settings(path: Path | None, known: Collection[str]) -> dict[str, Any]:
         name = key.replace("-", "_")
         if name not in known:
             raise UsageError(f"{path}: {unknown_name('option', name, known)}")
+        if name == "out" and (not isinstance(value, str) or not value or "\0" in value):
+            raise UsageError(f"{path}: out should be the path of a folder, in quotes")
         settings[name] = value
     return settings
 

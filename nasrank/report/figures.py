@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.errors import DataError, UsageError
+from nasrank.report.style import drawing, look, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_comparison"]
 
 Row = Mapping[str, Any]
-
-# Okabe and Ito's eight colours, told apart with every kind of colour vision; twelve losses need
-# a second round, which differs by its dashes.
-_COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
-)  # fmt: skip
-_MARKERS = "osD^vP*X<>hd"
 
 
 def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[Path]:
@@ -42,37 +35,16 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
         UsageError: matplotlib is not installed.
         DataError: The folder cannot be written.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            "pictures need matplotlib. Install it with: pip install 'nasrank[plot]'"
-        ) from error
-    style: dict[Any, Any] = {
-        # The same picture gives the same file, and its text stays text.
-        "svg.hashsalt": "nasrank",
-        "svg.fonttype": "none",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.25,
-        "legend.frameon": False,
-        "font.size": 9,
-    }
     losses = list(dict.fromkeys(row["loss"] for row in tables["summary"]))
     paths = []
-    with mpl.rc_context(style):
+    with drawing() as figure_class:
         for key in dict.fromkeys(_series(row) for row in tables["summary"]):
             name = re.sub(r"[^a-z0-9]+", "-", _title(key).lower()).strip("-")
             for kind, draw in (("tau", _draw_tau), ("discovery", _draw_discovery)):
-                figure = Figure(figsize=(9.0, 4.2), layout="constrained")
+                figure = figure_class(figsize=(9.0, 4.2), layout="constrained")
                 draw(figure, key, losses, tables)
                 path = folder / f"{name}-{kind}.svg"
-                try:
-                    figure.savefig(path, metadata={"Date": None})
-                except OSError as error:
-                    raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+                save(figure, path)
                 paths.append(path)
     return paths
 
@@ -113,7 +85,7 @@ def _draw_tau(
             yerr=np.stack([low, high]),
             capsize=2,
             linewidth=1.2,
-            **_look(place),
+            **look(place),
         )
     ceiling = [
         run["ceiling_tau"]
@@ -161,7 +133,7 @@ def _draw_discovery(
                     [100 * rate for _, rate in points],
                     markersize=3,
                     linewidth=1.2,
-                    **_look(place),
+                    **look(place),
                 )
         axes.plot(
             grid := np.geomspace(size, universe, 60),
@@ -187,15 +159,7 @@ def _title(key: tuple[str, str, str]) -> str:
     return f"{task}, {predictor}" + ("" if sampling == "random" else f", {sampling} sampling")
 
 
-def _look(place: int) -> dict[str, Any]:
-    return {
-        "color": _COLOURS[place % len(_COLOURS)],
-        "linestyle": "-" if place < len(_COLOURS) else "--",
-        "marker": _MARKERS[place % len(_MARKERS)],
-    }
-
-
 def _legend(axes: Axes, losses: Sequence[str]) -> None:
     for place, loss in enumerate(losses):
-        axes.plot([], [], label=loss, markersize=4, **_look(place))
+        axes.plot([], [], label=loss, markersize=4, **look(place))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)

@@ -15,11 +15,13 @@ from nasrank.benchmarks import load_task, parse_task
 from nasrank.benchmarks.sampling import SAMPLINGS
 from nasrank.benchmarks.splits import LABELS, SPLITS, TESTS, largest_train_size, make_split
 from nasrank.errors import Interrupted, NothingToCompare, UsageError
+from nasrank.files import remove_stale_parts, require_writable
 from nasrank.losses import LOSSES, PiecewiseSpec, parse
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.specification import parse_predictor
 from nasrank.registry import unknown_name
-from nasrank.studies.grid import cut, estimated_seconds
+from nasrank.studies.grid import cut, estimated_seconds, losses_for, work
 from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
 from nasrank.studies.runs import FinishedRuns, Run
 from nasrank.studies.summarise import budget_table, headline, sampling_table, summary_table
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger("nasrank")
+_MOST_RUNS = 1_000_000
 
 SUBSETS: dict[str, dict[str, Any]] = {
     "ci": {
@@ -65,7 +68,8 @@ class CompareConfig(BaseModel):
     Attributes:
         tasks: Tasks by name.
         losses: Losses by name, with options.
-        predictors: Predictors by name.
+        predictors: Predictors by name, with options; those with a loss of their own are trained
+            with that loss alone.
         n_train: Training set sizes.
         seeds: Number of seeds.
         seed: The first seed; the others follow it.
@@ -85,7 +89,8 @@ class CompareConfig(BaseModel):
     predictors: tuple[str, ...] = Field(("gnn",), min_length=1)
     n_train: tuple[PositiveInt, ...] = Field((78, 156), min_length=1)
     seeds: PositiveInt = 10
-    seed: int = Field(0, ge=0)
+    # Tables hold seeds in 64 bits.
+    seed: int = Field(0, ge=0, lt=2**62)
     split: str = "class"
     labels: str = "mean"
     test: str = "rest"
@@ -177,7 +182,8 @@ def plan_grid(config: CompareConfig) -> Grid:
     """Spell out the runs of a comparison, and refuse what cannot be meant.
 
     A training size out of range is an error where there is one task; in a grid of several tasks
-    that cell is left out and named.
+    that cell is left out and named. A predictor that has a loss of its own is trained once for
+    each task, size and seed, whatever the losses.
 
     Raises:
         UsageError: A name, an option or a size cannot be meant.
@@ -185,9 +191,14 @@ def plan_grid(config: CompareConfig) -> Grid:
     """
     losses = list(dict.fromkeys(str(parse(loss)) for loss in config.losses))
     tasks = list(dict.fromkeys(str(parse_task(task)) for task in config.tasks))
-    predictors = list(dict.fromkeys(config.predictors))
+    # Spelled in one way, so that what is named twice is trained once.
+    predictors = {str(spec): spec for spec in map(parse_predictor, config.predictors)}
+    methods = [
+        (name, loss) for name, spec in predictors.items() for loss in losses_for(spec, losses)
+    ]
+    for spec in predictors.values():
+        PREDICTORS[spec.name].require_extra()
     names: list[tuple[str, str, Collection[str]]] = [
-        *(("predictor", name, PREDICTORS) for name in predictors),
         *(("sampling", name, SAMPLINGS) for name in config.sampling),
         ("split", config.split, SPLITS),
         ("labels", config.labels, LABELS),
@@ -204,6 +215,12 @@ def plan_grid(config: CompareConfig) -> Grid:
                 f"{loss} switches at {spec.switch}, which has to be at least 2 and below every "
                 f"--n-train, the least of which is {min(sizes)}"
             )
+    cells = len(tasks) * len(sizes) * len(methods) * len(set(config.sampling))
+    if cells * config.seeds > _MOST_RUNS:
+        raise UsageError(
+            f"{cells * config.seeds:,} runs are more than one folder should hold "
+            f"({_MOST_RUNS:,}); use fewer --seeds, or several commands"
+        )
     runs: list[Run] = []
     left_out: list[str] = []
     for name, n_train in product(tasks, sizes):
@@ -240,9 +257,7 @@ def plan_grid(config: CompareConfig) -> Grid:
                 test=config.test,
                 sampling=sampling,
             )
-            for predictor, sampling, loss in product(
-                predictors, dict.fromkeys(config.sampling), losses
-            )
+            for sampling, (predictor, loss) in product(dict.fromkeys(config.sampling), methods)
             for seed in range(config.seed, config.seed + config.seeds)
         ]
     if not runs:
@@ -282,13 +297,11 @@ def compare(
     write_json({"command": "compare", "config": config.model_dump(mode="json")}, out / "run.json")
     finished = FinishedRuns(out / "runs.d")
     extras = Extras(predictions=config.keep_predictions, curves=config.curves)
-    rows: dict[str, dict[str, Any]] = {}
-    if not force:
-        for run in grid.runs:
-            if (row := finished.load(run, with_parts=extras.parts)) is not None:
-                rows[run.run_id] = row
+    remove_stale_parts(out)
+    rows = {} if force else _saved(finished, grid.runs, extras.parts)
     trained = 0
-    if not only_cached:
+    if not only_cached and len(rows) < len(grid.runs):
+        require_writable(finished.folder)
         spaces = [load_task(run.task).space.name for run in grid.runs]
         fleets = cut(grid.runs, spaces, device.type, recipe)
         todo = [
@@ -298,7 +311,7 @@ def compare(
         ]
         trained = sum(len(runs) for runs in todo)
         if progress is not None:
-            progress.start(sum(_work(runs, recipe) for runs in todo), trained, len(rows))
+            progress.start(sum(work(runs, recipe) for runs in todo), trained, len(rows))
         trainer = Trainer(finished, device, recipe, extras)
         try:
             for runs in todo:
@@ -308,9 +321,11 @@ def compare(
                 if progress is not None:
                     progress.saved(len(runs))
         except KeyboardInterrupt as error:
+            # With --force the same command would begin anew.
+            again = "the same command without --force" if force else "the same command"
             raise Interrupted(
                 f"stopped: {len(rows)} of {len(grid.runs)} runs are saved in {finished.folder}. "
-                "Type the same command to go on"
+                f"Type {again} to go on"
             ) from error
     present = [rows[run.run_id] for run in grid.runs if run.run_id in rows]
     if not present:
@@ -335,24 +350,47 @@ def compare(
     return Comparison(out, named, top_line, tuple(left_out), trained)
 
 
-def estimate(config: CompareConfig, out: Path) -> Estimate:
-    """Say what a comparison would do, without training or writing anything."""
-    from nasrank.studies.train import choose_device
+def estimate(
+    config: CompareConfig, out: Path, *, only_cached: bool = False, force: bool = False
+) -> Estimate:
+    """Say what a comparison would do, without training or writing anything.
+
+    Args:
+        config: What to compare.
+        out: Folder of the comparison.
+        only_cached: Train nothing.
+        force: Train every run again.
+    """
+    from nasrank.studies.train import Extras, choose_device
 
     device = choose_device(config.device)
     grid = plan_grid(config)
     finished = FinishedRuns(out / "runs.d")
-    missing = [run for run in grid.runs if finished.load(run) is None]
+    parts = Extras(predictions=config.keep_predictions, curves=config.curves).parts
+    missing = [
+        run
+        for run in grid.runs
+        if not only_cached and (force or finished.load(run, with_parts=parts) is None)
+    ]
     seconds = estimated_seconds(missing, device.type, Recipe())
     return Estimate(grid, len(missing), seconds, device.type)
 
 
-def _work(runs: Sequence[Run], recipe: Recipe) -> int:
-    """Members' steps of a fleet, its piecewise members' first stage included."""
-    second = max(recipe.steps(run.n_train) for run in runs)
-    switches = [spec.switch for run in runs if isinstance(spec := parse(run.loss), PiecewiseSpec)]
-    first = max((recipe.steps(switch) for switch in switches), default=0)
-    return (first + second) * len(runs)
+def _saved(
+    finished: FinishedRuns, runs: Sequence[Run], parts: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Return rows of finished runs by run_id."""
+    rows: dict[str, dict[str, Any]] = {}
+    # Twice: another process may be saving a fleet while this one looks, and a fleet that seems
+    # finished in part would be trained again in other company.
+    for _ in range(2):
+        finished.recover()
+        for run in runs:
+            if run.run_id not in rows:
+                row = finished.load(run, with_parts=parts)
+                if row is not None:
+                    rows[run.run_id] = row
+    return rows
 
 
 def _tables(

@@ -68,5 +68,6 @@ def test_without_matplotlib_it_says_how_to_get_it(tables, tmp_path, monkeypatch)
 
 def test_a_folder_that_is_none_is_one_line(tables, tmp_path):
     pytest.importorskip("matplotlib")
+    (tmp_path / "taken").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        draw_comparison(tables, tmp_path / "absent")
+        draw_comparison(tables, tmp_path / "taken")
