@@ -56,3 +56,24 @@ def test_the_command_runs_from_the_wheel(wheel, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "nb201/cifar10, gnn, 1 seeds" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_reference_results_come_with_the_wheel(wheel, tmp_path):
+    home = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(home)
+    inside = zipfile.ZipFile(wheel)
+    carried = [info for info in inside.infolist() if info.filename.startswith("nasrank/reference")]
+    assert sum(info.file_size for info in carried) < 1_000_000
+    for command in ("budget", "recommend"):
+        done = subprocess.run(
+            [sys.executable, "-m", "nasrank", command, "--format", "json", "--quiet"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert str(home / "nasrank" / "reference") in done.stdout

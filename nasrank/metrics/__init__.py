@@ -6,10 +6,14 @@ lower-is-better metrics first.
 
 from nasrank.metrics.budget import (
     CONFIDENCES,
+    Needed,
     budget_rows,
     evaluations_quantile,
+    needed_evaluations,
+    random_confidence,
     random_evaluations,
     savings,
+    seeds_needed,
 )
 from nasrank.metrics.ceiling import ceiling_tau, replicate_tau
 from nasrank.metrics.discovery import (
@@ -39,6 +43,7 @@ __all__ = [
     "TOP_FRACTIONS",
     "Comparison",
     "Interval",
+    "Needed",
     "Ranking",
     "budget_rows",
     "ceil_share",
@@ -51,14 +56,17 @@ __all__ = [
     "holm",
     "kendall_tau",
     "mean_interval",
+    "needed_evaluations",
     "paired_p",
     "precision_at",
+    "random_confidence",
     "random_evaluations",
     "rank_items",
     "rank_order",
     "ranking_metrics",
     "replicate_tau",
     "savings",
+    "seeds_needed",
     "spearman_rho",
     "top_stability",
     "top_threshold",

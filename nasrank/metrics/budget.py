@@ -6,6 +6,7 @@ of the top set is met in its order. A random search draws without replacement un
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -15,12 +16,69 @@ from nasrank.metrics.inputs import FloatArray
 from nasrank.metrics.statistics import percentile_bounds, resample, resampling
 from nasrank.metrics.top import ceil_share
 
-__all__ = ["CONFIDENCES", "budget_rows", "evaluations_quantile", "random_evaluations", "savings"]
+__all__ = [
+    "CONFIDENCES",
+    "Needed",
+    "budget_rows",
+    "evaluations_quantile",
+    "needed_evaluations",
+    "random_confidence",
+    "random_evaluations",
+    "savings",
+    "seeds_needed",
+]
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95)
 SECONDS_PER_HOUR = 3600
 
 Value = float | int | None
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Evaluations that suffice with some confidence, and how far that is known.
+
+    Attributes:
+        evaluations: The order statistic over seeds; None with too few seeds for the confidence,
+            inf where the seed that decides it never got there.
+        lower: Lower end of the 95 % bootstrap over seeds; None with one seed or too few.
+        upper: Upper end, likewise.
+    """
+
+    evaluations: float | None
+    lower: float | None
+    upper: float | None
+
+
+def random_confidence(universe: int, top_size: int, evaluations: int) -> float:
+    r"""Chance that so many random evaluations meet the top set.
+
+    .. math:: 1 - \binom{N - |T|}{m} \Big/ \binom{N}{m}
+
+    Args:
+        universe: Architectures in all, N.
+        top_size: Members of the top set, |T|, from 1 to N.
+        evaluations: Random draws without replacement, m; more than N count as N.
+
+    Returns:
+        A probability; higher is better.
+
+    Raises:
+        ValueError: The top set does not fit the universe, or ``evaluations`` is negative.
+
+    Examples:
+        One of four is met by two draws in half of all cases:
+
+        >>> random_confidence(4, 1, 2)
+        0.5
+    """
+    if not 1 <= top_size <= universe:
+        raise ValueError(f"'top_size' should lie in 1 to {universe} and is {top_size}")
+    if evaluations < 0:
+        raise ValueError(f"'evaluations' should not be negative and is {evaluations}")
+    # C(N-t, m)/C(N, m) is symmetric in t and m; the smaller one gives the shorter products.
+    few, many = sorted((top_size, min(evaluations, universe)))
+    return float(1 - Fraction(math.perm(universe - many, few), math.perm(universe, few)))
 
 
 def random_evaluations(universe: int, top_size: int, confidence: float) -> int:
@@ -96,12 +154,13 @@ def evaluations_quantile(evaluations: npt.ArrayLike, confidence: float) -> float
     needs no more than that with probability at least ``confidence``.
 
     Args:
-        evaluations: ``n_train + first_hit`` of each seed ``[S]``; no nan.
+        evaluations: ``n_train + first_hit`` of each seed ``[S]``; no nan, but inf for a seed
+            that never got there.
         confidence: In (0, 1).
 
     Returns:
-        One of the values; None where the index exceeds S: 0.8 needs 4 seeds, 0.9 needs 9,
-        0.95 needs 19.
+        One of the values, which may be inf; None where the index exceeds S: 0.8 needs 4 seeds,
+        0.9 needs 9, 0.95 needs 19.
 
     Raises:
         ValueError: A value is nan, the array is not flat, or the confidence is out of range.
@@ -122,6 +181,59 @@ def evaluations_quantile(evaluations: npt.ArrayLike, confidence: float) -> float
     values = _over_seeds(evaluations)
     place = ceil_share(confidence, len(values) + 1)
     return None if place > len(values) else float(np.sort(values)[place - 1])
+
+
+def seeds_needed(confidence: float) -> int:
+    """The least number of seeds for which `evaluations_quantile` has an answer.
+
+    Args:
+        confidence: In (0, 1).
+
+    Raises:
+        ValueError: The confidence is out of range.
+
+    Examples:
+        >>> [seeds_needed(c) for c in (0.5, 0.8, 0.9, 0.95)]
+        [1, 4, 9, 19]
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"'confidence' should lie in (0, 1) and is {confidence}")
+    wanted = Fraction(str(float(confidence)))
+    # confidence (S + 1) <= S
+    return max(1, math.ceil(wanted / (1 - wanted)))
+
+
+def needed_evaluations(
+    evaluations: npt.ArrayLike, confidence: float, uniforms: FloatArray
+) -> Needed:
+    """`evaluations_quantile` with its 95 % percentile bootstrap over seeds.
+
+    Args:
+        evaluations: ``n_train + first_hit`` of each seed ``[S]``, see `evaluations_quantile`.
+        confidence: In (0, 1).
+        uniforms: From `~nasrank.metrics.statistics.resampling`, at least S columns.
+
+    Returns:
+        The value and bounds that are themselves values of seeds.
+
+    Raises:
+        ValueError: A value is nan, or the confidence is out of range.
+
+    References:
+        Efron (1979), "Bootstrap methods: another look at the jackknife", Annals of Statistics.
+    """
+    values = _over_seeds(evaluations)
+    needed = evaluations_quantile(values, confidence)
+    if needed is None or len(values) < 2:
+        return Needed(needed, None, None)
+    place = ceil_share(confidence, len(values) + 1) - 1
+    # Ranks are resampled instead of values, so that inf is never computed with.
+    order = np.argsort(values, kind="stable")
+    ranks = np.argsort(order).astype(np.float64)
+    draws = np.sort(resample(ranks, uniforms), axis=1)[:, place]
+    bounds = percentile_bounds(draws, method="inverted_cdf")
+    lower, upper = (float(values[order[round(rank)]]) for rank in bounds)
+    return Needed(needed, lower, upper)
 
 
 def savings(evaluations: float | None, by_random: int) -> float | None:
@@ -177,7 +289,7 @@ def budget_rows(
         ``seed_seconds``; ``random_gpu_hours`` is ``random_evaluations * mean_seconds / 3600``.
 
     Raises:
-        ValueError: A value is nan, or the fractions of the mappings differ.
+        ValueError: A value is nan or inf, or the fractions of the mappings differ.
 
     Examples:
         >>> rows = budget_rows(78, {0.001: [2, 0, 22]}, 15625, {0.001: 16},
@@ -192,22 +304,21 @@ def budget_rows(
     ):
         raise ValueError("'first_hits', 'top_sizes' and 'seed_seconds' should share their keys")
     seeds = {fraction: n_train + _over_seeds(hits) for fraction, hits in first_hits.items()}
+    if any(np.isinf(values).any() for values in seeds.values()):
+        raise ValueError("'first_hits' should be finite: an order of all items meets every top")
     # Drawn once for all fractions, so that leaving one out changes no interval of the others.
     uniforms = resampling(max((len(values) for values in seeds.values()), default=0), rng)
     rows: list[dict[str, Value]] = []
     for fraction, evaluations in seeds.items():
-        draws = np.sort(resample(evaluations, uniforms), axis=1)
         seconds = None if seed_seconds is None else seed_seconds[fraction]
         for confidence in CONFIDENCES:
-            needed = evaluations_quantile(evaluations, confidence)
+            needed = needed_evaluations(evaluations, confidence, uniforms)
             random = random_evaluations(
                 universe, int(np.max(np.asarray(top_sizes[fraction]))), confidence
             )
-            lower = upper = None
-            if needed is not None and len(evaluations) > 1:
-                place = ceil_share(confidence, len(evaluations) + 1) - 1
-                lower, upper = percentile_bounds(draws[:, place], method="inverted_cdf")
-            used = None if needed is None or mean_seconds is None else needed * mean_seconds
+            used = None
+            if needed.evaluations is not None and mean_seconds is not None:
+                used = needed.evaluations * mean_seconds
             if seconds is not None:
                 used = evaluations_quantile(seconds, confidence)
             rows.append(
@@ -215,14 +326,14 @@ def budget_rows(
                     "top_fraction": fraction,
                     "confidence": confidence,
                     "n_seeds": len(evaluations),
-                    "evaluations": _whole(needed),
-                    "evaluations_lower": _whole(lower),
-                    "evaluations_upper": _whole(upper),
+                    "evaluations": _whole(needed.evaluations),
+                    "evaluations_lower": _whole(needed.lower),
+                    "evaluations_upper": _whole(needed.upper),
                     "random_evaluations": random,
-                    "savings": savings(needed, random),
+                    "savings": savings(needed.evaluations, random),
                     # More evaluations save less, so the bounds change places.
-                    "savings_lower": savings(upper, random),
-                    "savings_upper": savings(lower, random),
+                    "savings_lower": savings(needed.upper, random),
+                    "savings_upper": savings(needed.lower, random),
                     "gpu_hours": None if used is None else used / SECONDS_PER_HOUR,
                     "random_gpu_hours": (
                         None if mean_seconds is None else random * mean_seconds / SECONDS_PER_HOUR
@@ -233,10 +344,10 @@ def budget_rows(
 
 
 def _over_seeds(values: npt.ArrayLike) -> FloatArray:
-    """One finite value for each seed."""
+    """One value for each seed."""
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or not np.isfinite(array).all():
-        raise ValueError("values over seeds should be a flat array of finite numbers")
+    if array.ndim != 1 or np.isnan(array).any():
+        raise ValueError("values over seeds should be a flat array without nan")
     return array
 
 

@@ -84,7 +84,10 @@ finally:
 """
 
 
-@pytest.mark.parametrize("arguments", [[], ["compare"], ["data", "info"], ["bench"], ["env"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["compare"], ["budget"], ["recommend"], ["data", "info"], ["bench"], ["env"]],
+)
 def test_help_imports_nothing_heavy(arguments):
     done = subprocess.run(
         [sys.executable, "-c", SHOW_MODULES.format(arguments=arguments)],

@@ -12,9 +12,13 @@ from nasrank.metrics.budget import (
     CONFIDENCES,
     budget_rows,
     evaluations_quantile,
+    needed_evaluations,
+    random_confidence,
     random_evaluations,
     savings,
+    seeds_needed,
 )
+from nasrank.metrics.statistics import resampling
 
 LEVELS = (0.1, 0.25, 0.5, 0.8, 0.9, 0.95, 1.0)
 
@@ -99,10 +103,44 @@ def test_coverage_of_a_new_seed():
 
 
 def test_missing_seeds_are_refused():
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="without nan"):
         evaluations_quantile([1.0, np.nan], 0.5)
     with pytest.raises(ValueError, match="confidence"):
         evaluations_quantile([1.0, 2.0], 0.0)
+
+
+def test_seeds_that_never_got_there_may_decide():
+    values = [10, 20, np.inf, 30]
+    # ceil(.5 * 5) = 3rd and ceil(.8 * 5) = 4th smallest
+    assert evaluations_quantile(values, 0.5) == 30
+    assert evaluations_quantile(values, 0.8) == np.inf
+    uniforms = resampling(4, np.random.default_rng(0))
+    needed = needed_evaluations(values, 0.5, uniforms)
+    assert needed.evaluations == 30
+    assert 10 <= needed.lower <= 30
+    assert needed.upper == np.inf
+    with pytest.raises(ValueError, match="finite"):
+        budget_rows(1, {0.01: [1, np.inf]}, 1000, {0.01: 10}, np.random.default_rng(0))
+
+
+@given(st.floats(0.01, 0.99).map(lambda c: round(c, 4)))
+def test_seeds_needed_is_the_least(confidence):
+    least = seeds_needed(confidence)
+    assert evaluations_quantile(np.arange(least), confidence) is not None
+    assert evaluations_quantile(np.arange(least - 1), confidence) is None
+
+
+def test_random_confidence_is_the_inverse():
+    # 1 - C(8, 3) / C(10, 3) = 1 - 56 / 120
+    assert random_confidence(10, 2, 3) == pytest.approx(1 - 56 / 120)
+    assert random_confidence(10, 2, 0) == 0
+    assert random_confidence(10, 2, 9) == random_confidence(10, 2, 99) == 1
+    m = random_evaluations(15_625, 16, 0.8)
+    assert random_confidence(15_625, 16, m) >= 0.8 > random_confidence(15_625, 16, m - 1)
+    with pytest.raises(ValueError, match="negative"):
+        random_confidence(10, 2, -1)
+    with pytest.raises(ValueError, match="should lie in"):
+        random_confidence(10, 0, 1)
 
 
 def test_savings():

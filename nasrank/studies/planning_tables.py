@@ -1,0 +1,150 @@
+"""The tables of ``budget`` and ``recommend``: what every column means."""
+
+from nasrank.tables import Column, Table
+
+__all__ = ["HOLDOUT", "PLAN", "RECOMMENDATION", "TRANSFER"]
+
+_FEW = "too few seeds for this confidence, or a search that did not get there often enough"
+_ONE_SEED = "as for evaluations, or one seed"
+_SEARCH = "a search in rounds, which has no training set of its own"
+_NO_HOURS = "as for evaluations, or the hours of an evaluation are not known"
+_NO_COST = "as for evaluations, or no cost was given"
+_NO_LIMIT = "no --k was given"
+
+_CHOICE = (
+    Column("predictor", "string", "", "Name of the predictor", "a control of a search"),
+    Column("sampling", "string", "", "How training architectures were drawn", _SEARCH),
+    Column("loss", "string", "", "Canonical spelling of the loss", "a control of a search"),
+    Column("n_train", "int64", "architectures", "Training architectures", _SEARCH),
+)
+
+PLAN = Table(
+    "plan",
+    "What one way of finding the target takes on one task",
+    (
+        Column("task", "string", "", "Task it was measured on"),
+        Column("method", "string", "", "rank-once, or the method of a search in rounds"),
+        *_CHOICE,
+        Column("confidence", "double", "1", "Probability of having reached the target"),
+        Column("n_seeds", "int64", "runs", "Seeds counted"),
+        Column("k", "int64", "evaluations", "Evaluations after the training set", _FEW),
+        Column("evaluations", "int64", "evaluations", "All evaluations, lower is better", _FEW),
+        Column("evaluations_lower", "int64", "evaluations", "95 % bootstrap", _ONE_SEED),
+        Column(
+            "evaluations_upper",
+            "int64",
+            "evaluations",
+            "95 % bootstrap over seeds",
+            "as for evaluations, one seed, or beyond what was searched",
+        ),
+        Column("exact", "bool", "", "False where the stored steps of k give an upper bound"),
+        Column(
+            "random_evaluations",
+            "int64",
+            "evaluations",
+            "Random evaluations with the same confidence; at least so many where not exact",
+        ),
+        Column("random_exact", "bool", "", "Whether the tables tell the size of the target set"),
+        Column("savings", "double", "1", "Share of random search's evaluations not needed", _FEW),
+        Column("savings_lower", "double", "1", "95 % bootstrap over seeds", _ONE_SEED),
+        Column("savings_upper", "double", "1", "95 % bootstrap over seeds", _ONE_SEED),
+        Column("gpu_hours", "double", "h", "Evaluations times hours of one", _NO_HOURS),
+        Column(
+            "random_gpu_hours",
+            "double",
+            "h",
+            "The same for random search",
+            "the hours of an evaluation are not known",
+        ),
+        Column("cost", "double", "money", "Evaluations times the cost of one", _NO_COST),
+        Column("random_cost", "double", "money", "The same for random search", "no cost given"),
+        Column("net_saving", "double", "money", "Saved cost less --overhead", _NO_COST),
+        Column("net_saving_lower", "double", "money", "95 % bootstrap over seeds", _NO_COST),
+        Column("net_saving_upper", "double", "money", "95 % bootstrap over seeds", _NO_COST),
+        Column(
+            "return_on_work",
+            "double",
+            "1",
+            "Saved cost divided by --overhead; above 1 it pays",
+            "as for cost, or no --overhead",
+        ),
+        Column(
+            "reached_share",
+            "double",
+            "1",
+            "Share of seeds that reach the target within n_train + --k",
+            _NO_LIMIT,
+        ),
+        Column("reached_lower", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
+        Column("reached_upper", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
+        Column("random_reached", "double", "1", "Chance of random search with as many", _NO_LIMIT),
+        Column(
+            "kendall_tau", "double", "1", "Mean over seeds, higher is better", "none, or a search"
+        ),
+        Column("cheapest", "bool", "", "Whether nothing on this task takes fewer evaluations"),
+    ),
+)
+
+TRANSFER = Table(
+    "transfer",
+    "A plan made without one group of tasks, carried out on a task of that group",
+    (
+        Column("left_out", "string", "", "The space or task the plan has not seen"),
+        Column("task", "string", "", "Task of it on which the plan is carried out"),
+        *(Column(c.name, c.type, c.unit, c.about) for c in _CHOICE),
+        Column("planned", "int64", "evaluations", "Evaluations of the plan"),
+        Column("n_seeds", "int64", "runs", "Seeds of the task"),
+        Column("reached", "int64", "runs", "Seeds that reach the target within the plan"),
+        Column(
+            "needed", "int64", "evaluations", "Evaluations this choice needs on the task", _FEW
+        ),
+        Column(
+            "cheapest", "int64", "evaluations", "Evaluations of the task's own cheapest choice"
+        ),
+    ),
+)
+
+RECOMMENDATION = Table(
+    "recommendation",
+    "One loss for one training size and goal",
+    (
+        Column("goal", "string", "", "order, top or value"),
+        Column("measure", "string", "", "Column that the goal is measured by"),
+        Column("n_train", "int64", "architectures", "Training architectures asked for"),
+        Column("loss", "string", "", "Canonical spelling of the loss"),
+        Column("place", "int64", "rank", "1 is the recommended loss"),
+        Column("mean", "double", "metric", "Measure, weighted over cells by likeness"),
+        Column(
+            "cost", "double", "metric", "What it falls short of each cell's best, lower is better"
+        ),
+        Column("cost_lower", "double", "metric", "95 % bootstrap over seeds", "one seed"),
+        Column("cost_upper", "double", "metric", "95 % bootstrap over seeds", "one seed"),
+        Column("cost_worst", "double", "metric", "The largest of a single cell"),
+        Column("best", "int64", "cells", "Cells in which it is the best"),
+        Column("as_good", "int64", "cells", "Cells in which it is best or not told apart from it"),
+        Column("cells", "int64", "cells", "Cells compared: a task at a training size"),
+        Column(
+            "p_holm",
+            "double",
+            "1",
+            "Paired test against the recommended loss, Holm-corrected",
+            "the recommended loss itself, or no shared seeds",
+        ),
+    ),
+)
+
+HOLDOUT = Table(
+    "holdout",
+    "What one rule would have chosen for one cell from the other spaces or tasks",
+    (
+        Column("left_out", "string", "", "The space or task the rule has not seen"),
+        Column("task", "string", "", "Task of the cell"),
+        Column("n_train", "int64", "architectures", "Training architectures of the cell"),
+        Column("rule", "string", "", "recommend, best-on-average, listmle, or any-loss"),
+        Column("loss", "string", "", "What it chose", "any loss, all of them equally often"),
+        Column("best", "double", "1", "Whether that was the best there, or how likely"),
+        Column("as_good", "double", "1", "Whether it was best or not told apart from it"),
+        Column("cost", "double", "metric", "What it fell short of the best, lower is better"),
+        Column("best_loss", "string", "", "The best there"),
+    ),
+)
