@@ -40,6 +40,11 @@ def imported(tmp_path_factory):
             f"{';'.join(f'{n}-{n + 1}' for n in range(k + 1))},{90 - k / 10}"
             for k in range(3, 103)]  # fmt: skip
     (folder / "archs.csv").write_text("\n".join([header, *rows, *more]) + "\n")
+    new = ["c,input;pool;conv3x3;output,0-1;1-2;2-3,", "d,input;pool;pool;output,0-1;1-2;2-3,"]
+    with (folder / "archs.csv").open("a") as file:
+        file.write("\n".join(new) + "\n")
+    (folder / "new-labels.csv").write_text("id,label\nc,91.2\n")
+    (folder / "candidates.csv").write_text("\n".join([header, *new]) + "\n")
     return folder, {**os.environ, "NASRANK_DATA": str(folder / "data")}
 
 
@@ -51,6 +56,10 @@ def test_commands_can_be_typed(command, imported, tmp_path):
     arguments = shlex.split(command)[1:]
     if arguments[0] in {"compare", "search"}:
         arguments += ["--dry-run", "--out", str(tmp_path)]
+    if arguments[0] == "rank":
+        # A choice of one loss, and a predictor that trains at once.
+        quick = [] if "--loss" in arguments else ["--losses", "mse"]
+        arguments += [*quick, "--predictor", "mlp", "--ensemble", "1", "--out", str(tmp_path)]
     if arguments[0] == "check":
         # Results that are there already, and a baseline that the line before has made of them.
         places = {"nasrank-out/ci": str(ROOT / "results"), "baseline.parquet": "b.parquet"}

@@ -61,7 +61,9 @@ class Records:
             row: Its position in ``rows``.
             complaint: What is wrong, as a clause.
         """
-        return DataError(f"{self.path}: {self.unit} {self.places[row]}: {complaint}. {self.remedy}")
+        return DataError(
+            f"{self.path}: {self.unit} {self.places[row]}: {complaint}. {self.remedy}"
+        )
 
 
 def read_records(
@@ -107,7 +109,11 @@ def read_records(
 
 
 def record_chunks(
-    path: Path, size: int, wanted: Callable[[int], bool] = lambda _: True, *, remedy: str = _REMEDY
+    path: Path,
+    size: int,
+    wanted: Callable[[int], bool] = lambda _: True,
+    *,
+    remedy: str = _REMEDY,
 ) -> Iterator[tuple[int, Records]]:
     """Read a file of one of `SUFFIXES` of any length, a chunk at a time.
 

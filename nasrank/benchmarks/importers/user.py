@@ -36,6 +36,7 @@ data enters and leaves. An operation named ``none`` produces nothing and one nam
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -75,6 +76,8 @@ _LONGEST_NAME = 256
 
 _PART = 2**21
 """Pairs of nodes of the candidates that are held at once."""
+_REMEMBERED = 2**14
+"""Texts whose meaning is remembered: long tables say the same again and again."""
 
 Graph = tuple[list[str], list[tuple[int, int]]]
 
@@ -154,16 +157,13 @@ def read(
     )
 
 
-def candidate_names(records: Records, *, built_in: bool = False) -> tuple[str, ...]:
-    """Read the names of candidates, as `read` does: ``id``, or ``arch_str`` in a built-in space.
+def candidate_names(records: Records) -> tuple[str, ...]:
+    """Read the names of candidates: ``id``, or ``arch_str`` where there is none.
 
     Raises:
         DataError: A row has none, or that of another row.
     """
-    column = "id" if "id" in records.columns and not built_in else "arch_str"
-    if column == "arch_str" and column not in records.columns and "id" in records.columns:
-        column = "id"
-    return _names_in(records, column, built_in=built_in)
+    return _names(records, built_in=False)
 
 
 def candidate_graphs(
@@ -212,9 +212,7 @@ def candidate_graphs(
     step = max(1, _PART // nodes**2)
     for start in range(0, len(graphs), step):
         rows = slice(start, start + step)
-        part = Records(
-            records.path, records.columns, records.rows[rows], records.places[rows], records.unit
-        )
+        part = replace(records, rows=records.rows[rows], places=records.places[rows])
         own = graphs[rows]
         yield _encode(own, code, _node_table(part, numbers, own, form), tuple(numbers))
 
@@ -312,13 +310,6 @@ def _metric_name(labels: Sequence[str]) -> str:
 
 def _names(records: Records, *, built_in: bool) -> tuple[str, ...]:
     column = "id" if "id" in records.columns and not built_in else "arch_str"
-    if column not in records.columns:
-        missing = "arch_str, the architectures of the space" if built_in else "id"
-        raise DataError(f"{records.path}: it has no column {missing}. Add it")
-    return _names_in(records, column, built_in=built_in)
-
-
-def _names_in(records: Records, column: str, *, built_in: bool) -> tuple[str, ...]:
     if column not in records.columns:
         missing = "arch_str, the architectures of the space" if built_in else "id"
         raise DataError(f"{records.path}: it has no column {missing}. Add it")
@@ -476,9 +467,16 @@ def _check_count(names: Sequence[str]) -> None:
 
 
 def _operation(name: object) -> str:
-    text = name.strip() if isinstance(name, str) else ""
+    if not isinstance(name, str):
+        raise ValueError(f"{str(name)[:40]!a} is no name of an operation")
+    return _operation_name(name)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _operation_name(name: str) -> str:
+    text = name.strip()
     if not text or len(text) > 64 or not text.isprintable():
-        raise ValueError(f"{str(name)[:40]!a} is no name of an operation of 1 to 64 characters")
+        raise ValueError(f"{name[:40]!a} is no name of an operation of 1 to 64 characters")
     return text
 
 
@@ -493,6 +491,15 @@ def _items(value: object, column: str) -> list[object]:
 
 
 def _edges(value: object, nodes: int) -> list[tuple[int, int]]:
+    return [*_text_edges(value, nodes)] if isinstance(value, str) else _listed_edges(value, nodes)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _text_edges(value: str, nodes: int) -> tuple[tuple[int, int], ...]:
+    return tuple(_listed_edges(value, nodes))
+
+
+def _listed_edges(value: object, nodes: int) -> list[tuple[int, int]]:
     edges = []
     for item in _items(value, "edges"):
         ends = item.split("-") if isinstance(item, str) else item

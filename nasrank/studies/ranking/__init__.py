@@ -1,0 +1,1 @@
+"""The parts of ``rank``: folds, choice of a loss, calibration, pools, reasons, new labels."""

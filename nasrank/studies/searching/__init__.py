@@ -1,0 +1,1 @@
+"""Searches simulated on a benchmark: guided by a predictor, and the controls beside them."""
