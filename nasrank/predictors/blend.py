@@ -1,4 +1,4 @@
-"""A graph network and a Gaussian process, averaged: they err in different places."""
+"""A graph network, a Gaussian process and trees, averaged: they err in different places."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from nasrank.predictors.gp import GaussianProcess
 from nasrank.predictors.networks import GNNPredictor
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor
 from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.trees import ExtraTrees
 
 __all__ = ["Blend"]
 
 _KNOTS = 512
-"""Quantiles that describe the distribution of a network's scores over the space."""
-_EQUAL_BELOW = 150
-"""Labels up to which both count alike; the network learns more from more labels."""
+"""Quantiles that describe the distribution of scores over the space."""
+_ALIKE_BELOW = 150
+"""Labels up to which all count alike; from more labels the network learns more than the others."""
 
 
 class Blend(Predictor):
-    r"""The mean of a graph network's and a Gaussian process's scores.
+    r"""The weighted mean of what three predictors say, each on the scale of normal quantiles.
 
-    .. math:: s = (1 - w)\, \Phi^{-1}(F(s_\text{gnn})) + w\, s_\text{gp} / \sigma_\text{gp},
-        \qquad w = \tfrac12 \min(1, \sqrt{150 / n})
+    .. math:: s = \sum_p w_p\, \Phi^{-1}(F_p(s_p)),
+        \qquad w_\text{gp} = w_\text{trees} = \tfrac13 \min(1, \sqrt{150 / n})
 
-    F is the distribution of the network's scores over all graphs of the space, so that both
-    terms are about standard normal there. The network minimises the loss asked for, the process
-    always squared errors of normal scores. That averaging unlike predictors beats either is old
-    (Wolpert 1992, "Stacked generalization", Neural Networks); the weight was chosen on
-    NAS-Bench-201.
+    and the rest for the network. :math:`F_p` is the distribution of a predictor's scores over
+    all graphs of the space. The network minimises the loss asked for, the two others squared
+    errors of robust scores. That a mean of unlike predictors beats each is old (Wolpert 1992,
+    "Stacked generalization", Neural Networks); the weights were chosen on NAS-Bench-201.
 
     Args:
         graphs: See `Predictor`.
@@ -44,7 +44,12 @@ class Blend(Predictor):
         recipe: How the network is trained.
         features: ``graph``, or ``proxies`` to use these too.
         ensemble: Networks of each member.
+
+    Raises:
+        UsageError: scikit-learn is not installed, or proxies are asked for and not given.
     """
+
+    extra = "trees"
 
     def __init__(
         self,
@@ -57,6 +62,8 @@ class Blend(Predictor):
         ensemble: Annotated[int, Above(0)] = 1,
     ) -> None:
         super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
+        self._trees = ExtraTrees(graphs, proxies=proxies, features=features)
+        self._process = GaussianProcess(graphs, proxies=proxies, features=features)
         self._network = GNNPredictor(
             graphs,
             proxies=proxies,
@@ -65,7 +72,11 @@ class Blend(Predictor):
             features=features,
             ensemble=ensemble,
         )
-        self._process = GaussianProcess(graphs, proxies=proxies, features=features)
+
+    @classmethod
+    def require_extra(cls) -> None:
+        """Refuse to go on without scikit-learn; see :meth:`Predictor.require_extra`."""
+        ExtraTrees.require_extra()
 
     def fit(
         self,
@@ -74,57 +85,71 @@ class Blend(Predictor):
         on_step: Callable[[int, int], None] | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
     ) -> Fitted:
-        """Fit both; see :meth:`Predictor.fit`. Steps are the network's."""
-        process = self._process.fit(members)
-        network = self._network.fit(members, on_step=on_step)
-        weight = np.array([0.5 * min(1.0, np.sqrt(_EQUAL_BELOW / len(m.items))) for m in members])
+        """Fit all three; see :meth:`Predictor.fit`. Steps are the network's."""
+        parts = [
+            self._process.fit(members),
+            self._trees.fit(members),
+            self._network.fit(members, on_step=on_step),
+        ]
+        share = np.array([min(1.0, np.sqrt(_ALIKE_BELOW / len(m.items))) / 3 for m in members])
+        weights = np.stack([share, share, 1 - 2 * share])
         levels = (np.arange(_KNOTS) + 0.5) / _KNOTS
-        knots = np.quantile(network.scores(), levels, axis=1).T
-        scale = process.scores().std(axis=1)
-        return _Blended(network, process, weight, knots, np.where(scale > 0, scale, 1.0))
+        knots = [np.quantile(part.scores(), levels, axis=1).T for part in parts]
+        return _Blended(parts, weights, knots)
 
 
 class _Blended(Fitted):
+    """Process, trees and network, in this order.
+
+    Args:
+        parts: What was fitted.
+        weights: ``[parts, members]``.
+        knots: For each part ``[members, quantiles]`` of its scores over the space.
+    """
+
     def __init__(
         self,
-        network: Fitted,
-        process: Fitted,
-        weight: NDArray[np.float64],
-        knots: NDArray[np.float64],
-        scale: NDArray[np.float64],
+        parts: Sequence[Fitted],
+        weights: NDArray[np.float64],
+        knots: Sequence[NDArray[np.float64]],
     ) -> None:
-        self._network, self._process = network, process
-        self._weight, self._knots, self._scale = weight, knots, scale
-        self.final_loss = network.final_loss
+        self._parts, self._weights, self._knots = parts, weights, knots
+        self.final_loss = parts[-1].final_loss
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
-        return self._network.diverged | self._process.diverged
+        return np.stack([part.diverged for part in self._parts]).any(axis=0)
 
     def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        level = ndtri((np.arange(_KNOTS) + 0.5) / _KNOTS)
-        network = np.stack(
-            [
-                _interpolated(row, knots, level)
-                for row, knots in zip(self._network.scores(items), self._knots, strict=True)
-            ]
-        )
-        process = self._process.scores(items) / self._scale[:, None]
-        mixed: NDArray[np.float64] = network + self._weight[:, None] * (process - network)
-        return mixed
+        weighted = self._weights[:, :, None] * self._said(items)
+        total: NDArray[np.float64] = weighted.sum(axis=0)
+        return total
 
-    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64] | None:
-        """Return the process's doubt, in the unit of the scores."""
-        doubt = self._process.spread(items)
-        return None if doubt is None else doubt / self._scale[:, None]
+    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return how far the three are apart: their standard deviation around the mean."""
+        said = self._said(items)
+        weights = self._weights[:, :, None]
+        mean = (weights * said).sum(axis=0)
+        apart: NDArray[np.float64] = np.sqrt((weights * (said - mean) ** 2).sum(axis=0))
+        return apart
 
     def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
-        return _Blended(
-            self._network.on(graphs, proxies),
-            self._process.on(graphs, proxies),
-            self._weight,
-            self._knots,
-            self._scale,
+        moved = [part.on(graphs, proxies) for part in self._parts]
+        return _Blended(moved, self._weights, self._knots)
+
+    def _said(self, items: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        """Every part's opinion as normal quantiles, ``[parts, members, graphs]``."""
+        level = ndtri((np.arange(_KNOTS) + 0.5) / _KNOTS)
+        return np.stack(
+            [
+                np.stack(
+                    [
+                        _interpolated(row, known, level)
+                        for row, known in zip(part.scores(items), knots, strict=True)
+                    ]
+                )
+                for part, knots in zip(self._parts, self._knots, strict=True)
+            ]
         )
 
 
@@ -137,7 +162,8 @@ def _interpolated(
     """
     distinct, first = np.unique(knots, return_index=True)
     if len(distinct) < 2:
-        return np.zeros_like(scores)
+        # It tells no two graphs apart, or not a number from another.
+        return np.where(np.isfinite(scores), 0.0, np.nan)
     heights = level[first]
     inside = np.interp(scores, distinct, heights)
     slope = (heights[-1] - heights[0]) / (distinct[-1] - distinct[0])

@@ -11,51 +11,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import ndtri
-from scipy.stats import rankdata
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
 from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.targets import robust_scores
 from nasrank.predictors.views import GraphViews
 
-__all__ = ["GaussianProcess", "normal_scores"]
+__all__ = ["GaussianProcess"]
 
 TUNED_ON = 512
 """The most labels used to choose the kernel; all are used to predict."""
 _SPREAD = 1.0
 """Standard deviation of the prior on the logarithm of every kernel parameter."""
 _USUAL_NOISE = 0.3
-"""Noise expected beforehand, in normal scores of the labels."""
+"""Noise expected beforehand, in robust scores of the labels."""
 _JITTER = 1e-6
 
 Views: TypeAlias = Mapping[str, Tensor]
 
 
-def normal_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Replace labels by the normal quantiles of their ranks.
-
-    .. math:: z_i = \Phi^{-1}\left(\frac{r_i - 1/2}{n}\right)
-
-    A few failed trainings far below the rest then weigh no more than their order.
-
-    Args:
-        labels: ``[n]`` higher is better, in any unit; ties share their mean rank.
-
-    Returns:
-        ``[n]`` about standard normal.
-
-    Example:
-        >>> normal_scores(np.array([10.0, 93.0, 94.0])).round(3).tolist()
-        [-0.967, 0.0, 0.967]
-    """
-    quantiles: NDArray[np.float64] = ndtri((rankdata(labels) - 0.5) / len(labels))
-    return quantiles
-
-
 class GaussianProcess(Predictor):
-    r"""Gaussian process regression on the normal scores of the labels.
+    r"""Gaussian process regression on the :func:`robust_scores` of the labels.
 
     .. math:: k(x, x') = \sum_v s_v^2\, k_{5/2}(\lVert x_v - x'_v \rVert / \ell_v)
 
@@ -103,7 +81,7 @@ class GaussianProcess(Predictor):
         posteriors = []
         for place, member in enumerate(members):
             own = {name: view[member.items] for name, view in self.views.reference.items()}
-            targets = torch.from_numpy(normal_scores(member.targets))
+            targets = torch.from_numpy(robust_scores(member.targets))
             posteriors.append(_Posterior.of(own, targets))
             if on_step is not None:
                 on_step(place + 1, len(members))
@@ -191,7 +169,7 @@ class _Posteriors(Fitted):
         return np.array([not each.weights.isfinite().all() for each in self._posteriors])
 
     def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Posterior means, in normal scores of the training labels."""
+        """Posterior means, in robust scores of the training labels."""
         chosen = self._chosen(items)
         means = [each.cross(self._views, chosen) @ each.weights for each in self._posteriors]
         result: NDArray[np.float64] = torch.stack(means).numpy()

@@ -130,7 +130,7 @@ class Predictor(ABC):
         self.graphs, self.proxies = graphs, proxies
         self.device, self.recipe = torch.device(device), recipe or Recipe()
 
-    @classmethod
+    @classmethod  # noqa: B027 - most predictors need none
     def require_extra(cls) -> None:
         """Refuse to go on where what the extra installs is missing.
 

@@ -15,9 +15,9 @@ from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.losses.ranges import Above
 from nasrank.predictors.columns import GraphColumns
-from nasrank.predictors.gp import normal_scores
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
 from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.targets import robust_scores
 from nasrank.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def scikit_seed(seed: int, **axes: str | int) -> int:
 
 
 class TreePredictor(Predictor):
-    """Averages what several models, made of trees, say of the normal scores of the labels.
+    """Averages what several models, made of trees, say of the :func:`robust_scores` of labels.
 
     Args:
         graphs: See `Predictor`.
@@ -93,7 +93,7 @@ class TreePredictor(Predictor):
 
         Args:
             columns: ``[n, columns]``.
-            targets: ``[n]`` normal scores of the labels.
+            targets: ``[n]`` robust scores of the labels.
             seed: Seed of the run.
         """
 
@@ -108,7 +108,7 @@ class TreePredictor(Predictor):
         fitted, errors = [], []
         for place, member in enumerate(members):
             own = self.columns.reference[member.items]
-            targets = normal_scores(member.targets)
+            targets = robust_scores(member.targets)
             parts = self.parts(own, targets, member.seed)
             fitted.append(parts)
             errors.append(float(np.mean((_moments(parts, own)[0] - targets) ** 2)))
@@ -120,9 +120,8 @@ class TreePredictor(Predictor):
 class ExtraTrees(TreePredictor):
     """Extremely randomised trees (Geurts et al. 2006, Machine Learning 63).
 
-    Each split takes the best of one random threshold for each of a third of the columns; leaves
-    are single labels and the trees see all of them. That the columns are few labels' only
-    friends makes such random splits better than the best ones.
+    Each split is the best of one random threshold for each of a third of the columns; every tree
+    sees all labels, down to leaves of one.
 
     Args:
         graphs: See `TreePredictor`.
@@ -182,7 +181,7 @@ class _Averages(Fitted):
         return np.zeros(len(self._members), bool)
 
     def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Return the mean over parts, in normal scores of the training labels."""
+        """Return the mean over parts, in robust scores of the training labels."""
         return self._of(items, 0)
 
     def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:

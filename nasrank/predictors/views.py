@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.features import FeatureReference, graph_features
+from nasrank.graphs.path_statistics import path_statistics
 from nasrank.graphs.paths import PathCounts
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.predictor import required_proxies
@@ -34,7 +35,8 @@ class GraphViews:
     square roots. ``untrained``: what graph networks with random weights make of the graph,
     normalised by network and reduced to its principal directions; distances there approximate
     the kernel of the infinitely wide network (Lee et al. 2018, "Deep neural networks as Gaussian
-    processes", ICLR). ``proxies``, where given.
+    processes", ICLR). ``measures``: statistics over paths, and proxies where given, standardised
+    side by side.
 
     Args:
         graphs: The graphs that fix kinds of paths and directions.
@@ -44,7 +46,8 @@ class GraphViews:
     def __init__(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> None:
         self._paths = PathCounts(graphs)
         self._features = FeatureReference.of(graphs)
-        self._proxies = None if proxies is None else Standard.of(proxies)
+        self._with_proxies = proxies is not None
+        self._measures = Standard.of(self._measured(graphs, proxies))
         self._network = GNN(graphs)
         self._weights = self._network.initial(
             [torch_generator(part, stream="untrained") for part in range(UNTRAINED)]
@@ -86,10 +89,17 @@ class GraphViews:
             "untrained": np.concatenate(
                 [(part - self._centre) @ self._directions for part in parts]
             ),
+            "measures": self._measures.apply(self._measured(graphs, proxies)),
         }
-        if self._proxies is not None:
-            views["proxies"] = self._proxies.apply(required_proxies(proxies))
         return {name: torch.from_numpy(view) for name, view in views.items()}
+
+    def _measured(
+        self, graphs: GraphBatch, proxies: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        statistics = path_statistics(graphs).astype(np.float64)
+        if not self._with_proxies:
+            return statistics
+        return np.concatenate([statistics, required_proxies(proxies)], axis=1)
 
     @torch.no_grad()
     def _embedded(self, network: GNN, items: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:

@@ -4,8 +4,8 @@ from sklearn.ensemble import GradientBoostingRegressor
 
 from nasrank.losses import parse
 from nasrank.predictors.boosting import RATE, Boosting
-from nasrank.predictors.gp import normal_scores
 from nasrank.predictors.predictor import Member
+from nasrank.predictors.targets import robust_scores
 from nasrank.predictors.trees import scikit_seed
 
 
@@ -15,7 +15,7 @@ def _one(graphs):
     return Member(items, graphs.sizes()[items] + 0.1 * items, parse("mse"), 3)
 
 
-def test_it_is_scikit_learn_s_booster_on_normal_scores(graphs, one):
+def test_it_is_scikit_learn_s_booster_on_robust_scores(graphs, one):
     boosting = Boosting(graphs, rounds=20, ensemble=1)
     columns = boosting.columns.reference
     oracle = GradientBoostingRegressor(
@@ -25,10 +25,10 @@ def test_it_is_scikit_learn_s_booster_on_normal_scores(graphs, one):
         subsample=0.5,
         max_features=0.2,
         random_state=scikit_seed(3, stream="boosting", part=0),
-    ).fit(columns[one.items], normal_scores(one.targets))
+    ).fit(columns[one.items], robust_scores(one.targets))
     fitted = boosting.fit([one])
     np.testing.assert_array_equal(fitted.scores()[0], oracle.predict(columns))
-    error = oracle.predict(columns[one.items]) - normal_scores(one.targets)
+    error = oracle.predict(columns[one.items]) - robust_scores(one.targets)
     assert fitted.final_loss[0] == pytest.approx(np.mean(error**2))
 
 

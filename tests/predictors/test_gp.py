@@ -10,7 +10,7 @@ from nasrank.errors import UsageError
 from nasrank.losses import parse
 from nasrank.metrics import kendall_tau
 from nasrank.predictors import gp
-from nasrank.predictors.gp import GaussianProcess, normal_scores
+from nasrank.predictors.gp import GaussianProcess
 from nasrank.predictors.predictor import Member
 
 

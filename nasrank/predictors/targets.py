@@ -1,0 +1,62 @@
+"""What predictors that minimise squared errors are given instead of the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+__all__ = ["normal_scores", "robust_scores"]
+
+_FARTHEST = 3.0
+"""Deviations from the median beyond which a label is no farther."""
+
+
+def normal_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Replace labels by the normal quantiles of their ranks.
+
+    .. math:: z_i = \Phi^{-1}\left(\frac{r_i - 1/2}{n}\right)
+
+    A few failed trainings far below the rest then weigh no more than their order.
+
+    Args:
+        labels: ``[n]`` higher is better, in any unit; ties share their mean rank.
+
+    Returns:
+        ``[n]`` about standard normal.
+
+    Example:
+        >>> normal_scores(np.array([10.0, 93.0, 94.0])).round(3).tolist()
+        [-0.967, 0.0, 0.967]
+    """
+    quantiles: NDArray[np.float64] = ndtri((rankdata(labels) - 0.5) / len(labels))
+    return quantiles
+
+
+def robust_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Bring labels to a common scale on which neither rank nor distance is lost.
+
+    .. math:: t_i = \tfrac12 z_i
+        + \tfrac12 \max(-3, \min(3, (y_i - \tilde y) / (1.4826\,\text{MAD})))
+
+    with the normal score z of a label's rank, the median, and the median absolute deviation from
+    it. Ranks alone lose how far apart two labels are, labels alone lose trees to failed trainings.
+
+    Args:
+        labels: ``[n]`` higher is better, in any unit.
+
+    Returns:
+        ``[n]``; the normal scores alone where more than half of the labels are alike.
+
+    Example:
+        >>> robust_scores(np.array([10.0, 92.0, 93.0, 94.0])).round(2).tolist()
+        [-2.08, -0.33, 0.33, 0.91]
+    """
+    ranked = normal_scores(labels)
+    away = labels - np.median(labels)
+    deviation = 1.4826 * np.median(np.abs(away))
+    if deviation == 0:
+        return ranked
+    scores: NDArray[np.float64] = (ranked + np.clip(away / deviation, -_FARTHEST, _FARTHEST)) / 2
+    return scores
