@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from nasrank.cli.data_download import download_file
+from nasrank.cli.data_proxies import EPILOG as PROXIES_EPILOG
+from nasrank.cli.data_proxies import compute_space
 from nasrank.cli.output import Column, FormatOption, print_record, print_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
@@ -203,6 +205,7 @@ def import_space(
 
 
 app.command("download", epilog="Example: nasrank data download nb101")(download_file)
+app.command("proxies", epilog=PROXIES_EPILOG)(compute_space)
 
 
 @app.command("verify", epilog="Example: nasrank data verify NAS-Bench-201-v1_1-096897.pth")

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.graphs.canonical import depths
 from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
 
 __all__ = ["path_statistics"]
@@ -70,16 +71,21 @@ def _sets(vocabulary: int) -> list[tuple[int, ...]]:
 def _described(graphs: GraphBatch, member: NDArray[np.float64]) -> NDArray[np.float64]:
     items, nodes = graphs.operations.shape
     shape = (items, nodes, member.shape[1])
+    # Nodes by their depth: every source stands before its targets, wherever padding lies.
+    order = np.argsort(depths(graphs.adjacency.astype(np.int32)), axis=1, kind="stable")
+    operations = np.take_along_axis(graphs.operations, order, axis=1)
+    mask = np.take_along_axis(graphs.mask, order, axis=1)
+    rows = np.take_along_axis(graphs.adjacency, order[:, :, None], axis=1)
+    adjacency = np.take_along_axis(rows, order[:, None, :], axis=2)
     # Of the paths that arrive at a node: how many, and sum, most and fewest of what is counted.
     paths, sums = np.zeros((items, nodes)), np.zeros(shape)
     most, fewest = np.full(shape, -np.inf), np.full(shape, np.inf)
-    begin = graphs.mask & (graphs.operations == INPUT)
+    begin = mask & (operations == INPUT)
     paths[begin], most[begin], fewest[begin] = 1, 0, 0
-    # Canonical graphs have their nodes in topological order.
     for node in range(1, nodes):
-        edges = graphs.adjacency[:, :node, node].astype(np.float64)
-        inside = graphs.mask[:, node] & ~begin[:, node]
-        own = member[graphs.operations[:, node]]
+        edges = adjacency[:, :node, node].astype(np.float64)
+        inside = mask[:, node] & ~begin[:, node]
+        own = member[operations[:, node]]
         arrived = (edges * paths[:, :node]).sum(axis=1)
         before = np.einsum("iu,ius->is", edges, sums[:, :node])
         taken = (edges > 0)[:, :, None]
@@ -89,7 +95,7 @@ def _described(graphs: GraphBatch, member: NDArray[np.float64]) -> NDArray[np.fl
         sums[inside, node] = (before + own * arrived[:, None])[inside]
         most[inside, node] = (longest + own)[inside]
         fewest[inside, node] = (shortest + own)[inside]
-    end = graphs.mask & (graphs.operations == OUTPUT)
+    end = mask & (operations == OUTPUT)
     ends = end[:, :, None]
     total = (paths * end).sum(axis=1)[:, None]
     columns = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -77,6 +77,16 @@ class Blend(Predictor):
     def require_extra(cls) -> None:
         """Refuse to go on without scikit-learn; see :meth:`Predictor.require_extra`."""
         ExtraTrees.require_extra()
+
+    @classmethod
+    def networks(cls, options: Mapping[str, float | int | str]) -> int:
+        """Return the size of the ensemble; see :meth:`Predictor.networks`."""
+        return GNNPredictor.networks(options)
+
+    @classmethod
+    def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
+        """Guess the time of trees and process; see :meth:`Predictor.seconds`."""
+        return ExtraTrees.seconds(n, {}) + GaussianProcess.seconds(n, {})
 
     def fit(
         self,
@@ -160,11 +170,12 @@ def _interpolated(
 
     The top of a space is beyond the last quantile, and its order must not be lost.
     """
-    distinct, first = np.unique(knots, return_index=True)
+    distinct, place = np.unique(knots, return_inverse=True)
     if len(distinct) < 2:
         # It tells no two graphs apart, or not a number from another.
         return np.where(np.isfinite(scores), 0.0, np.nan)
-    heights = level[first]
+    # Scores that several quantiles share stand in the middle of these.
+    heights = np.bincount(place, weights=level) / np.bincount(place)
     inside = np.interp(scores, distinct, heights)
     slope = (heights[-1] - heights[0]) / (distinct[-1] - distinct[0])
     above = np.maximum(scores - distinct[-1], 0.0)

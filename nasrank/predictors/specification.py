@@ -52,6 +52,11 @@ class PredictorSpec:
             options = canonical_options(f"predictor '{self.name}'", known, dict(self.options))
             object.__setattr__(self, "options", options)
 
+    @property
+    def needs_proxies(self) -> bool:
+        """Whether an option asks for the proxies of the space."""
+        return ("features", "proxies") in self.options
+
     def __str__(self) -> str:
         if not self.options:
             return self.name

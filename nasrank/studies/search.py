@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import Interrupted, NothingToCompare
 from nasrank.files import remove_stale_parts, require_writable
-from nasrank.predictors.specification import make_predictor
 from nasrank.registry import unknown_name
 from nasrank.studies.compare import Progress
+from nasrank.studies.features import predictor_on
 from nasrank.studies.runs import FinishedRuns
 from nasrank.studies.searching.controls import CONTROLS
 from nasrank.studies.searching.guided import run_control, search_fleet
@@ -222,7 +222,7 @@ def _run_fleet(
         key = str(first.predictor), space.name
         if key not in predictors:
             # Graphs are laid out once for all fleets on the same architectures.
-            predictors[key] = make_predictor(key[0], space.graphs, device=device)
+            predictors[key] = predictor_on(space, key[0], device=device)
         found = search_fleet(problem, predictors[key], fleet, on_evaluated=advance)
     return [
         {

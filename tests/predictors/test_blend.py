@@ -1,4 +1,4 @@
-"""Pre-training, and the blend of a network and a process."""
+"""Pre-training, and the blend of a network, a process and trees."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import make_predictor
 
 QUICK = Recipe(epochs=4)
+PARTS = ("gp", "trees", "gnn")
 
 
 @pytest.fixture(name="worth", scope="module")
@@ -65,26 +66,30 @@ def test_proxies_that_are_asked_for_must_be_there(graphs, name):
         make_predictor(f"{name}(features=proxies)", graphs)
 
 
-def test_the_blend_is_the_mean_of_both(graphs, worth):
+def test_the_blend_is_the_mean_of_three(graphs, worth):
     crowd = members(worth, 10, 30)
     mixed = make_predictor("blend", graphs, recipe=QUICK).fit(crowd)
-    network = make_predictor("gnn", graphs, recipe=QUICK).fit(crowd).scores()
-    process = make_predictor("gp", graphs).fit(crowd).scores()
+    parts = [make_predictor(name, graphs, recipe=QUICK).fit(crowd).scores() for name in PARTS]
     levels = (np.arange(512) + 0.5) / 512
     for place in range(2):
-        knots = np.quantile(network[place], levels)
-        inside = (network[place] >= knots[0]) & (network[place] <= knots[-1])
-        normal = np.interp(network[place], knots, ndtri(levels))
-        expected = (normal + process[place] / process[place].std()) / 2
-        np.testing.assert_allclose(mixed.scores()[place][inside], expected[inside], atol=1e-4)
-    assert (mixed.spread() >= 0).all()
+        normal = np.zeros((3, 50))
+        inside = np.ones(50, bool)
+        for row, scores in zip(normal, (part[place] for part in parts), strict=True):
+            knots = np.quantile(scores, levels)
+            inside &= (scores >= knots[0]) & (scores <= knots[-1])
+            shared = {knot: ndtri(levels)[knots == knot].mean() for knot in knots}
+            row[:] = np.interp(scores, list(shared), list(shared.values()))
+        found = mixed.scores()[place], mixed.spread()[place]
+        np.testing.assert_allclose(found[0][inside], normal.mean(axis=0)[inside], atol=1e-3)
+        np.testing.assert_allclose(found[1][inside], normal.std(axis=0)[inside], atol=1e-3)
 
 
 def test_more_labels_weigh_for_the_network(graphs, worth, monkeypatch):
-    monkeypatch.setattr(blend, "_EQUAL_BELOW", 10)
+    monkeypatch.setattr(blend, "_ALIKE_BELOW", 10)
     crowd = members(worth, 10, 40)
     mixed = make_predictor("blend", graphs, recipe=QUICK).fit(crowd)
-    np.testing.assert_allclose(mixed._weight, [0.5, 0.25])  # sqrt(10 / 40) / 2
+    # sqrt(10 / 40) / 3 for process and trees, the rest for the network.
+    np.testing.assert_allclose(mixed._weights.T, [[1 / 3] * 3, [1 / 6, 1 / 6, 2 / 3]])
 
 
 def test_scores_beyond_the_last_quantile_keep_their_order():
@@ -96,6 +101,6 @@ def test_scores_beyond_the_last_quantile_keep_their_order():
     assert mapped[3] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_network_that_scores_all_alike_leaves_the_word_to_the_process():
+def test_a_part_that_scores_all_alike_says_nothing():
     level = ndtri((np.arange(512) + 0.5) / 512)
     assert blend._interpolated(np.ones(3), np.ones(512), level).tolist() == [0, 0, 0]

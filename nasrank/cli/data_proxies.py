@@ -1,0 +1,64 @@
+"""``nasrank data proxies``: what untrained networks say, computed ahead of the studies."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from nasrank.cli.output import FormatOption, print_record
+from nasrank.cli.progress import CountBar
+
+__all__ = ["EPILOG", "compute_space"]
+
+EPILOG = "Example: nasrank data proxies nb201"
+
+
+def compute_space(
+    space: Annotated[
+        str, typer.Argument(metavar="SPACE", help="A space such as nb201, or one of its tasks.")
+    ],
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    output_format: FormatOption = "table",
+) -> None:
+    """Compute the training-free proxies of a space, and keep them in the cache.
+
+    Every distinct architecture is built as a few small networks of random weights and scored
+    without training: no label is looked at. Studies that use proxies do this themselves; here it
+    can be done ahead. Type the same again to go on after an interruption. OMP_NUM_THREADS says how
+    many cores may work.
+
+    Keys of --format json: space, architectures, classes (distinct ones), proxies (numbers each),
+    seconds (0 or close where all were known), folder (where they are kept).
+    """
+    from nasrank.benchmarks import SPACES, load_task
+    from nasrank.benchmarks.cache import cache_folder
+    from nasrank.benchmarks.proxies import space_proxies
+
+    if "/" not in space and space in SPACES:
+        # Any dataset will do: the architectures are the same.
+        space = f"{space}/{SPACES[space].datasets[0]}"
+    loaded = load_task(space).space
+    started = time.monotonic()
+    total = loaded.classes
+    known = 0
+    with CountBar(f"proxies of {loaded.name}", quiet=quiet) as bar:
+
+        def tell(done: int) -> None:
+            nonlocal known
+            known += done
+            bar.update(known, total)
+
+        bar.update(0, total)
+        proxies = space_proxies(loaded.name, loaded.graphs, on_done=tell)
+    print_record(
+        {
+            "space": loaded.name,
+            "architectures": len(loaded),
+            "classes": total,
+            "proxies": proxies.shape[1],
+            "seconds": round(time.monotonic() - started, 1),
+            "folder": str(cache_folder() / "benchmarks"),
+        },
+        output_format,
+    )

@@ -1,0 +1,16 @@
+"""Training-free proxies: what tiny untrained networks of an architecture say about its rank."""
+
+from nasrank.proxies.compute import SEEDS, compute_proxies, settings_text
+from nasrank.proxies.measures import PROXY_NAMES
+from nasrank.proxies.operations import OPERATIONS, find_operation
+from nasrank.proxies.wiring import require_known
+
+__all__ = [
+    "OPERATIONS",
+    "PROXY_NAMES",
+    "SEEDS",
+    "compute_proxies",
+    "find_operation",
+    "require_known",
+    "settings_text",
+]
