@@ -36,6 +36,11 @@ gate:
 	$(PYTHON) tests/reliability/gate_pool.py --out results/reliability
 	$(PYTHON) tests/reliability/gate_power.py --out results/reliability
 
+# What one and two workers gain here, and a model of many: about five minutes on two cores.
+.PHONY: engines
+engines:
+	OMP_NUM_THREADS=1 $(PYTHON) tests/reliability/engine_speedup.py --out results/reliability
+
 # The CI subset in a loop with random kills: tables stay right, memory and open files flat.
 SOAK_MINUTES ?= 20
 soak:

@@ -19,6 +19,10 @@ nasrank compare --tasks nb201/cifar10,nbgraph/cora --losses "listmle,hr(margin=0
 
 nasrank compare --predictors gnn,gp,boosting --losses mse,listmle
 
+nasrank compare --subset full --engine processes --jobs 4
+
+nasrank compare --subset full --engine dask --scheduler tcp://127.0.0.1:8786
+
 Every finished run is kept under --out and never computed twice; repeat a stopped command to go on.
 """
 
@@ -116,6 +120,43 @@ def compare(
             rich_help_panel=_WORK,
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="local|processes|dask",
+            help="In this process, in several of this machine, or on a Dask cluster. "
+            "[default: local]",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            help="Processes, with --engine processes. [default: one a core, or a CUDA device]",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Dask scheduler, such as tcp://127.0.0.1:8786, with --engine dask.",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--memory-limit",
+            metavar="SIZE",
+            help="Memory of each process that trains, or of its CUDA device, such as 4GiB; "
+            "fleets that need more are halved.",
+            rich_help_panel=_WORK,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -168,6 +209,7 @@ def compare(
     from nasrank.cli.progress import ProgressBar
     from nasrank.cli.settings import checked, integers, read_settings, words
     from nasrank.studies import compare as study
+    from nasrank.studies.engines.engine import EngineConfig
 
     fields = study.CompareConfig.model_fields
     settings: dict[str, Any] = {}
@@ -175,7 +217,7 @@ def compare(
         if subset not in study.SUBSETS:
             raise unknown_name("subset", subset, study.SUBSETS)
         settings |= study.SUBSETS[subset]
-    settings |= read_settings(config, [*fields, "out"])
+    settings |= read_settings(config, [*fields, *EngineConfig.model_fields, "out"])
     given = {
         "tasks": words(tasks),
         "losses": words(losses),
@@ -190,20 +232,26 @@ def compare(
         "device": device,
         "keep_predictions": keep_predictions or None,
         "curves": curves or None,
+        "engine": engine,
+        "jobs": jobs,
+        "scheduler": scheduler,
+        "memory_limit": memory_limit,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     named = settings.pop("out", "nasrank-out/compare")
     folder = out or Path(str(named))
+    running = {name: settings.pop(name) for name in EngineConfig.model_fields & settings.keys()}
+    how = checked(EngineConfig, running)
     chosen = checked(study.CompareConfig, settings)
     if only_cached and force:
         raise UsageError("--only-cached trains nothing and --force everything; leave one out")
     if dry_run:
-        planned = study.estimate(chosen, folder, only_cached=only_cached, force=force)
+        planned = study.estimate(chosen, folder, how=how, only_cached=only_cached, force=force)
         _print_estimate(planned, folder, output_format)
         return
     with ProgressBar(quiet=quiet) as progress:
         result = study.compare(
-            chosen, folder, progress=progress, only_cached=only_cached, force=force
+            chosen, folder, how=how, progress=progress, only_cached=only_cached, force=force
         )
     for line in result.left_out:
         typer.echo(f"left out: {line}", err=True)

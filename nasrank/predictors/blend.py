@@ -128,7 +128,7 @@ class _Blended(Fitted):
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
-        return np.stack([part.diverged for part in self._parts]).any(axis=0)
+        return np.asarray(np.any([part.diverged for part in self._parts], axis=0), np.bool_)
 
     def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         weighted = self._weights[:, :, None] * self._said(items)

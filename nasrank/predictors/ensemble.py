@@ -67,7 +67,7 @@ class Ensemble(Fitted):
     @property
     def diverged(self) -> NDArray[np.bool_]:
         """``[members]`` True where any part diverged."""
-        return np.any(self._parts.diverged.reshape(-1, self.size), axis=1)
+        return np.asarray(self._parts.diverged.reshape(-1, self.size).any(axis=1), np.bool_)
 
     def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """Return the mean over parts; see :meth:`Fitted.scores`."""

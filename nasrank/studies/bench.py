@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from statistics import median
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,37 +22,32 @@ from nasrank.benchmarks.splits import Split, make_split
 from nasrank.graphs import canonicalise, isomorphism_classes
 from nasrank.losses import parse
 from nasrank.predictors import PREDICTORS
-from nasrank.predictors.fleet import Fleet, Member, train_fleet
+from nasrank.predictors.fleet import Fleet, train_fleet
+from nasrank.predictors.gnn import GNN
 from nasrank.predictors.network import Network
+from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.studies.compare import CompareConfig, plan_grid
 from nasrank.studies.evaluate import Training, evaluate
 from nasrank.studies.grid import cut
 from nasrank.studies.matrix_rate import products_of, replay
+from nasrank.studies.measurement import Measurement, seconds_of
 from nasrank.studies.runs import Run
-from nasrank.studies.train import split_of
-from nasrank.tables import Column, Table
-
-__all__ = ["BENCH", "FULL", "QUICK", "Effort", "Measurement", "measure"]
-
-BENCH = Table(
-    "bench",
-    "One measurement.",
-    (
-        Column("name", "string", "", "What was measured."),
-        Column("value", "double", "", "What came out, in the unit of this row."),
-        Column("unit", "string", "", "Unit of value and goal."),
-        Column("goal", "double", "", "What nasrank aims at.", null="no goal"),
-        Column("better", "string", "", "higher or lower."),
-        Column("reached", "bool", "", "Whether the goal is reached.", null="no goal"),
-        Column("note", "string", "", "How it was measured."),
-    ),
+from nasrank.studies.scaling import (
+    Series,
+    installed,
+    measure_scaling,
+    trains_networks_alone,
 )
-"""The table that a bench writes."""
+from nasrank.studies.train import split_of
+
+__all__ = ["FULL", "QUICK", "USUAL", "Effort", "measure"]
 
 TASK = "nb201/cifar10"
 PREDICTOR = "gnn"
 LOSSES = ("mse", "hr", "listmle", "ew")
+_SCALED_EPOCHS = 5
+"""Epochs timed at each point of a series, of which there are many."""
 HEAVY = ("torch", "torch_geometric", "pandas", "pyarrow", "scipy", "numpy", "matplotlib")
 """What ``--help`` must not import. It may import pydantic, which Typer itself uses."""
 
@@ -69,6 +64,7 @@ class Effort:
         rounds: Times that fleet and lone members are trained, in turns.
         repeats: Repetitions of what is short.
         whole_command: Whether to run the default command itself.
+        scaling: What of the cost of each predictor to measure: ``none``, ``fleets`` or ``all``.
     """
 
     members: int = 40
@@ -78,52 +74,15 @@ class Effort:
     rounds: int = 3
     repeats: int = 5
     whole_command: bool = True
+    scaling: Literal["none", "fleets", "all"] = "none"
 
 
-FULL = Effort()
-"""Within three minutes on two idle cores."""
+FULL = Effort(scaling="all")
+"""Within a quarter of an hour on two idle cores."""
+USUAL = Effort(epochs=4, alone=8, rounds=2, repeats=1, whole_command=False, scaling="fleets")
+"""Within a minute on two idle cores."""
 QUICK = Effort(epochs=3, alone=8, rounds=2, repeats=1, whole_command=False)
 """Within twenty seconds on two idle cores."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One line of the result.
-
-    Attributes:
-        name: What was measured; it ends with the unit where that is seconds.
-        value: What came out.
-        unit: Its unit.
-        note: How it was measured.
-        goal: What is aimed at, or None.
-        better: ``higher`` or ``lower``.
-    """
-
-    name: str
-    value: float
-    unit: str
-    note: str
-    goal: float | None = None
-    better: str = "lower"
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the goal is reached; None without one."""
-        if self.goal is None:
-            return None
-        return self.value >= self.goal if self.better == "higher" else self.value <= self.goal
-
-    def row(self) -> dict[str, str | float | bool | None]:
-        """Return it as a row of :data:`BENCH`."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "unit": self.unit,
-            "goal": self.goal,
-            "better": self.better,
-            "reached": self.reached,
-            "note": self.note,
-        }
 
 
 def measure(effort: Effort, device: torch.device) -> Iterator[Measurement]:
@@ -145,6 +104,33 @@ def measure(effort: Effort, device: torch.device) -> Iterator[Measurement]:
         for measurement in group(bench, found):
             found[measurement.name] = measurement.value
             yield measurement
+    if effort.scaling != "none":
+        yield from measure_scaling(
+            _series(effort.scaling, device),
+            bench.task.space.graphs,
+            device,
+            epochs=min(_SCALED_EPOCHS, effort.epochs),
+            repeats=1,
+        )
+
+
+def _series(scaling: Literal["fleets", "all"], device: torch.device) -> list[Series]:
+    """What is worth a wait: networks in fleets, which is what they are for, and all else alone."""
+    known = installed(PREDICTORS.names())
+    networks = tuple(name for name in known if trains_networks_alone(name))
+    others = tuple(name for name in known if name not in networks)
+    fleets = (1, 8, 40) if scaling == "fleets" else (1, 4, 16, 64)
+    if device.type == "cuda":
+        fleets = (*fleets, 256, 1024)
+    series = [Series("members", fleets, networks), Series("members", (1,), others)]
+    if scaling == "all":
+        several = (*networks, *others)
+        series += [
+            Series("n_train", (39, 156, 625, 2500), several),
+            Series("architectures", (1_000, 5_000, 25_000, 100_000), several),
+            Series("nodes", (8, 16, 32, 64), several, n_train=78, architectures=1_000),
+        ]
+    return series
 
 
 class _Bench:
@@ -162,7 +148,7 @@ class _Bench:
 
     @cached_property
     def network(self) -> Network:
-        return PREDICTORS[PREDICTOR](self.task.space.graphs, device=self.device)
+        return GNN(self.task.space.graphs, device=self.device)
 
     @cached_property
     def members(self) -> list[Member]:
@@ -182,19 +168,10 @@ class _Bench:
         return [self.members[place] for place in places]
 
     def seconds(self, work: Callable[[], object]) -> float:
-        """Time something; CUDA runs ahead of the clock unless it is waited for."""
-        self._wait()
-        started = time.perf_counter()
-        work()
-        self._wait()
-        return time.perf_counter() - started
+        return seconds_of(work, self.device)
 
     def median_seconds(self, work: Callable[[], object]) -> float:
         return median(self.seconds(work) for _ in range(self.effort.repeats))
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
 
 def _start_up(bench: _Bench, _found: Mapping[str, float]) -> Iterator[Measurement]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -21,7 +22,9 @@ from nasrank.predictors import PREDICTORS
 from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import parse_predictor
 from nasrank.registry import unknown_name
+from nasrank.studies.engines.engine import EngineConfig
 from nasrank.studies.grid import cut, estimated_seconds, losses_for, work
+from nasrank.studies.memory import MemoryLimit
 from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
 from nasrank.studies.runs import FinishedRuns, Run
 from nasrank.studies.summarise import budget_table, headline, sampling_table, summary_table
@@ -29,6 +32,8 @@ from nasrank.tables import Table, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nasrank.studies.engines.fleets import FleetTask
 
 __all__ = [
     "SUBSETS",
@@ -194,10 +199,10 @@ def plan_grid(config: CompareConfig) -> Grid:
     # Spelled in one way, so that what is named twice is trained once.
     predictors = {str(spec): spec for spec in map(parse_predictor, config.predictors)}
     methods = [
-        (name, loss) for name, spec in predictors.items() for loss in losses_for(spec, losses)
+        (name, loss) for name, known in predictors.items() for loss in losses_for(known, losses)
     ]
-    for spec in predictors.values():
-        PREDICTORS[spec.name].require_extra()
+    for predictor in predictors.values():
+        PREDICTORS[predictor.name].require_extra()
     names: list[tuple[str, str, Collection[str]]] = [
         *(("sampling", name, SAMPLINGS) for name in config.sampling),
         ("split", config.split, SPLITS),
@@ -269,6 +274,7 @@ def compare(
     config: CompareConfig,
     out: Path,
     *,
+    how: EngineConfig | None = None,
     progress: Progress | None = None,
     only_cached: bool = False,
     force: bool = False,
@@ -278,6 +284,7 @@ def compare(
     Args:
         config: What to compare.
         out: Folder for ``runs.d``, the tables and ``run.json``.
+        how: Where it is worked off, and with how much memory; in this process if None.
         progress: Hears how far it is.
         only_cached: Train nothing; report the runs that are there.
         force: Train every run again.
@@ -288,11 +295,15 @@ def compare(
         NothingToCompare: ``only_cached``, and no run of the grid is there.
         Interrupted: Stopped by the user; finished runs are kept.
     """
-    from nasrank.studies.train import Extras, Trainer, choose_device
+    from nasrank.studies.engines.fleets import FleetSettings, FleetTrainer
+    from nasrank.studies.train import Extras
 
-    device = choose_device(config.device)
+    how = how or EngineConfig()
+    kind = _kind(config, how)
+    engine = how.make(kind)
     recipe = Recipe()
     grid = plan_grid(config)
+    limit = MemoryLimit(how.memory_bytes, recipe, kind, config.keep_predictions)
     # Written first: a folder that cannot be written must not cost a training.
     write_json({"command": "compare", "config": config.model_dump(mode="json")}, out / "run.json")
     finished = FinishedRuns(out / "runs.d")
@@ -302,24 +313,26 @@ def compare(
     trained = 0
     if not only_cached and len(rows) < len(grid.runs):
         require_writable(finished.folder)
-        spaces = [load_task(run.task).space.name for run in grid.runs]
-        fleets = cut(grid.runs, spaces, device.type, recipe)
-        todo = [
-            missing
-            for fleet in fleets
-            if (missing := [run for run in fleet.runs if run.run_id not in rows])
-        ]
+        todo = _fleets(grid, rows, kind, recipe)
+        if engine.parallel:
+            # The large ones first, or one of them is waited for in the end.
+            todo.reverse()
+        tasks = _limited(todo, limit)
         trained = sum(len(runs) for runs in todo)
         if progress is not None:
             progress.start(sum(work(runs, recipe) for runs in todo), trained, len(rows))
-        trainer = Trainer(finished, device, recipe, extras)
+        trainer = FleetTrainer(FleetSettings(kind, recipe, extras))
+        on_work = None if progress is None else progress.advance
         try:
-            for runs in todo:
-                on_work = None if progress is None else progress.advance
-                for row in trainer.train(runs, on_work):
-                    rows[row["run_id"]] = row
-                if progress is not None:
-                    progress.saved(len(runs))
+            with closing(engine.map(trainer, tasks, on_work)) as results:
+                for place, found in results:
+                    runs = todo[place]
+                    finished.save_fleet(runs, found)
+                    rows |= {row["run_id"]: row for row in found}
+                    if progress is not None:
+                        if engine.parallel:
+                            progress.advance(work(runs, recipe))
+                        progress.saved(len(runs))
         except KeyboardInterrupt as error:
             # With --force the same command would begin anew.
             again = "the same command without --force" if force else "the same command"
@@ -351,19 +364,29 @@ def compare(
 
 
 def estimate(
-    config: CompareConfig, out: Path, *, only_cached: bool = False, force: bool = False
+    config: CompareConfig,
+    out: Path,
+    *,
+    how: EngineConfig | None = None,
+    only_cached: bool = False,
+    force: bool = False,
 ) -> Estimate:
     """Say what a comparison would do, without training or writing anything.
+
+    The time is that of one process, whatever the engine.
 
     Args:
         config: What to compare.
         out: Folder of the comparison.
+        how: Where it would be worked off; nothing is started or connected.
         only_cached: Train nothing.
         force: Train every run again.
     """
-    from nasrank.studies.train import Extras, choose_device
+    from nasrank.studies.train import Extras
 
-    device = choose_device(config.device)
+    how = how or EngineConfig()
+    kind = _kind(config, how)
+    how.make(kind)
     grid = plan_grid(config)
     finished = FinishedRuns(out / "runs.d")
     parts = Extras(predictions=config.keep_predictions, curves=config.curves).parts
@@ -372,8 +395,50 @@ def estimate(
         for run in grid.runs
         if not only_cached and (force or finished.load(run, with_parts=parts) is None)
     ]
-    seconds = estimated_seconds(missing, device.type, Recipe())
-    return Estimate(grid, len(missing), seconds, device.type)
+    recipe = Recipe()
+    limit = MemoryLimit(how.memory_bytes, recipe, kind, config.keep_predictions)
+    unfinished = {run.run_id for run in missing}
+    rest = {run.run_id for run in grid.runs} - unfinished
+    _limited(_fleets(grid, rest, kind, recipe), limit)
+    return Estimate(grid, len(missing), estimated_seconds(missing, kind, recipe), kind)
+
+
+def _kind(config: CompareConfig, how: EngineConfig) -> str:
+    """Return ``cpu`` or ``cuda``."""
+    from nasrank.studies.train import choose_device
+
+    # What a cluster has, its workers know.
+    if how.engine == "dask" and config.device == "cuda":
+        return "cuda"
+    return choose_device(config.device).type
+
+
+def _fleets(grid: Grid, finished: Collection[str], kind: str, recipe: Recipe) -> list[list[Run]]:
+    """Return what is to be trained, by fleet of the whole grid."""
+    spaces = [load_task(run.task).space.name for run in grid.runs]
+    missing = [
+        [run for run in fleet.runs if run.run_id not in finished]
+        for fleet in cut(grid.runs, spaces, kind, recipe)
+    ]
+    return [runs for runs in missing if runs]
+
+
+def _limited(fleets: Sequence[Sequence[Run]], limit: MemoryLimit) -> list[FleetTask]:
+    """Divide fleets that need too much memory, and say so."""
+    from nasrank.studies.engines.fleets import FleetTask
+
+    tasks = [FleetTask(number, limit.parts(runs)) for number, runs in enumerate(fleets)]
+    halved = [task for task in tasks if len(task.parts) > 1]
+    if halved:
+        most = max(len(part) for task in halved for part in task.parts)
+        _LOG.warning(
+            "%d of %d fleets need more than --memory-limit; they are halved, to at most %d runs "
+            "at once",
+            len(halved),
+            len(tasks),
+            most,
+        )
+    return tasks
 
 
 def _saved(

@@ -258,13 +258,15 @@ SUMMARY = Table(
             "95 % bootstrap interval of the mean",
             "fewer than two values",
         ),
-        Column("rank", "int64", "rank", "Place among the losses, 1 is best", "no value"),
+        Column(
+            "rank", "int64", "rank", "Place among predictors and losses, 1 is best", "no value"
+        ),
         Column("best", "bool", "", "Whether the rank is 1"),
         Column(
             "p_holm",
             "double",
             "1",
-            "Paired test against the best loss, Holm-corrected over losses",
+            "Paired test against the best predictor and loss, Holm-corrected over all",
             "the best itself, or no shared seeds",
         ),
     ),

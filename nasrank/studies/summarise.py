@@ -55,6 +55,8 @@ METRICS: Mapping[str, bool] = {
 """Metrics with one value a run, and whether higher is better."""
 
 _HEADLINE_TOP, _HEADLINE_CONFIDENCE = 0.001, 0.8
+_PAIR = "\n"
+"""Between predictor and loss; neither holds it."""
 _TOPS = {0.001: "0.1pct", 0.005: "0.5pct", 0.01: "1pct", 0.05: "5pct"}
 
 
@@ -87,19 +89,24 @@ def budget_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return rows of ``summary``: every metric of every loss, compared on shared seeds."""
+    """Return rows of ``summary``: every metric of every loss, compared on shared seeds.
+
+    With several predictors each pair of predictor and loss stands among all pairs.
+    """
     result: list[dict[str, Any]] = []
-    for key, runs in _grouped(rows, "task", "predictor", "n_train", "sampling"):
-        by_loss = dict(_by(runs, "loss"))
+    for key, runs in _grouped(rows, "task", "n_train", "sampling"):
+        pairs = {
+            _PAIR.join(pair.values()): own for pair, own in _grouped(runs, "predictor", "loss")
+        }
         for metric, higher in METRICS.items():
-            values = _paired(by_loss, metric)
+            values = _paired(pairs, metric)
             compared = compare_with_best(
                 values, higher_is_better=higher, rng=numpy_generator(0, stream="bootstrap")
             )
             result += [
                 {
                     **key,
-                    "loss": loss,
+                    **_named(pair),
                     "metric": metric,
                     "n_seeds": c.n_seeds,
                     "mean": c.mean,
@@ -110,17 +117,17 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
                     "best": c.best,
                     "p_holm": c.p_holm,
                 }
-                for loss, c in compared.items()
+                for pair, c in compared.items()
             ]
         stability = {
-            loss: top_stability([run["predicted_top"] for run in own])
-            for loss, own in by_loss.items()
+            pair: top_stability([run["predicted_top"] for run in own])
+            for pair, own in pairs.items()
         }
         diverged = {
-            loss: float(np.mean([run["diverged"] for run in own])) for loss, own in by_loss.items()
+            pair: float(np.mean([run["diverged"] for run in own])) for pair, own in pairs.items()
         }
-        result += _single(key, "top_stability", stability, by_loss, higher=True)
-        result += _single(key, "diverged_share", diverged, by_loss, higher=False)
+        result += _single(key, "top_stability", stability, pairs, higher=True)
+        result += _single(key, "diverged_share", diverged, pairs, higher=False)
     return result
 
 
@@ -209,10 +216,10 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
                 "diverged_share": by["diverged_share"]["mean"],
             }
         )
-    groups = list(dict.fromkeys(tuple(row[name] for name in names[:3]) for row in result))
+    groups = list(dict.fromkeys((row["task"], row["sampling"]) for row in result))
     return sorted(
         result,
-        key=lambda row: (groups.index(tuple(row[name] for name in names[:3])), row["n_train"]),
+        key=lambda row: (groups.index((row["task"], row["sampling"])), row["n_train"]),
     )
 
 
@@ -225,27 +232,31 @@ def discovery_at(row: Row, fraction: float, evaluations: int) -> float | None:
     return None
 
 
+def _named(pair: str) -> dict[str, str]:
+    return dict(zip(("predictor", "loss"), pair.split(_PAIR), strict=True))
+
+
 def _single(
     key: dict[str, Any],
     metric: str,
     values: Mapping[str, float | None],
-    by_loss: Mapping[str, Sequence[Row]],
+    pairs: Mapping[str, Sequence[Row]],
     *,
     higher: bool,
 ) -> list[dict[str, Any]]:
     """Rows of a metric with one value for all seeds together: a place, but no interval."""
     known = [value for value in values.values() if value is not None]
     result = []
-    for loss, value in values.items():
+    for pair, value in values.items():
         rank = None
         if value is not None:
             rank = 1 + sum((other > value) if higher else (other < value) for other in known)
         result.append(
             {
                 **key,
-                "loss": loss,
+                **_named(pair),
                 "metric": metric,
-                "n_seeds": len(by_loss[loss]),
+                "n_seeds": len(pairs[pair]),
                 "mean": value,
                 "sd": None,
                 "lower": None,

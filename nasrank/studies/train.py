@@ -1,4 +1,4 @@
-"""Train the missing runs of a grid, fleet by fleet, and keep each as soon as it is finished."""
+"""Train the missing runs of a grid, fleet by fleet."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from nasrank.losses import parse
 from nasrank.metrics import kendall_tau
 from nasrank.predictors.predictor import Epoch, Member, Predictor
 from nasrank.predictors.recipe import Recipe
-from nasrank.predictors.specification import make_predictor
 from nasrank.studies.evaluate import Training, curve_items, evaluate
+from nasrank.studies.features import predictor_on
 from nasrank.studies.grid import work
-from nasrank.studies.runs import FinishedRuns, Run
+from nasrank.studies.runs import Run
 
 __all__ = ["Extras", "Trainer", "choose_device", "split_of"]
 
@@ -78,23 +78,16 @@ def split_of(run: Run) -> Split:
 
 
 class Trainer:
-    """Trains runs on one device and keeps them.
+    """Trains runs on one device.
 
     Args:
-        finished: Where to keep runs.
         device: Where to compute.
         recipe: How networks are trained.
         extras: What to keep beyond the rows.
     """
 
-    def __init__(
-        self,
-        finished: FinishedRuns,
-        device: torch.device,
-        recipe: Recipe,
-        extras: Extras | None = None,
-    ) -> None:
-        self.finished, self.device, self.recipe = finished, device, recipe
+    def __init__(self, device: torch.device, recipe: Recipe, extras: Extras | None = None) -> None:
+        self.device, self.recipe = device, recipe
         self.extras = extras or Extras()
         self._predictors: dict[tuple[str, str], Predictor] = {}
 
@@ -164,15 +157,14 @@ class Trainer:
                 keep_predictions=self.extras.predictions,
             )
             rows.append(row)
-        self.finished.save_fleet(runs, rows)
         return rows
 
     def _predictor(self, predictor: str, space: Space) -> Predictor:
         """Graphs are laid out once for all fleets on the same architectures."""
         key = predictor, space.name
         if key not in self._predictors:
-            self._predictors[key] = make_predictor(
-                predictor, space.graphs, device=self.device, recipe=self.recipe
+            self._predictors[key] = predictor_on(
+                space, predictor, device=self.device, recipe=self.recipe
             )
         return self._predictors[key]
 

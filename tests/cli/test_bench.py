@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 from nasrank.cli import bench as command
 from nasrank.errors import DataError, UsageError
 from nasrank.studies import bench
-from nasrank.studies.bench import BENCH, Effort, Measurement
+from nasrank.studies.bench import Effort
 from nasrank.studies.matrix_rate import products_of, replay
+from nasrank.studies.measurement import BENCH, Measurement, Setting, Trend
+from nasrank.studies.scaling import Series
 
 TINY = Effort(members=4, n_train=8, epochs=1, alone=2, rounds=1, repeats=1, whole_command=False)
 app = typer.Typer()
@@ -63,7 +65,7 @@ def test_every_line_has_a_value_and_what_it_means(monkeypatch, tmp_path):
     assert values["share_of_matrix_rate"] == pytest.approx(100 * share)
     assert BENCH.read(tmp_path / "o" / "bench.parquet") == rows
     about = json.loads((tmp_path / "o" / "run.json").read_text())
-    assert about["config"] == {"device": "cpu", "quick": True}
+    assert about["config"] == {"device": "cpu", "quick": True, "full": False}
     assert about["environment"]["torch_threads"] >= 1
 
 
@@ -82,8 +84,82 @@ def test_goals_show_which_way_is_better(monkeypatch, tmp_path):
     assert table[5] == ["a_size", "3", "1", "-", "-", "n"]
 
 
+def points(axis, values, powers=None):
+    """Training takes 2 s a member, scoring 1, of a hundred architectures."""
+    where = {"members": 2, "n_train": 78, "architectures": 100, "nodes": 8}
+    for value in values:
+        setting = Setting(axis, "gnn", **{**where, axis: value})
+        members = setting.members
+        yield Measurement("prepare_seconds", 0.5, "s", "n", setting=setting)
+        yield Measurement("fit_seconds", 2.0 * members, "s", "n", setting=setting)
+        yield Measurement("score_seconds", 1.0 * members, "s", "n", setting=setting)
+        yield Measurement("score_rate", 100.0, "architectures/s", "n", setting=setting)
+        if axis == "members":
+            yield Measurement("share_of_matrix_rate", 55.5, "%", "n", setting=setting)
+    for name, power in (powers or {}).items():
+        yield Measurement(f"growth_of_{name}", power, "power", "n", setting=Trend(axis, "gnn"))
+
+
+def test_a_series_is_a_table_of_costs_of_one_predictor(monkeypatch, tmp_path):
+    powers = {"fit_seconds": 1.96, "score_seconds": 0.04}
+    lines = [
+        Measurement("a_size", 3, "1", "n"),
+        *points("members", (1, 40)),
+        *points("n_train", (39, 78, 156), powers),
+    ]
+    monkeypatch.setattr(bench, "measure", lambda _effort, _device: iter(lines))
+    result = CliRunner().invoke(app, ["--out", str(tmp_path)], catch_exceptions=False)
+    text = result.stdout.splitlines()
+    table = [line.split() for line in text]
+    fleet, train = (text.index(title) for title in ("By fleet", "By training set"))
+    # Memory is not known here.
+    assert table[fleet + 4 : fleet + 6] == [
+        ["gnn", "1", "78", "100", "8", "0.500", "2.000", "1.000", "100", "-", "56"],
+        ["gnn", "40", "78", "100", "8", "0.500", "2.000", "1.000", "100", "-", "56"],
+    ]
+    assert "growth" not in text[fleet + 2]
+    # The power of a column stands at its end.
+    at = ["0.500", "2.000"]
+    assert table[train + 3 : train + 6] == [
+        ["gnn", "2", "39", "100", "8", *at, "1.000", "100", "-"],
+        ["gnn", "2", "78", "100", "8", *at, "1.000", "100", "-"],
+        ["gnn", "2", "156", "100", "8", *at, "2.0", "1.000", "0.0", "100", "-"],
+    ]
+    assert "Growth: the power" in text[-1]
+    assert (tmp_path / "bench.svg").exists()
+    assert "bench.svg" in result.stderr
+    rows = BENCH.read(tmp_path / "bench.parquet")
+    assert [row["axis"] for row in rows].count("n_train") == 3 * 4 + 2
+    quiet = CliRunner().invoke(app, ["--quiet", "--format", "csv", "--out", str(tmp_path)])
+    assert quiet.stderr == ""
+    assert quiet.stdout.splitlines()[0].startswith("name,axis,predictor,members,n_train,")
+
+
+def test_the_usual_bench_measures_every_predictor_and_the_full_one_every_axis(monkeypatch):
+    asked = []
+
+    def scaling(series, *_args, epochs, repeats):
+        asked.append(list(series))
+        return iter(())
+
+    for group in ("_start_up", "_data", "_training", "_scoring", "_default_command"):
+        monkeypatch.setattr(bench, group, lambda _bench, _found: iter(()))
+    monkeypatch.setattr(bench, "measure_scaling", scaling)
+    for effort in (bench.QUICK, bench.USUAL, bench.FULL):
+        assert list(bench.measure(effort, torch.device("cpu"))) == []
+    usual, full = asked
+    assert {one.axis for one in usual} == {"members"}
+    assert {"gnn", "mlp", "gp", "trees", "boosting"} <= {n for o in usual for n in o.predictors}
+    assert [one.axis for one in full[2:]] == ["n_train", "architectures", "nodes"]
+    assert all(isinstance(one, Series) and "gp" in one.predictors for one in full[2:])
+    large = max(bench._series("all", torch.device("cuda"))[0].values)
+    assert large > max(bench._series("all", torch.device("cpu"))[0].values)
+
+
 def test_what_cannot_be_meant_or_written(tmp_path):
     result = CliRunner().invoke(app, ["--device", "gpu"])
+    assert isinstance(result.exception, UsageError)
+    result = CliRunner().invoke(app, ["--quick", "--full"])
     assert isinstance(result.exception, UsageError)
     (tmp_path / "file").touch()
     result = CliRunner().invoke(app, ["--quick", "--out", str(tmp_path / "file" / "x")])

@@ -51,6 +51,36 @@ def test_the_table_names_every_loss_and_the_task(out):
     assert "saved after" not in done.stdout
 
 
+def test_several_predictors_share_a_table(tmp_path):
+    done = nasrank("compare", *SMALL, "--predictors", "gnn,gp", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["nb201/cifar10,", "2", "seeds"]
+    rows = [line[:3] for line in lines if "/" in line]
+    assert rows == [["gnn", "mse", "20"], ["gnn", "listmle", "20"], ["gp", "mse", "20"]]
+    # Which is best is asked of all three.
+    assert sum(line.count("*") for line in lines if "/" in line) == 3
+
+
+def test_a_space_too_small_for_a_top_is_no_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("NASRANK_DATA", str(tmp_path / "data"))
+    own = tmp_path / "archs.csv"
+    lines = [
+        f"a{n},input;{';'.join(['conv'] * (1 + n % 9) + ['pool'] * (n // 9))};output,"
+        f"{';'.join(f'{step}-{step + 1}' for step in range(2 + n % 9 + n // 9))},{50 + n}"
+        for n in range(60)
+    ]
+    own.write_text("\n".join(["id,operations,edges,label", *lines]))
+    assert nasrank("data", "import", "mine", str(own)).returncode == 0
+    done = nasrank(
+        "compare", "--tasks", "mine/own", "--losses", "mse", "--n-train", "20", "--seeds", "2",
+        "--out", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "No evaluations are counted: the top 0.1 % of so small a space" in done.stdout
+    assert "mine/own, gnn, 2 seeds" in done.stdout
+
+
 def test_the_folder_holds_every_table_and_no_part_of_one(out):
     folder, _ = out
     names = {path.name for path in folder.iterdir()}

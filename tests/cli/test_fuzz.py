@@ -86,6 +86,10 @@ RIGHT = {
     "--test": ("rest", "all"),
     "--sampling": ("random", "stratified,random"),
     "--device": ("auto", "cpu"),
+    "--engine": ("local", "processes", "dask"),
+    "--jobs": ("1", "2"),
+    "--scheduler": ("tcp://127.0.0.1:8786",),
+    "--memory-limit": ("4GiB", "1KB"),
     "--format": ("table", "json", "csv"),
     "--tolerance": ("0", "0.01", "1e308"),
 }

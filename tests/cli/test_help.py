@@ -86,7 +86,7 @@ finally:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["compare"], ["budget"], ["recommend"], ["data", "info"], ["bench"], ["env"]],
+    [[], ["compare"], ["rank"], ["budget"], ["recommend"], ["data", "info"], ["bench"], ["env"]],
 )
 def test_help_imports_nothing_heavy(arguments):
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Nothing but a download opens a connection, and nothing asks for the address of a name."""
+"""Nothing but a download and a Dask cluster opens a connection or asks for a name's address."""
 
 import json
 import os
@@ -92,6 +92,8 @@ def test_no_command_opens_a_connection(in_child, tmp_path):
         ["data", "verify"],
         ["compare", *SMALL, "--out", str(out)],
         ["compare", *SMALL, "--out", str(out), "--only-cached", "--quiet"],
+        ["compare", *SMALL, "--out", str(out), "--force", "--engine", "processes", "--jobs", "2"],
+        ["compare", *SMALL, "--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--dry-run"],
         ["compare", "--subset", "full", "--dry-run"],
         ["check", str(out), "--against", str(baseline), "--update"],
         ["check", str(out), "--against", str(baseline)],
@@ -99,6 +101,14 @@ def test_no_command_opens_a_connection(in_child, tmp_path):
     done, stderr = in_child(lines)
     assert done["asked"] == []
     assert [line for line, code in done["codes"] if code != 0] == [], stderr
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_is_connected_to(in_child, tmp_path):
+    line = ["compare", *SMALL, "--engine", "dask", "--scheduler", "tcp://127.0.0.1:1"]
+    done, _ = in_child([[*line, "--out", str(tmp_path)]])
+    assert done["codes"][0][1] == 4
+    assert done["asked"]
 
 
 def test_a_connection_would_be_noticed(in_child):

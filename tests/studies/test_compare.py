@@ -296,6 +296,36 @@ def test_a_folder_that_cannot_be_written_costs_no_training(tmp_path):
     assert heard.work is None
 
 
+# Predictors beside networks.
+
+
+def test_a_predictor_with_a_loss_of_its_own_is_trained_once_a_seed(tmp_path):
+    both = changed(
+        predictors=("gnn", "gp"), losses=("hr", "listmle"), n_train=(20,), seeds=2, curves=True
+    )
+    runs = plan_grid(both).runs
+    assert [(run.predictor, run.loss, run.seed) for run in runs] == [
+        (predictor, loss, seed)
+        for predictor, loss in (("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse"))
+        for seed in (0, 1)
+    ]
+    heard = Heard()
+    done = compare(both, tmp_path, progress=heard)
+    assert heard.advanced == heard.work
+    assert [(row["predictor"], row["loss"]) for row in done.headline] == [
+        ("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse"),
+    ]  # fmt: skip
+    # One of all is the best, and predictor and loss stand among all pairs.
+    assert sorted(row["kendall_tau_rank"] for row in done.headline) == [1, 2, 3]
+    # It has no epochs, and is not asked for them again.
+    assert {row["run_id"] for row in done.tables["curves"]} == {
+        run.run_id for run in runs if run.predictor == "gnn"
+    }
+    assert compare(both, tmp_path).trained == 0
+    # Whatever the losses, it is the same run.
+    assert compare(changed(both, predictors=("gp",), losses=("ew",)), tmp_path).trained == 0
+
+
 # Tables on request.
 
 

@@ -4,7 +4,8 @@ from itertools import pairwise, product
 import pytest
 
 from nasrank.predictors.recipe import Recipe
-from nasrank.studies.grid import cut, estimated_seconds
+from nasrank.predictors.specification import parse_predictor
+from nasrank.studies.grid import cut, estimated_seconds, losses_for, work
 
 RECIPE = Recipe()
 
@@ -97,3 +98,54 @@ def test_estimates_add_up_and_grow(make_run):
     assert 0 < one < two < 2 * one
     assert estimated_seconds([small, large, large], "cpu", RECIPE) == pytest.approx(one + 2 * two)
     assert estimated_seconds([small], "cuda", RECIPE) < one
+
+
+def test_ensembles_cost_what_their_networks_cost(make_run):
+    one, four = (
+        estimated_seconds([make_run(predictor=name, n_train=1000)], "cpu", RECIPE)
+        for name in ("gnn", "gnn(ensemble=4)")
+    )
+    score = estimated_seconds([make_run(n_train=0)], "cpu", RECIPE)
+    assert four - score == pytest.approx(4 * (one - score), rel=1e-4)
+    runs = [make_run(predictor="gnn(ensemble=8)", seed=seed) for seed in range(40)]
+    # Forty networks at once are five members of eight.
+    assert {len(fleet.runs) for fleet in cut(runs, ["a"] * 40, "cpu", RECIPE)} == {5}
+
+
+@pytest.mark.parametrize("name", ["gp", "trees", "boosting"])
+def test_what_has_no_networks_has_a_cost_of_its_own(make_run, name):
+    small, large = (make_run(predictor=name, n_train=n) for n in (78, 1563))
+    one, other = (estimated_seconds([run], "cpu", RECIPE) for run in (small, large))
+    assert 0.1 < one < other < 60
+    # Epochs are nothing to it.
+    assert estimated_seconds([small], "cpu", Recipe(epochs=1)) == one
+    assert len(cut([small] * 30, ["a"] * 30, "cpu", RECIPE)) == 1
+
+
+def test_options_change_the_cost_of_trees(make_run):
+    few, many = (make_run(predictor=f"trees(trees={count})") for count in (10, 10_000))
+    assert estimated_seconds([few], "cpu", RECIPE) < estimated_seconds([many], "cpu", RECIPE)
+    assert len(cut([many] * 40, ["a"] * 40, "cpu", RECIPE)) > 1
+
+
+def test_a_predictor_with_a_loss_of_its_own_gets_no_other():
+    losses = ["hr", "listmle"]
+    assert losses_for(parse_predictor("gnn"), losses) == losses
+    for name in ("gp", "trees", "boosting(ensemble=2)"):
+        assert losses_for(parse_predictor(name), losses) == ["mse"]
+
+
+def test_work_is_steps_or_milliseconds(make_run):
+    # 78 items are 3 lists, 60 epochs: 180 steps of each of two members.
+    runs = [make_run(n_train=78, seed=seed) for seed in range(2)]
+    assert work(runs, RECIPE) == 2 * 180
+    staged = make_run(n_train=78, loss="pw(hr,mape,40)")
+    # 40 items are 2 lists: 120 steps more, for which the others wait.
+    assert work([*runs, staged], RECIPE) == 3 * (180 + 120)
+    assert work([make_run(n_train=78, predictor="gnn(ensemble=3)")], RECIPE) == 3 * 180
+    alone = make_run(n_train=78, predictor="trees")
+    whole = 1000 * (
+        estimated_seconds([alone], "cpu", RECIPE)
+        - estimated_seconds([make_run(n_train=0)], "cpu", RECIPE)
+    )
+    assert work([alone], RECIPE) == pytest.approx(whole, abs=1)

@@ -122,6 +122,29 @@ def test_p_values_by_hand(rows):
             assert row["p_holm"] == pytest.approx(p)
 
 
+def test_predictors_stand_in_one_line_with_losses(rows):
+    other = [{**row, "predictor": "gp", "loss": "hr"} for row in of(rows, loss="mse")]
+    two = [*of(rows, loss="listmle"), *of(rows, loss="mse"), *other]
+    summary = summary_table(two)
+    SUMMARY.build(summary)
+    for n in (30, 60):
+        tau = of(summary, n_train=n, metric="kendall_tau")
+        assert [(r["predictor"], r["loss"]) for r in tau] == [
+            ("gnn", "listmle"), ("gnn", "mse"), ("gp", "hr"),
+        ]  # fmt: skip
+        # Two of the three have the same values.
+        assert [row["rank"] for row in tau] == [1, 2, 2]
+        assert tau[1]["p_holm"] == tau[2]["p_holm"]
+    top = headline(summary, budget_table(two))
+    assert [(r["n_train"], r["predictor"]) for r in top] == [
+        (n, predictor) for n in (30, 60) for predictor in ("gnn", "gnn", "gp")
+    ]
+    # Alone, each pair has the same mean.
+    alone = one(summary_table(other), n_train=30, metric="kendall_tau")
+    together = one(summary, predictor="gp", n_train=30, metric="kendall_tau")
+    assert (alone["mean"], alone["rank"]) == (together["mean"], 1)
+
+
 def test_the_order_of_the_losses_changes_no_number(rows):
     key = ("task", "predictor", "sampling", "n_train", "loss", "metric")
     mixed = sorted(rows, key=lambda row: (row["loss"], -row["n_train"]))

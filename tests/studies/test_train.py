@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from nasrank.metrics import kendall_tau
 from nasrank.predictors import networks
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.recipe import Recipe
-from nasrank.predictors.specification import make_predictor
 from nasrank.studies import train as train_module
 from nasrank.studies.evaluate import curve_items
-from nasrank.studies.runs import FinishedRuns
+from nasrank.studies.features import predictor_on
+from nasrank.studies.grid import work
 from nasrank.studies.train import Extras, Trainer, choose_device, split_of
 
 RECIPE = Recipe(epochs=4, list_length=10)
@@ -55,12 +56,10 @@ def test_devices_by_name(monkeypatch):
     assert choose_device("cpu") == CPU
 
 
-def test_runs_are_trained_saved_and_returned_in_their_order(toy, runs, tmp_path):
-    finished = FinishedRuns(tmp_path)
-    rows = Trainer(finished, CPU, RECIPE).train(runs)
+def test_runs_are_trained_and_returned_in_their_order(toy, runs):
+    rows = Trainer(CPU, RECIPE).train(runs)
     assert [row["run_id"] for row in rows] == [run.run_id for run in runs]
     for run, row in zip(runs, rows, strict=True):
-        assert finished.load(run) == row
         assert (row["task"], row["loss"], row["n_train"]) == ("toy/x", run.loss, run.n_train)
         assert (row["device"], row["diverged"]) == ("cpu", False)
         assert row["train_gpu_seconds"] == split_of(run).train.sum()
@@ -70,14 +69,12 @@ def test_runs_are_trained_saved_and_returned_in_their_order(toy, runs, tmp_path)
     assert [row["n_test"] for row in rows] == [130, 114, 150, 270]
 
 
-def test_a_second_training_gives_the_same_rows(toy, runs, tmp_path):
-    one, other = (
-        Trainer(FinishedRuns(tmp_path / name), CPU, RECIPE).train(runs) for name in ("a", "b")
-    )
+def test_a_second_training_gives_the_same_rows(toy, runs):
+    one, other = (Trainer(CPU, RECIPE).train(runs) for _ in range(2))
     assert without_clock(one) == without_clock(other)
 
 
-def test_a_row_is_about_the_predictor_and_its_split(toy, make_run, tmp_path, monkeypatch):
+def test_a_row_is_about_the_predictor_and_its_split(toy, make_run, monkeypatch):
     kept = []
 
     def keep(*args, **options):
@@ -86,7 +83,7 @@ def test_a_row_is_about_the_predictor_and_its_split(toy, make_run, tmp_path, mon
 
     monkeypatch.setattr(networks, "train_fleet", keep)
     run = make_run(loss="listmle", seed=3, n_train=40)
-    trainer = Trainer(FinishedRuns(tmp_path), CPU, Recipe(), Extras(predictions=True))
+    trainer = Trainer(CPU, Recipe(), Extras(predictions=True))
     (row,) = trainer.train([run])
     (fleet,) = kept
     split = split_of(run)
@@ -97,8 +94,8 @@ def test_a_row_is_about_the_predictor_and_its_split(toy, make_run, tmp_path, mon
     np.testing.assert_allclose(row["predictions.score"], scores[row["predictions.item"]])
 
 
-def test_curves_end_where_the_run_ends(toy, runs, tmp_path):
-    trainer = Trainer(FinishedRuns(tmp_path), CPU, RECIPE, Extras(curves=True, predictions=True))
+def test_curves_end_where_the_run_ends(toy, runs):
+    trainer = Trainer(CPU, RECIPE, Extras(curves=True, predictions=True))
     for run, row in zip(runs, trainer.train(runs), strict=True):
         # Of a piecewise loss the second stage is followed.
         assert row["curves.epoch"] == [1, 2, 3, 4]
@@ -113,9 +110,9 @@ def test_curves_end_where_the_run_ends(toy, runs, tmp_path):
         assert row["curves.kendall_tau"][-1] == pytest.approx(tau, abs=1e-3)
 
 
-def test_following_curves_changes_nothing_else(toy, runs, tmp_path):
-    plain = Trainer(FinishedRuns(tmp_path), CPU, RECIPE).train(runs)
-    followed = Trainer(FinishedRuns(tmp_path), CPU, RECIPE, Extras(curves=True)).train(runs)
+def test_following_curves_changes_nothing_else(toy, runs):
+    plain = Trainer(CPU, RECIPE).train(runs)
+    followed = Trainer(CPU, RECIPE, Extras(curves=True)).train(runs)
     for one, other in zip(without_clock(plain), without_clock(followed), strict=True):
         assert {k: v for k, v in one.items() if not k.startswith("curves.")} == {
             k: v for k, v in other.items() if not k.startswith("curves.")
@@ -124,15 +121,24 @@ def test_following_curves_changes_nothing_else(toy, runs, tmp_path):
     assert Extras(predictions=True, curves=True).parts == ("predictions", "curves")
 
 
-def test_work_is_told_in_members_steps(toy, runs, tmp_path):
+def test_work_is_told_in_members_steps(toy, runs):
     heard = []
-    Trainer(FinishedRuns(tmp_path), CPU, RECIPE).train(runs, heard.append)
+    Trainer(CPU, RECIPE).train(runs, heard.append)
     # First stage: 12 items, 2 lists, 4 epochs. Second: 36 items, 4 lists, 4 epochs.
     assert heard == [4] * (4 * 2 + 4 * 4)
 
 
-def test_what_does_not_fit_the_device_is_halved(toy, runs, tmp_path, monkeypatch, caplog):
-    whole = Trainer(FinishedRuns(tmp_path / "a"), CPU, RECIPE).train(runs)
+def test_members_without_steps_share_the_work(toy, runs):
+    heard = []
+    own = [replace(run, predictor="gp", loss="mse") for run in runs]
+    Trainer(CPU, RECIPE).train(own, heard.append)
+    assert len(heard) == len(runs)
+    assert sum(heard) == work(own, RECIPE)
+    assert max(heard) - min(heard) <= 1
+
+
+def test_what_does_not_fit_the_device_is_halved(toy, runs, monkeypatch, caplog):
+    whole = Trainer(CPU, RECIPE).train(runs)
     sizes = []
 
     def small(network, members, *args, **options):
@@ -143,7 +149,7 @@ def test_what_does_not_fit_the_device_is_halved(toy, runs, tmp_path, monkeypatch
 
     monkeypatch.setattr(networks, "train_fleet", small)
     with caplog.at_level(logging.WARNING, "nasrank"):
-        rows = Trainer(FinishedRuns(tmp_path / "b"), CPU, RECIPE).train(runs)
+        rows = Trainer(CPU, RECIPE).train(runs)
     assert sizes == [4, 2, 1, 1, 2, 1, 1]
     assert [record.getMessage() for record in caplog.records] == [
         "a fleet of 4 runs does not fit the device; it is halved",
@@ -154,43 +160,24 @@ def test_what_does_not_fit_the_device_is_halved(toy, runs, tmp_path, monkeypatch
         assert one["kendall_tau"] == pytest.approx(other["kendall_tau"], abs=0.005)
 
 
-def test_a_run_that_does_not_fit_alone_is_an_error(toy, runs, tmp_path, monkeypatch):
+def test_a_run_that_does_not_fit_alone_is_an_error(toy, runs, monkeypatch):
     def none(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(networks, "train_fleet", none)
     with pytest.raises(torch.OutOfMemoryError):
-        Trainer(FinishedRuns(tmp_path), CPU, RECIPE).train(runs)
-    assert not list(tmp_path.iterdir())
+        Trainer(CPU, RECIPE).train(runs)
 
 
-def test_a_fleet_is_on_disk_whole_or_not_at_all(toy, runs, tmp_path, monkeypatch):
-    finished, evaluate = FinishedRuns(tmp_path), train_module.evaluate
-
-    def stop(run, *args, **options):
-        if run == runs[2]:
-            raise KeyboardInterrupt
-        return evaluate(run, *args, **options)
-
-    monkeypatch.setattr(train_module, "evaluate", stop)
-    with pytest.raises(KeyboardInterrupt):
-        Trainer(finished, CPU, RECIPE).train(runs)
-    # A fleet finished in part would be trained again in other company, with other last digits.
-    assert not list(tmp_path.iterdir())
-    monkeypatch.setattr(train_module, "evaluate", evaluate)
-    Trainer(finished, CPU, RECIPE).train(runs)
-    assert all(finished.load(run) is not None for run in runs)
-
-
-def test_graphs_are_laid_out_once_for_all_fleets(toy, runs, tmp_path, monkeypatch):
+def test_graphs_are_laid_out_once_for_all_fleets(toy, runs, monkeypatch):
     made = []
 
     def make(*args, **options):
         made.append(args)
-        return make_predictor(*args, **options)
+        return predictor_on(*args, **options)
 
-    monkeypatch.setattr(train_module, "make_predictor", make)
-    trainer = Trainer(FinishedRuns(tmp_path), CPU, Recipe(epochs=1))
+    monkeypatch.setattr(train_module, "predictor_on", make)
+    trainer = Trainer(CPU, Recipe(epochs=1))
     for run in runs:
         trainer.train([run])
     assert len(made) == 1
