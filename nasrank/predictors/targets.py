@@ -41,7 +41,7 @@ def robust_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
         + \tfrac12 \max(-3, \min(3, (y_i - \tilde y) / (1.4826\,\text{MAD})))
 
     with the normal score z of a label's rank, the median, and the median absolute deviation from
-    it. Ranks alone lose how far apart two labels are, labels alone lose trees to failed trainings.
+    it. Ranks alone lose how far apart two labels are, labels alone follow a few failed trainings.
 
     Args:
         labels: ``[n]`` higher is better, in any unit.
@@ -51,7 +51,7 @@ def robust_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Example:
         >>> robust_scores(np.array([10.0, 92.0, 93.0, 94.0])).round(2).tolist()
-        [-2.08, -0.33, 0.33, 0.91]
+        [-2.08, -0.33, 0.33, 1.08]
     """
     ranked = normal_scores(labels)
     away = labels - np.median(labels)

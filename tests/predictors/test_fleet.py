@@ -308,7 +308,7 @@ def test_a_member_past_its_last_step_is_left_as_it_is(kind, graphs, member):
         GNN(graphs),
         [long, short],
         recipe,
-        on_epoch=lambda epoch: after.append((epoch.finished, epoch.fleet)),
+        on_epoch=lambda epoch: after.append((epoch.finished, epoch.fitted)),
     )
     ends = [fleet for finished, fleet in after if finished[1]]
     assert len(ends) == 5
@@ -513,7 +513,7 @@ def test_epochs_are_told_when_they_end(graphs, member):
 def test_the_fleet_of_an_epoch_is_a_picture_of_its_moment(graphs, member):
     pictures = []
     trained = train_fleet(
-        GNN(graphs), [member()], Recipe(epochs=40), on_epoch=lambda e: pictures.append(e.fleet)
+        GNN(graphs), [member()], Recipe(epochs=40), on_epoch=lambda e: pictures.append(e.fitted)
     )
     assert len(pictures) == 40
     assert same(pictures[-1], trained)
