@@ -55,7 +55,7 @@ def test_the_command_runs_from_the_wheel(wheel, tmp_path):
         timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "nb201/cifar10, gnn, 1 seeds" in done.stdout
+    assert "nb201/cifar10, gnn, 1 seed\n" in done.stdout
 
 
 @pytest.mark.slow
