@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["derive_seed", "numpy_generator", "torch_generator"]
+__all__ = ["derive_seed", "numpy_generator", "seeded_torch", "torch_generator"]
 
 
 def derive_seed(seed: int, **axes: str | int) -> int:
@@ -48,3 +50,31 @@ def torch_generator(seed: int, **axes: str | int) -> torch.Generator:
     generator = torch.Generator()
     generator.manual_seed(derive_seed(seed, **axes))
     return generator
+
+
+@contextmanager
+def seeded_torch(seed: int, **axes: str | int) -> Iterator[None]:
+    """Draw torch's global random numbers from one stream of a run, within the block.
+
+    For code of others that takes no generator, such as the initial weights of modules. What was
+    drawn before is as if nothing had happened once the block ends. Numbers drawn on a GPU are not
+    covered: make modules on the CPU and move them.
+
+    Args:
+        seed: The run's seed.
+        axes: What the stream is for.
+
+    Example:
+        >>> import torch
+        >>> with seeded_torch(0, stream="weights"):
+        ...     first = torch.nn.Linear(2, 1).weight
+        >>> with seeded_torch(0, stream="weights"):
+        ...     second = torch.nn.Linear(2, 1).weight
+        >>> torch.equal(first, second)
+        True
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, **axes))
+        yield

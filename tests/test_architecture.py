@@ -15,7 +15,10 @@ MODULES = sorted(ROOT.rglob("*.py"))
 EVERY = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
 GROUND = {"nasrank", "errors", "files", "registry", "seeds", "tables"}
-MIDDLE = {"graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "report"}
+MIDDLE = {
+    "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "report", "samples",
+    "encoders",
+}  # fmt: skip
 
 MAY_IMPORT = {
     # What a part may import besides itself. A new part needs a line here.
@@ -32,6 +35,8 @@ MAY_IMPORT = {
     "benchmarks": GROUND | {"graphs", "proxies"},
     "predictors": GROUND | {"graphs", "losses"},
     "report": GROUND | {"metrics"},
+    "samples": GROUND,
+    "encoders": GROUND,
     "studies": GROUND | MIDDLE,
     "cli": GROUND | MIDDLE | {"studies"},
     "__main__": {"cli"},
@@ -174,6 +179,8 @@ def test_the_command_line_imports_nothing_heavy():
         "import nasrank.predictors",
         importing("benchmarks"),
         importing("errors", "files", "registry", "seeds", "tables"),
+    importing("samples"),
+    "import nasrank.encoders",
         "import nasrank.graphs",
         "import nasrank.metrics",
         "from nasrank.losses import parse; parse('pw(hr,mse,50)')",

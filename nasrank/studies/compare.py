@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
@@ -23,6 +23,7 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import parse_predictor
 from nasrank.registry import unknown_name
 from nasrank.studies.engines.engine import EngineConfig
+from nasrank.studies.finishing import Progress
 from nasrank.studies.grid import cut, estimated_seconds, losses_for, work
 from nasrank.studies.memory import MemoryLimit
 from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
@@ -41,7 +42,6 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Grid",
-    "Progress",
     "compare",
     "estimate",
     "plan_grid",
@@ -103,19 +103,6 @@ class CompareConfig(BaseModel):
     device: str = "auto"
     keep_predictions: bool = False
     curves: bool = False
-
-
-class Progress(Protocol):
-    """Hears how far a study is."""
-
-    def start(self, work: int, runs: int, finished: int) -> None:
-        """Learn how much there is to do, in members' steps, and how many runs that is."""
-
-    def advance(self, work: int) -> None:
-        """Learn that so much of it is done."""
-
-    def saved(self, runs: int) -> None:
-        """Learn that so many runs more are on disk."""
 
 
 @dataclass(frozen=True)

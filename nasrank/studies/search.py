@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasrank.errors import Interrupted, NothingToCompare
-from nasrank.files import remove_stale_parts, require_writable
+from nasrank.files import remove_stale_parts
 from nasrank.registry import unknown_name
-from nasrank.studies.compare import Progress
 from nasrank.studies.features import predictor_on
+from nasrank.studies.finishing import Progress, finish, missing
 from nasrank.studies.runs import FinishedRuns
 from nasrank.studies.searching.controls import CONTROLS
 from nasrank.studies.searching.guided import run_control, search_fleet
@@ -127,39 +126,18 @@ def search(
     write_json({"command": "search", "config": config.model_dump(mode="json")}, out / "run.json")
     finished = FinishedRuns(out / "runs.d", table=SEARCHED, kind=SearchRun)
     remove_stale_parts(out)
-    kept = {} if force else _saved(finished, runs)
-    searched = 0
-    if not only_cached and len(kept) < len(runs):
-        require_writable(finished.folder)
-        fleets = cut_fleets(runs, device.type)
-        todo = [
-            missing
-            for fleet in fleets
-            if (missing := [run for run in fleet if run.run_id not in kept])
-        ]
-        searched = sum(len(fleet) for fleet in todo)
-        if progress is not None:
-            progress.start(sum(r.budget for fleet in todo for r in fleet), searched, len(kept))
-        predictors: dict[tuple[str, str], Predictor] = {}
-        try:
-            for fleet in todo:
-                rows = _run_fleet(fleet, predictors, device, progress)
-                finished.save_fleet(fleet, rows)
-                kept.update({row["run_id"]: row for row in rows})
-                if progress is not None:
-                    progress.saved(len(fleet))
-        except KeyboardInterrupt as error:
-            again = "the same command without --force" if force else "the same command"
-            raise Interrupted(
-                f"stopped: {len(kept)} of {len(runs)} searches are saved in {finished.folder}. "
-                f"Type {again} to go on"
-            ) from error
+    predictors: dict[tuple[str, str], Predictor] = {}
+    kept, searched = finish(
+        cut_fleets(runs, device.type),
+        lambda fleet: _run_fleet(fleet, predictors, device, progress),
+        finished,
+        what="searches",
+        work=lambda run: run.budget,
+        progress=progress,
+        only_cached=only_cached,
+        force=force,
+    )
     present = [run for run in runs if run.run_id in kept]
-    if not present:
-        raise NothingToCompare(
-            f"none of the {len(runs)} searches is in {finished.folder}. "
-            "Leave out --only-cached to run them"
-        )
     absent = len(runs) - len(present)
     left_out = (
         (f"{absent} of {len(runs)} searches are not in {finished.folder}",) if absent else ()
@@ -195,13 +173,13 @@ def estimate_search(
 
     runs = plan_searches(config)
     finished = FinishedRuns(out / "runs.d", table=SEARCHED, kind=SearchRun)
-    missing = [run for run in runs if not only_cached and (force or finished.load(run) is None)]
+    left = missing(runs, finished, only_cached=only_cached, force=force)
     fits = sum(
         -(-(run.budget - run.initial) // (run.batch or 1)) * parts_of(run)
-        for run in missing
+        for run in left
         if run.control is None
     )
-    return SearchEstimate(runs, len(missing), fits, choose_device(config.device).type)
+    return SearchEstimate(runs, len(left), fits, choose_device(config.device).type)
 
 
 def _run_fleet(
@@ -245,12 +223,6 @@ def _rows(run: SearchRun, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
         "seed": run.seed,
     }
     return search_rows(load_problem(run.task), about, kept)
-
-
-def _saved(finished: FinishedRuns, runs: Sequence[SearchRun]) -> dict[str, dict[str, Any]]:
-    finished.recover()
-    loaded = ((run, finished.load(run)) for run in runs)
-    return {run.run_id: row for run, row in loaded if row is not None}
 
 
 _SHOWN = (

@@ -1,0 +1,36 @@
+"""What every encoder is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+__all__ = ["DEFAULT_FEATURES", "Encoder"]
+
+DEFAULT_FEATURES: Mapping[str, int] = {
+    "mlp": 64,
+    "cnn": 50,
+    "conv4": 64,
+    "resnet18": 512,
+    "vit": 64,
+}
+"""Length of the feature vector where nothing else is asked for."""
+
+
+class Encoder(nn.Module):
+    """A network from samples to features.
+
+    Args:
+        body: From ``[n, *shape]`` to ``[n, features]``.
+        features: Length of the feature vector.
+    """
+
+    def __init__(self, body: nn.Module, features: int) -> None:
+        super().__init__()
+        self.body, self.features = body, features
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return features ``[n, features]`` of samples ``[n, *shape]``, not normalised."""
+        out: Tensor = self.body(samples)
+        return out

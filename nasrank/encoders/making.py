@@ -1,0 +1,60 @@
+"""Encoders by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nasrank.errors import UsageError
+from nasrank.registry import Registry
+from nasrank.seeds import seeded_torch
+
+if TYPE_CHECKING:
+    from nasrank.encoders.encoder import Encoder
+
+    Maker = Callable[[tuple[int, ...], int], Encoder]
+
+__all__ = ["ENCODERS", "make_encoder"]
+
+ENCODERS: Registry[Maker] = Registry("encoder")
+"""Encoders by name; each takes the shape of a sample and the number of features."""
+
+ENCODERS.register("mlp", target="nasrank.encoders.mlp:MLPEncoder")
+ENCODERS.register("cnn", target="nasrank.encoders.cnn:LeNetEncoder")
+ENCODERS.register("conv4", target="nasrank.encoders.cnn:Conv4Encoder")
+ENCODERS.register("resnet18", target="nasrank.encoders.resnet:ResNet18Encoder")
+ENCODERS.register("vit", target="nasrank.encoders.vit:ViTEncoder")
+
+
+def make_encoder(
+    name: str, shape: tuple[int, ...], *, features: int | None = None, seed: int
+) -> Encoder:
+    """Make an encoder with initial weights that depend on the seed alone.
+
+    Args:
+        name: A name in `ENCODERS`.
+        shape: Shape of one sample: ``(channels, height, width)`` or ``(d,)``.
+        features: Length of the feature vector; the encoder's own default if None.
+        seed: The run's seed.
+
+    Returns:
+        A module from ``[n, *shape]`` to ``[n, features]``, on the CPU.
+
+    Raises:
+        UsageError: There is no such encoder, or it is for images and the samples are vectors, or
+            for larger images.
+    """
+    from nasrank.encoders.encoder import DEFAULT_FEATURES
+
+    maker = ENCODERS[name]
+    if features is not None and features < 1:
+        raise UsageError(f"an encoder of {features} features has nothing to say. Give 1 or more")
+    if name != "mlp" and len(shape) != 3:
+        raise UsageError(f"encoder {name!r} is for images, and the samples are vectors. Use mlp")
+    if name != "mlp" and min(shape[1:]) < 8:
+        raise UsageError(
+            f"encoder {name!r} needs images of 8x8 pixels or more, not "
+            f"{shape[1]}x{shape[2]}. Use mlp"
+        )
+    with seeded_torch(seed, stream="encoder", name=name):
+        return maker(shape, features or DEFAULT_FEATURES[name])

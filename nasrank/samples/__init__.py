@@ -1,0 +1,13 @@
+"""Where images and vectors come from: in the box, from installed packages, from the user."""
+
+from nasrank.samples.samples import Samples, SampleSet, split_by_class, split_stratified
+from nasrank.samples.sources import DATA_SETS, load_samples
+
+__all__ = [
+    "DATA_SETS",
+    "SampleSet",
+    "Samples",
+    "load_samples",
+    "split_by_class",
+    "split_stratified",
+]

