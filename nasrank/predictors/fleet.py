@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -13,12 +13,22 @@ from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossFunction, PiecewiseSpec, prepare, resolve
+from nasrank.predictors.gnn import GNN
 from nasrank.predictors.network import Network
 from nasrank.predictors.predictor import Epoch, Fitted, Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.seeds import numpy_generator, torch_generator
 
-__all__ = ["Fleet", "train_fleet"]
+__all__ = ["Fleet", "SideLoss", "train_fleet"]
+
+SideLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""What embeddings should be like, beside what the scores should.
+
+Takes embeddings ``[members, items, width]``, targets ``[members, items]`` in the task's unit and
+turned so that higher is better, which of the items are real (bool, the same shape), and their
+numbers in the network (int64, anything on padding). Returns one loss a member, lower is better,
+that is added to the loss of the scores.
+"""
 
 _PACKED_STEPS = 32
 """Steps whose batches are assembled at once; more save nothing and hold memory."""
@@ -84,6 +94,8 @@ def train_fleet(
     members: Sequence[Member],
     recipe: Recipe | None = None,
     *,
+    start: Mapping[str, Tensor] | None = None,
+    side: SideLoss | None = None,
     on_step: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Fleet:
@@ -96,18 +108,29 @@ def train_fleet(
         network: The predictor, which also fixes device and floating type.
         members: At least one; training sets may differ in size.
         recipe: Settings; the default recipe if None.
+        start: First weights by name, ``[members, *shape]``; members draw their own for names
+            that are not in it.
+        side: A loss on embeddings that is added to every member's own; of a network that has
+            embeddings.
         on_step: Called with (steps done, steps in all) after every step.
         on_epoch: Called when members finish an epoch. With a piecewise loss the epochs of its
             first stage are not reported.
+
+    Raises:
+        TypeError: A side loss is given and the network has no embeddings.
     """
     recipe = recipe or Recipe()
+    if side is not None and not isinstance(network, GNN):
+        raise TypeError(f"{type(network).__name__} has no embeddings for a side loss")
     weights = network.initial([torch_generator(m.seed, stream="initialisation") for m in members])
+    for name, weight in (start or {}).items():
+        weights[name] = weight.detach().to(weights[name], copy=True)
     early = [
         (place, replace(m, items=m.items[: p.switch], targets=m.targets[: p.switch], loss=p.first))
         for place, m in enumerate(members)
         if isinstance(p := m.loss, PiecewiseSpec)
     ]
-    stages = [_Stage(network, [m for _, m in early], recipe)] if early else []
+    stages = [_Stage(network, [m for _, m in early], recipe, side)] if early else []
     stages.append(
         _Stage(
             network,
@@ -116,6 +139,7 @@ def train_fleet(
                 for m in members
             ],
             recipe,
+            side,
         )
     )
     total = sum(stage.steps for stage in stages)
@@ -145,8 +169,14 @@ class _Group:
 class _Stage:
     """One training from given weights: plain losses only."""
 
-    def __init__(self, network: Network, members: Sequence[Member], recipe: Recipe) -> None:
-        self.network, self.recipe = network, recipe
+    def __init__(
+        self,
+        network: Network,
+        members: Sequence[Member],
+        recipe: Recipe,
+        side: SideLoss | None,
+    ) -> None:
+        self.network, self.recipe, self.side = network, recipe, side
         # Members that stop together share a slice of the optimizer, those of one loss within
         # them a slice of the scores.
         self.order = sorted(
@@ -178,12 +208,11 @@ class _Stage:
             place = step % _PACKED_STEPS
             if place == 0:
                 chunk = schedule[step : step + _PACKED_STEPS]
-                batches = self.network.batches(
-                    np.where(chunk >= 0, items[member, np.maximum(chunk, 0)], -1)
-                )
+                numbers = np.where(chunk >= 0, items[member, np.maximum(chunk, 0)], -1)
+                batches = self.network.batches(numbers)
                 position = torch.from_numpy(np.maximum(chunk, 0)).to(device)
                 real = torch.from_numpy(chunk >= 0).to(device)
-            scores = self.network.forward(weights, next(batches))
+            scores, embedded = self._forward(weights, next(batches))
             targets = labels.gather(1, position[place])
             losses = torch.cat(
                 [
@@ -197,6 +226,10 @@ class _Stage:
                     for group in groups
                 ]
             )
+            if self.side is not None and embedded is not None:
+                wanted = self._targets.gather(1, position[place])
+                drawn = torch.from_numpy(numbers[place]).to(device)
+                losses = losses + self.side(embedded, wanted, real[place], drawn)
             for weight in weights.values():
                 weight.grad = None
             losses.sum().backward()  # type: ignore[no-untyped-call]
@@ -214,6 +247,13 @@ class _Stage:
                     back = np.argsort(self.order)
                     on_epoch(Epoch(number[back], finished[back], self._fleet(weights, final)))
         return self._fleet(weights, final)
+
+    def _forward(self, weights: dict[str, Tensor], batch: object) -> tuple[Tensor, Tensor | None]:
+        """Return scores, and the embeddings behind them where a side loss looks at them."""
+        if self.side is None or not isinstance(self.network, GNN):
+            return self.network.forward(weights, batch), None
+        embedded = self.network.embed(weights, batch)
+        return self.network.score(weights, embedded), embedded
 
     def _shorten(self, gradients: Sequence[Tensor | None]) -> None:
         """Scale each member's gradient, over all its weights, to at most the recipe's length."""
@@ -286,6 +326,7 @@ class _Stage:
             targets[row, : len(m.items)] = torch.from_numpy(np.ascontiguousarray(m.targets))
             real[row, : len(m.items)] = True
         labels = torch.zeros(targets.shape, dtype=self.network.dtype, device=self.network.device)
+        self._targets = targets.to(labels)
         groups, start = [], 0
         for loss, same in groupby(self.members, key=lambda m: m.loss):
             if isinstance(loss, PiecewiseSpec):

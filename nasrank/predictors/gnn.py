@@ -92,8 +92,11 @@ class GNN(Network):
 
     def forward(self, weights: dict[str, Tensor], batch: object) -> Tensor:
         """Score a batch; see :meth:`Network.forward`."""
-        read = self.embed(weights, batch)
-        hidden = torch.relu(torch.baddbmm(weights["hidden_shift"], read, weights["hidden"]))
+        return self.score(weights, self.embed(weights, batch))
+
+    def score(self, weights: dict[str, Tensor], embedded: Tensor) -> Tensor:
+        """Score embeddings ``[members, items, width]``: the last two layers."""
+        hidden = torch.relu(torch.baddbmm(weights["hidden_shift"], embedded, weights["hidden"]))
         return torch.baddbmm(weights["score_shift"], hidden, weights["score"]).squeeze(-1)
 
     def embed(self, weights: dict[str, Tensor], batch: object) -> Tensor:

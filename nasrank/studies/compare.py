@@ -26,10 +26,10 @@ from nasrank.studies.engines.engine import EngineConfig
 from nasrank.studies.finishing import Progress
 from nasrank.studies.grid import cut, estimated_seconds, losses_for, work
 from nasrank.studies.memory import MemoryLimit
-from nasrank.studies.results import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
 from nasrank.studies.runs import FinishedRuns, Run
-from nasrank.studies.summarise import budget_table, headline, sampling_table, summary_table
-from nasrank.tables import Table, write_json
+from nasrank.studies.summarise import headline
+from nasrank.studies.tabulating import run_tables
+from nasrank.tables import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -337,7 +337,7 @@ def compare(
     left_out = [*grid.left_out]
     if absent:
         left_out.append(f"{absent} of {len(grid.runs)} runs are not in {finished.folder}")
-    tables = _tables(present, config)
+    tables = run_tables(present, sampling=len(set(config.sampling)) > 1, parts=extras.parts)
     about = {
         "command": "compare",
         "config": config.model_dump(mode="json"),
@@ -443,37 +443,3 @@ def _saved(
                 if row is not None:
                     rows[run.run_id] = row
     return rows
-
-
-def _tables(
-    rows: Sequence[dict[str, Any]], config: CompareConfig
-) -> list[tuple[Table, list[dict[str, Any]]]]:
-    tables = [
-        (RUNS, [{column.name: row[column.name] for column in RUNS.columns} for row in rows]),
-        (DISCOVERY, _unnested(rows, DISCOVERY)),
-        (BUDGET, budget_table(rows)),
-        (SUMMARY, summary_table(rows)),
-    ]
-    if len(set(config.sampling)) > 1:
-        tables.append((SAMPLING, sampling_table(rows)))
-    if config.keep_predictions:
-        tables.append((PREDICTIONS, _unnested(rows, PREDICTIONS)))
-    if config.curves:
-        tables.append((CURVES, _unnested(rows, CURVES)))
-    return tables
-
-
-def _unnested(rows: Sequence[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
-    """Turn the lists of each run into rows."""
-    nested = [c.name for c in table.columns if c.name not in {"run_id", "architecture"}]
-    named = any(column.name == "architecture" for column in table.columns)
-    result = []
-    for row in rows:
-        columns = [row[f"{table.name}.{name}"] for name in nested]
-        architectures = load_task(row["task"]).space.architectures if named else ()
-        for values in zip(*columns, strict=True):
-            cells = dict(zip(nested, values, strict=True))
-            if named:
-                cells["architecture"] = architectures[cells["item"]]
-            result.append({"run_id": row["run_id"], **cells})
-    return result
