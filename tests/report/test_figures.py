@@ -71,3 +71,30 @@ def test_a_folder_that_is_none_is_one_line(tables, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         draw_comparison(tables, tmp_path / "taken")
+
+
+def test_predictors_with_one_loss_each_share_a_picture(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    names = {"mse": "gp", "pw(hr,mape,50)": "gnn"}
+    for rows in (tables["summary"], tables["runs"]):
+        for row in rows:
+            row["predictor"] = names[row["loss"]]
+    paths = draw_comparison(tables, tmp_path)
+    assert [p.name for p in paths] == [
+        "space-data-predictors-tau.svg",
+        "space-data-predictors-discovery.svg",
+    ]
+    for path in paths:
+        assert {"gp", "gnn"} <= texts(path)
+
+
+def test_predictors_with_several_losses_have_a_picture_each(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("summary", "runs"):
+        tables[name] += [
+            {**row, "predictor": "mlp", "run_id": "x" + row.get("run_id", "")}
+            for row in tables[name]
+        ]
+    names = [path.name for path in draw_comparison(tables, tmp_path)]
+    assert len(names) == 4
+    assert {"space-data-gnn-tau.svg", "space-data-mlp-discovery.svg"} <= set(names)
