@@ -88,9 +88,8 @@ def reference_folders() -> list[Path]:
     """
     package = Path(__file__).parents[1]
     for base in (package / "reference", package.parent / "results"):
-        inner = sorted(path.parent for path in base.glob(f"*/{RUNS.name}.parquet"))
-        # A folder of a study that trains other things has runs and no budget.
-        inner = [path for path in inner if (path / f"{BUDGET.name}.parquet").exists()]
+        # Beside the tables of one space lie those of others, a folder each.
+        inner = sorted(path.parent for path in base.glob(f"losses/*/{RUNS.name}.parquet"))
         if (base / f"{RUNS.name}.parquet").exists():
             return [base, *inner]
         if inner:
