@@ -26,9 +26,7 @@ bench:
 # What `make check` does in small, at length: importers against 2,000 damaged files each, 1,000
 # command lines and configuration files a command, 60 kills; then the soak. Under an hour.
 reliability:
-	NASRANK_MUTATIONS=2000 $(PYTHON) -m pytest tests/benchmarks/importers
-	NASRANK_FUZZ=1000 $(PYTHON) -m pytest tests/cli/test_fuzz.py tests/cli/test_no_network.py
-	NASRANK_KILLS=60 $(PYTHON) -m pytest tests/studies/test_crash_safety.py
+	$(PYTHON) tests/reliability/long_checks.py --out results/reliability
 	$(MAKE) gate soak
 
 # How often `nasrank check` cries wolf and how often it is right, from 1,200 predictors: about a
@@ -41,6 +39,11 @@ gate:
 .PHONY: engines
 engines:
 	OMP_NUM_THREADS=1 $(PYTHON) tests/reliability/engine_speedup.py --out results/reliability
+
+# Other learning rates, epochs and options of every loss, on tasks that no table reports.
+.PHONY: tuning
+tuning:
+	OMP_NUM_THREADS=1 $(PYTHON) tests/tuning/tune_losses.py --out results/tuning
 
 # The CI subset in a loop with random kills: tables stay right, memory and open files flat.
 SOAK_MINUTES ?= 20
