@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.errors import UsageError
-from nasrank.files import replacing
 from nasrank.metrics.statistics import percentile_bounds, resample, resampling
+from nasrank.report.style import drawing, look, save
 from nasrank.seeds import numpy_generator
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ __all__ = ["draw_searches", "mean_regret"]
 
 Row = Mapping[str, Any]
 
-# Okabe and Ito's eight colours, told apart with every kind of colour vision.
-_COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
-)  # fmt: skip
 _MOST_POINTS = 400
 
 
@@ -43,35 +38,16 @@ def draw_searches(searches: Sequence[Row], folder: Path) -> list[Path]:
         UsageError: matplotlib is not installed.
         DataError: The folder cannot be written.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            "pictures need matplotlib. Install it with: pip install 'nasrank[plot]'"
-        ) from error
-    style: dict[Any, Any] = {
-        # The same picture gives the same file, and its text stays text.
-        "svg.hashsalt": "nasrank",
-        "svg.fonttype": "none",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.25,
-        "legend.frameon": False,
-        "font.size": 9,
-    }
     paths = []
-    with mpl.rc_context(style):
+    with drawing() as figure_class:
         for task in dict.fromkeys(row["task"] for row in searches):
-            figure = Figure(figsize=(8.0, 4.2), layout="constrained")
+            figure = figure_class(figsize=(8.0, 4.2), layout="constrained")
             axes = figure.subplots()
             _draw_task(axes, [row for row in searches if row["task"] == task])
             axes.set_title(task, loc="left", fontsize=9)
             name = re.sub(r"[^a-z0-9]+", "-", task.lower()).strip("-")
             path = folder / f"{name}-search.svg"
-            with replacing(path) as part:
-                figure.savefig(part, format="svg", metadata={"Date": None})
+            save(figure, path)
             paths.append(path)
     return paths
 
@@ -115,15 +91,12 @@ def _draw_task(axes: Axes, rows: Sequence[Row]) -> None:
     positive = np.concatenate([mean[mean > 0] for _, mean, _, _ in drawn] or [np.ones(1)])
     floor = 0.7 * float(positive.min(initial=1.0))
     for place, (name, mean, lower, upper) in enumerate(drawn):
-        colour = _COLOURS[place % len(_COLOURS)]
-        dashes = "-" if place < len(_COLOURS) else "--"
+        line = {**look(place), "marker": None}
         axes.fill_between(
-            at, np.maximum(lower, floor), np.maximum(upper, floor), color=colour, alpha=0.15,
-            linewidth=0,
+            at, np.maximum(lower, floor), np.maximum(upper, floor), color=line["color"],
+            alpha=0.15, linewidth=0,
         )  # fmt: skip
-        axes.plot(
-            at, np.maximum(mean, floor), color=colour, linestyle=dashes, linewidth=1.2, label=name
-        )
+        axes.plot(at, np.maximum(mean, floor), linewidth=1.2, label=name, **line)
     axes.set_yscale("log")
     axes.set_ylim(bottom=floor)
     axes.set_xlabel("evaluations")

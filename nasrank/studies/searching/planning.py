@@ -15,6 +15,7 @@ from nasrank.losses.options import options_of_signature
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.registry import unknown_name
+from nasrank.studies.grid import losses_for
 from nasrank.studies.searching.acquisition import needs_spread, parse_acquisition
 from nasrank.studies.searching.controls import CONTROLS
 from nasrank.studies.searching.neighbours import neighbourhood_of
@@ -141,7 +142,7 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
             )
             for predictor in predictors
             for acquisition in acquisitions
-            for loss in _losses_for(predictor, losses)
+            for loss in losses_for(predictor, losses)
         ]
         methods = [*guided, *(replace(base, control=control) for control in CONTROLS)]
         runs += [replace(method, seed=seed) for method in methods for seed in seeds]
@@ -185,8 +186,3 @@ def _candidates(problem: Problem) -> str:
     probed = problem.architecture[:: -(-len(problem) // 100)]
     neighbours = sum(len(near.of(int(each))) for each in probed) / len(probed)
     return "mutations" if len(problem) > _LARGE or neighbours >= _MANY_NEIGHBOURS else "all"
-
-
-def _losses_for(predictor: PredictorSpec, losses: Sequence[str]) -> list[str]:
-    own = PREDICTORS[predictor.name].own_loss
-    return list(losses) if own is None else [own]
