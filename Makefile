@@ -48,7 +48,7 @@ tuning:
 # The CI subset in a loop with random kills: tables stay right, memory and open files flat.
 SOAK_MINUTES ?= 20
 soak:
-	$(PYTHON) tests/reliability/soak.py --minutes $(SOAK_MINUTES) --out results/reliability
+	$(PYTHON) tests/reliability/soak.py --minutes $(SOAK_MINUTES) --seeds 4 --out results/reliability
 
 format:
 	$(PYTHON) -m ruff check --fix .
