@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["checked", "integers", "read_settings", "words"]
+__all__ = ["checked", "integers", "numbers", "read_settings", "words"]
 
 
 def words(text: str | None) -> tuple[str, ...] | None:
@@ -36,6 +36,22 @@ def integers(text: str | None, option: str) -> tuple[int, ...] | None:
     except ValueError as error:
         raise UsageError(
             f"{option} {text!r} should be whole numbers with commas, such as 78,156"
+        ) from error
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """Split a list of numbers at its commas; None stays None.
+
+    Raises:
+        UsageError: A part is not a number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"{option} {text!r} should be numbers with commas, such as 0.1,0.5"
         ) from error
 
 

@@ -1,0 +1,300 @@
+"""What embeddings say of their classes: spread, rank, neighbours, linear probes.
+
+Distances are those on the unit sphere: every embedding is divided by its length first, except
+where a function says otherwise. An embedding of length 0 stays where it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+__all__ = [
+    "LinearProbe",
+    "SphereVariance",
+    "effective_rank",
+    "knn_accuracy",
+    "nearest_mean_accuracy",
+    "on_sphere",
+    "simplex_distance",
+    "sphere_variance",
+]
+
+_AT_ONCE = 2_000_000
+_ROUNDS = 100
+
+Array = NDArray[np.float64]
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SphereVariance:
+    """Variance of unit embeddings, split by class.
+
+    Attributes:
+        within: Mean squared distance to the mean of the own class.
+        between: Mean squared distance of that mean to the mean of all.
+        total: Their sum, at most 1: one less the squared length of the mean of all.
+        class_within: ``[C]`` the first, class by class; nan for a class without embeddings.
+        class_means: ``[C, d]`` means by class; nan likewise.
+    """
+
+    within: float
+    between: float
+    total: float
+    class_within: Array
+    class_means: Array
+
+
+def on_sphere(embeddings: npt.ArrayLike) -> Array:
+    """Return embeddings ``[n, d]`` divided by their lengths; those of length 0 stay 0."""
+    rows = np.asarray(embeddings, dtype=np.float64)
+    # First to size 1, so that squares neither overflow nor vanish.
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    rows = rows / np.where(largest > 0, largest, 1.0)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Array = rows / np.where(length > 0, length, 1.0)
+    return unit
+
+
+def sphere_variance(
+    embeddings: npt.ArrayLike, classes: npt.ArrayLike, count: int | None = None
+) -> SphereVariance:
+    r"""Split the variance of unit embeddings into that within classes and that between them.
+
+    With :math:`\mu_c` the mean of class c, the share of class c being :math:`\pi_c`,
+
+    .. math:: V_{within} = 1 - \sum_c \pi_c |\mu_c|^2, \qquad
+        V_{total} = 1 - |\sum_c \pi_c \mu_c|^2.
+
+    Within-class variance near 0 is class collapse; a total near 1 means that the embeddings are
+    centred.
+
+    Args:
+        embeddings: ``[n, d]``, n at least 1, of any length but 0.
+        classes: ``[n]`` numbers from 0.
+        count: Number of classes; one more than the largest number if None.
+
+    References:
+        Lee et al. (2025), "A theoretical framework for preventing class collapse in supervised
+        contrastive learning", AISTATS.
+
+    Example:
+        >>> found = sphere_variance([[1, 0], [0, 1], [-1, 0], [0, -1]], [0, 0, 1, 1])
+        >>> found.within, found.between, found.total
+        (0.5, 0.5, 1.0)
+    """
+    unit, numbers = on_sphere(embeddings), np.asarray(classes, dtype=np.int64)
+    count = int(numbers.max()) + 1 if count is None else count
+    sizes = np.bincount(numbers, minlength=count)
+    sums = np.zeros((count, unit.shape[1]))
+    np.add.at(sums, numbers, unit)
+    with np.errstate(invalid="ignore"):
+        means = sums / np.where(sizes > 0, sizes, np.nan)[:, None]
+    squares = np.einsum("cd,cd->c", means, means)
+    share = sizes / len(unit)
+    kept = float(np.sum(share * squares, where=sizes > 0))
+    centre = unit.mean(axis=0)
+    total = 1 - float(centre @ centre)
+    within = max(1 - kept, 0.0)
+    inner: Array = np.maximum(1 - squares, 0.0)
+    return SphereVariance(within, max(total - within, 0.0), total, inner, means)
+
+
+def effective_rank(embeddings: npt.ArrayLike) -> float:
+    """Return how many directions embeddings vary in: the exponential of an entropy.
+
+    The entropy is that of the singular values of the centred embeddings, scaled to sum to 1. It
+    lies between 1, all on a line, and min(n - 1, d); identical embeddings have 0. The embeddings
+    are used as they are.
+
+    Args:
+        embeddings: ``[n, d]``.
+
+    References:
+        Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality",
+        EUSIPCO.
+
+    Example:
+        >>> round(effective_rank([[1, 0], [-1, 0], [0, 1], [0, -1]]), 6)
+        2.0
+    """
+    rows = np.asarray(embeddings, dtype=np.float64)
+    if not len(rows):
+        return 0.0
+    scale = float(np.abs(rows).max(initial=0.0))
+    centred = rows / (scale or 1.0)
+    centred = centred - centred.mean(axis=0)
+    if len(centred) > centred.shape[1]:
+        # The singular values by the smaller of the two matrices of products.
+        values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred.T @ centred), 0.0))
+    else:
+        values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred @ centred.T), 0.0))
+    # What rounding leaves of a value of zero is the root of the precision.
+    values = values[values > 1e-7 * len(rows) ** 0.5]
+    if not values.size:
+        return 0.0
+    share = values / values.sum()
+    return float(np.exp(-np.sum(share * np.log(share))))
+
+
+def simplex_distance(means: npt.ArrayLike) -> float:
+    r"""Return how far class means are from the corners of a regular simplex about their centre.
+
+    With G the matrix of products of the centred means and S that of a simplex of C corners,
+
+    .. math:: \| G/\|G\| - S/\|S\| \|,
+
+    in Frobenius norms: 0 for a simplex of any size and orientation, at most the root of 2;
+    means that all coincide are as far as that.
+
+    Args:
+        means: ``[C, d]``, C at least 2; used as they are.
+
+    References:
+        Papyan, Han & Donoho (2020), "Prevalence of neural collapse during the terminal phase of
+        deep learning training", PNAS; scale-free as in Zhu et al. (2021), NeurIPS.
+
+    Example:
+        >>> round(simplex_distance([[1, 0], [-0.5, 0.75**0.5], [-0.5, -(0.75**0.5)]]), 6)
+        0.0
+    """
+    rows = np.asarray(means, dtype=np.float64)
+    centred = rows - rows.mean(axis=0)
+    gram = centred @ centred.T
+    size = float(np.linalg.norm(gram))
+    if size == 0:
+        return 2**0.5
+    corners = np.eye(len(rows)) - 1 / len(rows)
+    return float(np.linalg.norm(gram / size - corners / np.linalg.norm(corners)))
+
+
+def nearest_mean_accuracy(
+    means: npt.ArrayLike, embeddings: npt.ArrayLike, classes: npt.ArrayLike
+) -> float:
+    """Return the share of embeddings whose class has the nearest mean in angle, 0 to 1.
+
+    Args:
+        means: ``[C, d]``; a class with nan is nobody's.
+        embeddings: ``[n, d]``, n at least 1.
+        classes: ``[n]`` numbers of means. Of equally near means the first counts.
+    """
+    centres = on_sphere(np.nan_to_num(np.asarray(means, dtype=np.float64)))
+    likeness = on_sphere(embeddings) @ centres.T
+    likeness[:, np.isnan(np.asarray(means)).any(axis=1)] = -np.inf
+    return float(np.mean(likeness.argmax(axis=1) == np.asarray(classes)))
+
+
+def knn_accuracy(
+    known: npt.ArrayLike,
+    known_classes: npt.ArrayLike,
+    asked: npt.ArrayLike,
+    asked_classes: npt.ArrayLike,
+    *,
+    neighbours: int = 10,
+) -> float:
+    """Return the share of embeddings that their nearest neighbours name rightly, 0 to 1.
+
+    Neighbours are nearest in angle and have a vote each; of equal counts the class whose votes
+    are the nearest in sum wins.
+
+    Args:
+        known: ``[n, d]``, n at least 1.
+        known_classes: ``[n]`` numbers from 0.
+        asked: ``[q, d]``, q at least 1.
+        asked_classes: ``[q]``.
+        neighbours: How many vote; all where there are fewer.
+    """
+    base, names = on_sphere(known).astype(np.float32), np.asarray(known_classes, dtype=np.int64)
+    queries = on_sphere(asked).astype(np.float32)
+    truth = np.asarray(asked_classes, dtype=np.int64)
+    voters = min(neighbours, len(base))
+    count = int(max(names.max(), truth.max())) + 1
+    right = 0
+    size = max(1, _AT_ONCE // len(base))
+    for start in range(0, len(queries), size):
+        likeness = queries[start : start + size] @ base.T
+        nearest = np.argpartition(likeness, -voters, axis=1)[:, -voters:]
+        # The likeness, at most 1 each, only decides between equal counts.
+        votes = np.zeros((len(likeness), count))
+        rows = np.arange(len(likeness))[:, None]
+        close = np.take_along_axis(likeness, nearest, axis=1)
+        np.add.at(votes, (rows, names[nearest]), 1 + 1e-3 * close / voters)
+        right += int((votes.argmax(axis=1) == truth[start : start + size]).sum())
+    return right / len(queries)
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Logistic regression on embeddings, which says what a linear map can still read from them.
+
+    Attributes:
+        weights: ``[d, C]``.
+        shifts: ``[C]``.
+        mean: ``[d]`` what is subtracted from embeddings first.
+        deviation: ``[d]`` what they are then divided by.
+
+    References:
+        Alain & Bengio (2017), "Understanding intermediate layers using linear classifier
+        probes", ICLR workshop.
+    """
+
+    weights: Array
+    shifts: Array
+    mean: Array
+    deviation: Array
+
+    @classmethod
+    def fit(
+        cls, embeddings: npt.ArrayLike, classes: npt.ArrayLike, *, penalty: float = 1e-3
+    ) -> LinearProbe:
+        """Minimise the mean cross-entropy plus half the penalty times the squared weights.
+
+        The embeddings are standardised first, a dimension that never changes left out; the
+        shifts are not penalised. L-BFGS stops after 100 rounds at the latest.
+
+        Args:
+            embeddings: ``[n, d]``, n at least 1.
+            classes: ``[n]`` numbers from 0.
+            penalty: Weight of the squares, above 0.
+        """
+        from scipy.optimize import minimize
+
+        rows, numbers = np.asarray(embeddings, np.float64), np.asarray(classes, np.int64)
+        mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+        deviation[deviation <= 1e-9 * np.abs(mean)] = np.inf
+        deviation[deviation == 0] = np.inf
+        inputs = (rows - mean) / deviation
+        count = int(numbers.max()) + 1
+        wanted = np.zeros((len(rows), count))
+        wanted[np.arange(len(rows)), numbers] = 1 / len(rows)
+
+        def cost(flat: Array) -> tuple[float, Array]:
+            both = flat.reshape(-1, count)
+            weights, shifts = both[:-1], both[-1]
+            scores = inputs @ weights + shifts
+            scores -= scores.max(axis=1, keepdims=True)
+            powers = np.exp(scores)
+            sums = powers.sum(axis=1, keepdims=True)
+            value = np.log(sums).mean() - (wanted * scores).sum()
+            value += penalty / 2 * (weights * weights).sum()
+            excess = powers / (sums * len(rows)) - wanted
+            slope = np.vstack([inputs.T @ excess + penalty * weights, excess.sum(axis=0)])
+            return float(value), slope.ravel()
+
+        start = np.zeros((inputs.shape[1] + 1) * count)
+        found = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS})
+        both = found.x.reshape(-1, count)
+        return cls(both[:-1], both[-1], mean, deviation)
+
+    def accuracy(self, embeddings: npt.ArrayLike, classes: npt.ArrayLike) -> float:
+        """Return the share of embeddings ``[q, d]`` named rightly, 0 to 1.
+
+        A class ``[q]`` that was not known is never named.
+        """
+        inputs = (np.asarray(embeddings, np.float64) - self.mean) / self.deviation
+        named = (inputs @ self.weights + self.shifts).argmax(axis=1)
+        return float(np.mean(named == np.asarray(classes)))

@@ -1,0 +1,1 @@
+"""Supervised contrastive learning without class collapse: theory, simulation, encoders, advice."""

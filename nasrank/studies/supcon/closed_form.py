@@ -1,0 +1,409 @@
+"""The embeddings that minimise the mixed contrastive loss, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from nasrank.errors import UsageError
+from nasrank.registry import unknown_name
+
+__all__ = [
+    "ANCHORS",
+    "Optimum",
+    "alpha_for",
+    "alpha_star",
+    "gram_matrix",
+    "optimal_embedding",
+    "optimum",
+    "temperature_star",
+]
+
+ANCHORS = ("included", "excluded")
+"""Whether an anchor's own embedding is among those its softmax is over, and among its positives.
+
+``included`` is the convention of the theory; ``excluded`` is the usual mask of SupCon, where an
+instance needs two views to have a positive of its own."""
+
+_HALVINGS = 100
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A minimiser of the loss over all unit embeddings; the arrays have the settings' shape.
+
+    The mean of all embeddings is 0, so within- and between-class variance add to 1.
+
+    Attributes:
+        within_variance: Mean squared distance of an embedding to its class mean, 0 to 1.
+        between_variance: Mean squared length of a class mean.
+        view_cosine: Cosine of two views of one instance.
+        within_cosine: Cosine of two instances of one class.
+        between_cosine: Cosine of two classes.
+        collapsed: Whether all instances of a class are one point, or, where views are spread,
+            cannot be told apart by the mean of their views.
+        loss: The value of the loss, which no embeddings undercut.
+    """
+
+    within_variance: Array
+    between_variance: Array
+    view_cosine: Array
+    within_cosine: Array
+    between_cosine: Array
+    collapsed: NDArray[np.bool_]
+    loss: Array
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """Settings of one shape, checked; ``own`` weighs an instance's own term in the softmax."""
+
+    m: Array
+    n: Array
+    p: Array
+    t: Array
+    alpha: Array
+    own: Array
+    anchor: str
+
+    @property
+    def gap(self) -> Array:
+        """``exp(-m / ((m - 1) t))``: one term of the softmax between collapsed classes."""
+        gap: Array = np.exp(-self.m / ((self.m - 1) * self.t))
+        return gap
+
+    def threshold(self) -> Array:
+        pull = (self.n - 1) * (1 - self.gap)
+        least: Array = 1 - pull / (self.own + self.n - 1 + self.n * (self.m - 1) * self.gap)
+        return least
+
+    def views_spread(self) -> NDArray[np.bool_]:
+        """Where the loss falls if the views of collapsed classes leave one another."""
+        if self.anchor == "included":
+            return np.zeros(self.m.shape, dtype=bool)
+        several = np.maximum(self.p - 1, 1)
+        rest = self.p * self.n * (self.m - 1) * self.gap
+        push = self.p * self.n * (1 - self.gap) / (self.p * self.n - 1 + rest)
+        spread: NDArray[np.bool_] = (self.p > 1) & (push > 1 + self.alpha / several)
+        return spread
+
+
+def optimum(
+    classes: npt.ArrayLike,
+    instances: npt.ArrayLike,
+    views: npt.ArrayLike,
+    temperature: npt.ArrayLike,
+    alpha: npt.ArrayLike,
+    *,
+    anchor: str = "included",
+) -> Optimum:
+    r"""Return the minimiser of ``(1 - alpha) L_sup + alpha L_self`` over free unit embeddings.
+
+    With a, s, b the mean cosines of two views, of two instances of a class, and of two classes,
+    the loss is bounded below, tightly, by
+
+    .. math:: -\frac{(1-\alpha)s + \alpha a}{\tau}
+        + \log\big(w e^{a/\tau} + p(n-1)e^{s/\tau} + pn(m-1)e^{b/\tau}\big),
+
+    where the embeddings sum to zero, which fixes b. An included anchor has w = p with a = 1; an
+    excluded one has w = p - 1. Of this convex function the minimum lies
+
+    - at s = 1, class collapse, where alpha is at most `alpha_star`;
+    - otherwise at a = 1 and the root in s of its derivative, found by bisection: every class is
+      a simplex of its instances around one corner of a simplex of the classes;
+    - for an excluded anchor and small alpha and temperature, at a < 1: the instances of a class
+      share their mean, and only the views of each are spread.
+
+    Args:
+        classes: Classes m of a batch, 2 or more.
+        instances: Instances n of each class, 2 or more.
+        views: Views p of each instance, 1 or more.
+        temperature: Temperature, above 0.
+        alpha: Share of the self-supervised loss, in [0, 1].
+        anchor: One of `ANCHORS`. The arguments above are broadcast.
+
+    Returns:
+        The minimiser. It is attained where the dimension is m n - 1 or more; m - 1 where
+        collapsed; and m - 1 + m n (p - 1) where views are spread.
+
+    Raises:
+        UsageError: A value is out of range.
+
+    References:
+        Lee, Oh, Lee & Sohn (2025), "A theoretical framework for preventing class collapse in
+        supervised contrastive learning", AISTATS.
+
+    Example:
+        >>> found = optimum(2, 3, 2, 1.0, [0.4, 0.7, 1.0])
+        >>> found.within_variance.round(4).tolist(), found.collapsed.tolist()
+        ([0.0, 0.3341, 0.8], [True, False, False])
+    """
+    at = _setting(classes, instances, views, temperature, alpha, anchor=anchor)
+    collapsed = at.alpha <= at.threshold()
+    spread = collapsed & at.views_spread()
+    within = np.where(collapsed, 1.0, _bisect(lambda x: _pull(at, x), -1 / (at.m * at.n - 1)))
+    # Nothing pulls instances of a class together, and bisection could run into underflow.
+    within = np.where(at.alpha == 1, -1 / (at.m * at.n - 1), within)
+    several = np.maximum(at.p - 1, 1)
+    view = np.where(spread, _bisect(lambda x: _view_pull(at, x), -1 / several), 1.0)
+    shared = (1 + (at.p - 1) * view) / at.p
+    within = np.where(spread, shared, within)
+    between = -(shared + (at.n - 1) * within) / (at.n * (at.m - 1))
+    inside = 1 - (shared + (at.n - 1) * within) / at.n
+    weights = (at.own, at.n - 1, at.n * (at.m - 1))
+    terms = sum(
+        weight * np.exp((cosine - 1) / at.t)
+        for weight, cosine in zip(weights, (view, within, between), strict=True)
+    )
+    aligned = (1 - at.alpha) * within + at.alpha * view
+    loss = (1 - aligned) / at.t + np.log(at.p) + np.log(terms)
+    return Optimum(inside, 1 - inside, view, within, between, collapsed, loss)
+
+
+def alpha_star(
+    classes: npt.ArrayLike,
+    instances: npt.ArrayLike,
+    views: npt.ArrayLike,
+    temperature: npt.ArrayLike,
+    *,
+    anchor: str = "included",
+) -> Array:
+    r"""Return the largest alpha at which the classes collapse.
+
+    With ``E = exp(m / ((m - 1) tau))`` and the anchor included
+
+    .. math:: \alpha^* = 1 - \frac{n-1}{n} \cdot \frac{E-1}{E+m-1},
+
+    which lies between 1/n, for small temperatures, and 1. It does not depend on the views. With
+    the anchor excluded it is ``1 - p(n-1)(E-1) / ((np-1)E + pn(m-1))``.
+
+    Args:
+        classes: See `optimum`, also for the errors.
+        instances: See `optimum`.
+        views: See `optimum`.
+        temperature: See `optimum`.
+        anchor: See `optimum`.
+
+    Example:
+        >>> float(alpha_star(10, 50, 2, 0.1).round(4)), float(alpha_star(100, 5, 2, 0.1).round(4))
+        (0.0201, 0.2033)
+    """
+    return _setting(classes, instances, views, temperature, 0.0, anchor=anchor).threshold()
+
+
+def alpha_for(
+    within_variance: npt.ArrayLike,
+    classes: npt.ArrayLike,
+    instances: npt.ArrayLike,
+    views: npt.ArrayLike,
+    temperature: npt.ArrayLike,
+    *,
+    anchor: str = "included",
+) -> Array:
+    """Return the alpha whose optimum has a given within-class variance, the inverse of `optimum`.
+
+    Args:
+        within_variance: From 0, where it is `alpha_star`, to that of alpha 1, which is
+            ``m(n - 1) / (mn - 1)``; with views that coincide.
+        classes: See `optimum`, also for the errors.
+        instances: See `optimum`.
+        views: See `optimum`.
+        temperature: See `optimum`.
+        anchor: See `optimum`.
+
+    Example:
+        >>> float(alpha_for(0.3341, 2, 3, 2, 1.0).round(4))
+        0.7
+    """
+    at = _setting(classes, instances, views, temperature, 0.0, anchor=anchor)
+    s = 1 - np.asarray(within_variance, np.float64) * at.n / (at.n - 1)
+    near, far, total = _terms(at, s)
+    alpha: Array = 1 - (at.n - 1) * (near - far) / total
+    return alpha
+
+
+def temperature_star(
+    classes: npt.ArrayLike,
+    instances: npt.ArrayLike,
+    views: npt.ArrayLike,
+    alpha: npt.ArrayLike,
+    *,
+    anchor: str = "included",
+) -> Array:
+    """Return the temperature from which on the classes collapse.
+
+    It is 0 where they collapse at every temperature (with the anchor included, alpha up to 1/n),
+    and infinite where they never do (alpha = 1).
+
+    Args:
+        classes: See `optimum`, also for the errors.
+        instances: See `optimum`.
+        views: See `optimum`.
+        alpha: See `optimum`.
+        anchor: See `optimum`.
+
+    Example:
+        >>> temperature_star(10, 20, 2, [0.05, 0.2, 1.0]).round(4).tolist()
+        [0.0, 0.2781, inf]
+    """
+    at = _setting(classes, instances, views, 1.0, alpha, anchor=anchor)
+    top = at.n - 1 + (1 - at.alpha) * at.n * (at.m - 1)
+    bottom = at.n - 1 - (1 - at.alpha) * (at.own + at.n - 1)
+    # 1/n and its like are not exact in binary: what is nearly 0 is meant to be 0.
+    kept = bottom > 1e-12 * at.n
+    logarithm = np.log(np.where(kept, top, 1.0)) - np.log(np.where(kept, bottom, 1.0))
+    safe = np.where(at.alpha < 1, logarithm, 1.0)
+    warm = np.where(at.alpha < 1, at.m / ((at.m - 1) * np.where(kept, safe, 1.0)), np.inf)
+    result: Array = np.where(kept, warm, 0.0)
+    return result
+
+
+def gram_matrix(
+    classes: int,
+    instances: int,
+    views: int,
+    temperature: float,
+    alpha: float,
+    *,
+    anchor: str = "included",
+) -> Array:
+    """Return the cosines of the optimal embeddings of one setting.
+
+    Args:
+        classes: See `optimum`, also for the errors.
+        instances: See `optimum`.
+        views: See `optimum`.
+        temperature: See `optimum`.
+        alpha: See `optimum`.
+        anchor: See `optimum`.
+
+    Returns:
+        ``[mnp, mnp]``; the views of an instance follow one another, the instances of a class too.
+    """
+    found = optimum(classes, instances, views, temperature, alpha, anchor=anchor)
+    number = np.arange(classes * instances * views)
+    instance, owner = number // views, number // (views * instances)
+    alike = np.where(
+        instance[:, None] == instance, float(found.view_cosine), float(found.within_cosine)
+    )
+    gram = np.where(owner[:, None] == owner, alike, float(found.between_cosine))
+    np.fill_diagonal(gram, 1.0)
+    return gram
+
+
+def optimal_embedding(
+    classes: int,
+    instances: int,
+    views: int,
+    temperature: float,
+    alpha: float,
+    *,
+    anchor: str = "included",
+) -> Array:
+    """Return optimal embeddings of one setting, one of many that differ by a rotation.
+
+    Args:
+        classes: See `optimum`, also for the errors.
+        instances: See `optimum`.
+        views: See `optimum`.
+        temperature: See `optimum`.
+        alpha: See `optimum`.
+        anchor: See `optimum`.
+
+    Returns:
+        ``[mnp, d]`` unit vectors in the order of `gram_matrix`, d the least dimension.
+    """
+    gram = gram_matrix(classes, instances, views, temperature, alpha, anchor=anchor)
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > 1e-9 * values.max()
+    rows: Array = vectors[:, kept] * np.sqrt(values[kept])
+    return rows
+
+
+def _pull(at: _Setting, s: Array) -> Array:
+    """Derivative of the bound in s with one view cosine, times what is positive."""
+    near, far, total = _terms(at, s)
+    slope: Array = (at.n - 1) * (near - far) - (1 - at.alpha) * total
+    return slope
+
+
+def _terms(at: _Setting, s: Array) -> tuple[Array, Array, Array]:
+    """Terms of the softmax where views coincide, and their weighted sum, all over exp(1/tau)."""
+    b = -(1 + (at.n - 1) * s) / (at.n * (at.m - 1))
+    near, far = np.exp((s - 1) / at.t), np.exp((b - 1) / at.t)
+    return near, far, at.own + (at.n - 1) * near + at.n * (at.m - 1) * far
+
+
+def _view_pull(at: _Setting, a: Array) -> Array:
+    """Derivative of the bound in a where the instances of a class share their mean."""
+    several = np.maximum(at.p - 1, 1)
+    s = (1 + (at.p - 1) * a) / at.p
+    b = -s / (at.m - 1)
+    view, near, far = (np.exp((x - 1) / at.t) for x in (a, s, b))
+    total = (at.p - 1) * view + at.p * (at.n - 1) * near + at.p * at.n * (at.m - 1) * far
+    wanted = (1 - at.alpha) / at.p + at.alpha / several
+    slope: Array = view + (at.n - 1) * near - at.n * far - wanted * total
+    return slope
+
+
+def _bisect(slope: Callable[[Array], Array], lower: Array) -> Array:
+    """Find where an increasing slope changes its sign in [lower, 1]."""
+    low, high = lower.copy(), np.ones_like(lower)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        rising = slope(middle) > 0
+        low, high = np.where(rising, low, middle), np.where(rising, middle, high)
+    root: Array = (low + high) / 2
+    return root
+
+
+def _setting(
+    classes: npt.ArrayLike,
+    instances: npt.ArrayLike,
+    views: npt.ArrayLike,
+    temperature: npt.ArrayLike,
+    alpha: npt.ArrayLike,
+    *,
+    anchor: str,
+) -> _Setting:
+    if anchor not in ANCHORS:
+        raise unknown_name("anchor", anchor, ANCHORS)
+    given = [
+        np.asarray(each, dtype=np.float64)
+        for each in (classes, instances, views, temperature, alpha)
+    ]
+    m, n, p, t, mixed = np.broadcast_arrays(*given)
+    for name, value, least, why in (
+        ("classes", m, 2, "one class has nothing to be told from"),
+        (
+            "instances",
+            n,
+            2,
+            "one instance a class has no partner to collapse with",
+        ),
+        ("views", p, 1, "an instance without a view is not there"),
+    ):
+        wrong = value[~(np.isfinite(value) & (value >= least) & (value == np.floor(value)))]
+        if wrong.size:
+            raise UsageError(f"{name} {wrong.flat[0]:g}: {why}. Give {least} or more")
+    if not np.all((t > 0) & np.isfinite(t)):
+        bad = t[~((t > 0) & np.isfinite(t))].flat[0]
+        raise UsageError(f"temperature {bad:g} is not above 0. Give one such as 0.1")
+    if not np.all((mixed >= 0) & (mixed <= 1)):
+        bad = mixed[~((mixed >= 0) & (mixed <= 1))].flat[0]
+        raise UsageError(
+            f"alpha {bad:g} is not in [0, 1]: 0 is purely supervised, 1 purely self-supervised"
+        )
+    if anchor == "excluded" and np.any((p < 2) & (mixed > 0)):
+        raise UsageError(
+            "an excluded anchor with one view has no positive of its own. Give --views 2, or "
+            "alpha 0"
+        )
+    own = np.ones_like(p) if anchor == "included" else (p - 1) / p
+    return _Setting(m, n, p, t, mixed, own, anchor)

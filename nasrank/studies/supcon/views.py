@@ -1,0 +1,61 @@
+"""Random views of samples, and shifted ones."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+__all__ = ["random_views", "turned"]
+
+_TURN, _MOVE, _SCALE, _CONTRAST, _NOISE = 15.0, 0.1, 0.15, 0.3, 0.05
+_BLUR, _DROPPED = 0.2, 0.1
+
+
+def random_views(
+    samples: Tensor, generator: torch.Generator, *, strength: float, deviation: Tensor
+) -> Tensor:
+    """Return one random view of each sample.
+
+    Images are turned by up to 15 degrees, moved by up to a tenth of their side, scaled and
+    changed in contrast by up to 15 and 30 %, all evenly drawn, and get noise of deviation .05;
+    what lies outside of an image is 0. Vectors get noise of a fifth of each dimension's
+    deviation, and a tenth of their values is set to 0.
+
+    Args:
+        samples: ``[n, channels, height, width]`` or ``[n, d]``.
+        generator: Draws, on the CPU.
+        strength: Factor of every amount; 0 returns the samples.
+        deviation: Of the training samples, of the shape of one sample; images ignore it.
+    """
+    if strength == 0:
+        return samples
+    count, device = len(samples), samples.device
+    noise = torch.randn(samples.shape, generator=generator).to(device)
+    if samples.ndim == 2:
+        kept = torch.rand(samples.shape, generator=generator) >= min(_DROPPED * strength, 0.9)
+        return (samples + strength * _BLUR * deviation * noise) * kept.to(device)
+    drawn = (2 * torch.rand(count, 5, generator=generator) - 1).to(device) * strength
+    angle = drawn[:, 0] * math.radians(_TURN)
+    scale = torch.exp(_SCALE * drawn[:, 1])
+    # The grid runs from -1 to 1, so a tenth of a side is .2 of it.
+    moved = 2 * _MOVE * drawn[:, 2:4]
+    views = _warp(samples, angle, scale, moved) * (1 + _CONTRAST * drawn[:, 4, None, None, None])
+    return views + strength * _NOISE * noise
+
+
+def turned(images: Tensor, degrees: float) -> Tensor:
+    """Return images ``[n, channels, height, width]`` turned about their centres."""
+    angle = torch.full((len(images),), math.radians(degrees), device=images.device)
+    return _warp(images, angle, torch.ones_like(angle), angle.new_zeros(len(images), 2))
+
+
+def _warp(images: Tensor, angle: Tensor, scale: Tensor, moved: Tensor) -> Tensor:
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    turn = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+    grid = affine_grid(
+        torch.cat([turn, moved[:, :, None]], 2), list(images.shape), align_corners=False
+    )
+    return grid_sample(images, grid, align_corners=False)
