@@ -1,0 +1,1 @@
+"""Class hierarchies kept in embeddings by distances between class distributions."""

@@ -1,0 +1,135 @@
+"""The tables of the study."""
+
+from __future__ import annotations
+
+from nasrank.tables import Column, Table
+
+__all__ = ["CONFUSIONS", "KEPT", "OT"]
+
+_DIVERGED = "the training diverged"
+_PLAIN = "a plain model, which has no distance of its own, or the training diverged"
+_TRANSFER = "no transfer was measured, or the training diverged"
+_CONSTANT = "the distances are all equal, or the training diverged"
+
+OT = Table(
+    "ot",
+    "One model trained once",
+    (
+        Column("run_id", "string", "", "Hash of the run's configuration and data"),
+        Column("data", "string", "", "Name of the data set"),
+        Column("method", "string", "", "Distance inside the regulariser, or plain for none"),
+        Column("seed", "int64", "", "Seed of the run"),
+        Column("tree", "string", "", "Name of the label tree"),
+        Column("encoder", "string", "", "Name of the backbone"),
+        Column("weight", "double", "1", "Weight of 1 - CPCC beside the cross-entropy"),
+        Column("batch_size", "int64", "samples", "Samples of a mini-batch"),
+        Column("epochs", "int64", "epochs", "Passes over the training samples"),
+        Column("n_train", "int64", "samples", "Training samples"),
+        Column("n_test", "int64", "samples", "Test samples"),
+        Column(
+            "test_cpcc", "double", "1",
+            "CPCC of test features by the method's own distance; higher is better", _PLAIN,
+        ),
+        Column(
+            "test_cpcc_l2", "double", "1",
+            "The same by l2, whatever the method; higher is better", _CONSTANT,
+        ),
+        Column(
+            "test_cpcc_emd", "double", "1",
+            "The same by emd, on some samples a class; higher is better", _CONSTANT,
+        ),
+        Column(
+            "raw_cpcc_l2", "double", "1", "CPCC of the inputs themselves by l2", _CONSTANT
+        ),
+        Column(
+            "raw_cpcc_emd", "double", "1", "CPCC of the inputs themselves by emd", _CONSTANT
+        ),
+        Column(
+            "fine_accuracy", "double", "%", "Test samples put into their class; higher is better",
+            _DIVERGED,
+        ),
+        Column(
+            "coarse_accuracy", "double", "%",
+            "Test samples put into their coarsest group, by the summed probabilities of its "
+            "classes; higher is better", _DIVERGED,
+        ),
+        Column(
+            "fine_map", "double", "%",
+            "Mean over classes of the average precision with which the cosine to the mean "
+            "training feature of the class ranks test samples; higher is better", _DIVERGED,
+        ),
+        Column("coarse_map", "double", "%", "The same for the coarsest groups", _DIVERGED),
+        Column(
+            "mistake_distance", "double", "edges",
+            "Mean tree distance between true and predicted class over the mistakes; lower is "
+            "better", "no mistakes, or the training diverged",
+        ),
+        Column(
+            "mean_distance", "double", "edges", "The same over all test samples, 0 where right; "
+            "lower is better", _DIVERGED,
+        ),
+        Column(
+            "expected_cost", "double", "cost",
+            "Mean of the user's cost of predicted for true class; lower is better",
+            "no cost matrix is given, or the training diverged",
+        ),
+        Column(
+            "unseen_fine_accuracy", "double", "%",
+            "Classes that the encoder never saw, by a linear layer on one sample of each, mean "
+            "over draws; higher is better", _TRANSFER,
+        ),
+        Column(
+            "unseen_coarse_accuracy", "double", "%",
+            "The coarsest group of samples of such classes, without any training on them; higher "
+            "is better", _TRANSFER,
+        ),
+        Column("batches", "int64", "batches", "Mini-batches trained on"),
+        Column(
+            "degenerate_batches", "int64", "batches",
+            "Mini-batches without a correlation, which taught nothing of the tree",
+        ),
+        Column("diverged", "bool", "", "Whether loss or weights became infinite or no number"),
+        Column("fit_seconds", "double", "s", "Processor time of the training; elapsed on a GPU"),
+        Column("device", "string", "", "cpu or cuda"),
+    ),
+)  # fmt: skip
+
+KEPT = Table(
+    "ot_kept",
+    "One model as it is kept once it is finished",
+    (
+        *OT.columns,
+        Column(
+            "confusion", "list<int64>", "samples",
+            "Test samples by true and predicted class, row by row", _DIVERGED,
+        ),
+        Column(
+            "class_distances", "list<double>", "",
+            "emd of test features of each pair of classes, row by row", _DIVERGED,
+        ),
+        Column(
+            "shown", "list<double>", "",
+            "Some test features on their two principal axes, x and y in turn", _DIVERGED,
+        ),
+        Column("shown_classes", "list<int64>", "", "Classes of these", _DIVERGED),
+    ),
+)  # fmt: skip
+"""What `OT` holds, and what pictures and confusions need."""
+
+CONFUSIONS = Table(
+    "confusions",
+    "One kind of mistake, with the regulariser and without, mean over the same seeds",
+    (
+        Column("data", "string", "", "Name of the data set"),
+        Column("method", "string", "", "Distance inside the regulariser"),
+        Column("weight", "double", "1", "Weight of 1 - CPCC"),
+        Column("batch_size", "int64", "samples", "Samples of a mini-batch"),
+        Column("n_seeds", "int64", "", "Seeds that both have"),
+        Column("true_class", "string", "", "What the samples are"),
+        Column("predicted_class", "string", "", "What they are taken for"),
+        Column("tree_distance", "double", "edges", "How far that is in the tree"),
+        Column("before", "double", "%", "Share of the class, plain; lower is better"),
+        Column("after", "double", "%", "Share of the class, with the regulariser"),
+        Column("change", "double", "%", "after - before; below 0 is better"),
+    ),
+)
