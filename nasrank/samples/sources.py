@@ -11,6 +11,7 @@ import numpy as np
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
 from nasrank.samples.arrays import read_vectors
+from nasrank.samples.emoji import EMOJI_FOLDERS, read_emoji
 from nasrank.samples.idx import read_idx_set
 from nasrank.samples.samples import Samples, SampleSet, split_stratified
 
@@ -41,7 +42,7 @@ IMAGE_SETS: Mapping[str, _IdxSource] = {
 }  # fmt: skip
 """Image sets of other packages, read from IDX files where those put them or in --data-dir."""
 
-DATA_SETS = ("digits", *IMAGE_SETS)
+DATA_SETS = ("digits", *IMAGE_SETS, "emoji")
 """Names of the data sets; a path of a .parquet, .npy or .npz file does as well."""
 
 
@@ -52,12 +53,14 @@ def load_samples(
 
     - ``digits``: the 1,797 images of 8x8 pixels in scikit-learn, 30 % of each class for testing.
     - ``mnist``, ``fashion-mnist``: 60,000 and 10,000 images of 28x28 pixels, as published.
+    - ``emoji``: images of the npm packages emoji-datasource by vendor, 32x32 pixels; see
+      `nasrank.samples.emoji.read_emoji`.
     - a path: the user's vectors, 30 % of each class for testing; see
       `nasrank.samples.arrays.read_vectors`.
 
     Args:
         name: A name or a path.
-        data_dir: Folder of the IDX files; the places where packages put them by default.
+        data_dir: Folder of the image files; the places where packages put them by default.
         label: Class column of a Parquet file.
 
     Raises:
@@ -72,6 +75,9 @@ def load_samples(
         if data_dir is not None:
             folders = [data_dir, data_dir / name]
         return read_idx_set(name, folders, source.class_names, source.install)
+    if name == "emoji":
+        folders = [Path(folder) for folder in EMOJI_FOLDERS]
+        return read_emoji([data_dir, data_dir / name] if data_dir is not None else folders)
     if Path(name).suffix in {".parquet", ".npy", ".npz"}:
         return split_stratified(name, read_vectors(Path(name), label))
     raise unknown_name("data set", name, (*DATA_SETS, "a .parquet, .npy or .npz file"))

@@ -1,0 +1,90 @@
+"""What the study set out to show, and what its runs say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nasrank.studies.claims import claim_row, paired_claim
+from nasrank.studies.hard_samples.methods import UNTRAINED
+from nasrank.studies.hard_samples.mining import MINERS
+
+__all__ = ["hard_claims"]
+
+Row = Mapping[str, Any]
+
+
+def hard_claims(rows: Sequence[Row], data: str) -> list[dict[str, Any]]:
+    """Judge every claim whose methods were run.
+
+    Args:
+        rows: Rows of ``hard``; only those with the first augmentation and weight decay count.
+        data: Name of the data.
+
+    Returns:
+        Rows of `~nasrank.studies.claims.CLAIMS`.
+    """
+    trained = [row for row in rows if row["method"] != UNTRAINED]
+    if not trained:
+        return []
+    first = trained[0]
+    usual = [
+        row for row in rows
+        if row["method"] == UNTRAINED
+        or (row["augmentation"], row["weight_decay"])
+        == (first["augmentation"], first["weight_decay"])
+    ]  # fmt: skip
+    own = "two-stage"
+
+    def by_seed(method: str, column: str) -> dict[int, float]:
+        return {
+            row["seed"]: row[column]
+            for row in usual
+            if row["method"] == method and row[column] is not None
+        }
+
+    known = {row["method"] for row in usual}
+    found: list[dict[str, Any]] = []
+
+    def ahead(claim: str, better: str, worse: str, statement: str) -> None:
+        column = "positive_coverage" if claim == "hard-condition" else "recall_at_1"
+        what = "share of covered modes" if claim == "hard-condition" else "Recall@1"
+        if {better, worse} <= known:
+            first, second = by_seed(better, column), by_seed(worse, column)
+            source = f"hard: {column}"
+            found.append(
+                paired_claim(claim, f"{statement}: {what}", data, first, second, source=source)
+            )
+
+    ahead("hard-plain", own, MINERS[0], "two-stage (reconstructed) ahead of the plain triplet")
+    for rival in ("hdml", "daml"):
+        ahead(f"hard-{rival}", own, rival, f"two-stage (reconstructed) ahead of {rival}")
+    for miner in MINERS[1:]:
+        statement = f"two-stage (reconstructed) with {miner} ahead of {miner} alone"
+        ahead(f"hard-with-{miner}", f"{own}+{miner}", miner, statement)
+    ahead(
+        "hard-condition",
+        own,
+        f"{own}(without=condition)",
+        "telling generators the class lowers collapse",
+    )
+    ahead(
+        "hard-adaptive",
+        own,
+        f"{own}(without=adaptation)",
+        "the adaptive threshold ahead of a fixed one",
+    )
+    if own in known:
+        far, near = by_seed(own, "positive_other_distance"), by_seed(own, "positive_own_distance")
+        found.append(
+            claim_row(
+                "hard-own-class",
+                "generated positives closer to their class than to any other: distance",
+                data,
+                [far[seed] - near[seed] for seed in sorted(far.keys() & near.keys())],
+                source="hard: positive_other_distance, positive_own_distance",
+            )
+        )
+    statement = "training with two-stage (reconstructed) ahead of no training"
+    ahead("hard-training", own, UNTRAINED, statement)
+    return found
