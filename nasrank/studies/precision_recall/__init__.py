@@ -1,0 +1,1 @@
+"""Precision/recall divergences: exact theory, and generators trained for a chosen trade-off."""
