@@ -11,7 +11,21 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrank import __version__
-from nasrank.cli import bench, budget, check, compare, data, env, rank, recommend, search
+from nasrank.cli import (
+    bench,
+    budget,
+    check,
+    compare,
+    data,
+    env,
+    hard,
+    ot,
+    pr,
+    rank,
+    recommend,
+    search,
+    supcon,
+)
 from nasrank.errors import DataError, Interrupted, NasrankError
 
 __all__ = ["app", "run"]
@@ -31,6 +45,10 @@ app.command("rank", epilog=rank.EPILOG)(rank.rank)
 app.command("recommend", epilog=recommend.EPILOG)(recommend.recommend)
 app.command("check", epilog=check.EPILOG)(check.check)
 app.add_typer(data.app, name="data")
+app.add_typer(pr.app, name="pr")
+app.add_typer(ot.app, name="ot")
+app.command("hard", epilog=hard.EPILOG)(hard.hard)
+app.add_typer(supcon.app, name="supcon")
 app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("env", epilog=env.EPILOG)(env.env)
 
