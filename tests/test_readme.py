@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+
+from nasrank.tables import write_parquet
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,6 +47,9 @@ def imported(tmp_path_factory):
     with (folder / "archs.csv").open("a") as file:
         file.write("\n".join(new) + "\n")
     (folder / "new-labels.csv").write_text("id,label\nc,91.2\n")
+    vectors = {"x": [0.0, 0.1, 1.0, 1.1] * 8, "y": [1.0, 1.1, 0.0, 0.1] * 8}
+    content = pa.table({**vectors, "kind": ["a", "a", "b", "b"] * 8})
+    write_parquet(content, folder / "features.parquet")
     (folder / "candidates.csv").write_text("\n".join([header, *new]) + "\n")
     return folder, {**os.environ, "NASRANK_DATA": str(folder / "data")}
 
@@ -54,8 +60,11 @@ def test_commands_can_be_typed(command, imported, tmp_path):
     if "test_acc" in command:
         pytest.skip("needs labels that do not come with pip")
     arguments = shlex.split(command)[1:]
-    if arguments[0] in {"compare", "search"}:
+    if arguments[0] in {"compare", "search", "hard"} or arguments[1] in {"train", "simulate"}:
         arguments += ["--dry-run", "--out", str(tmp_path)]
+    if arguments[:2] == ["ot", "speed"]:
+        arguments += ["--samples", "8,16", "--dimensions", "4,8", "--classes", "2,3"]
+        arguments += ["--repeats", "1", "--out", str(tmp_path)]
     if arguments[0] == "rank":
         # A choice of one loss, and a predictor that trains at once.
         quick = [] if "--loss" in arguments else ["--losses", "mse"]
