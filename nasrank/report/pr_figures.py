@@ -186,6 +186,7 @@ def _lambda_figure(new_figure: type[Figure], rows: Sequence[Row], title: str) ->
             plane.plot([_mean(own, "recall")], [_mean(own, "precision")], label=name, **style)
     for axes, side in ((first, "precision"), (second, "recall")):
         axes.set_xscale("log")
+        axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("lambda")
         axes.set_ylabel(side)
     _unit_square(plane)
@@ -250,7 +251,8 @@ def _sample_figure(
     ]
     draws = [np.array(samples[row["run_id"]]).reshape(-1, *shape) for row in shown]
     if shape == (2,):
-        figure = _point_panels(new_figure, names, draws)
+        behind = [each for row, each in zip(shown, draws, strict=True) if row["method"] == "data"]
+        figure = _point_panels(new_figure, names, draws, behind[0] if behind else None)
     else:
         figure = _image_rows(new_figure, names, draws)
     figure.suptitle(f"{title}: draws, seed {seed}", x=0.01, ha="left", fontsize=9)
@@ -258,15 +260,24 @@ def _sample_figure(
 
 
 def _point_panels(
-    new_figure: type[Figure], names: Sequence[str], draws: Sequence[NDArray[np.float64]]
+    new_figure: type[Figure],
+    names: Sequence[str],
+    draws: Sequence[NDArray[np.float64]],
+    behind: NDArray[np.float64] | None,
 ) -> Figure:
+    """Panels of points; those behind are the data, in grey."""
     columns = min(len(names), 4)
     lines = -(-len(names) // columns)
     figure = new_figure(figsize=(1.9 * columns, 2.0 * lines + 0.3), layout="constrained")
+    figure.set_dpi(150)
     every = figure.subplots(lines, columns, squeeze=False).ravel()
     end = 1.05 * float(np.quantile(np.abs(np.concatenate(draws)), 0.995))
     for axes, name, points in zip(every, names, draws, strict=False):
-        axes.plot(points[:, 0], points[:, 1], ".", color=look(0)["color"], markersize=1.5)
+        for cloud, colour in ((behind, "0.85"), (points, look(0)["color"])):
+            if cloud is not None:
+                axes.plot(
+                    cloud[:, 0], cloud[:, 1], ".", color=colour, markersize=1.5, rasterized=True
+                )
         axes.set(xlim=(-end, end), ylim=(-end, end), aspect="equal", xticks=[], yticks=[])
         axes.set_title(name, fontsize=8)
     for axes in every[len(names) :]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from nasrank.cli.app import app
 from nasrank.errors import NasrankError
+from nasrank.studies.precision_recall import material, running
 
 QUICK = (
     "--steps",
@@ -34,6 +35,10 @@ def nasrank(*arguments):
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch, warm_cache):
+    # Fewer points to measure with.
+    monkeypatch.setattr(material, "_MOST_REAL", 300)
+    monkeypatch.setattr(running, "_TRUTH_DRAWS", 3_000)
+    material.load_material.cache_clear()
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     monkeypatch.chdir(tmp_path)
     return tmp_path

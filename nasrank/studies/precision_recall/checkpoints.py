@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -77,9 +77,10 @@ def load_checkpoint(
         DataError: The file cannot be read, or holds another model.
     """
     try:
-        with np.load(path, allow_pickle=False) as loaded:
+        # A lone array would be no archive.
+        with ZipFile(path), np.load(path, allow_pickle=False) as loaded:
             arrays = {name: loaded[name] for name in loaded.files if name != "about"}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(
             f"{path}: not a checkpoint of plain arrays. Name a file that pr train --keep-models "
             "has written"

@@ -169,7 +169,9 @@ def direct(pair: Pair, divergence: FDivergence) -> float | None:
         return None
     both = (pair.data > 0) & (pair.model > 0)
     ratio = pair.data[both] / pair.model[both]
-    value = float((pair.model[both] * divergence.generator(ratio)).sum())
+    # Ratios beyond what can be squared belong to divergences that are as good as infinite.
+    with np.errstate(over="ignore"):
+        value = float((pair.model[both] * divergence.generator(ratio)).sum())
     if pair.data_alone > 0:
         value += pair.data_alone * divergence.at_infinity
     if pair.model_alone > 0:

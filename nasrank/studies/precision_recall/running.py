@@ -200,6 +200,7 @@ class Runner:
             **_blank(run, self._name),
             **_against(material, material.ceiling, run),
             "measure": _named(material.measure, run),
+            "sample": _sample(material, material.restore(material.train[:_KEPT_POINTS])),
         }
 
     def _row(self, run: PRRun, trained: Trained, place: int, measure: Callable[[], Row]) -> Row:
@@ -234,9 +235,7 @@ class Runner:
             "collapsed": bool(scaled.std(axis=0).max() < 1e-3),
             **_against(material, material.measured(draws[: len(material.real)]), run),
         }
-        kept = _KEPT_IMAGES if material.is_images else _KEPT_POINTS
-        # Four digits are enough for pictures.
-        row["sample"] = draws[:kept].round(4).ravel().astype(float).tolist()
+        row["sample"] = _sample(material, draws)
         if ring is None:
             return row
         lambdas = [*CURVE_LAMBDAS, *([] if run.lam is None else [run.lam]), 10.0, 0.1, 1.0]
@@ -333,6 +332,13 @@ def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
     row |= {"frontier.kind": [], "frontier.lambda": [], "frontier.alpha": []}
     _add_frontier(row, "classifier", alpha)
     return row
+
+
+def _sample(material: Material, draws: FloatArray) -> list[float]:
+    kept = _KEPT_IMAGES if material.is_images else _KEPT_POINTS
+    # Four digits are enough for pictures.
+    sample: list[float] = draws[:kept].round(4).ravel().astype(float).tolist()
+    return sample
 
 
 def _add_frontier(row: Row, kind: str, alpha: FloatArray) -> None:

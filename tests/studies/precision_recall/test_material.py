@@ -3,6 +3,7 @@ import pytest
 
 from nasrank.errors import DataError, UsageError
 from nasrank.samples import Samples, SampleSet
+from nasrank.studies.precision_recall import features
 from nasrank.studies.precision_recall.features import train_classifier
 from nasrank.studies.precision_recall.material import load_material, shrink
 
@@ -41,13 +42,16 @@ def test_vectors_with_a_constant_dimension(vectors):
     assert np.isfinite(material.real).all()
 
 
-def test_pixels_go_from_minus_one_to_one():
+def test_pixels_go_from_minus_one_to_one(monkeypatch):
+    monkeypatch.setattr(features, "_STEPS", 20)
+    load_material.cache_clear()
     pytest.importorskip("sklearn")
     material = load_material("digits", most=200)
     assert (material.train.min(), material.train.max()) == (-1.0, 1.0)
     assert material.restore(material.train[:3]).min() == 0
     assert "small classifier" in material.measure
     assert material.ceiling.shape[1] == material.real.shape[1] == 32
+    load_material.cache_clear()
 
 
 def test_shrinking_averages_blocks():
@@ -62,13 +66,14 @@ def test_shrinking_averages_blocks():
 
 
 @pytest.mark.parametrize("side", [8, 16])
-def test_the_classifier_learns(side):
+def test_the_classifier_learns(side, monkeypatch):
+    monkeypatch.setattr(features, "_STEPS", 100)
     train, test = stripes(400, side), stripes(100, side)
     classifier = train_classifier(SampleSet("stripes", train, test))
     assert classifier.accuracy > 0.95
-    features = classifier.features(test.values)
-    assert features.shape == (100, 32)
-    assert np.array_equal(features, train_classifier(
+    found = classifier.features(test.values)
+    assert found.shape == (100, 32)
+    assert np.array_equal(found, train_classifier(
         SampleSet("stripes", train, test)).features(test.values))  # fmt: skip
 
 

@@ -5,12 +5,24 @@ import pytest
 
 from nasrank.errors import DataError, NothingToCompare
 from nasrank.studies.claims import CLAIMS
+from nasrank.studies.precision_recall import features, material, running
 from nasrank.studies.precision_recall.study import TrainConfig, estimate, train
 from nasrank.studies.precision_recall.tables import FRONTIERS, PR, TARGETS
 from nasrank.studies.precision_recall.theory import TheoryConfig, theory, write_theory
 from nasrank.studies.results import DISCOVERY, RUNS
 
 QUICK = {"steps": 3, "seeds": 2, "lambdas": (0.1, 1.0, 10.0), "batch": 8, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Fewer points to measure with, and a shorter training of the classifier."""
+    monkeypatch.setattr(material, "_MOST_REAL", 300)
+    monkeypatch.setattr(running, "_TRUTH_DRAWS", 3_000)
+    monkeypatch.setattr(features, "_STEPS", 20)
+    material.load_material.cache_clear()
+    yield
+    material.load_material.cache_clear()
 
 
 @pytest.fixture
@@ -122,8 +134,6 @@ def test_a_target(tmp_path):
 
 
 def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatch):
-    from nasrank.studies.precision_recall import running
-
     whole = running.fit
 
     def broken(*arguments, **options):
