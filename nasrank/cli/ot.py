@@ -122,10 +122,20 @@ def train(
             rich_help_panel=_TRAINING,
         ),
     ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            help="Mini-batches in place of epochs, the same for every batch size.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            "--rate", help="Learning rate at the start. [default: 0.1]", rich_help_panel=_TRAINING
+            "--rate",
+            help="Learning rate at the start. [default: 0.05 on image files, 0.1 otherwise]",
+            rich_help_panel=_TRAINING,
         ),
     ] = None,
     train_limit: Annotated[
@@ -212,6 +222,7 @@ def train(
         "seed": seed,
         "encoder": encoder,
         "epochs": epochs,
+        "steps": steps,
         "rate": rate,
         "train_limit": train_limit,
         "test_limit": test_limit,
@@ -562,13 +573,13 @@ def _print_trained(rows: Sequence[Mapping[str, Any]], result: Any) -> None:  # n
     columns = [Column(key, key.replace("_", "\n"), right=key != "method") for key in keys]
     columns += _columns(rows, _TRAINED)
     if any(line["diverged"] for line in shown):
-        columns.append(Column("diverged", "diverged", right=True))
+        columns.append(Column("diverged", "diverged,\ncollapsed", right=True))
     print_text(
         rich_table(
             shown,
             columns,
             title=f"{first['data']}, tree {first['tree']}, {first['encoder']}, "
-            f"{first['n_train']:,} training samples, {first['epochs']} epochs, "
+            f"{first['n_train']:,} training samples, {_epochs(rows)}, "
             f"{seeds} seed{'' if seeds == 1 else 's'}",
         ),
         "Mean ± standard deviation over seeds. TestCPCC: do distances of classes in test features "
@@ -581,6 +592,13 @@ def _print_trained(rows: Sequence[Mapping[str, Any]], result: Any) -> None:  # n
         print_text(f"{none:,} of {total:,} mini-batches had no correlation and taught no tree.")
     _print_confusions(result.confusions)
     print_claims(result.claims)
+
+
+def _epochs(rows: Sequence[Mapping[str, Any]]) -> str:
+    lengths = sorted({row["epochs"] for row in rows})
+    if len(lengths) > 1:
+        return f"{lengths[0]} to {lengths[-1]} epochs"
+    return "1 epoch" if lengths == [1] else f"{lengths[0]} epochs"
 
 
 def _print_confusions(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -51,7 +51,7 @@ def test_a_table_for_people(elsewhere):
     done = nasrank("train", *QUICK)
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines[0] == "one-mode, tree halves, mlp, 720 training samples, 1 epochs, 2 seeds"
+    assert lines[0] == "one-mode, tree halves, mlp, 720 training samples, 1 epoch, 2 seeds"
     assert [line.split()[0] for line in lines[4:7]] == ["plain", "l2", "fastft"]
     assert "compare by l2 and emd" in done.stdout
     assert "Claims" in done.stdout
@@ -172,6 +172,7 @@ def test_a_measurement_of_speed(elsewhere):
         (["train", "--rate", "1e45"], 2, "--rate"),
         (["train", "--epochs", "0"], 2, "--epochs 0"),
         (["train", "--seeds", "0"], 2, "--seeds 0"),
+        (["train", "--steps", "9", "--epochs", "1"], 2, "leave one out"),
         (["train", "--encoder", "rnn"], 2, "unknown encoder"),
         (["train", "--device", "tpu"], 2, "unknown device"),
         (["train", "--cost-matrix", "none.csv"], 4, "--cost-matrix"),

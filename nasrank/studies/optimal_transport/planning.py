@@ -24,6 +24,7 @@ PLAIN = "plain"
 _IMAGE_FILES = ("mnist", "fashion-mnist")
 _FEWEST = 3
 _EPOCHS = {"images": 10, "other": 40}
+_RATES = {"images": 0.05, "other": 0.1}
 
 
 class OtConfig(BaseModel):
@@ -39,7 +40,9 @@ class OtConfig(BaseModel):
         weights: Weights of ``1 - CPCC``.
         batch_sizes: Samples of a mini-batch.
         epochs: Passes over the data; None for 10 on image files and 40 otherwise.
-        rate: Learning rate at the start.
+        steps: Mini-batches in place of epochs, rounded up to whole passes: then larger batches
+            do not mean fewer steps.
+        rate: Learning rate at the start; None for .05 on image files and .1 otherwise.
         train_limit: Most training samples.
         test_limit: Most test samples.
         test_per_class: Test samples of a class that distances of quadratic cost look at.
@@ -61,7 +64,8 @@ class OtConfig(BaseModel):
     weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = Field((1.0,), min_length=1)
     batch_sizes: tuple[PositiveInt, ...] = Field((128,), min_length=1)
     epochs: PositiveInt | None = None
-    rate: float = Field(0.1, gt=0, le=1e3)
+    steps: PositiveInt | None = None
+    rate: float | None = Field(None, gt=0, le=1e3)
     train_limit: PositiveInt = 10_000
     test_limit: PositiveInt = 10_000
     test_per_class: int = Field(128, ge=2)
@@ -138,7 +142,7 @@ def plan_runs(config: OtConfig, problem: Problem) -> tuple[OtRun, ...]:
                 f"--batch-sizes {size}: {problem.data.name} has {samples:,} training samples. Ask "
                 "for fewer"
             )
-    epochs = config.epochs or _EPOCHS["images" if images else "other"]
+    kind = "images" if images else "other"
     base = OtRun(
         data=problem.data.name,
         fingerprint=problem.data.fingerprint,
@@ -147,8 +151,8 @@ def plan_runs(config: OtConfig, problem: Problem) -> tuple[OtRun, ...]:
         method=PLAIN,
         weight=0.0,
         batch_size=config.batch_sizes[0],
-        epochs=epochs,
-        rate=config.rate,
+        epochs=config.epochs or _EPOCHS[kind],
+        rate=config.rate or _RATES[kind],
         seed=config.seed,
         test_per_class=config.test_per_class,
         transfer=config.transfer,
@@ -157,8 +161,17 @@ def plan_runs(config: OtConfig, problem: Problem) -> tuple[OtRun, ...]:
     weights = list(dict.fromkeys(config.weights))
     sizes = list(dict.fromkeys(config.batch_sizes))
     settings = [(PLAIN, 0.0), *((method, weight) for method in methods for weight in weights)]
+    if config.steps is not None and config.epochs is not None:
+        raise UsageError("--steps stands in place of --epochs; leave one out")
     return tuple(
-        replace(base, method=method, weight=weight, batch_size=size, seed=seed)
+        replace(
+            base,
+            method=method,
+            weight=weight,
+            batch_size=size,
+            seed=seed,
+            epochs=base.epochs if config.steps is None else -(-config.steps // (samples // size)),
+        )
         for size in sizes
         for method, weight in settings
         for seed in range(config.seed, config.seed + config.seeds)

@@ -6,7 +6,7 @@ from nasrank.tables import Column, Table
 
 __all__ = ["CONFUSIONS", "KEPT", "OT"]
 
-_DIVERGED = "the training diverged"
+_DIVERGED = "the training diverged or collapsed"
 _PLAIN = "a plain model, which has no distance of its own, or the training diverged"
 _TRANSFER = "no transfer was measured, or the training diverged"
 _CONSTANT = "the distances are all equal, or the training diverged"
@@ -88,7 +88,11 @@ OT = Table(
             "degenerate_batches", "int64", "batches",
             "Mini-batches without a correlation, which taught nothing of the tree",
         ),
-        Column("diverged", "bool", "", "Whether loss or weights became infinite or no number"),
+        Column(
+            "diverged", "bool", "",
+            "Whether loss or weights became infinite or no number, or the model collapsed: it "
+            "takes all test samples for one class",
+        ),
         Column("fit_seconds", "double", "s", "Processor time of the training; elapsed on a GPU"),
         Column("device", "string", "", "cpu or cuda"),
     ),

@@ -39,6 +39,7 @@ from nasrank.tables import write_json
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 __all__ = ["COLUMNS", "OtEstimate", "OtResult", "estimate", "train"]
 
@@ -215,7 +216,12 @@ class _Worker:
             "device": self._device.type,
         }
         if not trained.diverged:
-            known |= _measured(trained, run, problem)
+            features, logits = trained.model.apply_to(problem.data.test.values)
+            predicted = logits.argmax(dim=1).numpy()
+            # A network of dead units has no features to speak of.
+            known["diverged"] = bool(np.ptp(predicted) == 0)
+        if not known["diverged"]:
+            known |= _measured(trained, run, problem, features, logits)
             if run.transfer:
                 known |= self._transferred(run, problem)
         if self._progress is not None:
@@ -287,9 +293,10 @@ class _Worker:
         }
 
 
-def _measured(trained: Trained, run: OtRun, problem: Problem) -> Mapping[str, Any]:
+def _measured(
+    trained: Trained, run: OtRun, problem: Problem, features: Tensor, logits: Tensor
+) -> Mapping[str, Any]:
     data, tree = problem.data, problem.tree
-    features, logits = trained.model.apply_to(data.test.values)
     known, _ = trained.model.apply_to(data.train.values)
     true, groups = data.test.classes, tree.group_of
     predicted = logits.argmax(dim=1).numpy()

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.studies.claims import CLAIMS
@@ -114,6 +115,23 @@ def test_a_model_that_diverges_stops_no_other(tmp_path, monkeypatch):
     assert plain["fine_accuracy"] > 0
 
 
+def test_a_model_that_collapses_is_told(tmp_path, monkeypatch):
+    """A head of zeros takes everything for the first class."""
+    fit = study.train_classifier
+
+    def dead(samples, tree, regulariser, **options):
+        trained = fit(samples, tree, regulariser, **options)
+        if regulariser is not None:
+            torch.nn.init.zeros_(trained.model.head.weight)
+            torch.nn.init.zeros_(trained.model.head.bias)
+        return trained
+
+    monkeypatch.setattr(study, "train_classifier", dead)
+    result = train(config(distances=("l2",), seeds=1, epochs=1), tmp_path)
+    assert [row["diverged"] for row in result.rows] == [False, True]
+    assert result.rows[1]["test_cpcc"] is None
+
+
 def test_transfer_holds_classes_out(finished):
     # One of each group of three: two unseen classes, so chance is a half.
     assert all(0 <= row["unseen_fine_accuracy"] <= 100 for row in finished.rows)
@@ -129,6 +147,13 @@ def test_sweeps_have_a_plain_model_for_each_batch_size():
     assert len(runs) == 2 * (1 + 2) * 2
     assert {(run.method, run.weight) for run in runs} == {("plain", 0), ("l2", 0.1), ("l2", 1)}
     assert len({run.run_id for run in runs}) == len(runs)
+
+
+def test_steps_are_the_same_for_every_batch_size():
+    problem = load_problem("two-modes")
+    runs = plan_runs(config(epochs=None, steps=30, batch_sizes=(48, 72, 500)), problem)
+    # 720 samples are 15, 10 and 1 batches an epoch.
+    assert {(run.batch_size, run.epochs) for run in runs} == {(48, 2), (72, 3), (500, 30)}
 
 
 @pytest.fixture
