@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from nasrank.benchmarks import load_task, parse_task
@@ -16,7 +17,7 @@ from nasrank.errors import UsageError
 from nasrank.files import remove_stale_parts
 from nasrank.predictors.gnn import WIDTH
 from nasrank.predictors.recipe import Recipe
-from nasrank.studies.claims import CLAIMS, paired_claim
+from nasrank.studies.claims import CLAIMS, claim_row, paired_claim
 from nasrank.studies.finishing import Progress, finish
 from nasrank.studies.hard_samples.methods import parse_method
 from nasrank.studies.hard_samples.mining import MINERS
@@ -29,7 +30,15 @@ from nasrank.studies.tabulating import write_run_tables
 from nasrank.studies.train import choose_device
 from nasrank.tables import Column, Table, write_json
 
-__all__ = ["HARD_ARCHS", "KEPT", "PREFIX", "ArchsRun", "plan_architectures", "train_architectures"]
+__all__ = [
+    "HARD_ARCHS",
+    "KEPT",
+    "PREFIX",
+    "ArchsRun",
+    "architectures_headline",
+    "plan_architectures",
+    "train_architectures",
+]
 
 PREFIX = "archs:"
 """How data starts that is the architectures of a task."""
@@ -192,6 +201,28 @@ def train_architectures(
     CLAIMS.write(claims, out / f"{CLAIMS.name}.parquet", about)
     write_run_tables([kept[run.run_id] for run in present], out, about)
     return {HARD_ARCHS.name: rows, CLAIMS.name: claims}, left_out, trained
+
+
+def architectures_headline(rows: Sequence[Row]) -> list[Row]:
+    """Put the means of each size and method into one row, with their 95 % intervals."""
+    found = []
+    for n_train, method in dict.fromkeys((row["n_train"], row["method"]) for row in rows):
+        own = [row for row in rows if (row["n_train"], row["method"]) == (n_train, method)]
+        line: Row = {
+            "data": own[0]["data"],
+            "n_train": n_train,
+            "method": method,
+            "n_seeds": len(own),
+            "degenerate_batches": sum(row["degenerate_batches"] for row in own),
+            "diverged": sum(row["diverged"] for row in own),
+        }
+        for metric in ("kendall_tau", "precision_at_5pct", "regret_at_10", "fit_seconds"):
+            values = [row[metric] for row in own if row[metric] is not None]
+            interval = claim_row("", "", "", values, source="")
+            line[metric] = float(np.mean(values)) if values else None
+            line |= {f"{metric}_{end}": interval[end] for end in ("lower", "upper")}
+        found.append(line)
+    return found
 
 
 def _train(fleet: Sequence[ArchsRun], device: str) -> list[Row]:

@@ -24,7 +24,7 @@ from nasrank.studies.hard_samples.synthesis import Batch
 
 if TYPE_CHECKING:
     from nasrank.samples import Samples
-    from nasrank.studies.hard_samples.train import Embedder, Trained
+    from nasrank.studies.hard_samples.train import Trained
 
 __all__ = ["QUALITY", "RETRIEVAL", "covered_modes", "judge", "judge_generated", "own_and_other"]
 
@@ -109,7 +109,7 @@ def judge_generated(
         return numbers
     # Conditions are numbered over all training classes.
     told = np.unique(samples.classes, return_inverse=True)[1][places].astype(np.int64)
-    network: Embedder = trained.network
+    network = trained.network
     features, embeddings = network.embed(samples.values[places], device)
     batch = Batch(
         features, embeddings, torch.from_numpy(told).to(device),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,18 @@ import numpy as np
 
 from nasrank.errors import UsageError
 from nasrank.files import remove_stale_parts
-from nasrank.metrics.retrieval import ErrorRates, error_rates, rework_cost
-from nasrank.studies.claims import CLAIMS, claim_row
+from nasrank.metrics.retrieval import ErrorRates, error_rates
+from nasrank.studies.claims import CLAIMS
 from nasrank.studies.finishing import Progress, finish, missing
 from nasrank.studies.hard_samples.architectures import (
     KEPT,
     PREFIX,
     ArchsRun,
+    architectures_headline,
     plan_architectures,
     train_architectures,
 )
-from nasrank.studies.hard_samples.claims import hard_claims
+from nasrank.studies.hard_samples.comparing import best_of_all, sensitivity_rows, tuning_rows
 from nasrank.studies.hard_samples.planning import (
     HardConfig,
     HardRun,
@@ -38,9 +39,10 @@ from nasrank.studies.hard_samples.tables import (
     HARD_SENSITIVITY,
     HARD_SUMMARY,
     HARD_TUNING,
-    MEASURES,
+    RATES,
 )
-from nasrank.studies.hard_samples.variants import Variant, combined, generating_run, variants
+from nasrank.studies.hard_samples.tabulating import headline_of, known, pictures_of, tables_of
+from nasrank.studies.hard_samples.variants import Variant, generating_run, variants
 from nasrank.studies.runs import FinishedRuns
 from nasrank.tables import write_json
 
@@ -52,14 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["HardEstimate", "HardResult", "estimate_hard", "hard"]
 
 Row = dict[str, Any]
-
-_SETTINGS = (
-    "data", "method", "seed", "encoder", "embedding", "epochs", "batch", "images_per_class",
-    "margin", "learning_rate", "weight_decay", "augmentation",
-)  # fmt: skip
-_RATES = ("accept", "reject", "counted_accept", "counted_reject")
-_SUMMARISED = (*MEASURES, "rework_cost", "false_accept_rate", "false_reject_rate", "triplet_loss",
-               "fit_seconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,7 +121,9 @@ def hard(
         tables, left, trained = train_architectures(
             config, out, progress=progress, only_cached=only_cached, force=force
         )
-        return HardResult(out, tables, _archs_headline(tables["hard_archs"]), {}, left, trained)
+        return HardResult(
+            out, tables, architectures_headline(tables["hard_archs"]), {}, left, trained
+        )
     device = choose_device(config.device)
     data = load_data(config)
     runs = plan_runs(config, data)
@@ -152,14 +148,14 @@ def hard(
         )
 
     kept, computed = work([*runs, *(each.run for each in swept), *(each.run for each in tuned)])
-    tables = _tables(runs, kept, config)
+    tables = tables_of(runs, kept, config)
     if swept:
-        tables[HARD_SENSITIVITY.name] = _sensitivity_rows(runs, swept, kept)
+        tables[HARD_SENSITIVITY.name] = sensitivity_rows(runs, swept, kept)
     if tuned:
-        extra = _best_of_all(tuned, kept)
+        extra = best_of_all(tuned, kept)
         more, count = work(extra) if extra else ({}, 0)
         computed += count
-        tables[HARD_TUNING.name] = _tuning_rows(tuned, extra, {**kept, **more})
+        tables[HARD_TUNING.name] = tuning_rows(tuned, extra, {**kept, **more})
     for table in (HARD, HARD_EPOCHS, HARD_SUMMARY, CLAIMS, HARD_SENSITIVITY, HARD_TUNING):
         if table.name in tables:
             table.write(tables[table.name], out / f"{table.name}.parquet", about)
@@ -169,8 +165,8 @@ def hard(
     return HardResult(
         out,
         tables,
-        _headline(tables[HARD.name], tables[HARD_SUMMARY.name]),
-        _pictures(runs, kept, data),
+        headline_of(tables[HARD.name], tables[HARD_SUMMARY.name]),
+        pictures_of(runs, kept, data),
         tuple(left_out),
         computed,
     )
@@ -245,7 +241,7 @@ def _compute(
         "n_train": len(data.train),
         "n_test": len(data.test),
         **dict.fromkeys((*RETRIEVAL, *QUALITY)),
-        "triplet_loss": _known(trained.log[-1]["triplet_loss"]) if trained.log else None,
+        "triplet_loss": known(trained.log[-1]["triplet_loss"]) if trained.log else None,
         "degenerate_batches": trained.degenerate,
         "diverged": trained.diverged,
         "fit_seconds": trained.seconds,
@@ -258,9 +254,9 @@ def _compute(
         embeddings = trained.network.embed(data.test.values, device)[1].cpu().double().numpy()
         numbers, halves = judge(embeddings, data.test.classes, seed=run.seed)
         numbers |= judge_generated(trained, data.train, device, seed=run.seed)
-        row |= {name: _known(value) for name, value in numbers.items()}
+        row |= {name: known(value) for name, value in numbers.items()}
         rates = error_rates(*halves)
-    row |= {f"rates.{name}": getattr(rates, name).tolist() for name in _RATES}
+    row |= {f"rates.{name}": getattr(rates, name).tolist() for name in RATES}
     row |= {f"log.{name}": [epoch[name] for epoch in trained.log] for name in EPOCH_NUMBERS}
     if trained.pictures:
         shown = {
@@ -278,233 +274,6 @@ def _compute(
     if progress is not None:
         progress.advance(1)
     return row
-
-
-def _tables(
-    runs: Sequence[HardRun], kept: Mapping[str, Row], config: HardConfig
-) -> dict[str, list[Row]]:
-    present = [run for run in runs if run.run_id in kept]
-    rows = [_hard_row(run, kept[run.run_id], config) for run in present]
-    epochs = [
-        {
-            "run_id": run.run_id,
-            "method": run.method,
-            "seed": run.seed,
-            "epoch": place + 1,
-            **dict(zip((name for name in _logged()), map(_known, numbers), strict=True)),
-        }
-        for run in present
-        for place, numbers in enumerate(
-            zip(*(kept[run.run_id][f"log.{name}"] for name in _logged()), strict=True)
-        )
-    ]
-    return {
-        HARD.name: rows,
-        HARD_EPOCHS.name: epochs,
-        HARD_SUMMARY.name: _summary_rows(rows),
-        CLAIMS.name: hard_claims(rows, config.data),
-    }
-
-
-def _logged() -> tuple[str, ...]:
-    from nasrank.studies.hard_samples.train import EPOCH_NUMBERS
-
-    return EPOCH_NUMBERS
-
-
-def _hard_row(run: HardRun, kept: Row, config: HardConfig) -> Row:
-    rates = ErrorRates(*(np.array(kept[f"rates.{name}"], np.float64) for name in _RATES))
-    cost = rework_cost(
-        rates, false_accept=config.cost_false_accept, false_reject=config.cost_false_reject,
-        genuine_share=config.genuine_share,
-    )  # fmt: skip
-    row = {name: getattr(run, name) for name in _SETTINGS}
-    row |= {column.name: kept[column.name] for column in HARD.columns if column.name in kept}
-    names = ("rework_cost", "false_accept_rate", "false_reject_rate")
-    return row | dict(zip(names, map(_known, cost), strict=True))
-
-
-def _summary_rows(rows: Sequence[Row]) -> list[Row]:
-    cells: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        key = row["data"], row["method"], row["augmentation"], row["weight_decay"]
-        cells.setdefault(key, []).append(row)
-    found = []
-    for (data, method, augmentation, decay), own in cells.items():
-        for metric in _SUMMARISED:
-            values = [row[metric] for row in own if row[metric] is not None]
-            interval = claim_row("", "", "", values, source="")
-            found.append(
-                {
-                    "data": data,
-                    "method": method,
-                    "augmentation": augmentation,
-                    "weight_decay": decay,
-                    "metric": metric,
-                    "n_seeds": len(values),
-                    "mean": float(np.mean(values)) if values else None,
-                    "lower": interval["lower"],
-                    "upper": interval["upper"],
-                }
-            )
-    return found
-
-
-def _recalls(runs: Sequence[HardRun], kept: Mapping[str, Row]) -> dict[int, float]:
-    return {
-        run.seed: value
-        for run in runs
-        if run.run_id in kept and (value := kept[run.run_id]["recall_at_1"]) is not None
-    }
-
-
-def _compared(own: Mapping[int, float], usual: Mapping[int, float]) -> Row:
-    """Mean of the first, and its difference to the second on the same seeds."""
-    shared = sorted(own.keys() & usual.keys())
-    judged = claim_row("", "", "", [own[seed] - usual[seed] for seed in shared], source="")
-    return {
-        "n_seeds": len(own),
-        "recall_at_1": float(np.mean(list(own.values()))) if own else None,
-        "difference": judged["estimate"],
-        "lower": judged["lower"],
-        "upper": judged["upper"],
-        "verdict": judged["verdict"],
-    }
-
-
-def _sensitivity_rows(
-    runs: Sequence[HardRun], swept: Sequence[Variant], kept: Mapping[str, Row]
-) -> list[Row]:
-    chosen = generating_run(runs)
-    usual = _recalls([run for run in runs if replace(run, seed=chosen.seed) == chosen], kept)
-    rows = []
-    for option, value in dict.fromkeys((each.option, each.value) for each in swept):
-        own = [each.run for each in swept if (each.option, each.value) == (option, value)]
-        compared = _compared(_recalls(own, kept), usual)
-        matters = {"holds": "better", "fails": "worse"}.get(compared.pop("verdict"))
-        rows.append(
-            {
-                "data": chosen.data,
-                "method": chosen.method,
-                "option": option,
-                "value": value,
-                **compared,
-                "matters": matters or "no difference seen",
-            }
-        )
-    return rows
-
-
-def _best_of_all(tuned: Sequence[Variant], kept: Mapping[str, Row]) -> list[HardRun]:
-    """The best value of every option that gains on average, all of them at once."""
-    base = [each.run for each in tuned if not each.option]
-    usual = _recalls(base, kept)
-    best: dict[str, tuple[float, Variant]] = {}
-    for option, value in dict.fromkeys((e.option, e.value) for e in tuned if e.option):
-        own = [each for each in tuned if (each.option, each.value) == (option, value)]
-        gain = _compared(_recalls([each.run for each in own], kept), usual)["difference"]
-        if gain is not None and gain > best.get(option, (0.0, own[0]))[0]:
-            best[option] = gain, own[0]
-    chosen = [variant for _, variant in best.values()]
-    try:
-        found = [combined(run, chosen) for run in base]
-    except UsageError:
-        return []
-    known = {each.run for each in tuned}
-    return [run for run in found if run not in known]
-
-
-def _tuning_rows(
-    tuned: Sequence[Variant], extra: Sequence[HardRun], kept: Mapping[str, Row]
-) -> list[Row]:
-    usual = _recalls([each.run for each in tuned if not each.option], kept)
-    settings: dict[HardRun, list[HardRun]] = {}
-    for run in (*(each.run for each in tuned), *extra):
-        settings.setdefault(replace(run, seed=0), []).append(run)
-    rows = [
-        {
-            "data": run.data,
-            "method": run.method,
-            "margin": run.margin,
-            "embedding": run.embedding,
-            "learning_rate": run.learning_rate,
-            **_compared(_recalls(own, kept), usual),
-            "proposed": False,
-        }
-        for run, own in settings.items()
-    ]
-    for row in rows:
-        del row["verdict"]
-    measured = [row for row in rows if row["recall_at_1"] is not None]
-    if measured:
-        max(measured, key=lambda row: row["recall_at_1"])["proposed"] = True
-    return rows
-
-
-_SHOWN = (
-    "recall_at_1", "recall_at_2", "recall_at_4", "recall_at_8", "nmi", "f1", "separation",
-    "fpr_at_95_recall", "rework_cost", "positive_coverage", "negative_coverage", "fit_seconds",
-)  # fmt: skip
-
-
-def _headline(rows: Sequence[Row], summary: Sequence[Row]) -> list[Row]:
-    found: dict[tuple[Any, ...], Row] = {}
-    for cell in summary:
-        key = cell["method"], cell["augmentation"], cell["weight_decay"]
-        own = [r for r in rows if (r["method"], r["augmentation"], r["weight_decay"]) == key]
-        line = found.setdefault(
-            key,
-            {
-                "data": cell["data"],
-                "method": cell["method"],
-                "augmentation": cell["augmentation"],
-                "weight_decay": cell["weight_decay"],
-                "n_seeds": len(own),
-                "degenerate_batches": sum(row["degenerate_batches"] for row in own),
-                "diverged": sum(row["diverged"] for row in own),
-            },
-        )
-        if cell["metric"] in _SHOWN:
-            line[cell["metric"]] = cell["mean"]
-        if cell["metric"] == "recall_at_1":
-            line |= {"recall_at_1_lower": cell["lower"], "recall_at_1_upper": cell["upper"]}
-    return list(found.values())
-
-
-def _archs_headline(rows: Sequence[Row]) -> list[Row]:
-    found = []
-    for n_train, method in dict.fromkeys((row["n_train"], row["method"]) for row in rows):
-        own = [row for row in rows if (row["n_train"], row["method"]) == (n_train, method)]
-        line: Row = {
-            "data": own[0]["data"],
-            "n_train": n_train,
-            "method": method,
-            "n_seeds": len(own),
-            "degenerate_batches": sum(row["degenerate_batches"] for row in own),
-            "diverged": sum(row["diverged"] for row in own),
-        }
-        for metric in ("kendall_tau", "precision_at_5pct", "regret_at_10", "fit_seconds"):
-            values = [row[metric] for row in own if row[metric] is not None]
-            interval = claim_row("", "", "", values, source="")
-            line[metric] = float(np.mean(values)) if values else None
-            line |= {f"{metric}_{end}": interval[end] for end in ("lower", "upper")}
-        found.append(line)
-    return found
-
-
-def _pictures(runs: Sequence[HardRun], kept: Mapping[str, Row], data: SampleSet) -> dict[str, Any]:
-    names = [data.class_names[number] for number in np.unique(data.train.classes)]
-    found: dict[str, Any] = {}
-    for run in runs:
-        row = kept.get(run.run_id)
-        if row is None or row["pictures"] is None or run.method in found:
-            continue
-        shown = json.loads(row["pictures"])
-        shown["names"] = {number: names[number] for number in sorted(set(shown["classes"][0]))}
-        shown["log"] = {name: row[f"log.{name}"] for name in _logged()}
-        shown["seed"] = run.seed
-        found[run.method] = shown
-    return found
 
 
 def _lonely(data: SampleSet) -> list[str]:
@@ -527,7 +296,3 @@ def _require_extras() -> None:
                 f"hard samples need {package.replace('_', '-')}. Install it with: "
                 "pip install 'nasrank[metric]'"
             ) from error
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

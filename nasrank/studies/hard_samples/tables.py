@@ -13,6 +13,7 @@ __all__ = [
     "HARD_SUMMARY",
     "HARD_TUNING",
     "MEASURES",
+    "RATES",
 ]
 
 _DIVERGED = "the training diverged, or classes are too small for it"
@@ -106,7 +107,8 @@ HARD = Table(
     (*_SETTINGS, *_SIZES, *_RETRIEVAL, *_QUALITY, *_REWORK, *_LAST),
 )
 
-_RATES = ("accept", "reject", "counted_accept", "counted_reject")
+RATES = ("accept", "reject", "counted_accept", "counted_reject")
+"""Error rates that are kept of a run."""
 
 HARD_FINISHED = Table(
     "hard_finished",
@@ -114,7 +116,7 @@ HARD_FINISHED = Table(
     (
         _SETTINGS[0], *_SIZES, *_RETRIEVAL, *_QUALITY, *_LAST,
         *(Column(f"rates.{name}", "list<double>", "1", "Error rates at growing thresholds")
-          for name in _RATES),
+          for name in RATES),
         *(Column(f"log.{name}", "list<double>", "", "By epoch; nan where there is none")
           for name in EPOCH_NUMBERS),
         Column("pictures", "string", "", "Embeddings in two dimensions by epoch, as JSON",

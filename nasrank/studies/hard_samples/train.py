@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from nasrank.encoders import make_encoder
 from nasrank.errors import DataError
-from nasrank.seeds import numpy_generator, seeded_torch, torch_generator
+from nasrank.seeds import seeded_torch, torch_generator
 from nasrank.studies.hard_samples.batches import Batches, augment
+from nasrank.studies.hard_samples.embedder import Embedder
 from nasrank.studies.hard_samples.methods import Method, make_synthesiser
 from nasrank.studies.hard_samples.mining import (
     Triplets,
@@ -23,12 +24,13 @@ from nasrank.studies.hard_samples.mining import (
     mine,
     triplet_loss,
 )
+from nasrank.studies.hard_samples.pictures import Look, Picture, Shown, flattened, look_at
 from nasrank.studies.hard_samples.synthesis import Batch, Sizes, Synthesiser
 
 if TYPE_CHECKING:
     from nasrank.samples import Samples, SampleSet
 
-__all__ = ["EPOCH_NUMBERS", "Embedder", "Picture", "Trained", "Training", "train"]
+__all__ = ["EPOCH_NUMBERS", "Trained", "Training", "train"]
 
 FEATURES = 128
 """Width between encoder and head, where generators work."""
@@ -39,9 +41,8 @@ EPOCH_NUMBERS = (
 )  # fmt: skip
 """What the log of an epoch says; means over its batches, nan where there is nothing to say."""
 
-_PICTURE_CLASSES, _PICTURE_EACH = 6, 10
 _COLLAPSED = 1e-6
-_CHUNK = 512
+_MOST_LOOKED_AT = 2048
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,6 @@ class Training:
     seed: int
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Embeddings of a few samples after one epoch, in two dimensions.
-
-    Attributes:
-        real: ``[n, 2]``.
-        positive: ``[t, 2]`` generated positives, or None.
-        negative: ``[t, 2]`` generated negatives, or None.
-    """
-
-    real: NDArray[np.float64]
-    positive: NDArray[np.float64] | None
-    negative: NDArray[np.float64] | None
-
-
 @dataclass(eq=False)
 class Trained:
     """A trained embedding and how it came about.
@@ -115,51 +101,6 @@ class Trained:
     degenerate: int = 0
     diverged: bool = False
     seconds: float = 0.0
-
-
-class Embedder(nn.Module):
-    """An encoder with a linear head onto the unit sphere.
-
-    Args:
-        encoder: From samples to features.
-        features: Their width.
-        embedding: Width of the embedding.
-        centre: ``[d]`` what is taken from vectors, or a number.
-        scale: ``[d]`` what they are divided by, or a number.
-    """
-
-    centre: Tensor
-    scale: Tensor
-
-    def __init__(
-        self, encoder: nn.Module, features: int, embedding: int, centre: Tensor, scale: Tensor
-    ) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.linear = nn.Linear(features, embedding)
-        self.register_buffer("centre", centre)
-        self.register_buffer("scale", scale)
-
-    def features(self, samples: Tensor) -> Tensor:
-        """Return features ``[n, f]`` of samples as the data set holds them."""
-        out: Tensor = self.encoder((samples - self.centre) / self.scale)
-        return out
-
-    def head(self, features: Tensor) -> Tensor:
-        """Return embeddings ``[n, e]`` of length 1."""
-        return nn.functional.normalize(self.linear(features), dim=-1)
-
-    @torch.no_grad()
-    def embed(self, samples: NDArray[np.float32], device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return features and embeddings of many samples, as in use and not in training."""
-        self.eval()
-        parts = [
-            self.features(torch.from_numpy(samples[start : start + _CHUNK]).to(device))
-            for start in range(0, len(samples), _CHUNK)
-        ]
-        features = torch.cat(parts)
-        self.train()
-        return features, self.head(features)
 
 
 def train(
@@ -190,19 +131,19 @@ def train(
     with seeded_torch(how.seed, stream="generators"):
         synthesiser = make_synthesiser(how.method, sizes, device)
     result = Trained(network, synthesiser)
-    shown = _Shown.of(classes, how.seed) if pictures else None
-    kept: list[tuple[Tensor, Tensor | None, Tensor | None]] = []
+    shown = Shown.of(classes, how.seed) if pictures else None
+    looks: list[Look] = []
     with seeded_torch(how.seed, stream="mining"):
         for epoch in _epochs(samples, classes, how, device, result):
             result.log.append(epoch)
             if shown is not None:
-                kept.append(_look(shown, samples, classes, result, device))
+                looks.append(look_at(shown, samples, classes, network, synthesiser))
     if shown is not None:
-        result.pictures = _flattened(kept)
+        result.pictures = flattened(looks)
         result.picture_classes = shown.classes(classes)
     if not result.diverged:
         # What fell into one point on the training data says nothing on other data.
-        _, embeddings = network.embed(samples.values[: 4 * _CHUNK], device)
+        _, embeddings = network.embed(samples.values[:_MOST_LOOKED_AT], device)
         spread = embeddings.std(dim=0).max() if len(embeddings) > 1 else torch.ones(())
         result.diverged = not bool(spread > _COLLAPSED)
     result.seconds = time.perf_counter() - began
@@ -309,84 +250,6 @@ def _with_synthetic(
     if synthesiser.threshold is not None:
         numbers["threshold"] = synthesiser.threshold
     return synthesiser.combine(real, synthetic) if used else real
-
-
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """Samples that pictures show, and triplets of them."""
-
-    places: NDArray[np.intp]
-    triplets: Triplets
-
-    @classmethod
-    def of(cls, classes: NDArray[np.int64], seed: int) -> _Shown:
-        rng = numpy_generator(seed, stream="pictures")
-        counts = np.bincount(classes)
-        chosen = rng.permutation(np.flatnonzero(counts > 1))[:_PICTURE_CLASSES]
-        own = [
-            rng.permutation(np.flatnonzero(classes == c))[:_PICTURE_EACH] for c in np.sort(chosen)
-        ]
-        places = np.concatenate(own)
-        number = np.repeat(np.arange(len(own)), [len(each) for each in own])
-        anchor = np.arange(len(places))
-        # The next sample of the class, and a random one of another class.
-        start = np.searchsorted(number, number)
-        size = np.bincount(number)[number]
-        positive = start + (anchor - start + 1) % size
-        negative = np.array([rng.choice(np.flatnonzero(number != c)) if len(own) > 1 else 0
-                             for c in number])  # fmt: skip
-        parts = (torch.from_numpy(each.astype(np.int64)) for each in (anchor, positive, negative))
-        return cls(places, Triplets(*parts))
-
-    def classes(self, classes: NDArray[np.int64]) -> tuple[list[int], list[int], list[int]]:
-        own = classes[self.places]
-        return (
-            own.tolist(),
-            own[self.triplets.positive.numpy()].tolist(),
-            own[self.triplets.negative.numpy()].tolist(),
-        )
-
-
-def _look(
-    shown: _Shown,
-    samples: Samples,
-    classes: NDArray[np.int64],
-    result: Trained,
-    device: torch.device,
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    network = result.network
-    features, embeddings = network.embed(samples.values[shown.places], device)
-    if result.synthesiser is None:
-        return embeddings.cpu(), None, None
-    own = torch.from_numpy(classes[shown.places]).to(device)
-    triplets = Triplets(*(each.to(device) for each in shown.triplets))
-    batch = Batch(features, embeddings, own, triplets, network.head, 0.0, 0.0, 0.0, 1.0)
-    with torch.no_grad():
-        made = result.synthesiser.generate(batch)
-    return (
-        embeddings.cpu(),
-        None if made.positive_features is None else made.positive.cpu(),
-        None if made.negative_features is None else made.negative.cpu(),
-    )
-
-
-def _flattened(kept: list[tuple[Tensor, Tensor | None, Tensor | None]]) -> list[Picture]:
-    """Show every epoch on the two main axes of the last one."""
-    if not kept:
-        return []
-    last = kept[-1][0].double()
-    centre = last.mean(dim=0)
-    _, _, axes = torch.linalg.svd(last - centre, full_matrices=False)
-
-    def flat(points: Tensor | None) -> NDArray[np.float64] | None:
-        return None if points is None else ((points.double() - centre) @ axes[:2].T).numpy()
-
-    pictures = []
-    for real, positive, negative in kept:
-        shown = flat(real)
-        if shown is not None:
-            pictures.append(Picture(shown, flat(positive), flat(negative)))
-    return pictures
 
 
 def _renumbered(samples: Samples) -> NDArray[np.int64]:
