@@ -142,8 +142,8 @@ def train(
         int | None,
         typer.Option(
             "--steps",
-            help="Steps of the generator. [default: 1500 ring, 600 architectures, 400 conv, 1000 "
-            "others]",
+            help="Steps of the generator. [default: 1500 ring, 600 architectures, 400 conv, 800 "
+            "flow, 1000 others]",
             rich_help_panel=_TRAINING,
         ),
     ] = None,
@@ -207,7 +207,7 @@ def train(
         bool,
         typer.Option(
             "--keep-models",
-            help="Write every trained model to OUT/models/RUN_ID.npz.",
+            help="Write every model that is trained now to OUT/models/RUN_ID.npz.",
             rich_help_panel="Output",
         ),
     ] = False,

@@ -160,7 +160,7 @@ def _defaults(config: TrainConfig, model: str, *, images: bool) -> _Defaults:
     if config.is_archs:
         return _Defaults(600, 64, 32)
     if model == "flow":
-        return _Defaults(1000, 128, 8 if config.data == "ring" else 32)
+        return _Defaults(800, 128, 8 if config.data == "ring" else 32)
     if model == "conv":
         return _Defaults(400, 64, 8)
     if config.data == "ring":

@@ -50,6 +50,7 @@ Row = dict[str, Any]
 FloatArray = npt.NDArray[np.floating]
 
 _FEW_PIXELS = 64
+_TUNED_FROM = 10
 _TRUTH_DRAWS = 50_000
 _KEPT_POINTS, _KEPT_IMAGES = 300, 10
 _CELL_MEASURE = f"true top 5 % among distinct new classes of {DRAWS:,} draws"
@@ -59,7 +60,8 @@ def recipe_for(run: PRRun, shape: tuple[int, ...]) -> Recipe:
     """Return how a run is trained.
 
     Settings were chosen on seeds from 100 on. Larger images, of which a critic tells draws apart
-    most easily, get more noise; a flow a higher rate; fine-tuning twice the rate and less noise.
+    most easily, get more noise; a flow a higher rate and less noise, after half as many steps of
+    maximum likelihood; fine-tuning twice the rate and less noise.
 
     Args:
         run: The run.
@@ -68,10 +70,10 @@ def recipe_for(run: PRRun, shape: tuple[int, ...]) -> Recipe:
     images = len(shape) == 3
     large = images and int(np.prod(shape)) > _FEW_PIXELS
     recipe = Recipe(steps=run.steps, batch=run.batch, noise=1.0 if large else 0.5)
-    if run.model == "flow":
-        recipe = replace(recipe, rate=5e-3)
     if run.method == "mle":
-        return replace(recipe, noise=0.2 if images else 0.0)
+        return replace(recipe, rate=5e-3, noise=0.2 if images else 0.0)
+    if run.model == "flow":
+        recipe = replace(recipe, rate=3e-3, noise=0.5 * recipe.noise)
     if run.method == "tuned" or run.start is not None:
         return replace(recipe, rate=2 * recipe.rate, noise=0.6 * recipe.noise)
     return recipe
@@ -111,7 +113,7 @@ class Runner:
         device: Where to compute.
         checkpoint: What ``pr`` starts from.
         models: Folder to keep trained models in, or None to keep none.
-        on_work: Hears of steps times models done.
+        on_work: Hears of work done: a step of a model, or measuring it, is 1.
     """
 
     def __init__(
@@ -130,6 +132,12 @@ class Runner:
 
     def compute(self, fleet: Sequence[PRRun]) -> list[Row]:
         """Train and measure the runs of one fleet; rows of `KEPT` in their order."""
+        rows = self._computed(fleet)
+        if self._on_work is not None:
+            self._on_work(len(fleet))
+        return rows
+
+    def _computed(self, fleet: Sequence[PRRun]) -> list[Row]:
         first = fleet[0]
         if first.method == "data":
             return [self._ceiling(run) for run in fleet]
@@ -159,23 +167,17 @@ class Runner:
     ) -> Trained:
         first = fleet[0]
         recipe = recipe_for(first, shape)
-        tuned = first.method == "tuned"
         members = [
             Member("pr" if run.method in {"tuned", "oracle"} else run.method, run.lam or 1.0,
                    run.seed, run.auxiliary or "chi2")
             for run in fleet
         ]  # fmt: skip
         start: tuple[Weights, Weights] | None = None
-        if tuned:
-            # A hinge GAN of each seed, trained in full; its steps are not the tuned models' own.
+        before = _before(first)
+        if before is not None:
             seeds = sorted({run.seed for run in fleet})
-            whole = replace(first, method="hinge", steps=10 * first.steps)
-            base = fit(
-                [Member("hinge", 1.0, seed) for seed in seeds],
-                *networks,
-                data,
-                recipe_for(whole, shape),
-            )
+            earlier = [Member(before.method, 1.0, seed) for seed in seeds]
+            base = fit(earlier, *networks, data, recipe_for(before, shape))
             chosen = torch.tensor([seeds.index(run.seed) for run in fleet])
             start = (
                 {name: each[chosen] for name, each in base.weights.items()},
@@ -311,6 +313,15 @@ class Runner:
             "distinct_new": listed.size,
             "finished": _finished(run, cells, scores, 0.0, self._name),
         }
+
+
+def _before(run: PRRun) -> PRRun | None:
+    """What a run of each seed is trained as first; its steps are not counted as the run's own."""
+    if run.method == "tuned":
+        return replace(run, method="hinge", steps=_TUNED_FROM * run.steps)
+    if run.model == "flow" and run.method != "mle" and run.start is None:
+        return replace(run, method="mle", steps=max(1, run.steps // 2))
+    return None
 
 
 def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:

@@ -30,7 +30,12 @@ from nasrank.studies.precision_recall.planning import (
 )
 from nasrank.studies.precision_recall.running import Runner, networks_for
 from nasrank.studies.precision_recall.tables import FRONTIERS, KEPT, PR, TARGETS
-from nasrank.studies.precision_recall.targets import Tried, bisect_lambda, target_rows
+from nasrank.studies.precision_recall.targets import (
+    MOST_TRIED,
+    Tried,
+    bisect_lambda,
+    target_rows,
+)
 from nasrank.studies.runs import FinishedRuns
 from nasrank.studies.tabulating import write_run_tables
 from nasrank.studies.train import choose_device
@@ -95,7 +100,7 @@ def train(
             target ``pr_targets``, with architectures ``runs`` and ``discovery``.
         data_dir: Folder of image files.
         keep_models: Write every trained model to ``models`` in the folder.
-        progress: Hears how far it is, in steps times models.
+        progress: Hears how far it is; a step of a model, or measuring it, is 1.
         only_cached: Train nothing; report what is there.
         force: Train every model again.
 
@@ -119,20 +124,22 @@ def train(
         models=out / "models" if keep_models else None,
         on_work=None if progress is None else progress.advance,
     )
+    side = _target(config)
+    sought = None if progress is None or side is None else _Sought(progress)
     work = partial(
         finish,
         compute=runner.compute,
         finished=finished,
         what="models",
-        work=lambda run: run.steps,
-        progress=progress,
+        work=lambda run: run.steps + 1,
+        progress=progress if sought is None else sought,
         only_cached=only_cached,
         force=force,
     )
     kept: dict[str, dict[str, Any]] = {}
     trained = 0
     tables: dict[str, list[dict[str, Any]]] = {}
-    if config.target_precision is not None or config.target_recall is not None:
+    if side is not None:
         runs_tried: list[PRRun] = []
 
         def measure(lambdas: Sequence[float]) -> list[Tried]:
@@ -147,7 +154,6 @@ def train(
                 for lam in lambdas
             ]
 
-        side = "precision" if config.target_precision is not None else "recall"
         wanted = config.target_precision or config.target_recall or 0.0
         tried, chosen = bisect_lambda(
             measure, side, wanted, min(config.lambdas), max(config.lambdas)
@@ -199,13 +205,45 @@ def estimate(
         force: Train every model again.
     """
     _, runs = _planned(config, data_dir)
-    if config.target_precision is not None or config.target_recall is not None:
-        spread = np.geomspace(min(config.lambdas), max(config.lambdas), 8)
+    if _target(config) is not None:
+        spread = np.geomspace(min(config.lambdas), max(config.lambdas), MOST_TRIED)
         runs = tuple(run for lam in spread for run in seeded_runs(runs, float(lam)))
     finished = FinishedRuns(out / "runs.d", table=KEPT, kind=PRRun)
     left = missing(runs, finished, only_cached=only_cached, force=force)
     device = choose_device(config.device).type
     return Estimate(len(runs), len(left), sum(run.steps for run in left), device)
+
+
+class _Sought:
+    """Progress of a search for a target: of unknown length, and counted at its longest.
+
+    Args:
+        progress: What hears of it.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._started = progress, False
+
+    def start(self, work: int, runs: int, finished: int) -> None:
+        """Say how much there may be to do, once: the first call is for two lambdas."""
+        if not self._started:
+            self._started = True
+            times = MOST_TRIED // 2
+            self._progress.start(times * work, times * runs, finished)
+
+    def advance(self, work: int) -> None:
+        """Pass on."""
+        self._progress.advance(work)
+
+    def saved(self, runs: int) -> None:
+        """Pass on."""
+        self._progress.saved(runs)
+
+
+def _target(config: TrainConfig) -> str | None:
+    if config.target_precision is not None:
+        return "precision"
+    return None if config.target_recall is None else "recall"
 
 
 def _planned(

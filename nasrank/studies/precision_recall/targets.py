@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Tried", "bisect_lambda", "target_rows"]
+__all__ = ["MOST_TRIED", "Tried", "bisect_lambda", "target_rows"]
 
 Row = Mapping[str, Any]
 
-_MOST_STEPS = 6
+MOST_TRIED = 8
+"""Lambdas that are tried at most: both ends, and six halvings."""
+
 _CLOSE = 0.02
 
 
@@ -75,7 +77,7 @@ def bisect_lambda(
     poor, rich = (low, high) if side == "precision" else (high, low)
     ends = {each.lam: value(each) for each in tried}
     if not (ends[poor] >= wanted or ends[rich] < wanted - _CLOSE):
-        for _ in range(_MOST_STEPS):
+        for _ in range(MOST_TRIED - 2):
             if any(abs(value(each) - wanted) <= _CLOSE for each in tried):
                 break
             middle = math.sqrt(poor * rich)

@@ -99,6 +99,8 @@ def test_flows(tmp_path, vectors):
     config = TrainConfig(data=vectors, models=("flow",), methods=("pr", "mle"), **QUICK)
     rows = train(config, tmp_path).tables["pr"]
     known = {row["method"]: row for row in rows}
+    # What precedes adversarial training is not counted as its own.
+    assert known["pr"]["steps"] == known["mle"]["steps"] == 3
     assert known["mle"]["saturation"] is None
     assert known["pr"]["saturation"] is not None
     assert not any(row["diverged"] for row in rows)
@@ -131,6 +133,36 @@ def test_a_target(tmp_path):
     assert [row["lambda"] for row in rows[:2]] == [0.1, 10.0]
     assert sum(row["chosen"] for row in rows) == 1
     assert rows[0]["generator_steps"] == 6
+
+
+class Heard:
+    """Notes what progress is told."""
+
+    def __init__(self):
+        self.starts, self.work, self.runs = [], 0, 0
+
+    def start(self, work, runs, finished):
+        self.starts.append((work, runs, finished))
+
+    def advance(self, work):
+        self.work += work
+
+    def saved(self, runs):
+        self.runs += runs
+
+
+def test_progress_adds_up(tmp_path):
+    heard = Heard()
+    train(TrainConfig(methods=("pr", "data"), **QUICK), tmp_path / "grid", progress=heard)
+    # Six models of three steps and a measurement each, and one measurement.
+    assert heard.starts == [(25, 7, 0)]
+    assert (heard.work, heard.runs) == (25, 7)
+    heard = Heard()
+    config = TrainConfig(methods=("pr",), target_recall=0.999, **QUICK)
+    train(config, tmp_path / "target", progress=heard)
+    # A bar is started once, for eight lambdas at most.
+    assert heard.starts == [(4 * 16, 16, 0)]
+    assert heard.work <= 64
 
 
 def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatch):
