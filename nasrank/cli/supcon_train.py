@@ -340,6 +340,7 @@ _ENCODERS = (
     Column("predicted_within", "variance within,\nfree embeddings", right=True),
     Column("projector_within", "\nprojector", right=True),
     Column("encoder_within", "\nencoder", right=True),
+    Column("projector_total", "in all,\nprojector", right=True),
     Column("encoder_rank", "effective\nrank", right=True),
     Column("gap", "loss above\nits floor", right=True),
     Column("coarse_train_accuracy", "coarse,\ntraining", right=True),
@@ -383,7 +384,8 @@ def _print_encoders(rows: list[dict[str, Any]]) -> None:
             f"{at['temperature']:g}, mean of {seeds} seeds",
         ),
         "Up to alpha* free embeddings collapse. Accuracies in percent: coarse is what training is "
-        "told,\nfiner what it never sees. Variances are those of unit vectors, 0 to 1.",
+        "told,\nfiner what it never sees. Variances are those of unit vectors, 0 to 1; where the "
+        "one in all is\nnear 0, everything is one point.",
     )
 
 
@@ -401,7 +403,9 @@ def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "coarse_train_accuracy", "fine_probe_accuracy", "fine_knn_accuracy", "fine_probe_rotated",
         "fine_probe_noisy",
     )  # fmt: skip
-    variances = ("predicted_within", "projector_within", "encoder_within", "alpha_star")
+    variances = (
+        "predicted_within", "projector_within", "encoder_within", "projector_total", "alpha_star",
+    )  # fmt: skip
     return {
         **{name: text(mean(name), ".3f") for name in variances},
         **{name: text(mean(name), ".1f", 100) for name in accuracies},
