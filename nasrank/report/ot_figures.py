@@ -247,6 +247,9 @@ def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
                     panel.set_xlabel(words)
                 else:
                     panel.legend(fontsize=7, title="slope of log time", title_fontsize=7)
+        # Room for the legends above the lines.
+        low, high = axes[0, 0].get_ylim()
+        axes[0, 0].set_ylim(low, high * (high / low) ** 0.5)
         figure.suptitle(
             "value and gradient of all pairs of one batch, median of repeats", fontsize=9,
             x=0.01, ha="left",
