@@ -10,32 +10,56 @@ from torch import Tensor
 
 __all__ = ["AUXILIARIES", "Auxiliary", "error_bound", "primal_alpha", "primal_divergence"]
 
+Ceiling = Tensor | float
+"""Highest value of a critic that counts: one, or one for each set of items ``[..., 1]``."""
+
 
 @dataclass(frozen=True)
 class Auxiliary:
     """A divergence g that is easy to estimate by its dual form.
 
     Its dual estimate is ``E_P[T] - E_Q[g*(T)]``, highest at ``T = g'(p / q)``; from there the
-    ratio is read off as ``(g*)'(T)``. The limits on T are those of the authors' release.
+    ratio is read off as ``(g*)'(T)``. The limits on T are those of the authors' release, except
+    that the upper one gives way to a small lambda, see `ceiling`.
 
     Attributes:
         name: Short name.
-        loss: Critic's loss by its values on data and on draws, ``[..., items]`` each: the mean
-            over items of minus the dual estimate, ``[...]``, lower is better.
+        loss: Critic's loss by its values on data and on draws, ``[..., items]`` each, and their
+            ceiling: the mean over items of minus the dual estimate, ``[...]``, lower is better.
         conjugate: ``g*`` of the critic's values on draws, with their limits.
-        ratio: Density ratio ``p / q`` at the critic's values, within the limits, from 0 on.
-        neutral: Value of the critic at which the ratio is 1.
+        ratio: Density ratio ``p / q`` at the critic's values, within the lower limit and a
+            ceiling, from 0 on.
+        value: Value of the critic at a ratio, ``g'``.
         limits: Values of the critic at which its ratio stops to change.
         convexity: Strong convexity of g over the ratios within the limits, 0 if there is none.
     """
 
     name: str
-    loss: Callable[[Tensor, Tensor], Tensor]
+    loss: Callable[[Tensor, Tensor, Ceiling], Tensor]
     conjugate: Callable[[Tensor], Tensor]
-    ratio: Callable[[Tensor], Tensor]
-    neutral: float
+    ratio: Callable[[Tensor, Ceiling], Tensor]
+    value: Callable[[Tensor], Tensor]
     limits: tuple[float, float]
     convexity: float
+
+    def ceiling(self, lam: Tensor) -> Tensor:
+        r"""Return the critic's highest value that counts, for weights of precision.
+
+        It is the release's limit, or :math:`g'(1 / \lambda)` where that is higher: the estimate
+        bends at the ratio :math:`1 / \lambda`, and where no ratio gets there all smaller weights
+        would ask for the same. Of chi2 that concerns weights below 2/7.
+
+        Args:
+            lam: Weights ``[...]``, above 0.
+
+        Returns:
+            Values ``[..., 1]``.
+
+        Example:
+            >>> AUXILIARIES["chi2"].ceiling(torch.tensor([0.1, 1.0])).tolist()
+            [[18.0], [5.0]]
+        """
+        return self.value(1 / lam[..., None]).clamp_min(self.limits[1])
 
 
 def _chi2_conjugate(values: Tensor) -> Tensor:
@@ -57,28 +81,30 @@ AUXILIARIES: Mapping[str, Auxiliary] = {
     for each in (
         Auxiliary(
             "chi2",
-            lambda real, fake: -real.clamp_max(5.0).mean(-1) + _chi2_conjugate(fake).mean(-1),
+            lambda real, fake, top: -real.clamp_max(top).mean(-1) + _chi2_conjugate(fake).mean(-1),
             _chi2_conjugate,
-            lambda values: values.clamp(-2.0, 5.0) / 2 + 1,
-            0.0,
+            lambda values, top: values.clamp_max(top).clamp_min(-2.0) / 2 + 1,
+            lambda ratio: 2 * (ratio - 1),
             (-2.0, 5.0),
             2.0,
         ),
         Auxiliary(
             "kl",
-            lambda real, fake: -real.mean(-1) + _kl_conjugate(fake).mean(-1),
+            lambda real, fake, _top: -real.mean(-1) + _kl_conjugate(fake).mean(-1),
             _kl_conjugate,
-            _kl_conjugate,
-            1.0,
+            lambda values, _top: _kl_conjugate(values),
+            lambda ratio: 1 + ratio.log(),
             (-float("inf"), 10.0),
             0.0,
         ),
         Auxiliary(
             "rkl",
-            lambda real, fake: -_guarded(real).mean(-1) - (1 + (-_guarded(fake)).log()).mean(-1),
+            lambda real, fake, _top: (
+                -_guarded(real).mean(-1) - (1 + (-_guarded(fake)).log()).mean(-1)
+            ),
             lambda values: -1 - (-_guarded(values)).log(),
-            lambda values: -1 / _guarded(values),
-            -1.0,
+            lambda values, _top: -1 / _guarded(values),
+            lambda ratio: -1 / ratio,
             (-float("inf"), 0.0),
             0.0,
         ),

@@ -80,7 +80,7 @@ def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
             )
     if "tuned" in by_method:
         for side in ("precision", "recall"):
-            claims.append(_tuned(where, side, pr, by_method["tuned"]))
+            claims += _tuned(where, side, pr, by_method["tuned"])
     if pr[0]["predictor_precision"] is not None:
         claims += _against_predictor(where, pr, least, most)
     return claims
@@ -115,26 +115,41 @@ def _trends(where: str, pr: Sequence[Row]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _tuned(where: str, side: str, pr: Sequence[Row], tuned: Sequence[Row]) -> dict[str, Any]:
+def _tuned(where: str, side: str, pr: Sequence[Row], tuned: Sequence[Row]) -> list[dict[str, Any]]:
+    """Judge fine-tuning by what it lacks, and by how far it is off either way."""
     scratch = {(row["seed"], row["lambda"]): row[side] for row in pr}
-    values = []
-    for seed in sorted({row["seed"] for row in tuned}):
-        gaps = [
-            abs(row[side] - scratch[seed, row["lambda"]])
-            for row in tuned
-            if row["seed"] == seed
-            and row[side] is not None
-            and scratch.get((seed, row["lambda"])) is not None
-        ]
-        values.append(_MARGIN - sum(gaps) / len(gaps) if gaps else float("nan"))
-    return claim_row(
-        f"tuned-{side}",
-        f"fine-tuning a hinge GAN for a tenth of the steps comes within {_MARGIN:g} of training "
-        f"from scratch in {side} (mean gap over lambda)",
-        where,
-        values,
-        source=f"pr: {side} of method tuned against pr, same lambda and seed",
-    )
+    gaps: dict[int, list[float]] = {row["seed"]: [] for row in tuned}
+    for row in tuned:
+        wanted = scratch.get((row["seed"], row["lambda"]))
+        if row[side] is not None and wanted is not None:
+            gaps[row["seed"]].append(wanted - row[side])
+    begin = "fine-tuning a hinge GAN for a tenth of the steps"
+    end = f"training from scratch in {side} (mean over lambda)"
+    source = f"pr: {side} of method tuned against pr, same lambda and seed"
+    return [
+        claim_row(
+            name,
+            statement,
+            where,
+            [
+                _MARGIN - sum(map(size, own)) / len(own) if own else float("nan")
+                for _, own in sorted(gaps.items())
+            ],
+            source=source,
+        )
+        for name, statement, size in (
+            (f"tuned-{side}", f"{begin} lacks less than {_MARGIN:g} to {end}", _lack),
+            (f"tuned-{side}-same", f"{begin} is within {_MARGIN:g} either way of {end}", _off),
+        )
+    ]
+
+
+def _lack(gap: float) -> float:
+    return max(gap, 0.0)
+
+
+def _off(gap: float) -> float:
+    return abs(gap)
 
 
 def _against_predictor(

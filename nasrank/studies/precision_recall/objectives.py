@@ -76,18 +76,18 @@ def make_objective(method: str, auxiliary: str = "chi2") -> Objective:
 
 
 def _primal(auxiliary: Auxiliary) -> Objective:
-    low, high = auxiliary.limits
+    low, ceiling = auxiliary.limits[0], auxiliary.ceiling
 
     def generator(fake: Tensor, lam: Tensor) -> Tensor:
         # The real half of the estimate, the other half of its weight, has no gradient.
-        alpha = primal_alpha(lam, fake=auxiliary.ratio(fake)) / 2
+        alpha = primal_alpha(lam, fake=auxiliary.ratio(fake, ceiling(lam))) / 2
         return -(alpha + alpha / lam) / 2
 
     return Objective(
-        lambda real, fake, _lam: auxiliary.loss(real, fake),
+        lambda real, fake, lam: auxiliary.loss(real, fake, ceiling(lam)),
         generator,
-        lambda fake, _lam: (fake <= low) | (fake >= high),
-        lambda lam: torch.full_like(lam, auxiliary.neutral),
+        lambda fake, lam: (fake <= low) | (fake >= ceiling(lam)),
+        lambda lam: auxiliary.value(torch.ones_like(lam)),
     )
 
 
@@ -107,10 +107,10 @@ def _dual(*, bounded: bool) -> Objective:
 def _f_gan(auxiliary: Auxiliary) -> Objective:
     low, high = auxiliary.limits
     return Objective(
-        lambda real, fake, _lam: auxiliary.loss(real, fake),
+        lambda real, fake, _lam: auxiliary.loss(real, fake, high),
         lambda fake, _lam: -auxiliary.conjugate(fake).mean(-1),
         lambda fake, _lam: (fake <= low) | (fake >= high),
-        lambda lam: torch.full_like(lam, auxiliary.neutral),
+        lambda lam: auxiliary.value(torch.ones_like(lam)),
     )
 
 

@@ -29,11 +29,33 @@ DIVERGENCE = {
 @pytest.mark.parametrize("name", AUXILIARIES)
 def test_the_ratio_is_read_off_the_best_critic(name):
     auxiliary = AUXILIARIES[name]
-    assert torch.allclose(auxiliary.ratio(BEST[name](RATIO)), RATIO, rtol=1e-9)
-    assert auxiliary.ratio(torch.tensor(auxiliary.neutral)) == pytest.approx(1.0, abs=2e-3)
-    extreme = torch.tensor([-1e6, 1e6, 0.0])
-    assert torch.isfinite(auxiliary.ratio(extreme)).all()
-    assert (auxiliary.ratio(extreme) >= 0).all()
+    top = auxiliary.limits[1]
+    assert torch.allclose(auxiliary.ratio(BEST[name](RATIO), top), RATIO, rtol=1e-9)
+    assert torch.allclose(auxiliary.value(RATIO), BEST[name](RATIO), atol=2e-3)
+    extreme = auxiliary.ratio(torch.tensor([-1e6, 1e6, 0.0]), top)
+    assert torch.isfinite(extreme).all()
+    assert (extreme >= 0).all()
+
+
+@pytest.mark.parametrize("name", AUXILIARIES)
+@pytest.mark.parametrize("lam", [0.02, 0.1, 0.28, 1.0, 10.0])
+def test_ratios_reach_the_bend_of_the_estimate(name, lam):
+    auxiliary = AUXILIARIES[name]
+    weight = torch.tensor([lam], dtype=torch.float64)
+    ceiling = auxiliary.ceiling(weight)
+    assert ceiling.shape == (1, 1)
+    assert ceiling >= auxiliary.limits[1]
+    assert auxiliary.ratio(torch.tensor([[1e6]]).double(), ceiling) >= (1 - 1e-9) / lam
+    # Above it the estimate is flat, and just below it is not.
+    values = auxiliary.value(torch.tensor([[0.9 / lam, 1.1 / lam]]).double()).requires_grad_()
+    primal_alpha(weight, fake=auxiliary.ratio(values, ceiling)).sum().backward()
+    assert values.grad[0, 0] > 0
+    assert values.grad[0, 1] == 0
+
+
+def test_the_ceiling_of_chi2_gives_way_below_two_sevenths_alone():
+    ceiling = AUXILIARIES["chi2"].ceiling(torch.tensor([0.1, 0.2, 2 / 7, 1.0, 10.0]))[:, 0]
+    assert torch.allclose(ceiling, torch.tensor([18.0, 8.0, 5.0, 5.0, 5.0]))
 
 
 @pytest.mark.parametrize("name", AUXILIARIES)
@@ -47,7 +69,7 @@ def test_the_best_critic_attains_the_auxiliary_divergence(name):
         points.repeat_interleave((10 * q).round().long()),
     )
     critic = BEST[name](p / q).requires_grad_()
-    loss = auxiliary.loss(critic[data], critic[model])
+    loss = auxiliary.loss(critic[data], critic[model], auxiliary.limits[1])
     known = DIVERGENCE[name](p, q)
     assert -loss.item() == pytest.approx(known.item(), abs=2e-3)
     (gradient,) = torch.autograd.grad(loss, critic)
