@@ -143,7 +143,7 @@ def train(
         typer.Option(
             "--steps",
             help="Steps of the generator. [default: 1500 ring, 600 architectures, 400 conv, 800 "
-            "flow, 1000 others]",
+            "flow, 3000 of 5,000 samples or more, 1000 others]",
             rich_help_panel=_TRAINING,
         ),
     ] = None,

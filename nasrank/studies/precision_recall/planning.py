@@ -44,6 +44,7 @@ LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _WEIGHTED = {"pr", "naive", "dual", "tuned", "oracle"}
 _ONLY_ARCHS = {"oracle", "predictor"}
 _MOST_MEMBERS = 36
+_MANY = 5000
 _TUNE_SHARE = 10
 
 
@@ -156,7 +157,7 @@ class _Defaults:
     width: int
 
 
-def _defaults(config: TrainConfig, model: str, *, images: bool) -> _Defaults:
+def _defaults(config: TrainConfig, model: str, samples: int) -> _Defaults:
     if config.is_archs:
         return _Defaults(600, 64, 32)
     if model == "flow":
@@ -165,11 +166,17 @@ def _defaults(config: TrainConfig, model: str, *, images: bool) -> _Defaults:
         return _Defaults(400, 64, 8)
     if config.data == "ring":
         return _Defaults(1500, 128, 4)
-    return _Defaults(1000, 64, 16)
+    # Few samples are soon learnt by heart, and kinds of draws lost.
+    return _Defaults(3000 if samples >= _MANY else 1000, 64, 16)
 
 
 def plan_runs(
-    config: TrainConfig, fingerprint: str, *, images: bool, start: str | None = None
+    config: TrainConfig,
+    fingerprint: str,
+    *,
+    images: bool,
+    samples: int = 0,
+    start: str | None = None,
 ) -> tuple[PRRun, ...]:
     """Spell out the runs, and refuse what cannot be meant.
 
@@ -177,6 +184,7 @@ def plan_runs(
         config: What is asked for.
         fingerprint: Digest of the data.
         images: Whether the data is images.
+        samples: Training samples.
         start: Digest of the checkpoint to start from.
 
     Raises:
@@ -199,7 +207,7 @@ def plan_runs(
     sizes: Sequence[int | None] = config.n_labels if config.is_archs else (None,)
     for n_labels in dict.fromkeys(sizes):
         for model in dict.fromkeys(config.models):
-            usual = _defaults(config, model, images=images)
+            usual = _defaults(config, model, samples)
             steps = config.steps or usual.steps
             base = PRRun(
                 data=config.data,

@@ -278,7 +278,9 @@ def _planned(
         fingerprint += f"-{config.side}"
     if not config.data.startswith("ring"):
         fingerprint += f"-{config.most}"
-    runs = plan_runs(config, fingerprint, images=material.is_images, start=start)
+    runs = plan_runs(
+        config, fingerprint, images=material.is_images, samples=len(material.train), start=start
+    )
     # Networks that do not fit the data are refused before anything is trained.
     for first in {run.model: run for run in runs if run.model}.values():
         networks_for(first, material.shape)

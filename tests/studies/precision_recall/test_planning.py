@@ -9,8 +9,9 @@ from nasrank.studies.precision_recall.planning import (
 )
 
 
-def plan(*, images=False, start=None, **options):
-    return plan_runs(TrainConfig(**options), "f" * 16, images=images, start=start)
+def plan(*, images=False, samples=0, start=None, **options):
+    config = TrainConfig(**options)
+    return plan_runs(config, "f" * 16, images=images, samples=samples, start=start)
 
 
 def test_the_default_grid():
@@ -29,6 +30,16 @@ def test_fine_tuning_takes_a_tenth_of_the_steps():
     assert (run.steps, run.start) == (150, "d" * 16)
     (run,) = plan(methods=("pr",), lambdas=(1,), seeds=1, start="d" * 16, steps=70)
     assert run.steps == 70
+
+
+def test_many_samples_are_worth_more_steps():
+    def steps(**options):
+        return {run.steps for run in plan(methods=("pr",), **options)}
+
+    assert steps(data="digits", images=True, samples=1258) == {1000}
+    assert steps(data="fashion-mnist", images=True, samples=10_000) == {3000}
+    assert steps(data="fashion-mnist", images=True, samples=10_000, steps=7) == {7}
+    assert steps(data="ring", samples=10_000) == {1500}
 
 
 def test_likelihood_is_for_flows_alone():
