@@ -195,16 +195,20 @@ class AtomPair:
         do so on average alone, it is an unbiased estimate which vanishes at both ends.
         """
         weights = checked_lambdas(lambdas)
-        data, model = self._below(weights)
-        small = weights * (self._totals[0] - data) - (self._totals[1] - model)
-        value = np.where(weights <= 1, small, model - weights * data)
-        return np.maximum(value, 0.0)
+        first, data, model = self._sorted
+        place = self._place(first, weights)
+        # Either side is added up from its own end: a total less the rest would leave rounding
+        # where the divergence is far below it.
+        low = weights * data.after[place] - model.after[place]
+        high = model.before[place] - weights * data.before[place]
+        return np.maximum(np.where(weights <= 1, low, high), 0.0)
 
     def alpha(self, lambdas: npt.ArrayLike) -> FloatArray:
         """Return ``sum(min(lambda p, q))``."""
         weights = checked_lambdas(lambdas)
-        data, model = self._below(weights)
-        return weights * data + self._totals[1] - model
+        first, data, model = self._sorted
+        place = self._place(first, weights)
+        return weights * data.before[place] + model.after[place]
 
     def edges(self) -> FloatArray:
         """Return the logarithms of all ratios ``q / p``, or even steps where they are many."""
@@ -220,27 +224,41 @@ class AtomPair:
             return np.log(self.model) - np.log(self.data)
 
     @cached_property
-    def _totals(self) -> tuple[float, float]:
-        return float(self.data.sum()), float(self.model.sum())
-
-    @cached_property
-    def _sorted(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Ratios q / p, the largest first, and what data and model have up to each."""
+    def _sorted(self) -> tuple[FloatArray, _Sums, _Sums]:
+        """Keys of the ratios q / p, the largest ratio first, and the masses in their order."""
         held = (self.data > 0) | (self.model > 0)
-        logs, data, model = self._logs[held], self.data[held], self.model[held]
+        logs = self._logs[held]
         order = np.argsort(-logs, kind="stable")
-        start = np.zeros(1)
         return (
             -logs[order],
-            np.concatenate([start, np.cumsum(data[order])]),
-            np.concatenate([start, np.cumsum(model[order])]),
+            _Sums.of(self.data[held][order]),
+            _Sums.of(self.model[held][order]),
         )
 
-    def _below(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mass of data and model where lambda p < q."""
-        keys, data, model = self._sorted
-        place = np.searchsorted(keys, -np.log(weights), side="left")
-        return data[place], model[place]
+    @staticmethod
+    def _place(keys: FloatArray, weights: FloatArray) -> npt.NDArray[np.intp]:
+        """How many atoms have ``lambda p < q``."""
+        place: npt.NDArray[np.intp] = np.searchsorted(keys, -np.log(weights), side="left")
+        return place
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Masses added up from either end ``[atoms + 1]`` each.
+
+    Attributes:
+        before: Of as many as the place says, from the first on.
+        after: Of all others, from the last on.
+    """
+
+    before: FloatArray
+    after: FloatArray
+
+    @classmethod
+    def of(cls, masses: FloatArray) -> _Sums:
+        return cls(
+            np.append(0.0, np.cumsum(masses)), np.append(np.cumsum(masses[::-1])[::-1], 0.0)
+        )
 
 
 def discrete_pair(data: npt.ArrayLike, model: npt.ArrayLike) -> AtomPair:

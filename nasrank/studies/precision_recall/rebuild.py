@@ -25,8 +25,9 @@ class FDivergence:
         name: Short name.
         formula: The function f, less its tangent at 1, as text.
         generator: f, less its tangent at 1, at ratios above 0.
-        weight: Weight of lambda, ``f''(1 / lambda) / lambda^3``; None of total variation, whose
-            weight is all at lambda = 1.
+        log_weight: Logarithm of the weight of lambda, ``f''(1 / lambda) / lambda^3``, at ln
+            lambda: neither overflows where the other would. None of total variation, whose weight
+            is all at lambda = 1.
         weight_text: The weight as text.
         at_zero: f at 0, what mass of the model without data costs.
         at_infinity: Slope of f at infinity, what mass of the data without model costs.
@@ -37,7 +38,7 @@ class FDivergence:
     name: str
     formula: str
     generator: Callable[[FloatArray], FloatArray]
-    weight: Callable[[FloatArray], FloatArray] | None
+    log_weight: Callable[[FloatArray], FloatArray] | None
     weight_text: str
     at_zero: float
     at_infinity: float
@@ -52,29 +53,31 @@ F_DIVERGENCES: Mapping[str, FDivergence] = {
     for each in (
         FDivergence(
             "kl", "u ln u - u + 1", lambda u: u * np.log(u) - u + 1,
-            lambda l: l**-2.0, "1/l^2", 1.0, math.inf, _INFINITE, lambda end: 1 / end,
+            lambda t: -2 * t, "1/l^2", 1.0, math.inf, _INFINITE, lambda end: 1 / end,
         ),
         FDivergence(
             "rkl", "-ln u + u - 1", lambda u: -np.log(u) + u - 1,
-            lambda l: 1 / l, "1/l", math.inf, 1.0, lambda end: end, _INFINITE,
+            lambda t: -t, "1/l", math.inf, 1.0, lambda end: end, _INFINITE,
         ),
         FDivergence(
             "chi2", "(u - 1)^2", lambda u: (u - 1) ** 2,
-            lambda l: 2 * l**-3.0, "2/l^3", 1.0, math.inf, _INFINITE, lambda end: end**-2.0,
+            lambda t: math.log(2) - 3 * t, "2/l^3", 1.0, math.inf,
+            _INFINITE, lambda end: end**-2.0,
         ),
         FDivergence(
-            "neyman", "(1 - u)^2 / u", lambda u: (1 - u) ** 2 / u,
-            lambda l: np.full_like(l, 2.0), "2", math.inf, 1.0, lambda end: end**2, _INFINITE,
+            "neyman", "(1 - u)^2 / u", lambda u: u - 2 + 1 / u,
+            lambda t: np.full_like(t, math.log(2)), "2", math.inf, 1.0,
+            lambda end: end**2, _INFINITE,
         ),
         FDivergence(
             "hellinger", "(sqrt(u) - 1)^2", lambda u: (np.sqrt(u) - 1) ** 2,
-            lambda l: 0.5 * l**-1.5, "1/(2 l^1.5)", 1.0, 1.0, math.sqrt,
+            lambda t: -1.5 * t - math.log(2), "1/(2 l^1.5)", 1.0, 1.0, math.sqrt,
             lambda end: 1 / math.sqrt(end),
         ),
         FDivergence(
             "gan", "u ln u - (u + 1) ln((u + 1) / 2)",
             lambda u: u * np.log(u) - (u + 1) * np.log((u + 1) / 2),
-            lambda l: 1 / (l * (1 + l)), "1/(l (1 + l))", math.log(2), math.log(2),
+            lambda t: -t - np.logaddexp(0, t), "1/(l (1 + l))", math.log(2), math.log(2),
             math.log1p, lambda end: math.log1p(1 / end),
         ),
         FDivergence(
@@ -122,19 +125,17 @@ def rebuild(pair: Pair, divergence: FDivergence) -> Rebuilt:
         >>> round(rebuild(GaussianPair(1.0), F_DIVERGENCES["kl"]).value, 9)
         0.5
     """
-    if divergence.weight is None:
+    if divergence.log_weight is None:
         return Rebuilt(float(pair.divergence([1.0])[0]), math.nan)
     edges = pair.edges()
     nodes, heights = np.polynomial.legendre.leggauss(_NODES)
     middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
     at = middle[:, None] + half[:, None] * nodes
-    lambdas = np.exp(at)
-    inner = pair.divergence(lambdas)
-    # An infinite divergence is found by its integrand, which has no largest value.
-    with np.errstate(over="ignore", invalid="ignore"):
-        weighted = inner * divergence.weight(lambdas) * lambdas
-    # What is 0 stays 0 under any weight.
-    parts = (np.where(inner > 0, weighted, 0.0) @ heights) * half
+    # An infinite divergence is found by its integrand, which has no largest value; what is 0
+    # stays 0 under any weight.
+    with np.errstate(over="ignore", divide="ignore"):
+        inner = np.log(pair.divergence(np.exp(at)))
+        parts = (np.exp(inner + divergence.log_weight(at) + at) @ heights) * half
     low, high = math.exp(edges[0]), math.exp(edges[-1])
     below = float(parts[edges[1:] <= 0].sum())
     above = float(parts[edges[:-1] >= 0].sum())
@@ -192,7 +193,8 @@ def lambda_weights(lambdas: npt.ArrayLike) -> list[dict[str, float | str | None]
     at = np.asarray(lambdas, dtype=np.float64)
     rows: list[dict[str, float | str | None]] = []
     for each in F_DIVERGENCES.values():
-        heights = [None] * len(at) if each.weight is None else each.weight(at).tolist()
+        known = each.log_weight
+        heights = [None] * len(at) if known is None else np.exp(known(np.log(at))).tolist()
         rows += [
             {"divergence": each.name, "lambda": float(lam), "weight": height,
              "formula": each.weight_text}

@@ -57,6 +57,19 @@ def test_discrete_distributions_are_rebuilt_exactly(seed):
         assert value(pair, name) == pytest.approx(direct(pair, each), rel=1e-11), name
 
 
+@pytest.mark.parametrize("small", [1e-30, 1e-120, 1e-290])
+def test_mass_that_one_side_hardly_has(small):
+    # Divergences at lambda as small as this mass, where a total less the rest is all rounding.
+    pair = discrete_pair([0.5, 0.5], [1.0, small])
+    known = 0.5 * math.log(0.5) + 0.5 * math.log(0.5 / small)
+    assert value(pair, "kl") == pytest.approx(known, rel=1e-11)
+    assert value(pair, "rkl") == pytest.approx(math.log(2), rel=1e-11)
+    if small > 1e-150:
+        assert value(pair, "chi2") == pytest.approx(0.25 / small, rel=1e-11)
+    turned = discrete_pair([1.0, small], [0.5, 0.5])
+    assert value(turned, "rkl") == pytest.approx(known, rel=1e-11)
+
+
 def test_mass_outside_of_the_other_support():
     pair = discrete_pair([0.2, 0.3, 0.5, 0.0], [0.3, 0.1, 0.2, 0.4])
     for name, each in F_DIVERGENCES.items():
@@ -83,12 +96,13 @@ def test_samples_rebuild_their_own_plug_in_estimate():
 def test_weights_are_second_derivatives():
     lambdas = np.array([0.2, 1.0, 3.0])
     for name, each in F_DIVERGENCES.items():
-        if each.weight is None:
+        if each.log_weight is None:
             continue
         u, h = 1 / lambdas, 1e-4
         f = each.generator
         second = (f(u + h) - 2 * f(u) + f(u - h)) / h**2
-        assert np.allclose(each.weight(lambdas), second / lambdas**3, rtol=1e-4), name
+        weight = np.exp(each.log_weight(np.log(lambdas)))
+        assert np.allclose(weight, second / lambdas**3, rtol=1e-4), name
         # f less its tangent at 1: value and slope are 0 there.
         one = np.array([1 - h, 1.0, 1 + h])
         assert np.abs(f(one)).max() < 1e-7
