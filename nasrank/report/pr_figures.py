@@ -289,7 +289,7 @@ def _image_rows(
     new_figure: type[Figure], names: Sequence[str], draws: Sequence[NDArray[np.float64]]
 ) -> Figure:
     count = min(len(each) for each in draws)
-    figure = new_figure(figsize=(0.55 * count + 1.4, 0.6 * len(names) + 0.3), layout="constrained")
+    figure = new_figure(figsize=(0.55 * count + 1.8, 0.6 * len(names) + 0.3), layout="constrained")
     every = figure.subplots(len(names), 1, squeeze=False)[:, 0]
     for axes, name, images in zip(every, names, draws, strict=True):
         # One strip a row, with a white pixel between images.
@@ -301,7 +301,7 @@ def _image_rows(
             strip[..., 0] if grey else strip[..., :3], cmap="gray", vmin=0, vmax=1,
             interpolation="nearest",
         )  # fmt: skip
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], anchor="E")
         axes.grid(visible=False)
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
     return figure
