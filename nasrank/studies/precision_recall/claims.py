@@ -21,7 +21,7 @@ def claims_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     one data set, and with one number of labels, are judged together.
 
     Args:
-        rows: Rows of ``pr``.
+        rows: Rows of ``pr``, those of architectures with ``regret_at_10`` of ``runs`` beside.
 
     Returns:
         Rows of `CLAIMS`.
@@ -104,11 +104,18 @@ def _trends(where: str, pr: Sequence[Row]) -> list[dict[str, Any]]:
             False,
         ),
         ("rare-recall-falls", "recall of the rare modes falls with lambda", "rare_recall", False),
+        (
+            "regret-falls",
+            "regret of the ten architectures drawn most often falls with lambda",
+            "regret_at_10",
+            False,
+        ),
     )
     return [
         trend_claim(
             name, f"{statement} (rank correlation)", where, curves,
-            source=f"pr: {column} against lambda", rising=rising,
+            source=f"{'runs' if column == 'regret_at_10' else 'pr'}: {column} against lambda",
+            rising=rising,
         )
         for name, statement, column, rising in wanted
         if any(curves := _curves(pr, column))
@@ -196,7 +203,7 @@ def _curves(rows: Sequence[Row], column: str) -> list[dict[float, float]]:
         {
             row["lambda"]: row[column]
             for row in rows
-            if row["seed"] == seed and row[column] is not None
+            if row["seed"] == seed and row.get(column) is not None
         }
         for seed in seeds
     ]

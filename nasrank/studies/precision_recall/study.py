@@ -166,7 +166,7 @@ def train(
     names = [column.name for column in PR.columns]
     tables[PR.name] = [{name: row[name] for name in names} for row in present]
     tables[FRONTIERS.name] = [point for row in present for point in _frontier(row)]
-    tables[CLAIMS.name] = [] if TARGETS.name in tables else claims_of(tables[PR.name])
+    tables[CLAIMS.name] = [] if TARGETS.name in tables else claims_of(_judged(present, names))
     for table in (PR, FRONTIERS, CLAIMS, TARGETS):
         if table.name in tables:
             table.write(tables[table.name], out / f"{table.name}.parquet", about)
@@ -312,6 +312,15 @@ def _tried(lam: float, pairs: Sequence[tuple[PRRun, dict[str, Any] | None]]) -> 
         sum(row["steps"] for row in rows),
         sum(row["fit_seconds"] for row in rows),
     )
+
+
+def _judged(kept: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of ``pr`` with what the run tables say of architectures."""
+    return [
+        {name: row[name] for name in names}
+        | {"regret_at_10": json.loads(row["finished"] or "{}").get("regret_at_10")}
+        for row in kept
+    ]
 
 
 def _frontier(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -121,12 +121,13 @@ def test_models_that_diverged_count_as_nothing_reached():
 def test_architectures_are_compared_with_the_predictor():
     rows = [
         row("pr", lam, seed, 0.2 + lam / 100, 0.5, n_labels=469, objective=None,
-            predictor_precision=0.6, predictor_recall=0.9)
+            predictor_precision=0.6, predictor_recall=0.9, regret_at_10=1 / lam + seed / 10)
         for lam in (0.1, 1.0, 10.0) for seed in range(5)
     ]  # fmt: skip
     assert verdicts(rows) == {
         "precision-rises": "holds",
         "recall-falls": "undecided",
+        "regret-falls": "holds",
         "beats-predictor-precision": "fails",
         "beats-predictor-recall": "fails",
     }
