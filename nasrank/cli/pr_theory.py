@@ -109,7 +109,8 @@ def theory(
     f-divergence is an average of these divergences over lambda; it is rebuilt from them by
     quadrature and held against its own definition.
 
-    Keys of --format json: pair, pr_theory (lambda, alpha, beta, divergence), pr_rebuilt
+    Keys of --format json: pair, pr_theory (lambda, alpha, beta, divergence), pr_conjugate
+    (lambda, critic, conjugate: of the dual form, whose critic stops at lambda), pr_rebuilt
     (divergence, generator, weights, rebuilt, direct, error, recall_share), pr_weights
     (divergence, lambda, weight, formula). csv holds pr_theory.
     """
@@ -160,6 +161,7 @@ def _draw(result: Any, study: Any, chosen: Any, folder: Path) -> str:  # noqa: A
 
 def _print(result: Any) -> None:  # noqa: ANN401 - a type that needs heavy imports
     lambdas = list(dict.fromkeys(row["lambda"] for row in result.weights))
+    ends = {(row["lambda"], row["critic"]): row["conjugate"] for row in result.conjugate}
     by_name: dict[str, dict[str, Any]] = {}
     for row in result.weights:
         cells = by_name.setdefault(
@@ -172,6 +174,10 @@ def _print(result: Any) -> None:  # noqa: ANN401 - a type that needs heavy impor
                 {
                     "lambda": f"{row['lambda']:g}",
                     **{name: f"{row[name]:.6f}" for name in ("alpha", "beta", "divergence")},
+                    **{
+                        f"at {share:g}": f"{ends[row['lambda'], share * row['lambda']]:g}"
+                        for share in (0, 1)
+                    },
                 }
                 for row in result.frontier
             ],
@@ -180,6 +186,8 @@ def _print(result: Any) -> None:  # noqa: ANN401 - a type that needs heavy impor
                 Column("alpha", "precision\nalpha", right=True),
                 Column("beta", "recall\nbeta", right=True),
                 Column("divergence", "PR divergence", right=True),
+                Column("at 0", "conjugate\nat critic 0", right=True),
+                Column("at 1", "at critic\nlambda", right=True),
             ],
             title=result.pair,
         ),
@@ -219,5 +227,6 @@ def _print(result: Any) -> None:  # noqa: ANN401 - a type that needs heavy impor
         ),
         "Lambda below 1 looks at recall, above 1 at precision: kl weighs recall more than rkl by "
         "1/lambda.\nDivergences are 0 at best; inf where one distribution has mass that the other "
-        "cannot excuse.",
+        "cannot excuse.\nThe conjugate is straight from critic 0 to lambda and infinite beyond: "
+        "the best critic takes either end.",
     )

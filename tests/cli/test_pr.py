@@ -49,7 +49,7 @@ def test_theory_for_people():
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[0] == "data N(1, 1^2), model N(0, 1)"
-    assert lines[4].split() == ["0.2", "0.190729", "0.953646", "0.009271"]
+    assert lines[4].split() == ["0.2", "0.190729", "0.953646", "0.009271", "0", "1"]
     assert any(line.split()[:1] == ["chi2"] and "1.71828183" in line for line in lines)
     assert "looks at recall" in done.stdout
 
@@ -64,7 +64,7 @@ def test_theory_for_machines(elsewhere):
     assert known["tv"]["rebuilt"] == pytest.approx(0.25)
     assert known["kl"]["rebuilt"] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
     assert {path.name for path in (elsewhere / "there").iterdir()} >= {
-        "pr_theory.parquet", "pr_rebuilt.parquet", "pr_weights.parquet", "weights.svg",
+        "pr_theory.parquet", "pr_conjugate.parquet", "pr_rebuilt.parquet", "pr_weights.parquet", "weights.svg",
         "frontier.svg",
     }  # fmt: skip
     listed = list(csv.DictReader(io.StringIO(nasrank("theory", "--format", "csv").stdout)))

@@ -80,6 +80,8 @@ def load_checkpoint(
         # A lone array would be no archive.
         with ZipFile(path), np.load(path, allow_pickle=False) as loaded:
             arrays = {name: loaded[name] for name in loaded.files if name != "about"}
+        if not all(each.dtype.kind == "f" and np.isfinite(each).all() for each in arrays.values()):
+            raise ValueError("weights that are not finite numbers")
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(
             f"{path}: not a checkpoint of plain arrays. Name a file that pr train --keep-models "

@@ -66,7 +66,7 @@ def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
         ("naive", "the naive dual"),
         ("dual", "the dual with its critic held at lambda"),
     ):
-        if rival in by_method and pr[0]["objective"] is not None:
+        if rival in by_method and _known(pr, "objective"):
             claims.append(
                 paired_claim(
                     f"auxiliary-over-{rival}",
@@ -81,7 +81,7 @@ def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
     if "tuned" in by_method:
         for side in ("precision", "recall"):
             claims += _tuned(where, side, pr, by_method["tuned"])
-    if pr[0]["predictor_precision"] is not None:
+    if _known(pr, "predictor_precision"):
         claims += _against_predictor(where, pr, least, most)
     return claims
 
@@ -177,6 +177,11 @@ def _against_predictor(
             )
         )
     return claims
+
+
+def _known(rows: Sequence[Row], column: str) -> bool:
+    """Whether any row has a value; those that diverged have none."""
+    return any(row[column] is not None for row in rows)
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -73,7 +73,8 @@ def neighbour_frontier(
         + \operatorname{FPR}_t
 
     with FNR the share of samples below the threshold and FPR the share of draws from it on. A
-    classifier that is not the best one can only overrate the model.
+    classifier that is not the best one overrates the model, and noise of few samples underrates
+    it: more samples of the data itself do not quite reach 1 at lambda 1.
 
     Args:
         real: Samples ``[n, d]``, at least 4.

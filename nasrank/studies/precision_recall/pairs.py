@@ -332,6 +332,8 @@ def read_pair(path: Path) -> AtomPair:
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: densities that are not numbers. Mend columns p and q") from error
     drawn = np.array([str(each) for each in table.column("drawn").to_pylist()])
+    if not len(drawn):
+        raise DataError(f"{path}: no rows. Give samples of both distributions")
     if not np.isin(drawn, ["p", "q"]).all():
         raise DataError(f"{path}: column drawn holds something else than p and q. Mend it")
     if not (np.isfinite(p).all() and np.isfinite(q).all() and min(p.min(), q.min()) >= 0):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
@@ -86,7 +87,7 @@ class TrainConfig(BaseModel):
     models: tuple[str, ...] = Field(("mlp",), min_length=1)
     lambdas: tuple[float, ...] = Field(LAMBDAS, min_length=1)
     auxiliary: str = "chi2"
-    n_labels: tuple[int, ...] = Field((469,), min_length=1)
+    n_labels: tuple[Annotated[int, Field(ge=2)], ...] = Field((469,), min_length=1)
     predictor: str = "gp"
     steps: PositiveInt | None = None
     batch: int | None = Field(None, ge=2)
@@ -257,7 +258,8 @@ def cut_fleets(runs: Sequence[PRRun]) -> list[tuple[PRRun, ...]]:
             apart = "predictor"
         # Labelled architectures are other ones for every seed.
         own = run.seed if run.n_labels is not None and apart != "oracle" else None
-        alike.setdefault((run.model, apart, run.n_labels, own, run.steps), []).append(run)
+        key = (run.model, apart, run.n_labels, own, run.steps, run.start)
+        alike.setdefault(key, []).append(run)
     fleets = []
     for members in alike.values():
         count = -(-len(members) // _MOST_MEMBERS)
@@ -276,16 +278,37 @@ def _methods(config: TrainConfig) -> tuple[str, ...]:
             raise UsageError(f"--methods {method} is for architectures. Use --data archs:TASK")
         if method in {"data", "tuned", "mle"} and config.is_archs:
             raise UsageError(f"--methods {method} has no meaning for architectures. Leave it out")
+    _check_together(config, methods)
+    return methods
+
+
+def _check_together(config: TrainConfig, methods: Sequence[str]) -> None:
+    """Refuse options that do not go together."""
+    targets = config.target_precision, config.target_recall
     for wanted, needed in (
-        (config.target_precision, "--target-precision"),
-        (config.target_recall, "--target-recall"),
+        (targets[0], "--target-precision"),
+        (targets[1], "--target-recall"),
         (config.fine_tune, "--fine-tune"),
     ):
         if wanted is not None and "pr" not in methods:
             raise UsageError(f"{needed} is about the method pr. Add it to --methods")
-    if config.target_precision is not None and config.target_recall is not None:
+    if None not in targets:
         raise UsageError("one lambda cannot meet two targets. Give one of them")
-    return methods
+    if targets != (None, None):
+        for option, several in (
+            ("--models", len(set(config.models)) > 1),
+            ("--n-labels", config.is_archs and len(set(config.n_labels)) > 1),
+        ):
+            if several:
+                raise UsageError(f"a target is met for one setting. Give one of {option}")
+    if config.is_archs or config.data == "ring":
+        for option, given in (
+            ("--side", config.side is not None),
+            ("--label", config.label is not None),
+            ("--mode-weights", config.is_archs and config.mode_weights is not None),
+        ):
+            if given:
+                raise UsageError(f"{option} has no meaning for {config.data}. Leave it out")
 
 
 def _of_method(config: TrainConfig, base: PRRun, method: str, start: str | None) -> list[PRRun]:

@@ -15,6 +15,7 @@ __all__ = ["F_DIVERGENCES", "FDivergence", "Rebuilt", "direct", "lambda_weights"
 
 FloatArray = npt.NDArray[np.float64]
 _NODES = 32
+_AS_GOOD_AS_INFINITE = 1e100
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Rebuilt:
     """A divergence put together from precision-recall divergences.
 
     Attributes:
-        value: The integral; infinite where the divergence is.
+        value: The integral; infinite where it is above 1e100.
         recall_share: Share of it from lambda below 1, where recall has the say; nan where the
             value is 0 or infinite.
     """
@@ -144,6 +145,8 @@ def rebuild(pair: Pair, divergence: FDivergence) -> Rebuilt:
     if pair.model_alone > 0:
         above += pair.model_alone * divergence.upper_tail(high)
     total = below + above
+    if total > _AS_GOOD_AS_INFINITE:
+        total = math.inf
     share = below / total if 0 < total < math.inf else math.nan
     return Rebuilt(total, share)
 
@@ -157,7 +160,8 @@ def direct(pair: Pair, divergence: FDivergence) -> float | None:
         divergence: Which one.
 
     Returns:
-        A value from 0 on, infinite where it is; None for Gaussians and ``gan``, and for total
+        A value from 0 on, infinite where it is above 1e100, which in double precision is mass
+        that the other distribution all but lacks; None for Gaussians and ``gan``, and for total
         variation between Gaussians, where the frontier itself is the closed form.
 
     Example:
@@ -177,7 +181,7 @@ def direct(pair: Pair, divergence: FDivergence) -> float | None:
         value += pair.data_alone * divergence.at_infinity
     if pair.model_alone > 0:
         value += pair.model_alone * divergence.at_zero
-    return value
+    return value if value <= _AS_GOOD_AS_INFINITE else math.inf
 
 
 def lambda_weights(lambdas: npt.ArrayLike) -> list[dict[str, float | str | None]]:

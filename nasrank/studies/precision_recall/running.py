@@ -39,7 +39,7 @@ from nasrank.studies.precision_recall.networks import (
     Weights,
 )
 from nasrank.studies.precision_recall.planning import ARCHS, PRRun
-from nasrank.studies.precision_recall.ring import histogram_pair
+from nasrank.studies.precision_recall.ring import Ring, histogram_pair
 from nasrank.studies.precision_recall.tables import KEPT
 from nasrank.studies.precision_recall.training import Member, Recipe, Trained, fit
 from nasrank.studies.runs import Run
@@ -197,12 +197,16 @@ class Runner:
 
     def _ceiling(self, run: PRRun) -> Row:
         material = self._held
-        return {
+        row = {
             **_blank(run, self._name),
             **_against(material, material.ceiling, run),
             "measure": _named(material.measure, run),
             "sample": _sample(material, material.restore(material.train[:_KEPT_POINTS])),
         }
+        if material.ring is not None:
+            # What a perfect model would read on the grid, whose cells see noise as a difference.
+            _add_truth(row, material.ring, material.ring.draw(_TRUTH_DRAWS, "ceiling"), None)
+        return row
 
     def _row(self, run: PRRun, trained: Trained, place: int, measure: Callable[[], Row]) -> Row:
         diverged = bool(trained.diverged[place])
@@ -239,20 +243,8 @@ class Runner:
         row["sample"] = _sample(material, draws)
         if ring is None:
             return row
-        lambdas = [*CURVE_LAMBDAS, *([] if run.lam is None else [run.lam]), 10.0, 0.1, 1.0]
-        alpha = histogram_pair(ring, draws).alpha(lambdas)
-        own = ring.recalls(draws)
-        _add_frontier(row, "grid", alpha)
-        if run.lam is not None:
-            row["objective"] = float(alpha[-4]) / min(1.0, run.lam)
-        return {
-            **row,
-            "true_alpha_10": float(alpha[-3]),
-            "true_beta_0.1": float(alpha[-2]) / 0.1,
-            "true_alpha_1": float(alpha[-1]),
-            "modes_found": int((np.nan_to_num(own) >= 0.2).sum()),
-            "rare_recall": float(own[ring.rare].mean()) if ring.rare.any() else None,
-        }
+        _add_truth(row, ring, draws, run.lam)
+        return row
 
     def _architectures(self, fleet: Sequence[PRRun]) -> list[Row]:
         first = fleet[0]
@@ -286,7 +278,7 @@ class Runner:
         }
         if not run.n_labels:
             return row
-        scores = predictor_scores(
+        scores, _ = predictor_scores(
             run.data.removeprefix(ARCHS), run.n_labels, run.seed, run.predictor or "gp"
         )
         equal = shortlist(cells, _highest_new(cells, scores, listed.size))
@@ -300,7 +292,7 @@ class Runner:
 
     def _by_predictor(self, run: PRRun, cells: CellData) -> Row:
         task, predictor = run.data.removeprefix(ARCHS), run.predictor or "gp"
-        scores = predictor_scores(task, run.n_labels or 0, run.seed, predictor)
+        scores, seconds = predictor_scores(task, run.n_labels or 0, run.seed, predictor)
         # As many as there are in the true top: precision and recall are then the same.
         size = int((cells.top & ~cells.known).sum())
         listed = shortlist(cells, _highest_new(cells, scores, size))
@@ -310,7 +302,8 @@ class Runner:
             "precision": listed.precision,
             "recall": listed.recall,
             "distinct_new": listed.size,
-            "finished": _finished(run, cells, scores, 0.0, self._name),
+            "fit_seconds": seconds,
+            "finished": _finished(run, cells, scores, seconds, self._name),
         }
 
 
@@ -327,8 +320,10 @@ def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
     """Measure draws against the test samples."""
     precision, recall = neighbour_precision_recall(material.real, fake, run.neighbours)
     own = [] if run.lam is None else [run.lam]
+    # There may be fewer training samples than test samples, and the classifier wants even kinds.
+    count = min(len(material.real), len(fake))
     alpha = neighbour_frontier(
-        material.real, fake[: len(material.real)], [*CURVE_LAMBDAS, *own, 10.0, 0.1, 1.0]
+        material.real[:count], fake[:count], [*CURVE_LAMBDAS, *own, 10.0, 0.1, 1.0]
     )
     row: Row = {
         "precision": precision,
@@ -349,6 +344,23 @@ def _sample(material: Material, draws: FloatArray) -> list[float]:
     # Four digits are enough for pictures.
     sample: list[float] = draws[:kept].round(4).ravel().astype(float).tolist()
     return sample
+
+
+def _add_truth(row: Row, ring: Ring, draws: FloatArray, lam: float | None) -> None:
+    """Measure draws against the ring's density."""
+    lambdas = [*CURVE_LAMBDAS, *([] if lam is None else [lam]), 10.0, 0.1, 1.0]
+    alpha = histogram_pair(ring, draws).alpha(lambdas)
+    own = ring.recalls(draws)
+    _add_frontier(row, "grid", alpha)
+    if lam is not None:
+        row["objective"] = float(alpha[-4]) / min(1.0, lam)
+    row |= {
+        "true_alpha_10": float(alpha[-3]),
+        "true_beta_0.1": float(alpha[-2]) / 0.1,
+        "true_alpha_1": float(alpha[-1]),
+        "modes_found": int((np.nan_to_num(own) >= 0.2).sum()),
+        "rare_recall": float(own[ring.rare].mean()) if ring.rare.any() else None,
+    }
 
 
 def _add_frontier(row: Row, kind: str, alpha: FloatArray) -> None:

@@ -2,12 +2,13 @@
 
 from nasrank.tables import Column, Table
 
-__all__ = ["FRONTIERS", "KEPT", "PR", "REBUILT", "TARGETS", "THEORY", "WEIGHTS"]
+__all__ = ["CONJUGATE", "FRONTIERS", "KEPT", "PR", "REBUILT", "TARGETS", "THEORY", "WEIGHTS"]
 
 _NO_LAMBDA = "the method has no lambda"
 _NOT_TRAINED = "nothing was trained"
 _FAILED = "the model diverged"
 _ONLY_RING = "the density of the data is not known, or the model diverged"
+_ONLY_DRAWN = "the data is not architectures, none were drawn, or the model diverged"
 _ONLY_ARCHS = "the data is not architectures, or the model diverged"
 _NO_FRONTIER = "the data is architectures, or the model diverged"
 _NO_CRITIC = "no critic was trained, or it is not finite"
@@ -24,7 +25,8 @@ PR = Table(
         Column("lambda", "double", "1", "Weight of precision", _NO_LAMBDA),
         Column("n_labels", "int64", "architectures", "Labelled; 0 for the oracle", _ONLY_ARCHS),
         Column("seed", "int64", "", "Seed of the run"),
-        Column("steps", "int64", "steps", "Steps of the generator"),
+        Column("steps", "int64", "steps",
+               "Steps of the generator, without those of a model that it starts from"),
         Column("batch", "int64", "samples", "Samples of a step"),
         Column("width", "int64", "units", "Hidden units of the generator"),
         Column("start", "string", "", "Digest of the checkpoint it started from", "none"),
@@ -56,9 +58,10 @@ PR = Table(
         Column("rare_recall", "double", "1",
                "Mean share of the rare modes' mass that is drawn, higher is better",
                "the data has no rare modes, or the model diverged"),
-        Column("draws", "int64", "architectures", "Architectures drawn", _ONLY_ARCHS),
+        Column("draws", "int64", "architectures", "Architectures drawn", _ONLY_DRAWN),
         Column("distinct_new", "int64", "classes",
-               "Distinct classes among them without a label", _ONLY_ARCHS),
+               "Distinct classes among them without a label; the list's length of a predictor",
+               _ONLY_ARCHS),
         Column("predictor_precision", "double", "1",
                "Precision of as many of the predictor's highest new classes, on equal labels",
                "the data is not architectures, there are no labels, or the model diverged"),
@@ -68,7 +71,8 @@ PR = Table(
         Column("gradient_norm", "double", "1",
                "Mean norm of the generator's gradient in the second half", _NO_CRITIC),
         Column("saturation", "double", "1",
-               "Mean share of draws whose ratio is at an end of its range, in the second half",
+               "Mean share of draws at which the critic is at an end of its range or beyond, in "
+               "the second half; there pr learns nothing; 0 of hinge, which has no range",
                _NO_CRITIC),
         Column("accuracy", "double", "1",
                "Mean share that the critic tells apart in the second half; 0.5 is chance",
@@ -77,7 +81,9 @@ PR = Table(
                "Steps with a loss that is not finite or with all draws the same"),
         Column("collapsed", "bool", "", "Whether all draws are the same in the end"),
         Column("diverged", "bool", "", "Whether a weight is not finite"),
-        Column("fit_seconds", "double", "s", "Wall time of the fleet divided by its models"),
+        Column("fit_seconds", "double", "s",
+               "Wall time of the fleet divided by its models, without that of models it starts "
+               "from; of a predictor training and scoring"),
         Column("device", "string", "", "What it ran on"),
     ),
 )  # fmt: skip
@@ -133,6 +139,17 @@ THEORY = Table(
         Column("divergence", "double", "1", "min(1, lambda) - alpha, lower is better"),
     ),
 )
+
+CONJUGATE = Table(
+    "pr_conjugate",
+    "The conjugate of the divergence's function at one weight and one value of a critic",
+    (
+        Column("lambda", "double", "1", "Weight of precision"),
+        Column("critic", "double", "1",
+               "Value t of a critic; beyond lambda the conjugate is infinite"),
+        Column("conjugate", "double", "1", "max(t, 0) / lambda + max(lambda - 1, 0)"),
+    ),
+)  # fmt: skip
 
 REBUILT = Table(
     "pr_rebuilt",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
-from nasrank.studies.precision_recall.divergence import checked_lambdas
+from nasrank.studies.precision_recall.divergence import checked_lambdas, pr_conjugate
 from nasrank.studies.precision_recall.pairs import (
     GaussianPair,
     Pair,
@@ -26,7 +26,7 @@ from nasrank.studies.precision_recall.rebuild import (
     rebuild,
 )
 from nasrank.studies.precision_recall.ring import RING_MODES, Ring, ring_pair
-from nasrank.studies.precision_recall.tables import REBUILT, THEORY, WEIGHTS
+from nasrank.studies.precision_recall.tables import CONJUGATE, REBUILT, THEORY, WEIGHTS
 from nasrank.tables import write_json
 
 __all__ = ["PAIRS", "Theory", "TheoryConfig", "theory", "write_theory"]
@@ -70,12 +70,14 @@ class Theory:
     Attributes:
         pair: The pair in words.
         frontier: Rows of ``pr_theory``.
+        conjugate: Rows of ``pr_conjugate``.
         rebuilt: Rows of ``pr_rebuilt``.
         weights: Rows of ``pr_weights``.
     """
 
     pair: str
     frontier: list[dict[str, Any]]
+    conjugate: list[dict[str, Any]]
     rebuilt: list[dict[str, Any]]
     weights: list[dict[str, Any]]
 
@@ -84,6 +86,7 @@ class Theory:
         """Rows by name of the table."""
         return {
             THEORY.name: self.frontier,
+            CONJUGATE.name: self.conjugate,
             REBUILT.name: self.rebuilt,
             WEIGHTS.name: self.weights,
         }
@@ -107,18 +110,23 @@ def theory(config: TheoryConfig) -> Theory:
          "divergence": float(d)}
         for lam, a, d in zip(lambdas, alpha, value, strict=True)
     ]  # fmt: skip
-    return Theory(name, frontier, _rebuilt(name, pair), lambda_weights(lambdas))
+    conjugate = [
+        {"lambda": lam, "critic": t, "conjugate": float(pr_conjugate(t, lam))}
+        for lam in lambdas.tolist()
+        for t in (-lam, 0.0, lam / 2, lam)
+    ]
+    return Theory(name, frontier, conjugate, _rebuilt(name, pair), lambda_weights(lambdas))
 
 
 def write_theory(result: Theory, config: TheoryConfig, out: Path) -> None:
-    """Write the tables ``pr_theory``, ``pr_rebuilt``, ``pr_weights`` and ``run.json``.
+    """Write the tables of the pair and ``run.json``.
 
     Raises:
         DataError: The folder cannot be written.
     """
     about = {"command": "pr theory", "config": config.model_dump(mode="json")}
     write_json(about, out / "run.json")
-    for table in (THEORY, REBUILT, WEIGHTS):
+    for table in (THEORY, CONJUGATE, REBUILT, WEIGHTS):
         table.write(result.tables[table.name], out / f"{table.name}.parquet", about)
 
 

@@ -159,6 +159,9 @@ def test_samples_from_a_file(tmp_path):
     write_parquet(pa.table({"p": [0.2, 1], "q": [0.1, 1], "drawn": ["p", "x"]}), path)
     with pytest.raises(DataError, match="drawn"):
         read_pair(path)
+    write_parquet(pa.table({"p": [0.2], "q": [0.1], "drawn": ["p"]}).slice(1), path)
+    with pytest.raises(DataError, match="no rows"):
+        read_pair(path)
     write_parquet(pa.table({"p": [0.2, -1], "q": [0.1, 1], "drawn": ["p", "q"]}), path)
     with pytest.raises(DataError, match="negative"):
         read_pair(path)

@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from nasrank.errors import UsageError
 from nasrank.studies.precision_recall.planning import (
@@ -97,3 +98,26 @@ def test_moving_to_another_lambda():
 def test_what_cannot_be_meant_is_refused(options, words):
     with pytest.raises(UsageError, match=words):
         plan(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (
+            {"data": "archs:nb201/cifar10", "n_labels": (78, 469), "target_recall": 0.5},
+            "--n-labels",
+        ),
+        ({"models": ("mlp", "flow"), "target_recall": 0.5}, "--models"),
+        ({"side": 4}, "--side"),
+        ({"data": "archs:nb201/cifar10", "mode_weights": (1.0, 2.0)}, "--mode-weights"),
+        ({"data": "archs:nb201/cifar10", "label": "kind"}, "--label"),
+    ],
+)
+def test_options_that_do_not_go_together(options, word):
+    with pytest.raises(UsageError, match=word):
+        plan(**options)
+
+
+def test_a_predictor_needs_labels():
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        TrainConfig(data="archs:nb201/cifar10", n_labels=(0,))

@@ -48,6 +48,9 @@ def test_a_grid_is_trained_once_and_written(tmp_path):
     assert known["data"]["precision"] > 0.95
     assert known["data"]["recall"] > 0.95
     assert known["pr"]["true_alpha_10"] is not None
+    # The data's own row is what a perfect model would read.
+    assert 0.8 < known["data"]["true_alpha_1"] < 1
+    assert known["data"]["modes_found"] == 8
     assert known["hinge"]["objective"] is None
     points = FRONTIERS.read(tmp_path / "pr_frontiers.parquet")
     assert {point["kind"] for point in points} == {"grid", "classifier"}
@@ -87,6 +90,31 @@ def test_vectors_of_ones_own_and_models_kept(tmp_path, vectors):
         train(wider, tmp_path / "wider")
     with pytest.raises(DataError, match="--keep-models"):
         estimate(wider.model_copy(update={"fine_tune": tmp_path / "none.npz"}), tmp_path)
+
+
+def test_steps_of_ones_own_keep_who_starts_from_the_checkpoint(tmp_path, vectors):
+    first = train(
+        TrainConfig(data=vectors, methods=("hinge",), **{**QUICK, "seeds": 1}), tmp_path / "a",
+        keep_models=True,
+    )  # fmt: skip
+    model = tmp_path / "a" / "models" / f"{first.tables['pr'][0]['run_id']}.npz"
+    alone = first.tables["pr"][0]
+    for methods in (("pr", "hinge"), ("hinge", "pr")):
+        # The same number of steps with and without a checkpoint.
+        config = TrainConfig(
+            data=vectors, methods=methods, fine_tune=model, **{**QUICK, "seeds": 1}
+        )
+        rows = train(config, tmp_path / methods[0]).tables["pr"]
+        (hinge,) = (row for row in rows if row["method"] == "hinge")
+        assert hinge["run_id"] == alone["run_id"]
+        assert hinge["gradient_norm"] == pytest.approx(alone["gradient_norm"], rel=1e-4)
+        assert all(row["start"] is not None for row in rows if row["method"] == "pr")
+
+
+def test_fewer_training_samples_than_test_samples(tmp_path):
+    config = TrainConfig(data="digits", most=40, methods=("data",), **QUICK)
+    (row,) = train(config, tmp_path).tables["pr"]
+    assert 0 < row["classifier_alpha_1"] <= 1
 
 
 def test_more_neighbours_than_samples(tmp_path, vectors):
@@ -208,4 +236,7 @@ def test_theory_is_written(tmp_path):
     assert [round(row["alpha"], 2) for row in result.frontier] == [0.25, 1.0]
     write_theory(result, config, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"pr_theory.parquet", "pr_rebuilt.parquet", "pr_weights.parquet", "run.json"}
+    assert names == {
+        "pr_theory.parquet", "pr_conjugate.parquet", "pr_rebuilt.parquet", "pr_weights.parquet",
+        "run.json",
+    }  # fmt: skip

@@ -118,6 +118,15 @@ def test_models_that_diverged_count_as_nothing_reached():
     assert verdicts(rows)["auxiliary-over-naive"] == "holds"
 
 
+def test_a_claim_does_not_vanish_with_its_first_model():
+    rows = [row("pr", lam, seed, lam, 1 - lam, objective=0.9)
+            for lam in (0.1, 0.2, 0.3) for seed in range(5)]  # fmt: skip
+    rows += [row("naive", lam, seed, 0.1, 0.1, objective=0.1)
+             for lam in (0.1, 0.2, 0.3) for seed in range(5)]  # fmt: skip
+    rows[0] |= {"precision": None, "recall": None, "objective": None}
+    assert verdicts(rows)["auxiliary-over-naive"] == "holds"
+
+
 def test_architectures_are_compared_with_the_predictor():
     rows = [
         row("pr", lam, seed, 0.2 + lam / 100, 0.5, n_labels=469, objective=None,

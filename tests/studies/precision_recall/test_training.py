@@ -135,3 +135,8 @@ def test_checkpoints(tmp_path):
     np.savez(pickled, **{"generator.0.weight": np.array([object()])})
     with pytest.raises(DataError, match="plain arrays"):
         load_checkpoint(pickled, NETWORKS, 1)
+    known = dict(np.load(path, allow_pickle=False))
+    for spoilt in (np.full((2, 4), np.nan), np.full((2, 4), "x")):
+        np.savez(pickled, **{**known, "generator.0.weight": spoilt})
+        with pytest.raises(DataError, match="plain arrays"):
+            load_checkpoint(pickled, NETWORKS, 1)
