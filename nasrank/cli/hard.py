@@ -406,8 +406,8 @@ def _print_methods(rows: list[dict[str, Any]], first: dict[str, Any], config: An
         "better, but\nfor FPR (false positives where 95 % of true pairs are accepted) and rework "
         f"(cost of wrong\ndecisions per 1,000 pairs, {config.cost_false_accept:g} a false accept, "
         f"{config.cost_false_reject:g} a false reject). Modes: share of real samples\nthat "
-        "generated positives (+) and negatives (-) come near; low where generators collapse.\n"
-        "Degenerate batches had no triplet. two-stage is a reconstruction.",
+        "generated positives (+) and negatives (-) come near, on the classes seen; low where\n"
+        "generators collapse. Degenerate batches had no triplet. two-stage is a reconstruction.",
     )
 
 
@@ -428,7 +428,7 @@ def _print_sensitivity(rows: Any) -> None:  # noqa: ANN401
         Column("option", "option"),
         Column("value", "value"),
         Column("recall", "Recall@1", right=True),
-        Column("difference", "less the default", right=True),
+        Column("difference", "less that asked for", right=True),
         Column("matters", "effect"),
     )
     quiet = sorted(

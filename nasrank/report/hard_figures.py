@@ -147,8 +147,8 @@ def write_page(pictures: Mapping[str, Any], data: str, path: Path) -> None:
 
 
 def _setting(row: Row) -> str:
-    extra = [] if not row["augmentation"] else ["augmented"]
-    extra += [] if not row["weight_decay"] else [f"decay {row['weight_decay']:g}"]
+    extra = ["augmented"] if row["augmentation"] else []
+    extra += [f"decay {row['weight_decay']:g}"] if row["weight_decay"] else []
     return f"{row['method']}{', ' if extra else ''}{', '.join(extra)}"
 
 
@@ -164,16 +164,15 @@ def _dots(axes: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
 
 
 def _curves(axes: Axes, rows: Sequence[Row], column: str) -> None:
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    for place, method in enumerate(methods):
+    for place, setting in enumerate(dict.fromkeys(map(_setting, rows))):
         by_epoch: dict[int, list[float]] = {}
         for row in rows:
-            if row["method"] == method and row[column] is not None:
+            if _setting(row) == setting and row[column] is not None:
                 by_epoch.setdefault(row["epoch"], []).append(row[column])
         if by_epoch:
             means = [sum(values) / len(values) for values in by_epoch.values()]
             axes.plot(
-                list(by_epoch), means, markersize=3, linewidth=1, label=method, **look(place)
+                list(by_epoch), means, markersize=3, linewidth=1, label=setting, **look(place)
             )
 
 
@@ -187,7 +186,7 @@ def _differences(axes: Axes, rows: Sequence[Row]) -> None:
     names = [f"{row['option']} = {row['value']}" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel("Recall@1 less that of the default, 95 % interval over seeds")
+    axes.set_xlabel("Recall@1 less that of the settings asked for, 95 % interval over seeds")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types

@@ -93,7 +93,7 @@ def test_sweeps_and_proposals_are_printed(own, elsewhere):
     assert (elsewhere / "nasrank-out" / "hard" / "hard_tuning.parquet").exists()
 
 
-def test_settings_are_compared(own):
+def test_settings_are_compared(own, elsewhere):
     done = nasrank(
         *own, *QUICK, "--methods", "semi-hard", "--augmentation", "off,on", "--weight-decay",
         "0,0.1", "--format", "json", "--quiet",
@@ -102,6 +102,10 @@ def test_settings_are_compared(own):
     assert [(row["augmentation"], row["weight_decay"]) for row in rows[1:]] == [
         (False, 0), (False, 0.1), (True, 0), (True, 0.1),
     ]  # fmt: skip
+    # The log has a line for each of them.
+    drawn = (elsewhere / "nasrank-out" / "hard" / "epochs.svg").read_text()
+    for setting in ("", ", decay 0.1", ", augmented", ", augmented, decay 0.1"):
+        assert f">semi-hard{setting}<" in drawn
 
 
 def test_options_from_a_file(own, elsewhere):
@@ -138,6 +142,8 @@ def test_nan_in_a_table_is_one_line(elsewhere):
         (["--data", "archs:nb202/x"], 2, "unknown space"),
         (["--data", "archs:nbgraph/cora", "--methods", "daml"], 2, "not daml"),
         (["--data", "archs:nbgraph/cora", "--tiers", "30"], 2, "--tiers 30"),
+        (["--data", "archs:nbgraph/cora", "--tune"], 2, "--tune is for samples"),
+        (["--data", "archs:nbgraph/cora", "--sensitivity"], 2, "--sensitivity is for samples"),
         (["--methods", "two-stages"], 2, "Did you mean 'two-stage'"),
         (["--methods", "two-stage(stretch=-1)"], 2, "above 0"),
         (["--methods", "two-stage(start=1)", "--epochs", "1"], 2, "below its start"),

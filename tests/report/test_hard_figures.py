@@ -27,6 +27,8 @@ def tables():
     epochs = [
         {
             "method": "two-stage",
+            "augmentation": False,
+            "weight_decay": 0.0,
             "seed": seed,
             "epoch": epoch,
             **dict.fromkeys(NUMBERS, 0.1 * epoch),

@@ -21,7 +21,7 @@ from nasrank.studies.claims import CLAIMS, claim_row, paired_claim
 from nasrank.studies.finishing import Progress, finish
 from nasrank.studies.hard_samples.methods import parse_method
 from nasrank.studies.hard_samples.mining import MINERS
-from nasrank.studies.hard_samples.planning import HardConfig
+from nasrank.studies.hard_samples.planning import HardConfig, possible_method
 from nasrank.studies.hard_samples.tier_loss import FleetTwoStage, TierLoss
 from nasrank.studies.results import FINISHED
 from nasrank.studies.runs import FinishedRuns, Identity, Run
@@ -105,8 +105,11 @@ def plan_architectures(config: HardConfig) -> list[list[ArchsRun]]:
         UsageError: The task, a method or a size cannot be meant.
         DataError: The task's data is missing or damaged.
     """
+    for option, on in (("--sensitivity", config.sensitivity), ("--tune", config.tune)):
+        if on:
+            raise UsageError(f"{option} is for samples, not for archs:TASK. Leave it out")
     known = load_task(str(parse_task(config.data.removeprefix(PREFIX))))
-    asked = dict.fromkeys(parse_method(text) for text in config.methods)
+    asked = dict.fromkeys(possible_method(text) for text in config.methods)
     for each in asked:
         if each.miner != MINERS[0] or each.generator not in {None, "two-stage"}:
             raise UsageError(

@@ -26,7 +26,8 @@ def harden_negative(
         negative: ``[triplets, d]``.
         alpha: In units of the loss, above 0. Published values belong to losses summed over a
             batch, and are larger by its triplets.
-        average_loss: J, running mean of the triplet loss, from 0 on.
+        average_loss: J, running mean of the triplet loss, from 0 on; of each batch the mean over
+            its triplets whose loss is above 0.
 
     Returns:
         ``[triplets, d]``.

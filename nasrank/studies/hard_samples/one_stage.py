@@ -31,7 +31,10 @@ class Hdml:
     Args:
         sizes: Widths.
         device: Where to compute.
-        alpha: See `~nasrank.studies.hard_samples.hdml.harden_negative`; here losses are means.
+        alpha: See `~nasrank.studies.hard_samples.hdml.harden_negative`. J is here the running
+            mean of the batches' triplet loss, each the mean over the triplets whose loss is above
+            0, and alpha is in units of that. The published code sums over a batch, so its values
+            are larger.
         beta: See `~nasrank.studies.hard_samples.hdml.real_weight`; published values divided by
             10,000, the factor they have in common with the loss.
         balance: Weight of the class against reconstruction in the generator's loss, in (0, 1).

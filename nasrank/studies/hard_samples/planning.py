@@ -42,6 +42,7 @@ __all__ = [
     "held_out",
     "load_data",
     "plan_runs",
+    "possible_method",
     "training_of",
 ]
 
@@ -220,7 +221,7 @@ def plan_runs(config: HardConfig, data: SampleSet) -> tuple[HardRun, ...]:
     Raises:
         UsageError: A name, an option or a size cannot be meant.
     """
-    methods = list(dict.fromkeys(str(_possible(text)) for text in config.methods))
+    methods = list(dict.fromkeys(str(possible_method(text)) for text in config.methods))
     methods = [UNTRAINED, *(method for method in methods if method != UNTRAINED)]
     base = HardRun(
         data=data.name,
@@ -257,12 +258,11 @@ def training_of(run: HardRun) -> Training:
     """Return how a run is trained."""
     from nasrank.studies.hard_samples.train import Training
 
-    method = parse_method(run.method)
     return Training(
-        method=method,
+        method=parse_method(run.method),
         encoder=run.encoder,
         embedding=run.embedding,
-        epochs=0 if method.untrained else run.epochs,
+        epochs=run.epochs,
         batch=run.batch,
         images_per_class=run.images_per_class,
         margin=run.margin,
@@ -274,8 +274,12 @@ def training_of(run: HardRun) -> Training:
     )
 
 
-def _possible(text: str) -> Method:
-    """Read a method, and see that its options go together."""
+def possible_method(text: str) -> Method:
+    """Read a method, and see that its options go together.
+
+    Raises:
+        UsageError: It cannot be read, or its options contradict one another.
+    """
     import torch
 
     from nasrank.studies.hard_samples.synthesis import Sizes
@@ -287,8 +291,13 @@ def _possible(text: str) -> Method:
 
 
 def _canonical(run: HardRun) -> HardRun:
-    """What is not trained has no way of training."""
-    return replace(run, weight_decay=0.0, augmentation=False) if run.method == UNTRAINED else run
+    """What is not trained has no way of training, so it is one run whatever was asked for."""
+    if run.method != UNTRAINED:
+        return run
+    return replace(
+        run, epochs=0, batch=0, images_per_class=0, margin=0.0, learning_rate=0.0,
+        weight_decay=0.0, augmentation=False, warm_up=0.0,
+    )  # fmt: skip
 
 
 def _encoder(name: str, shape: Sequence[int]) -> str:

@@ -19,6 +19,8 @@ __all__ = [
 _DIVERGED = "the training diverged, or classes are too small for it"
 _NOT_MADE = "the method does not generate it, or the training diverged"
 _NOBODY = "fewer than two seeds have a value"
+_SEEN = "of the classes trained on, over the samples drawn for the measure"
+_NO_TRAINING = "0 for the untrained control"
 
 _RETRIEVAL = (
     *(
@@ -41,20 +43,21 @@ _QUALITY = tuple(
     for kind in ("positive", "negative")
     for column in (
         Column(f"{kind}_own_distance", "double", "distance",
-               f"Mean distance of a generated {kind} to the nearest real sample of its class",
-               _NOT_MADE),
+               f"Mean distance of a generated {kind} to the nearest real sample of its class, "
+               f"its source among them; {_SEEN}", _NOT_MADE),
         Column(f"{kind}_other_distance", "double", "distance",
-               f"Mean distance of a generated {kind} to the nearest one of any other class",
-               _NOT_MADE),
+               f"Mean distance of a generated {kind} to the nearest one of any other class; "
+               f"{_SEEN}", _NOT_MADE),
         Column(f"{kind}_own_share", "double", "1",
-               f"Generated {kind}s nearer to their class than to any other; higher is better",
-               _NOT_MADE),
+               f"Generated {kind}s nearer to their class than to any other; higher is better; "
+               f"{_SEEN}", _NOT_MADE),
         Column(f"{kind}_coverage", "double", "1",
-               f"Real samples with a generated {kind} among their 5 nearest of the class; low "
-               "where generators collapse", _NOT_MADE),
+               f"Real samples with a generated {kind} among their 5 nearest of the class, or as "
+               "near as the furthest where it has fewer; low where generators collapse in large "
+               f"classes; {_SEEN}", _NOT_MADE),
         Column(f"{kind}_spread", "double", "1",
-               f"Variance of generated {kind}s within classes over that of real samples",
-               _NOT_MADE),
+               f"Variance of generated {kind}s within classes over that of real samples; "
+               f"{_SEEN}", _NOT_MADE),
     )
 )  # fmt: skip
 
@@ -65,17 +68,19 @@ _SETTINGS = (
     Column("seed", "int64", "", "Seed of the run"),
     Column("encoder", "string", "", "Name of the encoder"),
     Column("embedding", "int64", "1", "Width of the embedding"),
-    Column("epochs", "int64", "1", "Epochs of training"),
-    Column("batch", "int64", "samples", "Samples of a batch, about"),
-    Column("images_per_class", "int64", "samples", "Samples of a class in a batch, at most"),
-    Column("margin", "double", "distance", "Margin of the triplet loss"),
-    Column("learning_rate", "double", "1", "Learning rate"),
+    Column("epochs", "int64", "1", "Epochs of training; " + _NO_TRAINING),
+    Column("batch", "int64", "samples", "Samples of a batch, about; " + _NO_TRAINING),
+    Column("images_per_class", "int64", "samples",
+           "Samples of a class in a batch, at most; " + _NO_TRAINING),
+    Column("margin", "double", "distance", "Margin of the triplet loss; " + _NO_TRAINING),
+    Column("learning_rate", "double", "1", "Learning rate; " + _NO_TRAINING),
     Column("weight_decay", "double", "1", "Weight decay"),
     Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
-)
+)  # fmt: skip
 
 _LAST = (
-    Column("triplet_loss", "double", "distance", "Mean triplet loss of the last epoch",
+    Column("triplet_loss", "double", "distance",
+           "Triplet loss of the last epoch, mean over the triplets that have one",
            "no epoch was trained or had a triplet"),
     Column("degenerate_batches", "int64", "batches", "Batches without a triplet, not learnt from"),
     Column("diverged", "bool", "", "Loss or embeddings not finite, or all in one point"),
@@ -103,7 +108,8 @@ MEASURES = tuple(column.name for column in (*_RETRIEVAL, *_QUALITY))
 
 HARD = Table(
     "hard",
-    "One embedding, trained once and measured on classes it has not seen",
+    "One embedding, trained once and measured on classes it has not seen; what it generates is "
+    "measured on those it has",
     (*_SETTINGS, *_SIZES, *_RETRIEVAL, *_QUALITY, *_REWORK, *_LAST),
 )
 
@@ -125,10 +131,10 @@ HARD_FINISHED = Table(
 )  # fmt: skip
 
 _ABOUT = {
-    "triplet_loss": ("distance", "Triplet loss of real triplets"),
+    "triplet_loss": ("distance", "Triplet loss, mean over the real triplets that have one"),
     "within": ("distance", "Mean distance within classes"),
     "between": ("distance", "Mean distance between classes"),
-    "synthetic_loss": ("distance", "Triplet loss of generated triplets"),
+    "synthetic_loss": ("distance", "Triplet loss, mean over the generated triplets that have one"),
     "synthetic_positive": ("distance", "Distance of generated triplets to their positive"),
     "synthetic_negative": ("distance", "Distance of generated triplets to their negative"),
     "active_share": ("1", "Generated triplets within the margin: how difficult they are"),
@@ -142,6 +148,8 @@ HARD_EPOCHS = Table(
     (
         Column("run_id", "string", "", "Hash of the run's configuration and data"),
         Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
+        Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
+        Column("weight_decay", "double", "1", "Weight decay"),
         Column("seed", "int64", "", "Seed of the run"),
         Column("epoch", "int64", "1", "Epochs trained"),
         *(Column(name, "double", *_ABOUT[name], "nothing of the kind in this epoch")
@@ -167,7 +175,7 @@ HARD_SUMMARY = Table(
 
 HARD_SENSITIVITY = Table(
     "hard_sensitivity",
-    "One option of one method at another value than its default",
+    "One option of one method at another value than asked for",
     (
         Column("data", "string", "", "Data set"),
         Column("method", "string", "", "The method with its options as asked for"),
@@ -176,8 +184,8 @@ HARD_SENSITIVITY = Table(
         Column("n_seeds", "int64", "", "Seeds that had a value"),
         Column("recall_at_1", "double", "1", "Mean over seeds; higher is better",
                "no seed has a value"),
-        Column("difference", "double", "1", "Mean difference to the default on the same seeds",
-               _NOBODY),
+        Column("difference", "double", "1",
+               "Mean difference to the settings asked for, on the same seeds", _NOBODY),
         Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
         Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
         Column("matters", "string", "",

@@ -58,6 +58,8 @@ def tables_of(
         {
             "run_id": run.run_id,
             "method": run.method,
+            "augmentation": run.augmentation,
+            "weight_decay": run.weight_decay,
             "seed": run.seed,
             "epoch": place + 1,
             **dict(zip(EPOCH_NUMBERS, map(known, numbers), strict=True)),

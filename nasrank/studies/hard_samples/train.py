@@ -108,7 +108,7 @@ def train(
 ) -> Trained:
     """Train an embedding on the training part of a data set.
 
-    Seeds give every method the same initial weights and the same batches.
+    Seeds give every method the same initial weights and the same batches, not the same triplets.
 
     Args:
         data: Only its training part is looked at.
@@ -170,6 +170,8 @@ def _epochs(
     device: torch.device,
     result: Trained,
 ) -> Iterator[dict[str, float]]:
+    if not how.epochs:
+        return
     network, synthesiser = result.network, result.synthesiser
     batches = Batches(
         classes, size=how.batch, images_per_class=how.images_per_class, seed=how.seed
@@ -206,6 +208,11 @@ def _epochs(
             numbers |= {"triplet_loss": real.item(), "within": within, "between": between}
             loss = real
             if synthesiser is not None:
+                # Limiting draws from the same numbers as the miners, and only where something
+                # generates. So runs of one seed share initial weights and batches (and with them
+                # the changes of samples) but, from the second batch on, not the triplets drawn by
+                # chance: not even in the warm-up. Methods that generate from random triplets share
+                # those with one another.
                 batch = Batch(
                     features, embeddings, own, triplets.limited(len(own)), network.head,
                     real.item(), within, between, step / steps,

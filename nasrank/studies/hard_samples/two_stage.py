@@ -44,6 +44,9 @@ class TwoStage:
     that the reverse triplet with the stretched pair is met, and the class and the place are kept.
     The metric learns from real and from generated triplets.
 
+    Without adaptation the threshold stands at ``end`` throughout, so that control differs from
+    adaptive ones in level too. ``two-stage(adaptive=fixed,start=X,end=X)`` fixes it at any level.
+
     Args:
         sizes: Widths.
         device: Where to compute.

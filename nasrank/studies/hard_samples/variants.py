@@ -8,7 +8,7 @@ from typing import Any
 
 from nasrank.errors import UsageError
 from nasrank.studies.hard_samples.methods import parse_method
-from nasrank.studies.hard_samples.planning import HardRun
+from nasrank.studies.hard_samples.planning import HardRun, possible_method
 
 __all__ = ["Variant", "combined", "generating_run", "variants"]
 
@@ -67,12 +67,16 @@ def generating_run(runs: Sequence[HardRun]) -> HardRun:
 
 
 def variants(run: HardRun) -> list[Variant]:
-    """Change one option at a time; values that are those of the run are left out."""
+    """Change one option at a time.
+
+    Values that are those of the run are left out, and so are those that contradict its others.
+    """
     method = parse_method(run.method)
     found = [
-        Variant(option, f"{value}", replace(run, method=str(method.with_option(option, value))))
+        Variant(option, f"{value}", replace(run, method=text))
         for option, values in _METHOD[method.generator or ""].items()
         for value in values
+        if _can_be_made(text := str(method.with_option(option, value)))
     ] + [
         Variant(option, f"{value:g}", replace(run, **{option: value}))
         for option, values in _RUN.items()
@@ -82,11 +86,24 @@ def variants(run: HardRun) -> list[Variant]:
 
 
 def combined(run: HardRun, chosen: Sequence[Variant]) -> HardRun:
-    """Return the run with several options changed at once."""
+    """Return the run with several options changed at once.
+
+    Raises:
+        UsageError: They contradict one another.
+    """
     for each in chosen:
         if each.option in _RUN:
             run = replace(run, **{each.option: getattr(each.run, each.option)})
         else:
             changed = parse_method(run.method).with_option(each.option, each.value)
             run = replace(run, method=str(changed))
+    possible_method(run.method)
     return run
+
+
+def _can_be_made(method: str) -> bool:
+    try:
+        possible_method(method)
+    except UsageError:
+        return False
+    return True

@@ -9,7 +9,7 @@ def rows(methods, value, seeds=5):
     return [
         {
             "method": method, "seed": seed, "augmentation": False, "weight_decay": 0.0,
-            "recall_at_1": value(method, seed), "positive_coverage": value(method, seed),
+            "recall_at_1": value(method, seed), "positive_spread": value(method, seed),
             "positive_own_distance": 0.2,
             "positive_other_distance": 0.2 + (value(method, seed) or 0),
         }
@@ -35,6 +35,20 @@ def test_a_claim_that_fails_says_so():
     (plain,) = (row for row in hard_claims(worse, "d") if row["claim_id"] == "hard-plain")
     assert plain["verdict"] == "fails"
     assert plain["estimate"] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize(
+    ("own", "without", "estimate", "verdict"),
+    [(0.8, 0.3, 0.5, "holds"), (0.3, 0.8, -0.5, "fails"), (3.0, 1.5, 0.0, "undecided")],
+)
+def test_collapse_is_seen_in_the_spread_up_to_the_real_one(own, without, estimate, verdict):
+    methods = ("two-stage", "two-stage(without=condition)")
+    found = hard_claims(rows(methods, lambda m, s: own if m == methods[0] else without), "d")
+    (claim,) = (row for row in found if row["claim_id"] == "hard-condition")
+    assert claim["estimate"] == pytest.approx(estimate)
+    assert claim["verdict"] == verdict
+    assert claim["statement"].endswith("spread of generated positives, at most that of real ones")
+    assert claim["source"] == "hard: positive_spread"
 
 
 def test_only_the_first_setting_counts():
