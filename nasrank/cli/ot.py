@@ -126,7 +126,8 @@ def train(
         int | None,
         typer.Option(
             "--steps",
-            help="Mini-batches in place of epochs, the same for every batch size.",
+            help="Mini-batches in place of epochs, rounded up to whole passes for each batch "
+            "size.",
             rich_help_panel=_TRAINING,
         ),
     ] = None,
@@ -309,11 +310,12 @@ def diagnose(
     output_format: FormatOption = "table",
     quiet: QuietOption = False,
 ) -> None:
-    """Ask beforehand whether transport pays on features: yes, no or perhaps.
+    """Ask whether class means hide structure that transport sees: yes, no or perhaps.
 
     Counts the normal components of each class by BIC and AIC, and compares the distances of
     classes by means (l2) and by transport (EMD). Where the two agree up to scale and shift, CPCC
-    cannot tell them apart, and means are enough.
+    cannot tell them apart, and means are enough. A yes is about the features as they are: whether
+    training with transport then gains anything, `train` has to show.
 
     Keys of --format json: data, samples, dimensions, classes, answer (yes, no, perhaps, unknown),
     reason, multi_modal_share, mean_components_bic, mean_components_aic, l2_emd_correlation,
@@ -441,7 +443,8 @@ def _train_archs(
         print_claims(result.claims)
     else:
         _print_machine(result.rows, result.claims, output_format)
-    _say(folder, None, quiet=quiet)
+    pictures = _draw(lambda: _draw_archs(result.rows, folder))
+    _say(folder, pictures, quiet=quiet)
 
 
 def _print_estimate(
@@ -481,11 +484,10 @@ def _tell(left_out: Sequence[str]) -> None:
         typer.echo(f"left out: {line}", err=True)
 
 
-def _say(folder: Path, pictures: str | None, *, quiet: bool) -> None:
+def _say(folder: Path, pictures: str, *, quiet: bool) -> None:
     if not quiet:
         typer.echo(f"tables: {folder}", err=True)
-        if pictures is not None:
-            typer.echo(pictures, err=True)
+        typer.echo(pictures, err=True)
 
 
 def _draw(work: Any) -> str:  # noqa: ANN401
@@ -583,8 +585,8 @@ def _print_trained(rows: Sequence[Mapping[str, Any]], result: Any) -> None:  # n
             f"{seeds} seed{'' if seeds == 1 else 's'}",
         ),
         "Mean ± standard deviation over seeds. TestCPCC: do distances of classes in test features "
-        "follow\nthe tree (1: fully)? Own distances favour methods that look at pairs of samples: "
-        "compare by l2 and emd.",
+        "follow\nthe tree (1: fully)? Own distances are on different scales: compare by l2 and "
+        "emd.",
     )
     none = sum(row["degenerate_batches"] for row in rows)
     if none:
@@ -666,8 +668,9 @@ def _diagnosis_page(found: Any) -> list[Any]:  # noqa: ANN401
         if record[name] is not None
     ]
     classes = sorted(found.classes, key=lambda row: -(row["components_bic"] or 0))[:12]
+    answer = f"{record['answer'].upper()}: {record['reason']}."
     return [
-        f"Does transport pay here? {record['answer'].upper()}: {record['reason']}.",
+        f"Do class means hide structure that transport sees? {answer}",
         rich_table(
             shown,
             [Column("number"), Column("value", right=True)],
@@ -687,6 +690,7 @@ def _diagnosis_page(found: Any) -> list[Any]:  # noqa: ANN401
             + (", the 12 with most" if len(found.classes) > len(classes) else ""),
         ),
         "Long tails take several components as well as several modes do; the correlation decides.",
+        "The answer is about these features; what training with transport gains, ot train shows.",
     ]
 
 
@@ -765,6 +769,15 @@ def _draw_trained(
             paths.append(folder / f"{stem}-{file_stem(axis)}.svg")
             draw_sweep(own, axis, title, paths[-1])
     return paths
+
+
+def _draw_archs(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
+    from nasrank.report.ot_figures import draw_archs, file_stem
+
+    data = rows[0]["data"]
+    path = folder / f"{file_stem(data.replace('/', '-'))}.svg"
+    draw_archs(rows, data, path)
+    return [path]
 
 
 def _draw_geometry(found: Any, folder: Path) -> list[Path]:  # noqa: ANN401

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Leaves",
     "View",
+    "draw_archs",
     "draw_features",
     "draw_geometry",
     "draw_measures",
@@ -146,7 +147,9 @@ def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
                         own.scatter([np.mean(values)], [at + shift], s=30, **style)
                 own.scatter([], [], s=30, label=name, **style)
             own.set_xlabel(label)
-            if label == _LACKING:
+            # Where all trainings diverged there is nothing to scale.
+            measured = any(row[metric] is not None for row in rows for metric, _ in metrics)
+            if label == _LACKING and measured:
                 own.set_xscale("log")
             own.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1)
         axes[0].set_yticks(range(len(methods)), methods)
@@ -201,8 +204,68 @@ def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
             axes[place].set_xlabel(axis.replace("_", " "))
             axes[place].set_title(words, fontsize=8, loc="left")
         axes[0].set_ylabel("TestCPCC")
-        axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        # Where all trainings diverged there is nothing to explain.
+        if axes[-1].lines:
+            axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
         figure.suptitle(f"{title} (mean and range of seeds)", fontsize=9, x=0.01, ha="left")
+        save(figure, path)
+
+
+def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
+    """Draw what each distance changes for predictors of architectures, against plain ones.
+
+    One dot is the difference to the plain predictor of the same seed; large dots are means, with
+    their 95 % Student intervals.
+
+    Args:
+        rows: Rows of ``ot_archs``.
+        title: Stands above.
+        path: The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    metrics = {"kendall_tau": "Kendall tau", "precision_at_1pct": "precision at 1 %"}
+    kept = [row for row in rows if row["method"] != "plain"]
+    methods = list(dict.fromkeys(row["method"] for row in kept))
+    weights = sorted({row["weight"] for row in kept})
+    sizes = sorted({row["n_train"] for row in rows})
+    plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == "plain"}
+    with drawing() as figure_class:
+        figure = figure_class(
+            figsize=(8.0, 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))), layout="constrained"
+        )
+        axes = figure.subplots(len(sizes), len(metrics), sharex="col", sharey=True, squeeze=False)
+        for line, size in enumerate(sizes):
+            for column, (metric, words) in enumerate(metrics.items()):
+                panel = axes[line, column]
+                panel.axvline(0, color="black", linewidth=0.8)
+                for number, weight in enumerate(weights):
+                    shift = 0.5 * ((number + 0.5) / len(weights) - 0.5)
+                    for at, method in enumerate(methods):
+                        pairs = [
+                            (row[metric], plain.get((size, row["seed"]), {}).get(metric))
+                            for row in kept
+                            if (row["n_train"], row["method"], row["weight"])
+                            == (size, method, weight)
+                        ]
+                        own = [a - b for a, b in pairs if a is not None and b is not None]
+                        _changes(panel, own, at + shift, str(look(number)["color"]))
+                panel.locator_params(axis="x", nbins=5)
+                panel.set_title(f"{size} training architectures", fontsize=8, loc="left")
+                if line == len(sizes) - 1:
+                    panel.set_xlabel(f"{words}, less that of plain; higher is better")
+        axes[0, 0].set_yticks(range(len(methods)), methods)
+        axes[0, 0].set_ylim(len(methods) - 0.5, -0.5)
+        for number, weight in enumerate(weights):
+            axes[0, -1].scatter([], [], s=20, color=look(number)["color"], label=f"{weight:g}")
+        axes[0, -1].legend(
+            fontsize=8, title="weight", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
+        )
+        figure.suptitle(
+            f"{title}: one dot a seed, mean and 95 % interval", fontsize=9, x=0.01, ha="left"
+        )
         save(figure, path)
 
 
@@ -289,6 +352,21 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
         axes.set_title(title, fontsize=9, loc="left")
         axes.legend(fontsize=8)
         save(figure, path)
+
+
+def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:
+    """Draw one dot a value, their mean and its 95 % Student interval."""
+    from scipy.special import stdtrit
+
+    axes.scatter(values, [at] * len(values), s=8, alpha=0.4, linewidths=0, color=colour)
+    if len(values) > 1:
+        error = float(np.std(values, ddof=1)) / len(values) ** 0.5
+        half = float(stdtrit(len(values) - 1, 0.975)) * error
+        axes.plot(
+            np.mean(values) + half * np.array([-1, 1]), [at, at], color=colour, linewidth=1.5
+        )
+    if values:
+        axes.scatter([np.mean(values)], [at], s=30, color=colour)
 
 
 def _colour(leaves: Leaves, number: int) -> str:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from nasrank.cli.app import app
 from nasrank.errors import NasrankError, UsageError
+from nasrank.report.ot_figures import draw_archs
 from nasrank.tables import read_parquet, write_parquet
 
 QUICK = ("--data", "one-mode", "--distances", "l2,fastft", "--epochs", "1", "--seeds", "2",
@@ -53,7 +54,7 @@ def test_a_table_for_people(elsewhere):
     lines = done.stdout.splitlines()
     assert lines[0] == "one-mode, tree halves, mlp, 720 training samples, 1 epoch, 2 seeds"
     assert [line.split()[0] for line in lines[4:7]] == ["plain", "l2", "fastft"]
-    assert "compare by l2 and emd" in done.stdout
+    assert "compare by l2 and emd" in " ".join(done.stdout.split())
     assert "Claims" in done.stdout
     assert "Mistakes that moved most" in done.stdout
     folder = elsewhere / "nasrank-out" / "ot" / "train"
@@ -95,6 +96,38 @@ def test_sweeps_have_pictures_and_columns(elsewhere):
         assert (elsewhere / "there" / name).exists(), name
 
 
+def test_pictures_where_every_training_diverged(elsewhere):
+    done = nasrank("train", "--data", "two-modes", "--rate", "100", *QUICK[4:6], "--seeds", "1",
+                   "--distances", "l2", "--weights", "0.5,1", *QUICK[8:], "--format", "json",
+                   )  # fmt: skip
+    assert done.exit_code == 0
+    assert all(row["diverged"] for row in json.loads(done.stdout)["runs"])
+    folder = elsewhere / "nasrank-out" / "ot" / "train"
+    for name in ("two-modes-measures.svg", "two-modes-weight.svg"):
+        assert (folder / name).exists(), name
+
+
+def test_a_picture_of_predictors_against_plain_ones(elsewhere):
+    rows = [
+        {"n_train": size, "method": method, "weight": weight, "seed": seed,
+         "kendall_tau": None if seed == 2 else 0.7 + weight * seed / 100,
+         "precision_at_1pct": 0.3}
+        for size in (39, 78)
+        for method, weight in (("plain", 0.0), ("l2", 0.1), ("l2", 1.0), ("emd", 1.0))
+        for seed in range(3)
+    ]  # fmt: skip
+    # A run whose plain model is missing, and a size that has one seed alone.
+    rows = [row for row in rows if row["seed"] == 0 or row["n_train"] == 39][1:]
+    path = elsewhere / "a.svg"
+    draw_archs(rows, "archs:x/y", path)
+    text = path.read_text()
+    for word in ("39 training architectures", "78 training architectures", "l2", "emd", "0.1",
+                 "Kendall tau, less that of plain", "precision at 1 %"):  # fmt: skip
+        assert word in text, word
+    assert ">plain<" not in text
+    assert "nan" not in text.lower().replace("nasrank", "")
+
+
 def test_options_from_a_file(elsewhere, features):
     (elsewhere / "costs.csv").write_text(
         "x,k0,k1,k2,k3\n" + "".join(f"k{i},1,1,1,1\n" for i in range(4))
@@ -129,12 +162,14 @@ def test_architectures(elsewhere):
     folder = elsewhere / "nasrank-out" / "ot" / "train"
     for name in ("ot_archs", "runs", "discovery", "summary", "claims"):
         assert (folder / f"{name}.parquet").exists(), name
+    assert (folder / "archs-nb201-cifar10.svg").exists()
 
 
 def test_a_diagnosis(elsewhere, features):
     done = nasrank("diagnose", "two-modes")
     assert done.exit_code == 0
-    assert done.stdout.startswith("Does transport pay here? YES: 100 %")
+    assert done.stdout.startswith("Do class means hide structure that transport sees? YES: 100 %")
+    assert "what training with transport gains, ot train shows" in done.stdout
     assert (elsewhere / "nasrank-out" / "ot" / "diagnose" / "geometry.svg").exists()
     record = json.loads(
         nasrank("diagnose", features(), "--labels", "kind,family", "--format", "json").stdout

@@ -1,4 +1,4 @@
-"""Does transport pay on these features? Modes of each class, and what class means miss."""
+"""What class means miss of features and transport sees; modes of each class."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ def diagnose(source: str, config: DiagnoseConfig, out: Path | None = None) -> Di
     means, one common covariance and the same numbers, where means are enough by construction.
     The answer is ``no`` where it is lower by at most .02, ``yes`` where it is lower by more than
     .05 and at least half of the classes have two components or more by BIC, ``perhaps`` between,
-    and ``unknown`` with fewer than 3 classes.
+    and ``unknown`` with fewer than 3 classes or where all distances are equal. It is about
+    these features, and no promise that training with transport gains anything.
 
     Args:
         source: A Parquet file of features, or ``one-mode`` or ``two-modes``.
@@ -144,7 +145,7 @@ def diagnose(source: str, config: DiagnoseConfig, out: Path | None = None) -> Di
         f"cpcc_{name}": None if tree is None else _cpcc(samples, tree, name, config)
         for name in ("l2", "emd")
     }
-    answer, reason = _answer(many, seen, expected)
+    answer, reason = _answer(many, seen, expected, pairs=len(geometry))
     record: dict[str, Any] = {
         "data": source,
         "samples": len(samples),
@@ -307,9 +308,13 @@ def _mean(values: Sequence[int]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _answer(many: float | None, seen: float | None, expected: float | None) -> tuple[str, str]:
-    if many is None or seen is None or expected is None:
+def _answer(
+    many: float | None, seen: float | None, expected: float | None, *, pairs: int
+) -> tuple[str, str]:
+    if many is None or pairs < 3:
         return "unknown", "it takes 3 classes or more, with 10 samples or more each"
+    if seen is None or expected is None:
+        return "unknown", "all distances of classes are equal by l2 or by EMD: nothing to compare"
     gap = expected - seen
     if gap <= _EQUAL:
         return "no", (

@@ -47,7 +47,7 @@ class Problem:
         """Return the data of a run: of made data every seed has its own."""
         if self.data.name not in MADE:
             return self
-        return replace(self, data=make_mixture(self.data.name, seed))
+        return replace(self, data=_shuffled(make_mixture(self.data.name, seed)))
 
 
 def load_problem(
@@ -106,11 +106,8 @@ def load_problem(
             f"{name} has no tree of its own. Give --tree FILE with lines 'group: child, child', "
             "or several columns with --labels"
         )
-    # Files are often sorted, and some distances go by the order of the samples.
-    order = numpy_generator(0, stream="test order").permutation(len(data.test))
-    data = replace(data, test=data.test.take(order))
     found = None if costs is None else read_costs(costs, data.class_names)
-    return Problem(data, hierarchy, found)
+    return Problem(_shuffled(data), hierarchy, found)
 
 
 def read_costs(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
@@ -165,6 +162,15 @@ def only_classes(samples: Samples, classes: NDArray[np.int64]) -> Samples:
     kept = samples.take(number[samples.classes] >= 0)
     names = tuple(samples.class_names[each] for each in classes)
     return Samples(kept.values, number[kept.classes], names)
+
+
+def _shuffled(data: SampleSet) -> SampleSet:
+    """Shuffle the test samples: some distances go by their order.
+
+    Files are often sorted, and the k-th samples of made classes are of the same mode.
+    """
+    order = numpy_generator(0, stream="test order").permutation(len(data.test))
+    return replace(data, test=data.test.take(order))
 
 
 def _require_classes(data: SampleSet) -> None:

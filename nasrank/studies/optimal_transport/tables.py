@@ -8,7 +8,7 @@ __all__ = ["CONFUSIONS", "KEPT", "OT"]
 
 _DIVERGED = "the training diverged or collapsed"
 _PLAIN = "a plain model, which has no distance of its own, or the training diverged"
-_TRANSFER = "no transfer was measured, or the training diverged"
+_TRANSFER = "no transfer was measured, or its training diverged or collapsed"
 _CONSTANT = "the distances are all equal, or the training diverged"
 
 OT = Table(
@@ -28,7 +28,8 @@ OT = Table(
         Column("n_test", "int64", "samples", "Test samples"),
         Column(
             "test_cpcc", "double", "1",
-            "CPCC of test features by the method's own distance; higher is better", _PLAIN,
+            "CPCC of test features by the method's own distance, of emd and sinkhorn on at most "
+            "--test-per-class samples a class; higher is better", _PLAIN,
         ),
         Column(
             "test_cpcc_l2", "double", "1",
@@ -36,13 +37,18 @@ OT = Table(
         ),
         Column(
             "test_cpcc_emd", "double", "1",
-            "The same by emd, on some samples a class; higher is better", _CONSTANT,
+            "The same by emd, on at most --test-per-class samples a class; higher is better",
+            _CONSTANT,
         ),
         Column(
-            "raw_cpcc_l2", "double", "1", "CPCC of the inputs themselves by l2", _CONSTANT
+            "raw_cpcc_l2", "double", "1",
+            "CPCC of the inputs themselves by l2, on at most --test-per-class samples a class",
+            _CONSTANT,
         ),
         Column(
-            "raw_cpcc_emd", "double", "1", "CPCC of the inputs themselves by emd", _CONSTANT
+            "raw_cpcc_emd", "double", "1",
+            "CPCC of the inputs themselves by emd, on at most --test-per-class samples a class",
+            _CONSTANT,
         ),
         Column(
             "fine_accuracy", "double", "%", "Test samples put into their class; higher is better",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasrank.files import remove_stale_parts
 from nasrank.studies.claims import CLAIMS
@@ -217,9 +218,7 @@ class _Worker:
         }
         if not trained.diverged:
             features, logits = trained.model.apply_to(problem.data.test.values)
-            predicted = logits.argmax(dim=1).numpy()
-            # A network of dead units has no features to speak of.
-            known["diverged"] = bool(np.ptp(predicted) == 0)
+            known["diverged"] = _collapsed(logits, problem.data.test.classes)
         if not known["diverged"]:
             known |= _measured(trained, run, problem, features, logits)
             if run.transfer:
@@ -263,12 +262,14 @@ class _Worker:
         """Train once more without some classes, and measure on them."""
         unseen = problem.tree.unseen()
         seen = np.setdiff1d(np.arange(len(problem.tree)), unseen)
-        if len(unseen) < 2 or len(seen) < 2:
+        tree, data = problem.tree.of(seen), problem.data
+        asked = only_classes(data.test, unseen)
+        # Without a tree of the seen classes every method would train plain under its own name.
+        if len(unseen) < 2 or tree is None or not len(asked):
             return {}
-        data = problem.data
         trained = train_classifier(
             only_classes(data.train, seen),
-            problem.tree.of(seen),
+            tree,
             None if run.method == PLAIN else Regulariser(parse_distance(run.method), run.weight),
             encoder=run.encoder,
             batch_size=run.batch_size,
@@ -279,7 +280,10 @@ class _Worker:
         )
         if trained.diverged:
             return {}
-        known, asked = (only_classes(part, unseen) for part in (data.train, data.test))
+        own = only_classes(data.test, seen)
+        if len(own) and _collapsed(trained.model.apply_to(own.values)[1], own.classes):
+            return {}
+        known = only_classes(data.train, unseen)
         known_features, _ = trained.model.apply_to(known.values)
         asked_features, logits = trained.model.apply_to(asked.values)
         groups = problem.tree.group_of
@@ -291,6 +295,12 @@ class _Worker:
             ),
             "unseen_coarse_accuracy": 100.0 * float(right.mean()),
         }
+
+
+def _collapsed(logits: Tensor, true: NDArray[np.int64]) -> bool:
+    """Whether all samples are taken for one class: dead units have no features to speak of."""
+    # Of samples of one class that says nothing.
+    return bool(np.ptp(true) > 0 and np.ptp(logits.argmax(dim=1).numpy()) == 0)
 
 
 def _measured(

@@ -46,6 +46,36 @@ def test_mistakes_are_better_when_nearer():
     assert "emd_unseen_fine" not in claims
 
 
+def test_errors_count_where_nobody_is_mistaken():
+    rows = [
+        row("plain", seed, mistake_distance=2.0, mean_distance=0.2 + seed / 1000) for seed in SEEDS
+    ] + [row("emd", seed, mean_distance=0.0) for seed in SEEDS]
+    claims = by_id(rows)
+    assert "emd_nearer_mistakes" not in claims
+    assert claims["emd_error_cost"]["estimate"] == pytest.approx(0.2025)
+    assert claims["emd_error_cost"]["verdict"] == "holds"
+
+
+def test_statements_name_the_setting_of_a_grid():
+    def said(weights, sizes):
+        rows = [
+            row(method, seed, weight=weight, size=size, test_cpcc=0.5, fine_accuracy=90.0)
+            for method in ("plain", "l2", "emd")
+            for weight in weights
+            for size in sizes
+            for seed in SEEDS
+        ]
+        return {name: claim["statement"] for name, claim in by_id(rows).items()}
+
+    one = said([1.0], [64])
+    assert not [text for text in one.values() if "weight" in text or "batches" in text]
+    many = said([0.01, 0.1, 1.0], [64, 128, 256])
+    for name in ("emd_over_l2_own", "l2_fine_accuracy"):
+        assert many[name] == f"{one[name]}, weight 0.01, batches of 64"
+    assert many["emd_weight"].endswith("(rank correlation), batches of 64")
+    assert many["emd_batch_own"].endswith("(rank correlation), weight 0.01")
+
+
 def test_a_lead_that_grows_with_the_batch():
     rows = [
         row(method, seed, size=size, test_cpcc=0.5 + (size / 1000 if method == "emd" else 0),
@@ -86,6 +116,8 @@ def test_modes():
     # .99 - .1 - .1 and what the seeds take.
     assert blind["modes_inputs"]["estimate"] == pytest.approx(0.79, abs=1e-3)
     assert blind["modes_inputs"]["verdict"] == "holds"
+    assert "(estimate: what is beyond 0.1)" in blind["modes_inputs"]["statement"]
+    assert "(estimate: 0.02 less the size" in level["modes_inputs"]["statement"]
     assert level["modes_inputs"]["verdict"] == level["modes_trained"]["verdict"] == "holds"
     assert by_id(runs("one-mode", 0.9))["modes_inputs"]["verdict"] == "fails"
     assert "modes_inputs" not in by_id(runs("digits", 0.1))

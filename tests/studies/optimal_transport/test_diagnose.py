@@ -73,10 +73,19 @@ def test_two_classes_have_one_distance_and_no_correlation(features):
     assert record["l2_emd_correlation"] is None
 
 
+def test_equal_distances_are_the_reason(tmp_path):
+    columns = {"x0": [1.0] * 36, "x1": [2.0] * 36, "label": [f"k{each % 3}" for each in range(36)]}
+    write_parquet(pa.table(columns), tmp_path / "f.parquet")
+    record = diagnose(str(tmp_path / "f.parquet"), DiagnoseConfig()).record
+    assert record["answer"] == "unknown"
+    assert "all distances of classes are equal" in record["reason"]
+
+
 def test_small_classes_are_not_fitted(features):
     found = diagnose(features(n=12), DiagnoseConfig())
     assert [row["components_bic"] for row in found.classes] == [None] * 3
     assert found.record["answer"] == "unknown"
+    assert "10 samples or more" in found.record["reason"]
 
 
 def test_what_cannot_be_looked_at(features, tmp_path):

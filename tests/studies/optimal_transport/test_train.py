@@ -11,6 +11,8 @@ import torch
 from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.studies.claims import CLAIMS
 from nasrank.studies.optimal_transport import train as study
+from nasrank.studies.optimal_transport.distances import DistanceSpec
+from nasrank.studies.optimal_transport.measures import feature_cpcc
 from nasrank.studies.optimal_transport.planning import OtConfig, plan_runs
 from nasrank.studies.optimal_transport.problem import load_problem, only_classes, read_costs
 from nasrank.studies.optimal_transport.tables import CONFUSIONS, OT
@@ -115,28 +117,70 @@ def test_a_model_that_diverges_stops_no_other(tmp_path, monkeypatch):
     assert plain["fine_accuracy"] > 0
 
 
-def test_a_model_that_collapses_is_told(tmp_path, monkeypatch):
-    """A head of zeros takes everything for the first class."""
-    fit = study.train_classifier
+def collapsing(fit, which):
+    """Give the models of some trainings a head of zeros: it takes all for the first class."""
 
     def dead(samples, tree, regulariser, **options):
         trained = fit(samples, tree, regulariser, **options)
-        if regulariser is not None:
+        if which(samples, regulariser):
             torch.nn.init.zeros_(trained.model.head.weight)
             torch.nn.init.zeros_(trained.model.head.bias)
         return trained
 
+    return dead
+
+
+def test_a_model_that_collapses_is_told(tmp_path, monkeypatch):
+    dead = collapsing(study.train_classifier, lambda _, regulariser: regulariser is not None)
     monkeypatch.setattr(study, "train_classifier", dead)
     result = train(config(distances=("l2",), seeds=1, epochs=1), tmp_path)
     assert [row["diverged"] for row in result.rows] == [False, True]
     assert result.rows[1]["test_cpcc"] is None
 
 
-def test_transfer_holds_classes_out(finished):
-    # One of each group of three: two unseen classes, so chance is a half.
-    assert all(0 <= row["unseen_fine_accuracy"] <= 100 for row in finished.rows)
-    best = max(row["unseen_coarse_accuracy"] for row in finished.rows)
-    assert best > 60
+def test_a_transfer_that_collapses_is_no_measurement(tmp_path, monkeypatch):
+    dead = collapsing(study.train_classifier, lambda samples, _: len(samples.class_names) < 6)
+    monkeypatch.setattr(study, "train_classifier", dead)
+    result = train(config(distances=("l2",), seeds=1), tmp_path)
+    for row in result.rows:
+        assert not row["diverged"]
+        assert row["fine_accuracy"] > 0
+        assert row["unseen_fine_accuracy"] is None
+        assert row["unseen_coarse_accuracy"] is None
+
+
+def test_transfer_holds_classes_out(tmp_path, monkeypatch):
+    fit, heard = study.train_classifier, []
+
+    def listening(samples, tree, regulariser, **options):
+        heard.append((samples, tree))
+        return fit(samples, tree, regulariser, **options)
+
+    monkeypatch.setattr(study, "train_classifier", listening)
+    result = train(config(distances=("l2",), seeds=1), tmp_path)
+    tree = result.problem.tree
+    # One of each group of three: two unseen classes.
+    assert tree.unseen().tolist() == [0, 3]
+    assert [samples.class_names for samples, _ in heard] == [tuple("abcdef"), tuple("bcef")] * 2
+    for samples, own in heard[1::2]:
+        assert np.bincount(samples.classes).tolist() == [120] * 4
+        assert own.paths == tuple(tree.paths[number] for number in (1, 2, 4, 5))
+    for row in result.rows:
+        assert 0 <= row["unseen_fine_accuracy"] <= 100
+        assert 0 <= row["unseen_coarse_accuracy"] <= 100
+
+
+def test_one_test_sample_is_no_collapse(tmp_path):
+    result = train(config(data="digits", test_limit=1, seeds=1, distances=("l2",)), tmp_path)
+    assert [row["n_test"] for row in result.rows] == [1, 1]
+    assert not any(row["diverged"] for row in result.rows)
+
+
+def test_made_test_samples_are_in_no_order_of_modes():
+    problem = load_problem("two-modes").drawn(0)
+    test = problem.data.test
+    values = torch.from_numpy(test.values)
+    assert feature_cpcc(values, test.classes, problem.tree, DistanceSpec("fastft"))[0] < 0.96
 
 
 def test_sweeps_have_a_plain_model_for_each_batch_size():
@@ -181,6 +225,20 @@ def test_a_file_with_label_columns_makes_its_own_tree(vectors, tmp_path):
         config(data=vectors(), labels=("kind", "group"), batch_sizes=(16,), seeds=1), tmp_path
     )
     assert all(math.isfinite(row["fine_accuracy"]) for row in result.rows)
+    # One kind of each group is seen: no tree is left to train with.
+    assert all(row["unseen_fine_accuracy"] is None for row in result.rows)
+
+
+def test_seen_classes_that_are_equally_far_apart_give_no_transfer(vectors, tmp_path):
+    path = vectors(groups=3, kinds=6)
+    result = train(
+        config(data=path, labels=("kind", "group"), batch_sizes=(16,), seeds=1), tmp_path
+    )
+    tree = result.problem.tree
+    seen = np.setdiff1d(np.arange(6), tree.unseen())
+    assert len(seen) == len(tree.unseen()) == 3
+    assert tree.of(seen) is None
+    assert all(row["unseen_fine_accuracy"] is None for row in result.rows)
 
 
 def test_costs(vectors, tmp_path):
