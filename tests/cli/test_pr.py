@@ -64,8 +64,8 @@ def test_theory_for_machines(elsewhere):
     assert known["tv"]["rebuilt"] == pytest.approx(0.25)
     assert known["kl"]["rebuilt"] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
     assert {path.name for path in (elsewhere / "there").iterdir()} >= {
-        "pr_theory.parquet", "pr_conjugate.parquet", "pr_rebuilt.parquet", "pr_weights.parquet", "weights.svg",
-        "frontier.svg",
+        "pr_theory.parquet", "pr_conjugate.parquet", "pr_rebuilt.parquet", "pr_weights.parquet",
+        "weights.svg", "frontier.svg",
     }  # fmt: skip
     listed = list(csv.DictReader(io.StringIO(nasrank("theory", "--format", "csv").stdout)))
     assert len(listed) == 7
