@@ -46,6 +46,10 @@ PREFIX = "archs:"
 """What names of data start with that are tasks."""
 
 _TIERS = 3
+_ONLY_SAMPLES = (
+    "labels", "tree", "encoder", "batch_sizes", "epochs", "steps", "rate", "train_limit",
+    "test_limit", "test_per_class", "transfer", "cost_matrix",
+)  # fmt: skip
 _LOSS = "listmle"
 _PLAIN = "gnn"
 _METRICS = ("kendall_tau", "precision_at_1pct", "precision_at_5pct", "regret_at_10")
@@ -259,6 +263,7 @@ def estimate_archs(
 
 def _plan(config: OtConfig) -> list[list[_ArchsRun]]:
     """One fleet for each method and size."""
+    config.refuse(_ONLY_SAMPLES)
     task = str(parse_task(config.data.removeprefix(PREFIX)))
     known = load_task(task)
     methods = list(dict.fromkeys(str(parse_distance(each)) for each in config.distances))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -77,6 +78,17 @@ class OtConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**62)
     device: str = "auto"
 
+    def refuse(self, options: Iterable[str]) -> None:
+        """Refuse options that were given and mean nothing for this data.
+
+        Raises:
+            UsageError: One of them was given.
+        """
+        for name in options:
+            if name in self.model_fields_set:
+                option = "no-transfer" if name == "transfer" else name.replace("_", "-")
+                raise UsageError(f"--{option} has no meaning for {self.data}. Leave it out")
+
 
 @dataclass(frozen=True)
 class OtRun(Identity):
@@ -119,6 +131,7 @@ def plan_runs(config: OtConfig, problem: Problem) -> tuple[OtRun, ...]:
     Raises:
         UsageError: A name, an option or a size cannot be meant.
     """
+    config.refuse(("n_train",))
     methods = list(dict.fromkeys(str(parse_distance(each)) for each in config.distances))
     images = config.data in _IMAGE_FILES
     encoder = config.encoder
