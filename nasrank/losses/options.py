@@ -7,7 +7,7 @@ ranges are those of its signature; nothing is written down twice.
 import inspect
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
@@ -26,6 +26,7 @@ __all__ = [
     "options_of",
     "options_of_signature",
     "spelled",
+    "spelled_call",
 ]
 
 OptionValue: TypeAlias = float | int | str
@@ -114,9 +115,7 @@ class LossSpec:
             object.__setattr__(self, "options", options)
 
     def __str__(self) -> str:
-        if not self.options:
-            return self.name
-        return f"{self.name}({','.join(f'{key}={spelled(to)}' for key, to in self.options)})"
+        return spelled_call(self.name, self.options)
 
 
 @cache
@@ -203,3 +202,15 @@ def canonical_options(
 def spelled(value: OptionValue) -> str:
     """Write a value in its shortest form, as it stands in names."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def spelled_call(name: str, options: Sequence[tuple[str, OptionValue]]) -> str:
+    """Write a name with its options, as `~nasrank.losses.grammar.read_call` reads it.
+
+    Example:
+        >>> spelled_call("hr", ()), spelled_call("hr", [("margin", 0.5), ("power", 2.0)])
+        ('hr', 'hr(margin=0.5,power=2)')
+    """
+    if not options:
+        return name
+    return f"{name}({','.join(f'{key}={spelled(value)}' for key, value in options)})"

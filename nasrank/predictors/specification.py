@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import UsageError
 from nasrank.losses.grammar import read_call
-from nasrank.losses.options import OptionValue, canonical_options, options_of_signature, spelled
+from nasrank.losses.options import (
+    OptionValue,
+    canonical_options,
+    options_of_signature,
+    spelled_call,
+)
 from nasrank.predictors import PREDICTORS
 
 if TYPE_CHECKING:
@@ -58,9 +63,7 @@ class PredictorSpec:
         return ("features", "proxies") in self.options
 
     def __str__(self) -> str:
-        if not self.options:
-            return self.name
-        return f"{self.name}({','.join(f'{key}={spelled(to)}' for key, to in self.options)})"
+        return spelled_call(self.name, self.options)
 
 
 def parse_predictor(text: str) -> PredictorSpec:

@@ -23,7 +23,7 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import parse_predictor
 from nasrank.registry import unknown_name
 from nasrank.studies.engines.engine import EngineConfig
-from nasrank.studies.finishing import Progress
+from nasrank.studies.finishing import Progress, absences
 from nasrank.studies.grid import cut, estimated_seconds, losses_for, work
 from nasrank.studies.memory import MemoryLimit
 from nasrank.studies.runs import FinishedRuns, Run
@@ -333,10 +333,7 @@ def compare(
             f"none of the {len(grid.runs)} runs is in {finished.folder}. "
             "Leave out --only-cached to train them"
         )
-    absent = len(grid.runs) - len(present)
-    left_out = [*grid.left_out]
-    if absent:
-        left_out.append(f"{absent} of {len(grid.runs)} runs are not in {finished.folder}")
+    left_out = [*grid.left_out, *absences(grid.runs, rows, finished, what="runs")]
     tables = run_tables(present, sampling=len(set(config.sampling)) > 1, parts=extras.parts)
     about = {
         "command": "compare",

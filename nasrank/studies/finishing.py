@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Protocol, TypeVar
 
 from nasrank.errors import Interrupted, NothingToCompare
 from nasrank.files import require_writable
 from nasrank.studies.runs import FinishedRuns, Identity
 
-__all__ = ["Progress", "finish", "missing"]
+__all__ = ["Progress", "absences", "finish", "missing"]
 
 Kind = TypeVar("Kind", bound=Identity)
 Row = dict[str, Any]
@@ -106,3 +106,18 @@ def missing(
 ) -> list[Kind]:
     """Return the runs that `finish` would compute."""
     return [run for run in runs if not only_cached and (force or finished.load(run) is None)]
+
+
+def absences(
+    runs: Sequence[Kind], rows: Container[str], finished: FinishedRuns, *, what: str
+) -> tuple[str, ...]:
+    """Say in a line how many runs of a grid have no row; nothing where all have.
+
+    Args:
+        runs: The grid.
+        rows: What `finish` returned, or the identities in it.
+        finished: Where rows are kept.
+        what: What a run is called, in the plural.
+    """
+    count = sum(run.run_id not in rows for run in runs)
+    return (f"{count} of {len(runs)} {what} are not in {finished.folder}",) if count else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nasrank.files import remove_stale_parts
 from nasrank.registry import unknown_name
 from nasrank.studies.features import predictor_on
-from nasrank.studies.finishing import Progress, finish, missing
+from nasrank.studies.finishing import Progress, absences, finish, missing
 from nasrank.studies.runs import FinishedRuns
 from nasrank.studies.searching.controls import CONTROLS
 from nasrank.studies.searching.guided import run_control, search_fleet
@@ -138,10 +138,7 @@ def search(
         force=force,
     )
     present = [run for run in runs if run.run_id in kept]
-    absent = len(runs) - len(present)
-    left_out = (
-        (f"{absent} of {len(runs)} searches are not in {finished.folder}",) if absent else ()
-    )
+    left_out = absences(runs, kept, finished, what="searches")
     tables = {SEARCH.name: [row for run in present for row in _rows(run, kept[run.run_id])]}
     first = next((run for run in runs if run.control is None), runs[0])
     against = first.method, first.loss

@@ -18,7 +18,7 @@ from nasrank.files import remove_stale_parts
 from nasrank.predictors.gnn import WIDTH
 from nasrank.predictors.recipe import Recipe
 from nasrank.studies.claims import CLAIMS, claim_row, paired_claim
-from nasrank.studies.finishing import Progress, finish
+from nasrank.studies.finishing import Progress, absences, finish
 from nasrank.studies.hard_samples.methods import parse_method
 from nasrank.studies.hard_samples.mining import MINERS
 from nasrank.studies.hard_samples.planning import HardConfig, possible_method
@@ -196,8 +196,7 @@ def train_architectures(
         force=force,
     )  # fmt: skip
     present = [run for run in runs if run.run_id in kept]
-    absent = len(runs) - len(present)
-    left_out = (f"{absent} of {len(runs)} runs are not in {finished.folder}",) if absent else ()
+    left_out = absences(runs, kept, finished, what="runs")
     rows = [_public(config.data, run, kept[run.run_id]) for run in present]
     claims = _claims(rows)
     HARD_ARCHS.write(rows, out / f"{HARD_ARCHS.name}.parquet", about)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import UsageError
 from nasrank.losses.grammar import read_call
-from nasrank.losses.options import OptionValue, canonical_options, options_of_signature, spelled
+from nasrank.losses.options import (
+    OptionValue,
+    canonical_options,
+    options_of_signature,
+    spelled_call,
+)
 from nasrank.registry import Registry, unknown_name
 from nasrank.studies.hard_samples.mining import MINERS
 
@@ -48,8 +53,7 @@ class Method:
     def __str__(self) -> str:
         if self.generator is None:
             return self.miner
-        inside = ",".join(f"{key}={spelled(value)}" for key, value in self.options)
-        text = f"{self.generator}({inside})" if inside else self.generator
+        text = spelled_call(self.generator, self.options)
         return text if self.miner == MINERS[0] else f"{text}+{self.miner}"
 
     @property

@@ -14,7 +14,7 @@ from nasrank.errors import UsageError
 from nasrank.files import remove_stale_parts
 from nasrank.metrics.retrieval import ErrorRates, error_rates
 from nasrank.studies.claims import CLAIMS
-from nasrank.studies.finishing import Progress, finish, missing
+from nasrank.studies.finishing import Progress, absences, finish, missing
 from nasrank.studies.hard_samples.architectures import (
     KEPT,
     PREFIX,
@@ -159,9 +159,7 @@ def hard(
     for table in (HARD, HARD_EPOCHS, HARD_SUMMARY, CLAIMS, HARD_SENSITIVITY, HARD_TUNING):
         if table.name in tables:
             table.write(tables[table.name], out / f"{table.name}.parquet", about)
-    absent = [run for run in runs if run.run_id not in kept]
-    left_out = [f"{len(absent)} of {len(runs)} runs are not in {finished.folder}"] * bool(absent)
-    left_out += _lonely(data)
+    left_out = [*absences(runs, kept, finished, what="runs"), *_lonely(data)]
     return HardResult(
         out,
         tables,

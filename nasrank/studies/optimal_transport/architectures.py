@@ -19,7 +19,7 @@ from nasrank.files import remove_stale_parts
 from nasrank.graphs import GraphBatch
 from nasrank.seeds import torch_generator
 from nasrank.studies.claims import CLAIMS, paired_claim
-from nasrank.studies.finishing import Progress, finish, missing
+from nasrank.studies.finishing import Progress, absences, finish, missing
 from nasrank.studies.optimal_transport.clouds import make_clouds
 from nasrank.studies.optimal_transport.cpcc import cpcc
 from nasrank.studies.optimal_transport.distances import DistanceSpec, parse_distance
@@ -241,8 +241,7 @@ def train_archs(
         force=force,
     )  # fmt: skip
     present = [run for run in runs if run.run_id in kept]
-    absent = len(runs) - len(present)
-    left_out = (f"{absent} of {len(runs)} runs are not in {finished.folder}",) if absent else ()
+    left_out = absences(runs, kept, finished, what="runs")
     rows = [_public(config.data, run, kept[run.run_id]) for run in present]
     claims = _claims(rows)
     OT_ARCHS.write(rows, out / "ot_archs.parquet", about)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import UsageError
 from nasrank.losses.grammar import read_call
-from nasrank.losses.options import OptionValue, canonical_options, options_of_signature, spelled
+from nasrank.losses.options import (
+    OptionValue,
+    canonical_options,
+    options_of_signature,
+    spelled_call,
+)
 from nasrank.registry import Registry
 
 if TYPE_CHECKING:
@@ -62,9 +67,7 @@ class DistanceSpec:
             object.__setattr__(self, "options", options)
 
     def __str__(self) -> str:
-        if not self.options:
-            return self.name
-        return f"{self.name}({','.join(f'{key}={spelled(to)}' for key, to in self.options)})"
+        return spelled_call(self.name, self.options)
 
     @property
     def quadratic(self) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nasrank.files import remove_stale_parts
 from nasrank.studies.claims import CLAIMS
-from nasrank.studies.finishing import Progress, finish, missing
+from nasrank.studies.finishing import Progress, absences, finish, missing
 from nasrank.studies.optimal_transport.claims import ot_claims
 from nasrank.studies.optimal_transport.confusions import confusion_rows
 from nasrank.studies.optimal_transport.distances import DistanceSpec, parse_distance
@@ -41,6 +41,9 @@ from nasrank.tables import write_json
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from nasrank.samples import Samples
+    from nasrank.studies.optimal_transport.hierarchy import Hierarchy
 
 __all__ = ["COLUMNS", "OtEstimate", "OtResult", "estimate", "train"]
 
@@ -139,8 +142,7 @@ def train(
         force=force,
     )
     rows = [kept[run.run_id] for run in runs if run.run_id in kept]
-    absent = len(runs) - len(rows)
-    left_out = (f"{absent} of {len(runs)} runs are not in {finished.folder}",) if absent else ()
+    left_out = absences(runs, kept, finished, what="runs")
     public = [{name: row[name] for name in COLUMNS} for row in rows]
     confusions = confusion_rows(rows, problem.tree, problem.data.class_names)
     claims = ot_claims(public)
@@ -201,7 +203,7 @@ class _Worker:
     def row(self, run: OtRun) -> Row:
         """Train and measure one run."""
         problem = self._problem.drawn(run.seed)
-        trained = self._train(run, problem)
+        trained = self._train(run, problem.data.train, problem.tree)
         known: Row = {
             **dict.fromkeys(column.name for column in KEPT.columns),
             **{key: value for key, value in asdict(run).items() if key in COLUMNS},
@@ -227,13 +229,13 @@ class _Worker:
             self._progress.advance(1)
         return known
 
-    def _train(self, run: OtRun, problem: Problem) -> Trained:
+    def _train(self, run: OtRun, samples: Samples, tree: Hierarchy) -> Trained:
         regulariser = None
         if run.method != PLAIN:
             regulariser = Regulariser(parse_distance(run.method), run.weight)
         return train_classifier(
-            problem.data.train,
-            problem.tree,
+            samples,
+            tree,
             regulariser,
             encoder=run.encoder,
             batch_size=run.batch_size,
@@ -267,17 +269,7 @@ class _Worker:
         # Without a tree of the seen classes every method would train plain under its own name.
         if len(unseen) < 2 or tree is None or not len(asked):
             return {}
-        trained = train_classifier(
-            only_classes(data.train, seen),
-            tree,
-            None if run.method == PLAIN else Regulariser(parse_distance(run.method), run.weight),
-            encoder=run.encoder,
-            batch_size=run.batch_size,
-            epochs=run.epochs,
-            rate=run.rate,
-            seed=run.seed,
-            device=self._device,
-        )
+        trained = self._train(run, only_classes(data.train, seen), tree)
         if trained.diverged:
             return {}
         own = only_classes(data.test, seen)

@@ -16,7 +16,7 @@ from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
 from nasrank.predictors.specification import parse_predictor
 from nasrank.studies.claims import CLAIMS
-from nasrank.studies.finishing import Progress, finish, missing
+from nasrank.studies.finishing import Progress, absences, finish, missing
 from nasrank.studies.precision_recall.architectures import load_cells
 from nasrank.studies.precision_recall.checkpoints import checkpoint_digest, load_checkpoint
 from nasrank.studies.precision_recall.claims import claims_of
@@ -166,21 +166,26 @@ def train(
     names = [column.name for column in PR.columns]
     tables[PR.name] = [{name: row[name] for name in names} for row in present]
     tables[FRONTIERS.name] = [point for row in present for point in _frontier(row)]
-    tables[CLAIMS.name] = [] if TARGETS.name in tables else claims_of(_judged(present, names))
+    # What `compare` would say of a model: of architectures alone.
+    as_runs = [json.loads(row["finished"] or "{}") for row in present]
+    judged = [
+        {**row, "regret_at_10": run.get("regret_at_10")}
+        for row, run in zip(tables[PR.name], as_runs, strict=True)
+    ]
+    tables[CLAIMS.name] = [] if TARGETS.name in tables else claims_of(judged)
     for table in (PR, FRONTIERS, CLAIMS, TARGETS):
         if table.name in tables:
             table.write(tables[table.name], out / f"{table.name}.parquet", about)
-    as_runs = [json.loads(row["finished"]) for row in present if row["finished"] is not None]
-    if as_runs:
-        # One predictor on one data set is one run, whatever it is compared with.
-        write_run_tables(list({row["run_id"]: row for row in as_runs}.values()), out, about)
-    absent = len(runs) - len(present)
+    # One predictor on one data set is one run, whatever it is compared with.
+    distinct = {run["run_id"]: run for run in as_runs if run}
+    if distinct:
+        write_run_tables(list(distinct.values()), out, about)
     return Trainings(
         out,
         tables,
         {row["run_id"]: row["sample"] for row in present},
         () if material is None else material.shape,
-        (f"{absent} of {len(runs)} models are not in {finished.folder}",) if absent else (),
+        absences(runs, kept, finished, what="models"),
         trained,
     )
 
@@ -312,15 +317,6 @@ def _tried(lam: float, pairs: Sequence[tuple[PRRun, dict[str, Any] | None]]) -> 
         sum(row["steps"] for row in rows),
         sum(row["fit_seconds"] for row in rows),
     )
-
-
-def _judged(kept: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of ``pr`` with what the run tables say of architectures."""
-    return [
-        {name: row[name] for name in names}
-        | {"regret_at_10": json.loads(row["finished"] or "{}").get("regret_at_10")}
-        for row in kept
-    ]
 
 
 def _frontier(row: dict[str, Any]) -> list[dict[str, Any]]:

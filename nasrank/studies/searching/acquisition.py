@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from nasrank.errors import UsageError
 from nasrank.losses.grammar import read_call
-from nasrank.losses.options import OptionValue, canonical_options, options_of_signature, spelled
+from nasrank.losses.options import (
+    OptionValue,
+    canonical_options,
+    options_of_signature,
+    spelled_call,
+)
 from nasrank.losses.ranges import Above
 from nasrank.registry import Registry
 
@@ -211,9 +216,7 @@ class AcquisitionSpec:
         object.__setattr__(self, "options", options)
 
     def __str__(self) -> str:
-        if not self.options:
-            return self.name
-        return f"{self.name}({','.join(f'{key}={spelled(to)}' for key, to in self.options)})"
+        return spelled_call(self.name, self.options)
 
     @property
     def function(self) -> Acquisition:
