@@ -1,14 +1,24 @@
-"""What the tests of several packages share: a small space of one's own making, and real tasks."""
+"""What tests share: a small space of one's own making, real tasks, finished runs of a toy task."""
 
 import os
 import tempfile
+from itertools import count
 
 import numpy as np
 import pytest
+import torch
 
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.space import Metric, Space, Task
+from nasrank.benchmarks.splits import make_split
 from nasrank.graphs import GraphBatch
+from nasrank.metrics import discovery_table, random_evaluations, rank_items, ranking_metrics
+from nasrank.predictors.recipe import Recipe
+from nasrank.questions.compare import study as compare_module
+from nasrank.runs.evaluate import Training, evaluate
+from nasrank.runs.run import Run
+from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS
+from nasrank.seeds import numpy_generator
 
 
 def pytest_configure():
@@ -90,3 +100,173 @@ def load(warm_cache, monkeypatch):
     """``load_task`` with that cache."""
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     return load_task
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Results must not depend on how many cores a machine has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def make_run():
+    def make(**changes):
+        usual = {
+            "task": "toy/x",
+            "fingerprint": "f" * 64,
+            "predictor": "gnn",
+            "loss": "mse",
+            "n_train": 20,
+            "seed": 0,
+            "split": "class",
+            "labels": "mean",
+            "test": "rest",
+            "sampling": "random",
+        }
+        return Run(**{**usual, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_row(make_run, make_task):
+    """The row of a run of a toy task, scored by its labels and some noise."""
+
+    def make(task=None, run=None, *, noise=1.0, training=None, keep_predictions=False, **changes):
+        task = make_task() if task is None else task
+        run = run or make_run(**changes)
+        split = make_split(
+            task,
+            run.n_train,
+            run.seed,
+            split=run.split,
+            labels=run.labels,
+            test=run.test,
+            sampling=run.sampling,
+        )
+        scores = np.zeros(task.space.classes)
+        np.add.at(scores, task.space.class_of, task.oriented_labels)
+        scores /= np.bincount(task.space.class_of)
+        scores = scores + noise * np.random.default_rng(run.seed).normal(size=len(scores))
+        training = training or Training(0.5, False, 1.0, 0.25, "cpu")
+        return evaluate(run, task, split, scores, training, keep_predictions=keep_predictions)
+
+    return make
+
+
+@pytest.fixture
+def quick(monkeypatch, warm_cache):
+    """Comparisons train for four epochs."""
+    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
+    monkeypatch.setattr(compare_module, "Recipe", lambda: Recipe(epochs=4, list_length=24))
+
+
+HOURS = 0.5
+UNIVERSE = 1000
+_NUMBER = count()
+
+
+def labels_of(task):
+    """Worth of every architecture: 90 for the best, .01 less for each place."""
+    order = numpy_generator(0, task=task).permutation(UNIVERSE)
+    return 90.0 - 0.01 * order
+
+
+def simulate(task, loss, n_train, seed, noise, *, lower=False):
+    """A run, its steps and its scores, of a predictor that sees labels through noise."""
+    rng = numpy_generator(seed, task=task, loss=loss, n=n_train)
+    labels = labels_of(task)
+    chosen = numpy_generator(seed, task=task, n=n_train).permutation(UNIVERSE)
+    train, test = chosen[:n_train], chosen[n_train:]
+    scores = labels + noise * rng.normal(size=UNIVERSE)
+    ties = numpy_generator(seed, stream="ties").permutation(len(test))
+    ranking = rank_items(scores[test], labels[test], labels[train], ties)
+    sign = -1.0 if lower else 1.0
+    run_id = f"{next(_NUMBER):016x}"
+    run = {
+        "run_id": run_id, "task": task, "space_size": 2 * UNIVERSE, "predictor": "gnn",
+        "loss": loss, "n_train": n_train, "n_test": len(test), "seed": seed, "split": "class",
+        "labels": "mean", "test": "rest", "sampling": "random",
+        "kendall_tau": 1 / (1 + noise), "weighted_tau": 0.5, "spearman_rho": 0.5,
+        **ranking_metrics(ranking), "replicate_tau": 0.9, "ceiling_tau": 0.95,
+        "train_gpu_seconds": None, "final_loss": 0.1, "diverged": False, "fit_seconds": 1.0,
+        "predict_seconds": 0.1, "device": "cpu",
+    }  # fmt: skip
+    run["best_possible"] *= sign
+    table = discovery_table(ranking)
+    table["best_label"] = [sign * label for label in table["best_label"]]
+    steps = [
+        {"run_id": run_id, **dict(zip(table, row, strict=True))}
+        for row in zip(*table.values(), strict=True)
+    ]
+    predictions = [
+        {"run_id": run_id, "item": int(item), "architecture": f"a{item}",
+         "score": float(scores[item]), "label": float(sign * labels[item]), "in_train": inside}
+        for part, inside in ((train, True), (test, False)) for item in part
+    ]  # fmt: skip
+    return run, steps, predictions
+
+
+def write_results(
+    folder,
+    *,
+    tasks=("toy/a", "toy/b"),
+    noises=None,
+    sizes=(20, 40),
+    seeds=10,
+    predictions=False,
+    lower=False,
+    hours=HOURS,
+    change=lambda run: run,
+):
+    """Write ``runs``, ``discovery`` and ``budget`` of a grid; noise by loss."""
+    noises = {"listmle": 0.2, "mse": 2.0} if noises is None else noises
+    done = [
+        simulate(task, loss, n_train, seed, noise, lower=lower)
+        for task in tasks
+        for n_train in sizes
+        for loss, noise in noises.items()
+        for seed in range(seeds)
+    ]
+    runs = [change(run) for run, _, _ in done]
+    about = {
+        "command": "compare",
+        "config": {
+            "tasks": list(tasks), "losses": list(noises), "n_train": list(sizes), "seeds": seeds,
+            "split": "class", "labels": "mean", "test": "rest", "sampling": ["random"],
+            "predictors": ["gnn"],
+        },
+    }  # fmt: skip
+    RUNS.write(runs, folder / "runs.parquet", about)
+    DISCOVERY.write([s for _, steps, _ in done for s in steps], folder / "discovery.parquet")
+    by_random = random_evaluations(UNIVERSE, 1, 0.8)
+    none = ("evaluations", "evaluations_lower", "evaluations_upper", "savings", "savings_lower",
+            "savings_upper", "gpu_hours")  # fmt: skip
+    budget = [
+        {"task": task, "predictor": "gnn", "loss": loss, "n_train": size, "sampling": "random",
+         "top_fraction": 0.001, "confidence": 0.8, "n_seeds": seeds, **dict.fromkeys(none),
+         "random_evaluations": by_random,
+         "random_gpu_hours": None if hours is None else hours * by_random}
+        for task in tasks for loss in noises for size in sizes
+    ]  # fmt: skip
+    BUDGET.write(budget, folder / "budget.parquet")
+    if predictions:
+        rows = [row for _, _, kept in done for row in kept]
+        PREDICTIONS.write(rows, folder / "predictions.parquet")
+    return runs
+
+
+@pytest.fixture(name="write_results", scope="session")
+def _write_results():
+    return write_results
+
+
+@pytest.fixture(scope="session")
+def stored_folder(tmp_path_factory):
+    """Two tasks, two losses, two sizes, ten seeds, every score."""
+    folder = tmp_path_factory.mktemp("stored")
+    write_results(folder, predictions=True)
+    return folder

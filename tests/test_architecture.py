@@ -14,10 +14,9 @@ ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 EVERY = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
-GROUND = {"nasrank", "errors", "files", "registry", "seeds", "tables"}
+GROUND = {"nasrank", "errors", "files", "registry", "seeds", "statistics", "tables"}
 MIDDLE = {
-    "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "report", "samples",
-    "encoders",
+    "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "samples", "encoders",
 }  # fmt: skip
 
 MAY_IMPORT = {
@@ -27,6 +26,7 @@ MAY_IMPORT = {
     "seeds": set(),
     "registry": {"errors"},
     "files": {"errors"},
+    "statistics": {"errors"},
     "tables": {"nasrank", "errors", "files"},
     "graphs": GROUND,
     "losses": GROUND | {"graphs"},
@@ -34,11 +34,13 @@ MAY_IMPORT = {
     "proxies": GROUND | {"graphs"},
     "benchmarks": GROUND | {"graphs", "proxies"},
     "predictors": GROUND | {"graphs", "losses"},
-    "report": GROUND | {"metrics"},
     "samples": GROUND,
     "encoders": GROUND,
-    "studies": GROUND | MIDDLE,
-    "cli": GROUND | MIDDLE | {"studies"},
+    "study": GROUND | {"metrics"},
+    "runs": GROUND | MIDDLE | {"study"},
+    "questions": GROUND | MIDDLE | {"study", "runs"},
+    "companions": GROUND | MIDDLE | {"study", "runs"},
+    "cli": GROUND | MIDDLE | {"study", "runs", "questions", "companions"},
     "__main__": {"cli"},
 }
 ONLY_HERE = {"typer": "cli", "click": "cli", "rich": "cli"}
@@ -178,7 +180,7 @@ def test_the_command_line_imports_nothing_heavy():
         "import nasrank.losses",
         "import nasrank.predictors",
         importing("benchmarks"),
-        importing("errors", "files", "registry", "seeds", "tables"),
+        importing("errors", "files", "registry", "seeds", "statistics", "tables"),
         importing("samples"),
         "import nasrank.encoders",
         "import nasrank.graphs",

@@ -70,9 +70,9 @@ def bench(
     reached (or null) and note.
     """
     from nasrank.cli.env import environment
-    from nasrank.studies.bench import FULL, QUICK, USUAL, measure
-    from nasrank.studies.measurement import BENCH
-    from nasrank.studies.train import choose_device
+    from nasrank.questions.bench.study import FULL, QUICK, USUAL, measure
+    from nasrank.study.device import choose_device
+    from nasrank.study.measurement import BENCH
     from nasrank.tables import write_json
 
     if quick and full:
@@ -106,7 +106,7 @@ def bench(
 
 def _draw(rows: Sequence[dict[str, Any]], folder: Path) -> str | None:
     """Draw the picture and say where it is; None where there is nothing to draw."""
-    from nasrank.report.bench_figures import draw_bench
+    from nasrank.questions.bench.figures import draw_bench
 
     try:
         path = draw_bench(rows, folder)

@@ -147,8 +147,8 @@ def budget(
     """
     from nasrank.cli.budget_page import budget_page
     from nasrank.cli.settings import checked, integers, read_settings, words
-    from nasrank.studies.budget import BudgetConfig, plan_budget
-    from nasrank.studies.stored import load_results
+    from nasrank.questions.budget.plan import BudgetConfig, plan_budget
+    from nasrank.questions.budget.stored import load_results
 
     settings = read_settings(config, BudgetConfig.model_fields)
     given = {

@@ -12,7 +12,7 @@ from rich.markup import escape
 from nasrank.cli.output import Column, rich_table, shown
 
 if TYPE_CHECKING:
-    from nasrank.studies.budget import BudgetPlan
+    from nasrank.questions.budget.plan import BudgetPlan
 
 __all__ = ["budget_page"]
 

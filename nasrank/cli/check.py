@@ -84,8 +84,8 @@ def check(
     difference's 95 % interval lies below minus the tolerance. The other rows inform.
     """
     from nasrank.cli.settings import checked, read_settings
-    from nasrank.studies import check as study
-    from nasrank.studies.baseline import read_runs, write_baseline
+    from nasrank.questions.check import study
+    from nasrank.questions.check.baseline import read_runs, write_baseline
 
     fields = study.CheckConfig.model_fields
     settings = read_settings(config, [*fields, "out"])

@@ -208,8 +208,8 @@ def compare(
     """
     from nasrank.cli.progress import ProgressBar
     from nasrank.cli.settings import checked, integers, read_settings, words
-    from nasrank.studies import compare as study
-    from nasrank.studies.engines.engine import EngineConfig
+    from nasrank.questions.compare import study
+    from nasrank.study.engines.engine import EngineConfig
 
     fields = study.CompareConfig.model_fields
     settings: dict[str, Any] = {}
@@ -267,7 +267,7 @@ def compare(
 
 def _draw(result: Any, folder: Path) -> str:  # noqa: ANN401 - a type that needs heavy imports
     """Draw pictures and say which."""
-    from nasrank.report.figures import draw_comparison
+    from nasrank.questions.compare.figures import draw_comparison
 
     try:
         paths = draw_comparison(result.tables, folder)

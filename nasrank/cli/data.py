@@ -80,7 +80,7 @@ def show_task(
     of package, version, path, sha256, known, state, licence, citation), fingerprint and histogram
     (edges, counts). What a task does not have is null.
     """
-    from nasrank.studies.describe import describe_task
+    from nasrank.questions.describe.describe import describe_task
 
     with _waiting(f"reading {task}"):
         record = describe_task(task)
@@ -257,7 +257,7 @@ def _names(text: str | None) -> list[str]:
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:
-    from nasrank.studies.describe import task_rows
+    from nasrank.questions.describe.describe import task_rows
 
     with _waiting("reading tasks, which takes some seconds the first time"):
         return list(task_rows(every_metric=every_metric))

@@ -264,8 +264,8 @@ def hard(
     real and generated embeddings by epoch.
     """
     from nasrank.cli.progress import ProgressBar
-    from nasrank.studies.hard_samples import study
-    from nasrank.studies.hard_samples.planning import SUBSETS, HardConfig
+    from nasrank.companions.hard_samples import study
+    from nasrank.companions.hard_samples.planning import SUBSETS, HardConfig
 
     settings: dict[str, Any] = {}
     if subset is not None:
@@ -337,7 +337,7 @@ def hard(
 
 def _draw(result: Any, folder: Path) -> str:  # noqa: ANN401 - a type that needs heavy imports
     """Draw pictures and the page, and say which."""
-    from nasrank.report.hard_figures import draw_architectures, draw_hard, write_page
+    from nasrank.companions.hard_samples.figures import draw_architectures, draw_hard, write_page
 
     paths = []
     if result.pictures:

@@ -209,7 +209,7 @@ def train(
     archs:TASK), and claims, a list with those of claims.parquet.
     """
     from nasrank.cli.settings import checked, integers, numbers, read_settings, words
-    from nasrank.studies.optimal_transport.planning import OtConfig
+    from nasrank.companions.optimal_transport.planning import OtConfig
 
     settings: dict[str, Any] = read_settings(config, [*OtConfig.model_fields, "out", "data_dir"])
     given = {
@@ -252,7 +252,7 @@ def train(
         )
         return
     from nasrank.cli.progress import ProgressBar
-    from nasrank.studies.optimal_transport import train as study
+    from nasrank.companions.optimal_transport import train as study
 
     with ProgressBar(quiet=quiet) as progress:
         result = study.train(
@@ -322,7 +322,7 @@ def diagnose(
     one_shape_correlation, cpcc_l2 and cpcc_emd; what could not be measured is null.
     """
     from nasrank.cli.settings import checked, read_settings, words
-    from nasrank.studies.optimal_transport import diagnose as study
+    from nasrank.companions.optimal_transport import diagnose as study
 
     known = [*study.DiagnoseConfig.model_fields, "out"]
     settings: dict[str, Any] = read_settings(config, known)
@@ -388,7 +388,7 @@ def speed(
     Keys of --format json: speed, slopes and claims, lists with the columns of their tables.
     """
     from nasrank.cli.settings import checked, integers, read_settings, words
-    from nasrank.studies.optimal_transport import speed as study
+    from nasrank.companions.optimal_transport import speed as study
 
     settings: dict[str, Any] = read_settings(config, [*study.SpeedConfig.model_fields, "out"])
     given = {
@@ -431,7 +431,7 @@ def _train_archs(
     force: bool,
 ) -> None:
     from nasrank.cli.progress import ProgressBar
-    from nasrank.studies.optimal_transport import architectures as study
+    from nasrank.companions.optimal_transport import architectures as study
 
     with ProgressBar(quiet=quiet) as progress:
         result = study.train_archs(
@@ -457,11 +457,11 @@ def _print_estimate(
     force: bool,
 ) -> None:
     if config.data.startswith("archs:"):
-        from nasrank.studies.optimal_transport.architectures import estimate_archs
+        from nasrank.companions.optimal_transport.architectures import estimate_archs
 
         count, left, device = estimate_archs(config, folder, only_cached=only_cached, force=force)
     else:
-        from nasrank.studies.optimal_transport.train import estimate
+        from nasrank.companions.optimal_transport.train import estimate
 
         planned = estimate(config, folder, data_dir=data_dir, only_cached=only_cached, force=force)
         count, left, device = len(planned.runs), planned.missing, planned.device
@@ -729,7 +729,7 @@ def _draw_trained(
 ) -> list[Path]:
     import numpy as np
 
-    from nasrank.report.ot_figures import (
+    from nasrank.companions.optimal_transport.figures import (
         Leaves,
         View,
         draw_features,
@@ -772,7 +772,7 @@ def _draw_trained(
 
 
 def _draw_archs(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
-    from nasrank.report.ot_figures import draw_archs, file_stem
+    from nasrank.companions.optimal_transport.figures import draw_archs, file_stem
 
     data = rows[0]["data"]
     path = folder / f"{file_stem(data.replace('/', '-'))}.svg"
@@ -781,7 +781,7 @@ def _draw_archs(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
 
 
 def _draw_geometry(found: Any, folder: Path) -> list[Path]:  # noqa: ANN401
-    from nasrank.report.ot_figures import draw_geometry
+    from nasrank.companions.optimal_transport.figures import draw_geometry
 
     path = folder / "geometry.svg"
     draw_geometry(found.geometry, Path(found.record["data"]).name, path)
@@ -789,7 +789,7 @@ def _draw_geometry(found: Any, folder: Path) -> list[Path]:  # noqa: ANN401
 
 
 def _draw_speed(result: Any, folder: Path) -> list[Path]:  # noqa: ANN401
-    from nasrank.report.ot_figures import draw_speed
+    from nasrank.companions.optimal_transport.figures import draw_speed
 
     path = folder / "speed.svg"
     draw_speed(result.rows, result.slopes, path)

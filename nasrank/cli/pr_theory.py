@@ -114,7 +114,7 @@ def theory(
     (divergence, generator, weights, rebuilt, direct, error, recall_share), pr_weights
     (divergence, lambda, weight, formula). csv holds pr_theory.
     """
-    from nasrank.studies.precision_recall import theory as study
+    from nasrank.companions.precision_recall import theory as study
 
     settings = read_settings(config, [*study.TheoryConfig.model_fields, "out"])
     given = {
@@ -150,7 +150,7 @@ def theory(
 
 
 def _draw(result: Any, study: Any, chosen: Any, folder: Path) -> str:  # noqa: ANN401 - heavy types
-    from nasrank.report.pr_figures import draw_theory
+    from nasrank.companions.precision_recall.figures import draw_theory
 
     try:
         paths = draw_theory(result.frontier, result.weights, result.pair, folder)

@@ -225,7 +225,7 @@ def train(
     """
     from nasrank.cli.progress import ProgressBar
     from nasrank.cli.settings import checked, integers, numbers, read_settings, words
-    from nasrank.studies.precision_recall import study
+    from nasrank.companions.precision_recall import study
 
     settings = read_settings(config, [*study.TrainConfig.model_fields, "out"])
     given = {
@@ -303,7 +303,7 @@ def train(
 
 
 def _draw(result: Any, folder: Path) -> str:  # noqa: ANN401 - a type that needs heavy imports
-    from nasrank.report.pr_figures import draw_trainings
+    from nasrank.companions.precision_recall.figures import draw_trainings
 
     try:
         paths = draw_trainings(

@@ -161,7 +161,7 @@ def rank(
     csv has the rows alone.
     """
     from nasrank.cli.settings import checked, read_settings, words
-    from nasrank.studies import rank as study
+    from nasrank.questions.rank import study
 
     fields = study.RankConfig.model_fields
     settings = read_settings(config, [*fields, "out"])

@@ -11,7 +11,7 @@ from rich.markup import escape
 from nasrank.cli.output import Column, rich_table, shown
 
 if TYPE_CHECKING:
-    from nasrank.studies.rank import Ranked
+    from nasrank.questions.rank.study import Ranked
 
 __all__ = ["rank_page"]
 
@@ -152,7 +152,7 @@ def _plain(column: Column) -> Column:
 
 
 def _list_reading(ranked: Ranked) -> str:
-    from nasrank.studies.ranking.explaining import usual_operations
+    from nasrank.questions.rank.explaining import usual_operations
 
     found = ranked.model.calibration
     name, label = ranked.best_known

@@ -13,7 +13,7 @@ from rich.markup import escape
 from nasrank.cli.output import Column, FormatOption, print_json, print_rows, print_text, rich_table
 
 if TYPE_CHECKING:
-    from nasrank.studies.recommend import Recommendation
+    from nasrank.questions.budget.recommend import Recommendation
 
 __all__ = ["EPILOG", "recommend"]
 
@@ -112,9 +112,9 @@ def recommend(
     has the recommendations alone.
     """
     from nasrank.cli.settings import checked, integers, read_settings, words
-    from nasrank.studies.recommend import RecommendConfig
-    from nasrank.studies.recommend import recommend as study
-    from nasrank.studies.stored import load_results
+    from nasrank.questions.budget.recommend import RecommendConfig
+    from nasrank.questions.budget.recommend import recommend as study
+    from nasrank.questions.budget.stored import load_results
 
     settings = read_settings(config, RecommendConfig.model_fields)
     given = {
@@ -141,7 +141,7 @@ def recommend(
 
 
 def _page(advice: Recommendation) -> list[RenderableType]:
-    from nasrank.studies.cells import GOALS
+    from nasrank.questions.budget.cells import GOALS
 
     sizes = list(dict.fromkeys(row["n_train"] for row in advice.rows))
     goal = GOALS[advice.config.goal]

@@ -162,7 +162,7 @@ def search(
     """
     from nasrank.cli.progress import ProgressBar
     from nasrank.cli.settings import checked, read_settings, words
-    from nasrank.studies import search as study
+    from nasrank.questions.search import study
 
     settings: dict[str, Any] = {}
     if subset is not None:
@@ -211,7 +211,7 @@ def search(
 
 def _draw(result: Any, folder: Path) -> str:  # noqa: ANN401 - a type that needs heavy imports
     """Draw pictures and say which."""
-    from nasrank.report.search_figures import draw_searches
+    from nasrank.questions.search.figures import draw_searches
 
     try:
         paths = draw_searches(result.tables["search"], folder)

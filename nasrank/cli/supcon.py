@@ -95,7 +95,7 @@ def theory(
     alpha_star (classes collapse up to there), temperature_star (from there on), collapsed,
     within_variance, between_variance, view_cosine, within_cosine, between_cosine, loss.
     """
-    from nasrank.studies.supcon import theory as study
+    from nasrank.companions.supcon import theory as study
 
     config = checked(
         study.TheoryConfig,

@@ -102,10 +102,10 @@ def diagnose(
     (alpha_star, expected_within at --alpha, lower, suggested and upper: the alphas with 25, 50
     and 75 % of the largest variance, sweep) and per_class, a list.
     """
-    from nasrank.studies.supcon import diagnose as study
-    from nasrank.studies.supcon.advice import guideline
-    from nasrank.studies.supcon.closed_form import optimum
-    from nasrank.studies.supcon.tables import DIAGNOSIS
+    from nasrank.companions.supcon import diagnose as study
+    from nasrank.companions.supcon.advice import guideline
+    from nasrank.companions.supcon.closed_form import optimum
+    from nasrank.companions.supcon.tables import DIAGNOSIS
 
     if sweep is not None and not suggest:
         raise UsageError("--sweep checks what --suggest proposes. Give --suggest too")

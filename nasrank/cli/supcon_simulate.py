@@ -112,8 +112,8 @@ def simulate(
     simulate.
     """
     from nasrank.cli.progress import ProgressBar
-    from nasrank.report.supcon_figures import draw_simulation
-    from nasrank.studies.supcon import simulate as study
+    from nasrank.companions.supcon import simulate as study
+    from nasrank.companions.supcon.figures import draw_simulation
 
     settings = read_settings(config, [*study.SimulateConfig.model_fields, "out"])
     given = {

@@ -228,8 +228,8 @@ def train(
     and a picture. --format json prints the rows of the first.
     """
     from nasrank.cli.progress import ProgressBar
-    from nasrank.studies.supcon import architectures
-    from nasrank.studies.supcon import train as study
+    from nasrank.companions.supcon import architectures
+    from nasrank.companions.supcon import train as study
 
     known = {*study.TrainConfig.model_fields, *architectures.ArchsConfig.model_fields, "out"}
     settings = read_settings(config, known)
@@ -319,9 +319,9 @@ def _refuse_foreign(settings: dict[str, Any], known: set[str], *, cells: bool) -
 
 
 def _draw(rows: list[dict[str, Any]], folder: Path, *, cells: bool) -> str:
-    from nasrank.report.supcon_figures import draw_archs, draw_training
-    from nasrank.studies.supcon.archs_claims import base_archs
-    from nasrank.studies.supcon.train_claims import base_rows
+    from nasrank.companions.supcon.archs_claims import base_archs
+    from nasrank.companions.supcon.figures import draw_archs, draw_training
+    from nasrank.companions.supcon.train_claims import base_rows
 
     try:
         if cells:
@@ -353,7 +353,7 @@ _ENCODERS = (
 
 
 def _print_encoders(rows: list[dict[str, Any]]) -> None:
-    from nasrank.studies.supcon.train_claims import FACTORS, base_of
+    from nasrank.companions.supcon.train_claims import FACTORS, base_of
 
     base = base_of(rows)
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
@@ -431,7 +431,7 @@ _CELLS = (
 def _print_cells(rows: list[dict[str, Any]]) -> None:
     from statistics import median
 
-    from nasrank.studies.claims import claim_row
+    from nasrank.study.claims import claim_row
 
     groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for row in rows:

@@ -50,7 +50,7 @@ def task_page(record: Record) -> list[RenderableType]:
     """Lay out a description of a task.
 
     Args:
-        record: What :func:`nasrank.studies.describe.describe_task` returns.
+        record: What :func:`nasrank.questions.describe.describe.describe_task` returns.
 
     Returns:
         Heading, facts, warnings, best architectures, and the histogram of labels.

@@ -26,38 +26,23 @@ from nasrank.metrics.discovery import (
     rank_order,
     ranking_metrics,
 )
-from nasrank.metrics.statistics import (
-    Comparison,
-    Interval,
-    compare_with_best,
-    holm,
-    mean_interval,
-    paired_p,
-    top_stability,
-)
 from nasrank.metrics.tau import kendall_tau, spearman_rho, weighted_tau
 from nasrank.metrics.top import TOP_FRACTIONS, ceil_share, top_threshold
 
 __all__ = [
     "CONFIDENCES",
     "TOP_FRACTIONS",
-    "Comparison",
-    "Interval",
     "Needed",
     "Ranking",
     "budget_rows",
     "ceil_share",
     "ceiling_tau",
-    "compare_with_best",
     "discovery_table",
     "evaluation_grid",
     "evaluations_quantile",
     "first_hits",
-    "holm",
     "kendall_tau",
-    "mean_interval",
     "needed_evaluations",
-    "paired_p",
     "precision_at",
     "random_confidence",
     "random_evaluations",
@@ -68,7 +53,6 @@ __all__ = [
     "savings",
     "seeds_needed",
     "spearman_rho",
-    "top_stability",
     "top_threshold",
     "weighted_tau",
 ]

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nasrank.metrics.inputs import FloatArray
-from nasrank.metrics.statistics import percentile_bounds, resample, resampling
 from nasrank.metrics.top import ceil_share
+from nasrank.statistics import percentile_bounds, resample, resampling
 
 __all__ = [
     "CONFIDENCES",
@@ -211,7 +211,7 @@ def needed_evaluations(
     Args:
         evaluations: ``n_train + first_hit`` of each seed ``[S]``, see `evaluations_quantile`.
         confidence: In (0, 1).
-        uniforms: From `~nasrank.metrics.statistics.resampling`, at least S columns.
+        uniforms: From `~nasrank.statistics.resampling`, at least S columns.
 
     Returns:
         The value and bounds that are themselves values of seeds.

@@ -7,11 +7,11 @@ from typer.testing import CliRunner
 
 from nasrank.cli import bench as command
 from nasrank.errors import DataError, UsageError
-from nasrank.studies import bench
-from nasrank.studies.bench import Effort
-from nasrank.studies.matrix_rate import products_of, replay
-from nasrank.studies.measurement import BENCH, Measurement, Setting, Trend
-from nasrank.studies.scaling import Series
+from nasrank.questions.bench import study as bench
+from nasrank.questions.bench.matrix_rate import products_of, replay
+from nasrank.questions.bench.scaling import Series
+from nasrank.questions.bench.study import Effort
+from nasrank.study.measurement import BENCH, Measurement, Setting, Trend
 
 TINY = Effort(members=4, n_train=8, epochs=1, alone=2, rounds=1, repeats=1, whole_command=False)
 app = typer.Typer()

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from nasrank.cli.app import app
 from nasrank.errors import NasrankError
-from nasrank.studies.stored import reference_folders
+from nasrank.questions.budget.stored import reference_folders
 
 
 def nasrank(*arguments):

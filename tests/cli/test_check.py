@@ -11,8 +11,8 @@ from unittest import mock
 import pytest
 
 from nasrank.cli import run
-from nasrank.studies.baseline import read_runs, write_baseline
-from nasrank.studies.check import CHECK
+from nasrank.questions.check.baseline import read_runs, write_baseline
+from nasrank.questions.check.study import CHECK
 
 SMALL = ["--n-train", "20", "--seeds", "3", "--losses", "mse,listmle", "--device", "cpu"]
 

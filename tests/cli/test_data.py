@@ -11,8 +11,8 @@ from nasrank.benchmarks.sources import Origin, SourceFile
 from nasrank.cli import data
 from nasrank.cli.task_page import Histogram
 from nasrank.errors import DataError, UsageError
-from nasrank.studies import describe
-from nasrank.studies.describe import describe_task, task_rows
+from nasrank.questions.describe import describe
+from nasrank.questions.describe.describe import describe_task, task_rows
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
-from nasrank.studies.bench import HEAVY
+from nasrank.questions.bench.study import HEAVY
 
 
 def commands(command, path=()):

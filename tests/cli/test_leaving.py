@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nasrank.cli import run
-from nasrank.studies import compare as study
+from nasrank.questions.compare import study
 
 
 def interrupt(*_arguments, **_options):

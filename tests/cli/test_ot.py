@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
+from nasrank.companions.optimal_transport.figures import draw_archs
 from nasrank.errors import NasrankError, UsageError
-from nasrank.report.ot_figures import draw_archs
 from nasrank.tables import read_parquet, write_parquet
 
 QUICK = ("--data", "one-mode", "--distances", "l2,fastft", "--epochs", "1", "--seeds", "2",
@@ -247,7 +247,7 @@ def test_what_cannot_be_meant_or_done(arguments, code, text, elsewhere, features
 
 
 def test_without_matplotlib_there_are_tables(elsewhere, monkeypatch):
-    from nasrank.report import ot_figures
+    from nasrank.companions.optimal_transport import figures as ot_figures
 
     def missing(*_arguments):
         raise UsageError("pictures need matplotlib. Install it with: pip install 'nasrank[plot]'")

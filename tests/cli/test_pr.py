@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
+from nasrank.companions.precision_recall import material, running
 from nasrank.errors import NasrankError
-from nasrank.studies.precision_recall import material, running
 
 QUICK = (
     "--steps",

@@ -18,7 +18,7 @@ from nasrank.metrics.budget import (
     savings,
     seeds_needed,
 )
-from nasrank.metrics.statistics import resampling
+from nasrank.statistics import resampling
 
 LEVELS = (0.1, 0.25, 0.5, 0.8, 0.9, 0.95, 1.0)
 

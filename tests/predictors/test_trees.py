@@ -12,7 +12,7 @@ from nasrank.predictors.columns import GraphColumns
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.specification import make_predictor, parse_predictor
 from nasrank.predictors.targets import robust_scores
-from nasrank.studies.compare import CompareConfig, plan_grid
+from nasrank.questions.compare.study import CompareConfig, plan_grid
 
 SMALL = {"trees": "trees(trees=8)", "boosting": "boosting(rounds=60,ensemble=3)"}
 BOTH = pytest.mark.parametrize("spec", SMALL.values(), ids=SMALL)

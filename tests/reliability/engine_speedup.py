@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 from distributed import Client, LocalCluster
 
-from nasrank.studies import compare as study
-from nasrank.studies.compare import CompareConfig, compare
-from nasrank.studies.engines.engine import EngineConfig
-from nasrank.studies.runs import FinishedRuns
+from nasrank.questions.compare import study
+from nasrank.questions.compare.study import CompareConfig, compare
+from nasrank.study.engines.engine import EngineConfig
+from nasrank.study.finished import FinishedRuns
 from nasrank.tables import Column, Table
 
 CONFIG = CompareConfig(losses=("mse", "listmle"), n_train=(39,), seeds=40, device="cpu")
@@ -108,7 +108,7 @@ def measured(saving):
             how = EngineConfig(engine="dask", scheduler=address)
             # Once to import everything: a cluster is there before and after a grid.
             with Client(address, set_as_default=False) as client:
-                client.run(__import__, "nasrank.studies.engines.fleets")
+                client.run(__import__, "nasrank.runs.fleets")
             rows.append(measure(saving, how, workers))
     for row in rows:
         # One process is one process, whether it is this one or another.

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nasrank.metrics import mean_interval
+from nasrank.questions.check.study import LEVEL, TOLERANCE, verdict_of
 from nasrank.seeds import numpy_generator
-from nasrank.studies.check import LEVEL, TOLERANCE, verdict_of
+from nasrank.statistics import mean_interval
 from nasrank.tables import Column, Table, read_parquet
 
 SEEDS = (5, 10, 20)

@@ -21,14 +21,14 @@ from nasrank.tables import Column, Table
 LOG = logging.getLogger(__name__)
 
 CHECKS = {
-    "kills": ("NASRANK_KILLS=60", ["tests/studies/test_crash_safety.py"]),
-    "engines": ("", ["tests/studies/test_engines.py"]),
+    "kills": ("NASRANK_KILLS=60", ["tests/questions/compare/test_crash_safety.py"]),
+    "engines": ("", ["tests/study/test_engines.py"]),
     "command lines": (
         "NASRANK_FUZZ=1000",
         ["tests/cli/test_fuzz.py", "tests/cli/test_no_network.py"],
     ),
     "damaged files": ("NASRANK_MUTATIONS=2000", ["tests/benchmarks/importers"]),
-    "gate": ("", ["tests/studies/test_check.py", "tests/studies/test_check_power.py"]),
+    "gate": ("", ["tests/questions/check/test_study.py", "tests/questions/check/test_power.py"]),
 }
 
 LONG_CHECKS = Table(

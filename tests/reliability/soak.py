@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from nasrank.studies.results import BUDGET, DISCOVERY, RUNS, SUMMARY
+from nasrank.runs.tables import BUDGET, DISCOVERY, RUNS, SUMMARY
 from nasrank.tables import Column, Table, read_parquet
 
 CLOCK = {"fit_seconds", "predict_seconds", "device"}
@@ -44,7 +44,7 @@ SOAK = Table(
 
 def steady(folder, seeds):
     """Be the undisturbed process: a round after another, each written down."""
-    from nasrank.studies.compare import SUBSETS, CompareConfig, compare
+    from nasrank.questions.compare.study import SUBSETS, CompareConfig, compare
 
     config = CompareConfig(**{**SUBSETS["ci"], "seeds": seeds}, device="cpu")
     while True:

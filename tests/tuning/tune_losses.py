@@ -24,7 +24,7 @@ from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
-from nasrank.studies.claims import claim_row
+from nasrank.study.claims import claim_row
 from nasrank.tables import Column, Table
 
 LOG = logging.getLogger(__name__)

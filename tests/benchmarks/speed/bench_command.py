@@ -12,6 +12,6 @@ def test_help(benchmark, arguments):
     benchmark(subprocess.run, command, capture_output=True, check=True)
 
 
-@pytest.mark.parametrize("module", ["nasrank.benchmarks", "nasrank.studies.train"])
+@pytest.mark.parametrize("module", ["nasrank.benchmarks", "nasrank.runs.train"])
 def test_import(benchmark, module):
     benchmark(subprocess.run, [sys.executable, "-c", f"import {module}"], check=True)

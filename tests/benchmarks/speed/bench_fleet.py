@@ -5,8 +5,8 @@ import torch
 
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.recipe import Recipe
+from nasrank.questions.bench.matrix_rate import products_of, replay
 from nasrank.seeds import torch_generator
-from nasrank.studies.matrix_rate import products_of, replay
 
 EPOCHS = Recipe(epochs=4)
 

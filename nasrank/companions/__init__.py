@@ -1,0 +1,1 @@
+"""Four neighbouring experiments, a folder each."""

@@ -1,0 +1,150 @@
+"""What embeddings look like in two dimensions, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.companions.hard_samples.mining import Triplets
+from nasrank.companions.hard_samples.synthesis import Batch, Synthesiser
+from nasrank.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    from nasrank.companions.hard_samples.embedder import Embedder
+    from nasrank.samples import Samples
+
+__all__ = ["Look", "Picture", "Shown", "flattened", "look_at"]
+
+_CLASSES, _EACH = 6, 10
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Embeddings of a few samples after one epoch, in two dimensions.
+
+    Attributes:
+        real: ``[n, 2]``.
+        positive: ``[t, 2]`` generated positives, or None.
+        negative: ``[t, 2]`` generated negatives, or None.
+    """
+
+    real: NDArray[np.float64]
+    positive: NDArray[np.float64] | None
+    negative: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Embeddings of the shown samples after one epoch.
+
+    Attributes:
+        real: ``[n, e]``.
+        positive: ``[t, e]`` generated positives, or None.
+        negative: ``[t, e]`` generated negatives, or None.
+    """
+
+    real: Tensor
+    positive: Tensor | None
+    negative: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Samples that pictures show, and a triplet for each.
+
+    Attributes:
+        places: Where they stand among the training samples ``[n]``.
+        triplets: Places among the shown ones.
+    """
+
+    places: NDArray[np.intp]
+    triplets: Triplets
+
+    @classmethod
+    def of(cls, classes: NDArray[np.int64], seed: int) -> Shown:
+        """Choose a few samples of a few classes, the same ones for every method of a seed."""
+        rng = numpy_generator(seed, stream="pictures")
+        counts = np.bincount(classes)
+        chosen = rng.permutation(np.flatnonzero(counts > 1))[:_CLASSES]
+        own = [rng.permutation(np.flatnonzero(classes == c))[:_EACH] for c in np.sort(chosen)]
+        places = np.concatenate(own)
+        number = np.repeat(np.arange(len(own)), [len(each) for each in own])
+        anchor = np.arange(len(places))
+        # The next sample of the class, and a random one of another class.
+        start = np.searchsorted(number, number)
+        size = np.bincount(number)[number]
+        positive = start + (anchor - start + 1) % size
+        negative = np.array(
+            [rng.choice(np.flatnonzero(number != c)) if len(own) > 1 else 0 for c in number]
+        )
+        parts = (torch.from_numpy(each.astype(np.int64)) for each in (anchor, positive, negative))
+        return cls(places, Triplets(*parts))
+
+    def classes(self, classes: NDArray[np.int64]) -> tuple[list[int], list[int], list[int]]:
+        """Return the classes of the real samples, the positives and the negatives."""
+        own = classes[self.places]
+        return (
+            own.tolist(),
+            own[self.triplets.positive.numpy()].tolist(),
+            own[self.triplets.negative.numpy()].tolist(),
+        )
+
+
+def look_at(
+    shown: Shown,
+    samples: Samples,
+    classes: NDArray[np.int64],
+    network: Embedder,
+    synthesiser: Synthesiser | None,
+) -> Look:
+    """Embed the shown samples, and generate from them.
+
+    Args:
+        shown: Which samples.
+        samples: All training samples.
+        classes: Their classes as generators know them ``[n]``.
+        network: The embedding.
+        synthesiser: What generates, or None.
+    """
+    device = network.linear.weight.device
+    features, embeddings = network.embed(samples.values[shown.places], device)
+    if synthesiser is None:
+        return Look(embeddings.cpu(), None, None)
+    own = torch.from_numpy(classes[shown.places]).to(device)
+    triplets = Triplets(*(each.to(device) for each in shown.triplets))
+    batch = Batch(features, embeddings, own, triplets, network.head, 0.0, 0.0, 0.0, 1.0)
+    with torch.no_grad():
+        made = synthesiser.generate(batch)
+    return Look(
+        embeddings.cpu(),
+        None if made.positive_features is None else made.positive.cpu(),
+        None if made.negative_features is None else made.negative.cpu(),
+    )
+
+
+def flattened(looks: Sequence[Look]) -> list[Picture]:
+    """Show every epoch on the two main axes of the last one."""
+    if not looks:
+        return []
+    last = looks[-1].real.double()
+    centre = last.mean(dim=0)
+    _, _, axes = torch.linalg.svd(last - centre, full_matrices=False)
+
+    def flat(points: Tensor) -> NDArray[np.float64]:
+        result: NDArray[np.float64] = ((points.double() - centre) @ axes[:2].T).numpy()
+        return result
+
+    return [
+        Picture(
+            flat(each.real),
+            None if each.positive is None else flat(each.positive),
+            None if each.negative is None else flat(each.negative),
+        )
+        for each in looks
+    ]

@@ -1,0 +1,213 @@
+"""The tables of the study."""
+
+from __future__ import annotations
+
+from nasrank.companions.hard_samples.train import EPOCH_NUMBERS
+from nasrank.tables import Column, Table
+
+__all__ = [
+    "HARD",
+    "HARD_EPOCHS",
+    "HARD_FINISHED",
+    "HARD_SENSITIVITY",
+    "HARD_SUMMARY",
+    "HARD_TUNING",
+    "MEASURES",
+    "RATES",
+]
+
+_DIVERGED = "the training diverged, or classes are too small for it"
+_NOT_MADE = "the method does not generate it, or the training diverged"
+_NOBODY = "fewer than two seeds have a value"
+_SEEN = "of the classes trained on, over the samples drawn for the measure"
+_NO_TRAINING = "0 for the untrained control"
+
+_RETRIEVAL = (
+    *(
+        Column(f"recall_at_{k}", "double", "1",
+               f"Queries with one of their class among the {k} nearest; higher is better",
+               _DIVERGED)
+        for k in (1, 2, 4, 8)
+    ),
+    Column("nmi", "double", "1", "Normalised mutual information of k-means clusters and classes; "
+           "higher is better", _DIVERGED),
+    Column("f1", "double", "1", "Pairwise F1 of k-means clusters; higher is better", _DIVERGED),
+    Column("separation", "double", "1", "Mean distance between classes over that within them; "
+           "higher is better", _DIVERGED),
+    Column("fpr_at_95_recall", "double", "1", "Pairs of different classes accepted where 95 % of "
+           "true pairs are; lower is better", _DIVERGED),
+)  # fmt: skip
+
+_QUALITY = tuple(
+    column
+    for kind in ("positive", "negative")
+    for column in (
+        Column(f"{kind}_own_distance", "double", "distance",
+               f"Mean distance of a generated {kind} to the nearest real sample of its class, "
+               f"its source among them; {_SEEN}", _NOT_MADE),
+        Column(f"{kind}_other_distance", "double", "distance",
+               f"Mean distance of a generated {kind} to the nearest one of any other class; "
+               f"{_SEEN}", _NOT_MADE),
+        Column(f"{kind}_own_share", "double", "1",
+               f"Generated {kind}s nearer to their class than to any other; higher is better; "
+               f"{_SEEN}", _NOT_MADE),
+        Column(f"{kind}_coverage", "double", "1",
+               f"Real samples with a generated {kind} among their 5 nearest of the class, or as "
+               "near as the furthest where it has fewer; low where generators collapse in large "
+               f"classes; {_SEEN}", _NOT_MADE),
+        Column(f"{kind}_spread", "double", "1",
+               f"Variance of generated {kind}s within classes over that of real samples; "
+               f"{_SEEN}", _NOT_MADE),
+    )
+)  # fmt: skip
+
+_SETTINGS = (
+    Column("run_id", "string", "", "Hash of the run's configuration and data"),
+    Column("data", "string", "", "Data set"),
+    Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
+    Column("seed", "int64", "", "Seed of the run"),
+    Column("encoder", "string", "", "Name of the encoder"),
+    Column("embedding", "int64", "1", "Width of the embedding"),
+    Column("epochs", "int64", "1", "Epochs of training; " + _NO_TRAINING),
+    Column("batch", "int64", "samples", "Samples of a batch, about; " + _NO_TRAINING),
+    Column("images_per_class", "int64", "samples",
+           "Samples of a class in a batch, at most; " + _NO_TRAINING),
+    Column("margin", "double", "distance", "Margin of the triplet loss; " + _NO_TRAINING),
+    Column("learning_rate", "double", "1", "Learning rate; " + _NO_TRAINING),
+    Column("weight_decay", "double", "1", "Weight decay"),
+    Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
+)  # fmt: skip
+
+_LAST = (
+    Column("triplet_loss", "double", "distance",
+           "Triplet loss of the last epoch, mean over the triplets that have one",
+           "no epoch was trained or had a triplet"),
+    Column("degenerate_batches", "int64", "batches", "Batches without a triplet, not learnt from"),
+    Column("diverged", "bool", "", "Loss or embeddings not finite, or all in one point"),
+    Column("fit_seconds", "double", "s", "Time of the training"),
+    Column("device", "string", "", "Kind of device"),
+)  # fmt: skip
+
+_REWORK = (
+    Column("rework_cost", "double", "cost", "Cost of wrong decisions per 1,000 pairs at the "
+           "threshold that is best on other samples; lower is better", _DIVERGED),
+    Column("false_accept_rate", "double", "1", "Pairs accepted there that are not of one class",
+           _DIVERGED),
+    Column("false_reject_rate", "double", "1", "Pairs rejected there that are", _DIVERGED),
+)  # fmt: skip
+
+_SIZES = (
+    Column("train_classes", "int64", "classes", "Classes trained on"),
+    Column("test_classes", "int64", "classes", "Other classes measured on"),
+    Column("n_train", "int64", "samples", "Samples trained on"),
+    Column("n_test", "int64", "samples", "Samples measured on"),
+)
+
+MEASURES = tuple(column.name for column in (*_RETRIEVAL, *_QUALITY))
+"""Names of what a run is measured by, wherever it is kept."""
+
+HARD = Table(
+    "hard",
+    "One embedding, trained once and measured on classes it has not seen; what it generates is "
+    "measured on those it has",
+    (*_SETTINGS, *_SIZES, *_RETRIEVAL, *_QUALITY, *_REWORK, *_LAST),
+)
+
+RATES = ("accept", "reject", "counted_accept", "counted_reject")
+"""Error rates that are kept of a run."""
+
+HARD_FINISHED = Table(
+    "hard_finished",
+    "One run as it is kept: what tables are made of",
+    (
+        _SETTINGS[0], *_SIZES, *_RETRIEVAL, *_QUALITY, *_LAST,
+        *(Column(f"rates.{name}", "list<double>", "1", "Error rates at growing thresholds")
+          for name in RATES),
+        *(Column(f"log.{name}", "list<double>", "", "By epoch; nan where there is none")
+          for name in EPOCH_NUMBERS),
+        Column("pictures", "string", "", "Embeddings in two dimensions by epoch, as JSON",
+               "not kept for this run"),
+    ),
+)  # fmt: skip
+
+_ABOUT = {
+    "triplet_loss": ("distance", "Triplet loss, mean over the real triplets that have one"),
+    "within": ("distance", "Mean distance within classes"),
+    "between": ("distance", "Mean distance between classes"),
+    "synthetic_loss": ("distance", "Triplet loss, mean over the generated triplets that have one"),
+    "synthetic_positive": ("distance", "Distance of generated triplets to their positive"),
+    "synthetic_negative": ("distance", "Distance of generated triplets to their negative"),
+    "active_share": ("1", "Generated triplets within the margin: how difficult they are"),
+    "threshold": ("distance", "Threshold of the reverse triplet, which adapts"),
+    "generator_loss": ("1", "Loss of the generators"),
+}
+
+HARD_EPOCHS = Table(
+    "hard_epochs",
+    "One epoch of one run: the log of difficulty and thresholds; means over batches",
+    (
+        Column("run_id", "string", "", "Hash of the run's configuration and data"),
+        Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
+        Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
+        Column("weight_decay", "double", "1", "Weight decay"),
+        Column("seed", "int64", "", "Seed of the run"),
+        Column("epoch", "int64", "1", "Epochs trained"),
+        *(Column(name, "double", *_ABOUT[name], "nothing of the kind in this epoch")
+          for name in EPOCH_NUMBERS),
+    ),
+)  # fmt: skip
+
+HARD_SUMMARY = Table(
+    "hard_summary",
+    "One number of one method over its seeds",
+    (
+        Column("data", "string", "", "Data set"),
+        Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
+        Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
+        Column("weight_decay", "double", "1", "Weight decay"),
+        Column("metric", "string", "", "A metric column of hard"),
+        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        Column("mean", "double", "metric", "Mean over seeds", "no seed has a value"),
+        Column("lower", "double", "metric", "Lower bound, 95 % Student interval", _NOBODY),
+        Column("upper", "double", "metric", "Upper bound, 95 % Student interval", _NOBODY),
+    ),
+)
+
+HARD_SENSITIVITY = Table(
+    "hard_sensitivity",
+    "One option of one method at another value than asked for",
+    (
+        Column("data", "string", "", "Data set"),
+        Column("method", "string", "", "The method with its options as asked for"),
+        Column("option", "string", "", "The option"),
+        Column("value", "string", "", "Its value"),
+        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        Column("recall_at_1", "double", "1", "Mean over seeds; higher is better",
+               "no seed has a value"),
+        Column("difference", "double", "1",
+               "Mean difference to the settings asked for, on the same seeds", _NOBODY),
+        Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
+        Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
+        Column("matters", "string", "",
+               "better or worse where the whole interval is, with 5 seeds or more"),
+    ),
+)  # fmt: skip
+
+HARD_TUNING = Table(
+    "hard_tuning",
+    "One setting, trained on some of the seen classes and measured on the others",
+    (
+        Column("data", "string", "", "Data set"),
+        Column("method", "string", "", "The method with its options"),
+        Column("margin", "double", "distance", "Margin of the triplet loss"),
+        Column("embedding", "int64", "1", "Width of the embedding"),
+        Column("learning_rate", "double", "1", "Learning rate"),
+        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        Column("recall_at_1", "double", "1", "On held-out classes, mean over seeds; higher is "
+               "better", "no seed has a value"),
+        Column("difference", "double", "1", "Mean difference to the settings asked for", _NOBODY),
+        Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
+        Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
+        Column("proposed", "bool", "", "Whether it is the one with the highest recall"),
+    ),
+)  # fmt: skip

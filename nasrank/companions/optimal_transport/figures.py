@@ -1,0 +1,415 @@
+"""Pictures of class hierarchies in features, as SVG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.study.pictures import drawing, look, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "Leaves",
+    "View",
+    "draw_archs",
+    "draw_features",
+    "draw_geometry",
+    "draw_measures",
+    "draw_speed",
+    "draw_sweep",
+    "file_stem",
+]
+
+Row = Mapping[str, Any]
+
+_LACKING = "1 - TestCPCC, lower is better"
+_SCALES = {
+    "test_cpcc": "by its own distance",
+    "test_cpcc_l2": "by l2",
+    "test_cpcc_emd": "by emd",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Leaves:
+    """The classes and their tree.
+
+    Attributes:
+        names: Names of the classes.
+        group_of: Number of the coarsest group of each class.
+        lengths: Tree distances of unordered pairs of classes, in row order.
+    """
+
+    names: Sequence[str]
+    group_of: NDArray[np.int64]
+    lengths: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Features of one model.
+
+    Attributes:
+        title: What the model is.
+        points: ``[n, 2]``.
+        classes: Class of each point ``[n]``.
+        distances: Of unordered pairs of classes, in row order.
+    """
+
+    title: str
+    points: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+
+def file_stem(name: str) -> str:
+    """Turn a name of data into the start of a file name.
+
+    Example:
+        >>> file_stem("some/Where.parquet")
+        'where-parquet'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", Path(name).name.lower()).strip("-") or "data"
+
+
+def draw_features(views: Sequence[View], leaves: Leaves, title: str, path: Path) -> None:
+    """Draw test features of models side by side, and below each the tree that they make.
+
+    The trees join classes by average linkage of their distances; the wanted tree stands first.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(2.6 * (len(views) + 1), 5.0), layout="constrained")
+        axes = figure.subplots(2, len(views) + 1, squeeze=False)
+        _legend(axes[0, 0], leaves)
+        _dendrogram(axes[1, 0], leaves.lengths, leaves)
+        axes[1, 0].set_title("the tree to keep", fontsize=8, loc="left")
+        axes[1, 0].set_ylabel("distance of classes")
+        for column, view in enumerate(views, start=1):
+            _scatter(axes[0, column], view, leaves)
+            _dendrogram(axes[1, column], view.distances, leaves)
+            axes[1, column].set_title("by average linkage of emd", fontsize=8, loc="left")
+        figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+        save(figure, path)
+
+
+def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
+    """Draw what each method does to the tree, to retrieval and to mistakes; one dot a run.
+
+    Args:
+        rows: Rows of ``ot`` of one setting.
+        title: Stands above.
+        path: The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    panels: list[tuple[str, Sequence[tuple[str, str]]]] = [
+        (_LACKING, list(_SCALES.items())),
+        ("retrieval mAP, %", [("fine_map", "fine"), ("coarse_map", "coarse")]),
+        ("accuracy, %", [("fine_accuracy", "fine"), ("coarse_accuracy", "coarse")]),
+        ("edges per mistake", [("mistake_distance", "true to predicted class")]),
+    ]
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    with drawing() as figure_class:
+        figure = figure_class(
+            figsize=(2.9 * len(panels), 1.4 + 0.35 * len(methods)), layout="constrained"
+        )
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for place, (label, metrics) in enumerate(panels):
+            own = axes[place]
+            for number, (metric, name) in enumerate(metrics):
+                shift = 0.2 * (number - (len(metrics) - 1) / 2)
+                style = {"color": look(number)["color"], "marker": look(number)["marker"]}
+                for at, method in enumerate(methods):
+                    values = [r[metric] for r in rows if r["method"] == method]
+                    values = [value for value in values if value is not None]
+                    if label == _LACKING:
+                        # Near 1 the differences are in what is lacking.
+                        values = [max(1 - value, 1e-6) for value in values]
+                    if values:
+                        own.scatter(
+                            values, [at + shift] * len(values), s=8, alpha=0.4, linewidths=0,
+                            **style,
+                        )  # fmt: skip
+                        own.scatter([np.mean(values)], [at + shift], s=30, **style)
+                own.scatter([], [], s=30, label=name, **style)
+            own.set_xlabel(label)
+            # Where all trainings diverged there is nothing to scale.
+            measured = any(row[metric] is not None for row in rows for metric, _ in metrics)
+            if label == _LACKING and measured:
+                own.set_xscale("log")
+            own.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1)
+        axes[0].set_yticks(range(len(methods)), methods)
+        axes[0].invert_yaxis()
+        figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+        save(figure, path)
+
+
+def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
+    """Draw TestCPCC against an option, mean over seeds with the range of the seeds.
+
+    Args:
+        rows: Rows of ``ot``; plain models are left out of own distances, which they lack.
+        axis: ``weight`` or ``batch_size``.
+        title: Stands above.
+        path: The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != "plain"]
+    settings = sorted({row[axis] for row in rows if row["method"] != "plain"})
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(9.0, 3.2), layout="constrained")
+        axes = figure.subplots(1, len(_SCALES), sharey=True, squeeze=False)[0]
+        for place, (metric, words) in enumerate(_SCALES.items()):
+            for number, method in enumerate(methods):
+                cells = [
+                    [r[metric] for r in rows if (r["method"], r[axis]) == (method, setting)]
+                    for setting in settings
+                ]
+                known = [
+                    (setting, [value for value in cell if value is not None])
+                    for setting, cell in zip(settings, cells, strict=True)
+                ]
+                known = [(setting, cell) for setting, cell in known if cell]
+                if not known:
+                    continue
+                at = [setting for setting, _ in known]
+                style = look(number)
+                axes[place].fill_between(
+                    at, [min(c) for _, c in known], [max(c) for _, c in known],
+                    color=style["color"], alpha=0.15, linewidth=0,
+                )  # fmt: skip
+                axes[place].plot(
+                    at, [np.mean(c) for _, c in known], label=method, markersize=4, **style
+                )
+            axes[place].set_xscale("log")
+            axes[place].set_xticks(settings, [f"{each:g}" for each in settings])
+            axes[place].minorticks_off()
+            axes[place].set_xlabel(axis.replace("_", " "))
+            axes[place].set_title(words, fontsize=8, loc="left")
+        axes[0].set_ylabel("TestCPCC")
+        # Where all trainings diverged there is nothing to explain.
+        if axes[-1].lines:
+            axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        figure.suptitle(f"{title} (mean and range of seeds)", fontsize=9, x=0.01, ha="left")
+        save(figure, path)
+
+
+def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
+    """Draw what each distance changes for predictors of architectures, against plain ones.
+
+    One dot is the difference to the plain predictor of the same seed; large dots are means, with
+    their 95 % Student intervals.
+
+    Args:
+        rows: Rows of ``ot_archs``.
+        title: Stands above.
+        path: The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    metrics = {"kendall_tau": "Kendall tau", "precision_at_1pct": "precision at 1 %"}
+    kept = [row for row in rows if row["method"] != "plain"]
+    methods = list(dict.fromkeys(row["method"] for row in kept))
+    weights = sorted({row["weight"] for row in kept})
+    sizes = sorted({row["n_train"] for row in rows})
+    plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == "plain"}
+    with drawing() as figure_class:
+        figure = figure_class(
+            figsize=(8.0, 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))), layout="constrained"
+        )
+        axes = figure.subplots(len(sizes), len(metrics), sharex="col", sharey=True, squeeze=False)
+        for line, size in enumerate(sizes):
+            for column, (metric, words) in enumerate(metrics.items()):
+                panel = axes[line, column]
+                panel.axvline(0, color="black", linewidth=0.8)
+                for number, weight in enumerate(weights):
+                    shift = 0.5 * ((number + 0.5) / len(weights) - 0.5)
+                    for at, method in enumerate(methods):
+                        pairs = [
+                            (row[metric], plain.get((size, row["seed"]), {}).get(metric))
+                            for row in kept
+                            if (row["n_train"], row["method"], row["weight"])
+                            == (size, method, weight)
+                        ]
+                        own = [a - b for a, b in pairs if a is not None and b is not None]
+                        _changes(panel, own, at + shift, str(look(number)["color"]))
+                panel.locator_params(axis="x", nbins=5)
+                panel.set_title(f"{size} training architectures", fontsize=8, loc="left")
+                if line == len(sizes) - 1:
+                    panel.set_xlabel(f"{words}, less that of plain; higher is better")
+        axes[0, 0].set_yticks(range(len(methods)), methods)
+        axes[0, 0].set_ylim(len(methods) - 0.5, -0.5)
+        for number, weight in enumerate(weights):
+            axes[0, -1].scatter([], [], s=20, color=look(number)["color"], label=f"{weight:g}")
+        axes[0, -1].legend(
+            fontsize=8, title="weight", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
+        )
+        figure.suptitle(
+            f"{title}: one dot a seed, mean and 95 % interval", fontsize=9, x=0.01, ha="left"
+        )
+        save(figure, path)
+
+
+def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
+    """Draw time and memory of every distance against samples, dimension and classes.
+
+    Args:
+        rows: Rows of ``speed``.
+        slopes: Rows of ``slopes``, for the legend.
+        path: The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    names = {"samples": "samples of a class", "dimension": "dimension", "classes": "classes"}
+    units = {"seconds": "seconds", "mebibytes": "MiB"}
+    growth = {(row["distance"], row["axis"]): row["slope"] for row in slopes}
+    distances = list(dict.fromkeys(row["distance"] for row in rows))
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(10.5, 6.0), layout="constrained")
+        axes = figure.subplots(2, 3, sharex="col", sharey="row")
+        for column, (axis, words) in enumerate(names.items()):
+            for line, (quantity, unit) in enumerate(units.items()):
+                panel = axes[line, column]
+                for number, distance in enumerate(distances):
+                    cells: dict[int, list[float]] = {}
+                    for row in rows:
+                        if (row["distance"], row["axis"]) == (distance, axis) and row[quantity]:
+                            cells.setdefault(row[axis], []).append(row[quantity])
+                    slope = growth.get((distance, axis))
+                    label = distance if slope is None else f"{distance}: {slope:.1f}"
+                    panel.plot(
+                        list(cells), [float(np.median(cell)) for cell in cells.values()],
+                        label=label, markersize=3, linewidth=1, **look(number),
+                    )  # fmt: skip
+                panel.set_xscale("log", base=2)
+                panel.set_yscale("log")
+                if column == 0:
+                    panel.set_ylabel(unit)
+                if line == 1:
+                    panel.set_xlabel(words)
+                else:
+                    panel.legend(fontsize=7, title="slope of log time", title_fontsize=7)
+        # Room for the legends above the lines.
+        low, high = axes[0, 0].get_ylim()
+        axes[0, 0].set_ylim(low, high * (high / low) ** 0.5)
+        figure.suptitle(
+            "value and gradient of all pairs of one batch, median of repeats", fontsize=9,
+            x=0.01, ha="left",
+        )  # fmt: skip
+        save(figure, path)
+
+
+def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
+    """Draw EMD against the distance of the means, as it is and for classes of one shape.
+
+    Args:
+        rows: Rows of ``geometry``.
+        title: Stands above.
+        path: The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The file cannot be written.
+    """
+    with drawing() as figure_class:
+        figure = figure_class(figsize=(4.8, 3.6), layout="constrained")
+        axes = figure.subplots()
+        l2 = [row["l2"] for row in rows]
+        for number, (name, words) in enumerate(
+            (("emd", "these features"), ("one_shape", "normal clouds of one shape"))
+        ):
+            style = look(number)
+            axes.scatter(
+                l2, [row[name] for row in rows], s=14, color=style["color"],
+                marker=style["marker"], label=words,
+            )  # fmt: skip
+        axes.axline((0, 0), slope=1, color="#999999", linewidth=0.8)
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("l2, distance of the means")
+        axes.set_ylabel("emd")
+        axes.set_title(title, fontsize=9, loc="left")
+        axes.legend(fontsize=8)
+        save(figure, path)
+
+
+def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:
+    """Draw one dot a value, their mean and its 95 % Student interval."""
+    from scipy.special import stdtrit
+
+    axes.scatter(values, [at] * len(values), s=8, alpha=0.4, linewidths=0, color=colour)
+    if len(values) > 1:
+        error = float(np.std(values, ddof=1)) / len(values) ** 0.5
+        half = float(stdtrit(len(values) - 1, 0.975)) * error
+        axes.plot(
+            np.mean(values) + half * np.array([-1, 1]), [at, at], color=colour, linewidth=1.5
+        )
+    if values:
+        axes.scatter([np.mean(values)], [at], s=30, color=colour)
+
+
+def _colour(leaves: Leaves, number: int) -> str:
+    return str(look(int(leaves.group_of[number]))["color"])
+
+
+def _scatter(axes: Axes, view: View, leaves: Leaves) -> None:
+    for number, name in enumerate(leaves.names):
+        own = view.points[view.classes == number]
+        if not len(own):
+            continue
+        axes.scatter(
+            own[:, 0], own[:, 1], s=7, alpha=0.5, linewidths=0, color=_colour(leaves, number)
+        )
+        axes.annotate(
+            name, tuple(own.mean(axis=0)), fontsize=7, ha="center", va="center",
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.7, "linewidth": 0},
+        )  # fmt: skip
+    axes.set_title(view.title, fontsize=8, loc="left")
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _legend(axes: Axes, leaves: Leaves) -> None:
+    axes.axis("off")
+    members: dict[int, list[str]] = {}
+    for name, group in zip(leaves.names, leaves.group_of.tolist(), strict=True):
+        members.setdefault(group, []).append(name)
+    for group, names in members.items():
+        shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        axes.scatter([], [], color=str(look(group)["color"]), s=20, label=shown)
+    axes.legend(
+        fontsize=7, loc="center left", title="coarsest groups", title_fontsize=8, alignment="left"
+    )
+
+
+def _dendrogram(axes: Axes, distances: NDArray[np.float64], leaves: Leaves) -> None:
+    from scipy.cluster.hierarchy import dendrogram, linkage
+
+    made = dendrogram(
+        linkage(distances, "average"), ax=axes, labels=list(leaves.names), leaf_font_size=7,
+        color_threshold=0, above_threshold_color="#555555", leaf_rotation=90,
+    )  # fmt: skip
+    for label, number in zip(axes.get_xticklabels(), made["leaves"] or [], strict=True):
+        label.set_color(_colour(leaves, number))
+    axes.grid(visible=False, axis="x")

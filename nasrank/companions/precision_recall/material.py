@@ -1,0 +1,203 @@
+"""Data of the study: scaled for training, and what draws are measured against."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nasrank.companions.precision_recall.features import train_classifier
+from nasrank.companions.precision_recall.ring import RING_MODES, Ring
+from nasrank.errors import DataError, UsageError
+from nasrank.registry import unknown_name
+from nasrank.samples import DATA_SETS, Samples, SampleSet, load_samples
+
+__all__ = ["Material", "load_material", "shrink"]
+
+FloatArray = npt.NDArray[np.float32]
+
+_RING_TRAIN, _MOST_REAL = 20_000, 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One data set.
+
+    Attributes:
+        name: What tables call it.
+        fingerprint: Stands for every value.
+        shape: Shape of one sample.
+        train: Scaled samples to train on ``[n, d]``: images from -1 to 1, vectors with mean 0
+            and standard deviation 1 in every dimension.
+        restore: From scaled draws to samples in their own units ``[n, d]``.
+        measured: From samples in their own units to where distances are taken.
+        real: Test samples there ``[m, f]``.
+        ceiling: As many training samples there ``[m, f]``: what a perfect model would draw.
+        measure: How precision and recall are measured, in words.
+        ring: The ring, if it is the data.
+    """
+
+    name: str
+    fingerprint: str
+    shape: tuple[int, ...]
+    train: FloatArray
+    restore: Callable[[FloatArray], FloatArray]
+    measured: Callable[[FloatArray], FloatArray]
+    real: FloatArray
+    ceiling: FloatArray
+    measure: str
+    ring: Ring | None = None
+
+    @property
+    def is_images(self) -> bool:
+        """Whether a sample is an image."""
+        return len(self.shape) == 3
+
+
+@lru_cache(maxsize=4)
+def load_material(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    label: str | None = None,
+    most: int = 10_000,
+    side: int | None = None,
+    mode_weights: tuple[float, ...] | None = None,
+) -> Material:
+    """Load and scale a data set.
+
+    Args:
+        name: ``ring``, a name of `nasrank.samples.DATA_SETS`, or a path of vectors.
+        data_dir: Folder of image files.
+        label: Class column of a Parquet file.
+        most: Most training samples of images and vectors.
+        side: Images are shrunk to this side by averaging; as they are if None.
+        mode_weights: Weights of the ring's modes; even if None.
+
+    Raises:
+        UsageError: There is no such data set, or an option does not fit it.
+        DataError: The data is missing, damaged, or without any spread.
+    """
+    if mode_weights is not None and name != "ring":
+        raise UsageError(
+            f"--mode-weights are those of the ring's modes. Leave them out for {name}"
+        )
+    if name == "ring":
+        return _ring(Ring() if mode_weights is None else Ring(mode_weights))
+    if name not in DATA_SETS and not Path(name).suffix:
+        raise unknown_name(
+            "data", name, ("ring", *DATA_SETS, "archs:TASK", "a .parquet, .npy or .npz file")
+        )
+    loaded = load_samples(name, data_dir=data_dir, label=label).limited(most, _MOST_REAL)
+    if len(loaded.shape) == 3:
+        return _images(loaded if side is None else shrink(loaded, side))
+    if side is not None:
+        raise UsageError(f"--side is for images, and {name} holds vectors. Leave it out")
+    return _vectors(loaded)
+
+
+def shrink(data: SampleSet, side: int) -> SampleSet:
+    """Average blocks of pixels of square images.
+
+    Args:
+        data: Images whose side is a multiple of the new one.
+        side: The new side, at least 4.
+
+    Raises:
+        UsageError: It does not fit.
+    """
+    height, width = data.shape[1:]
+    if height != width or side < 4 or height % side:
+        raise UsageError(
+            f"--side {side}: images of {height}x{width} pixels shrink to a divisor of their side, "
+            "4 at least. Choose one, or leave it out"
+        )
+    block = height // side
+
+    def smaller(part: Samples) -> Samples:
+        cut = part.values.reshape(len(part), -1, side, block, side, block)
+        return replace(part, values=np.ascontiguousarray(cut.mean(axis=(3, 5))))
+
+    return replace(data, train=smaller(data.train), test=smaller(data.test))
+
+
+def _ring(ring: Ring) -> Material:
+    train, real = ring.draw(_RING_TRAIN, "train"), ring.draw(_MOST_REAL, "test")
+    text = hashlib.sha256(repr((RING_MODES, ring.masses.tolist(), ring.spread)).encode())
+    scaled, restore = _standardised("ring", train)
+    return Material(
+        "ring", text.hexdigest()[:16], (2,), scaled, restore, lambda points: points, real,
+        train[:_MOST_REAL], "5-NN on points; truth by a grid", ring,
+    )  # fmt: skip
+
+
+def _images(data: SampleSet) -> Material:
+    _require_spread(data)
+    if len(np.unique(data.train.classes)) > 1:
+        classifier = train_classifier(data)
+        shape = data.shape
+
+        def measured(pixels: FloatArray) -> FloatArray:
+            return classifier.features(pixels.reshape(-1, *shape))
+
+        how = f"5-NN on features of a small classifier ({100 * classifier.accuracy:.0f} % right)"
+    else:
+        measured, how = lambda pixels: pixels, "5-NN on pixels"
+    train = data.train.values.reshape(len(data.train), -1)
+    real = data.test.values.reshape(len(data.test), -1)
+    return Material(
+        data.name,
+        data.fingerprint,
+        data.shape,
+        2 * train - 1,
+        lambda draws: np.clip((draws + 1) / 2, 0, 1),
+        measured,
+        measured(real),
+        measured(train[: len(real)]),
+        how,
+    )
+
+
+def _vectors(data: SampleSet) -> Material:
+    _require_spread(data)
+    scaled, restore = _standardised(data.name, data.train.values)
+    mean, spread = data.train.values.mean(axis=0), data.train.values.std(axis=0)
+    spread = np.where(spread > 0, spread, 1)
+
+    def measured(points: FloatArray) -> FloatArray:
+        scaled: FloatArray = ((points - mean) / spread).astype(np.float32)
+        return scaled
+
+    return Material(
+        data.name,
+        data.fingerprint,
+        data.shape,
+        scaled,
+        restore,
+        measured,
+        measured(data.test.values),
+        measured(data.train.values[: len(data.test)]),
+        "5-NN on standardised vectors",
+    )
+
+
+def _standardised(
+    name: str, values: FloatArray
+) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
+    mean, spread = values.mean(axis=0), values.std(axis=0)
+    if not (spread > 0).any():
+        raise DataError(f"{name}: all samples are the same. Give data with some spread")
+    spread = np.where(spread > 0, spread, 1)
+    return ((values - mean) / spread).astype(np.float32), lambda draws: draws * spread + mean
+
+
+def _require_spread(data: SampleSet) -> None:
+    if not len(data.test):
+        raise DataError(f"{data.name}: nothing is left to measure against. Give more samples")
+    if np.ptp(data.train.values, axis=0).max() == 0:
+        raise DataError(f"{data.name}: all samples are the same. Give data with some spread")

@@ -1,0 +1,123 @@
+"""What critic and generator of every method minimise, for a whole fleet at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasrank.companions.precision_recall.auxiliary import AUXILIARIES, Auxiliary, primal_alpha
+from nasrank.registry import unknown_name
+
+__all__ = ["WITH_LAMBDA", "Objective", "make_objective"]
+
+WITH_LAMBDA = ("pr", "naive", "dual")
+"""Adversarial methods that a lambda belongs to."""
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The losses of one method, for members stacked in front.
+
+    Attributes:
+        critic: From values on data ``[m, items]``, on draws ``[m, items]`` and lambda ``[m]`` to
+            losses ``[m]``.
+        generator: From values on draws and lambda to losses; only these carry a gradient.
+        saturated: From values on draws and lambda to where the ratio, or the critic of a dual
+            form, is at an end of its range ``[m, items]``.
+        neutral: From lambda to the value that separates data from draws.
+    """
+
+    critic: Loss
+    generator: Callable[[Tensor, Tensor], Tensor]
+    saturated: Callable[[Tensor, Tensor], Tensor]
+    neutral: Callable[[Tensor], Tensor]
+
+
+def make_objective(method: str, auxiliary: str = "chi2") -> Objective:
+    """Return the losses of a method.
+
+    - ``pr``: the critic trains on the auxiliary divergence, the generator maximises half of the
+      sum of ``alpha_lambda`` and ``beta_lambda``, estimated from the ratios so found.
+    - ``naive``: critic and generator play the dual form of the precision-recall divergence
+      itself, as in the authors' release: the critic is free upwards on the data, although the
+      conjugate ends at lambda.
+    - ``dual``: the same with the critic held at lambda on both sides, as the conjugate asks.
+    - ``hinge``: the hinge loss.
+    - ``kl``, ``rkl``, ``chi2``: the f-GAN of this divergence.
+
+    Args:
+        method: One of these.
+        auxiliary: For ``pr``: a name in `AUXILIARIES`.
+
+    Raises:
+        UsageError: There is no such method or auxiliary.
+
+    References:
+        Nowozin et al. (2016), "f-GAN: Training Generative Neural Samplers using Variational
+        Divergence Minimization"; Lim & Ye (2017), "Geometric GAN"; Verine et al. (2023).
+    """
+    if auxiliary not in AUXILIARIES:
+        raise unknown_name("auxiliary divergence", auxiliary, AUXILIARIES)
+    makers: Mapping[str, Callable[[], Objective]] = {
+        "pr": lambda: _primal(AUXILIARIES[auxiliary]),
+        "naive": lambda: _dual(bounded=False),
+        "dual": lambda: _dual(bounded=True),
+        "hinge": _hinge,
+        **{name: lambda each=each: _f_gan(each) for name, each in AUXILIARIES.items()},  # type: ignore[misc]
+    }
+    if method not in makers:
+        raise unknown_name("method", method, makers)
+    return makers[method]()
+
+
+def _primal(auxiliary: Auxiliary) -> Objective:
+    low, ceiling = auxiliary.limits[0], auxiliary.ceiling
+
+    def generator(fake: Tensor, lam: Tensor) -> Tensor:
+        # The real half of the estimate, the other half of its weight, has no gradient.
+        alpha = primal_alpha(lam, fake=auxiliary.ratio(fake, ceiling(lam))) / 2
+        return -(alpha + alpha / lam) / 2
+
+    return Objective(
+        lambda real, fake, lam: auxiliary.loss(real, fake, ceiling(lam)),
+        generator,
+        lambda fake, lam: (fake <= low) | (fake >= ceiling(lam)),
+        lambda lam: auxiliary.value(torch.ones_like(lam)),
+    )
+
+
+def _dual(*, bounded: bool) -> Objective:
+    def critic(real: Tensor, fake: Tensor, lam: Tensor) -> Tensor:
+        value = torch.minimum(real, lam[:, None]) if bounded else real
+        return -value.mean(-1) + fake.clamp_min(0.0).mean(-1) / lam
+
+    return Objective(
+        critic,
+        lambda fake, lam: -torch.minimum(fake, lam[:, None]).mean(-1) / lam,
+        lambda fake, lam: (fake <= 0) | (fake >= lam[:, None]),
+        lambda lam: lam / 2,
+    )
+
+
+def _f_gan(auxiliary: Auxiliary) -> Objective:
+    low, high = auxiliary.limits
+    return Objective(
+        lambda real, fake, _lam: auxiliary.loss(real, fake, high),
+        lambda fake, _lam: -auxiliary.conjugate(fake).mean(-1),
+        lambda fake, _lam: (fake <= low) | (fake >= high),
+        lambda lam: auxiliary.value(torch.ones_like(lam)),
+    )
+
+
+def _hinge() -> Objective:
+    return Objective(
+        lambda real, fake, _lam: (1 - real).relu().mean(-1) + (1 + fake).relu().mean(-1),
+        lambda fake, _lam: -fake.mean(-1),
+        lambda fake, _lam: torch.zeros_like(fake, dtype=torch.bool),
+        torch.zeros_like,
+    )

@@ -1,0 +1,430 @@
+"""From runs to rows: train the models of a fleet and measure each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nasrank.benchmarks.nb201 import EDGES, OPERATIONS
+from nasrank.companions.precision_recall.architectures import (
+    DRAWS,
+    CellData,
+    load_cells,
+    predictor_scores,
+    shortlist,
+)
+from nasrank.companions.precision_recall.checkpoints import load_checkpoint, save_checkpoint
+from nasrank.companions.precision_recall.material import Material
+from nasrank.companions.precision_recall.measures import (
+    CURVE_LAMBDAS,
+    neighbour_frontier,
+    neighbour_precision_recall,
+)
+from nasrank.companions.precision_recall.networks import (
+    MLP,
+    CellGenerator,
+    ConvCritic,
+    ConvGenerator,
+    CouplingFlow,
+    Network,
+    Weights,
+)
+from nasrank.companions.precision_recall.planning import ARCHS, PRRun
+from nasrank.companions.precision_recall.ring import Ring, histogram_pair
+from nasrank.companions.precision_recall.tables import KEPT
+from nasrank.companions.precision_recall.training import Member, Recipe, Trained, fit
+from nasrank.runs.evaluate import Training, evaluate
+from nasrank.runs.run import Run
+
+__all__ = ["Runner", "networks_for", "recipe_for"]
+
+Row = dict[str, Any]
+FloatArray = npt.NDArray[np.floating]
+
+_LEAST_NOISE, _NOISE_ROOT = 0.5, 7.0
+_TUNED_FROM = 10
+_TRUTH_DRAWS = 50_000
+_KEPT_POINTS, _KEPT_IMAGES = 300, 10
+_CELL_MEASURE = f"true top 5 % among distinct new classes of {DRAWS:,} draws"
+
+
+def recipe_for(run: PRRun, shape: tuple[int, ...]) -> Recipe:
+    """Return how a run is trained.
+
+    Settings were chosen on seeds from 100 on. Noise grows with the root of the numbers of a
+    sample, as what tells draws apart adds up over them; a flow gets a higher rate and less noise,
+    after half as many steps of maximum likelihood; fine-tuning twice the rate and less noise.
+
+    Args:
+        run: The run.
+        shape: Shape of one sample.
+    """
+    noise = max(_LEAST_NOISE, np.prod(shape) ** 0.5 / _NOISE_ROOT)
+    recipe = Recipe(steps=run.steps, batch=run.batch, noise=float(noise))
+    if run.method == "mle":
+        return replace(recipe, rate=5e-3, noise=0.2 if len(shape) == 3 else 0.0)
+    if run.model == "flow":
+        recipe = replace(recipe, rate=3e-3, noise=0.5 * recipe.noise)
+    if run.method == "tuned" or run.start is not None:
+        return replace(recipe, rate=2 * recipe.rate, noise=0.6 * recipe.noise)
+    return recipe
+
+
+def networks_for(run: PRRun, shape: tuple[int, ...]) -> tuple[Network, Network]:
+    """Return generator and critic of a run.
+
+    Args:
+        run: The run.
+        shape: Shape of one sample.
+
+    Raises:
+        UsageError: The model does not fit the data, or its extra is missing.
+    """
+    size = int(np.prod(shape))
+    images = len(shape) == 3
+    if run.data.startswith(ARCHS):
+        edges, operations = len(EDGES), len(OPERATIONS)
+        return CellGenerator(8, (run.width,), edges, operations), MLP((size, 64, 64, 1))
+    if run.model == "conv":
+        pixels = (shape[0], shape[1], shape[2])
+        return ConvGenerator(16, pixels, run.width), ConvCritic(pixels, 2 * run.width)
+    small = size == 2
+    critic = MLP((size, 32, 32, 1) if small else (size, 64, 64, 1))
+    if run.model == "flow":
+        return CouplingFlow(size, 4, run.width), critic
+    latent = 2 if small else 8
+    return MLP((latent, run.width, size), squashed=images), critic
+
+
+class Runner:
+    """Computes fleets.
+
+    Args:
+        material: The data, or None of architectures.
+        device: Where to compute.
+        checkpoint: What ``pr`` starts from.
+        models: Folder to keep trained models in, or None to keep none.
+        on_work: Hears of work done: a step of a model, or measuring it, is 1.
+    """
+
+    def __init__(
+        self,
+        material: Material | None,
+        device: torch.device,
+        *,
+        checkpoint: Path | None = None,
+        models: Path | None = None,
+        on_work: Callable[[int], None] | None = None,
+    ) -> None:
+        self._material, self._device = material, device
+        self._checkpoint, self._models = checkpoint, models
+        self._on_work = on_work
+        self._name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+    def compute(self, fleet: Sequence[PRRun]) -> list[Row]:
+        """Train and measure the runs of one fleet; rows of `KEPT` in their order."""
+        rows = self._computed(fleet)
+        if self._on_work is not None:
+            self._on_work(len(fleet))
+        return rows
+
+    def _computed(self, fleet: Sequence[PRRun]) -> list[Row]:
+        first = fleet[0]
+        if first.method == "data":
+            return [self._ceiling(run) for run in fleet]
+        if first.data.startswith(ARCHS):
+            return self._architectures(fleet)
+        material = self._held
+        networks = networks_for(first, material.shape)
+        data = torch.as_tensor(material.train, device=self._device)
+        trained = self._train(fleet, networks, data, material.shape)
+        return [
+            self._row(run, trained, place, partial(self._measured, run, trained, place))
+            for place, run in enumerate(fleet)
+        ]
+
+    @property
+    def _held(self) -> Material:
+        if self._material is None:
+            raise ValueError("data that is no architectures is needed here")
+        return self._material
+
+    def _train(
+        self,
+        fleet: Sequence[PRRun],
+        networks: tuple[Network, Network],
+        data: torch.Tensor,
+        shape: tuple[int, ...],
+    ) -> Trained:
+        first = fleet[0]
+        recipe = recipe_for(first, shape)
+        members = [
+            Member("pr" if run.method in {"tuned", "oracle"} else run.method, run.lam or 1.0,
+                   run.seed, run.auxiliary or "chi2")
+            for run in fleet
+        ]  # fmt: skip
+        start: tuple[Weights, Weights] | None = None
+        before = _before(first)
+        if before is not None:
+            seeds = sorted({run.seed for run in fleet})
+            earlier = [Member(before.method, 1.0, seed) for seed in seeds]
+            base = fit(earlier, *networks, data, recipe_for(before, shape))
+            chosen = torch.tensor([seeds.index(run.seed) for run in fleet])
+            start = (
+                {name: each[chosen] for name, each in base.weights.items()},
+                {name: each[chosen] for name, each in base.critic_weights.items()},
+            )
+        elif self._checkpoint is not None and first.start is not None:
+            start = load_checkpoint(self._checkpoint, networks, len(fleet))
+        trained = fit(members, *networks, data, recipe, start=start, on_step=self._on_work)
+        if self._models is not None:
+            for place, run in enumerate(fleet):
+                about: dict[str, str | int] = {
+                    "data": run.data,
+                    "model": run.model,
+                    "width": run.width,
+                }
+                save_checkpoint(self._models / f"{run.run_id}.npz", trained, place, about)
+        return trained
+
+    def _ceiling(self, run: PRRun) -> Row:
+        material = self._held
+        row = {
+            **_blank(run, self._name),
+            **_against(material, material.ceiling, run),
+            "measure": _named(material.measure, run),
+            "sample": _sample(material, material.restore(material.train[:_KEPT_POINTS])),
+        }
+        if material.ring is not None:
+            # What a perfect model would read on the grid, whose cells see noise as a difference.
+            _add_truth(row, material.ring, material.ring.draw(_TRUTH_DRAWS, "ceiling"), None)
+        return row
+
+    def _row(self, run: PRRun, trained: Trained, place: int, measure: Callable[[], Row]) -> Row:
+        diverged = bool(trained.diverged[place])
+        row = {
+            **_blank(run, self._name),
+            "gradient_norm": _known(trained.gradient_norm[place]),
+            "saturation": _known(trained.saturation[place]),
+            "accuracy": _known(trained.accuracy[place]),
+            "degenerate_batches": int(trained.degenerate[place]),
+            "diverged": diverged,
+            "fit_seconds": trained.seconds,
+        }
+        return row if diverged else {**row, **measure()}
+
+    def _measured(self, run: PRRun, trained: Trained, place: int) -> Row:
+        material = self._held
+        if not trained.critic_weights:
+            # Maximum likelihood has no critic to speak of.
+            extra: Row = {"saturation": None, "accuracy": None}
+        else:
+            extra = {}
+        ring = material.ring
+        count = len(material.real) if ring is None else _TRUTH_DRAWS
+        scaled = trained.draw(place, count, run.seed).cpu().numpy()
+        if not np.isfinite(scaled).all():
+            return {**extra, "diverged": True}
+        draws = material.restore(scaled).astype(np.float32)
+        row = {
+            **extra,
+            "measure": _named(material.measure, run),
+            "collapsed": bool(scaled.std(axis=0).max() < 1e-3),
+            **_against(material, material.measured(draws[: len(material.real)]), run),
+        }
+        row["sample"] = _sample(material, draws)
+        if ring is None:
+            return row
+        _add_truth(row, ring, draws, run.lam)
+        return row
+
+    def _architectures(self, fleet: Sequence[PRRun]) -> list[Row]:
+        first = fleet[0]
+        task = first.data.removeprefix(ARCHS)
+        cells = load_cells(task, first.n_labels or 0, first.seed)
+        if first.method == "predictor":
+            return [self._by_predictor(run, load_cells(task, run.n_labels or 0, run.seed))
+                    for run in fleet]  # fmt: skip
+        data = torch.as_tensor(cells.train, device=self._device)
+        shape = (cells.train.shape[1],)
+        trained = self._train(fleet, networks_for(first, shape), data, shape)
+        return [
+            self._row(run, trained, place, partial(self._drawn, run, cells, trained, place))
+            for place, run in enumerate(fleet)
+        ]
+
+    def _drawn(self, run: PRRun, cells: CellData, trained: Trained, place: int) -> Row:
+        drawn = trained.draw(place, DRAWS, run.seed).cpu().numpy()
+        if not np.isfinite(drawn).all():
+            return {"diverged": True}
+        classes = cells.classes_of(drawn)
+        listed = shortlist(cells, classes)
+        row: Row = {
+            "measure": _CELL_MEASURE,
+            "precision": listed.precision,
+            "recall": listed.recall,
+            "collapsed": len(np.unique(classes)) == 1,
+            "draws": DRAWS,
+            "distinct_new": listed.size,
+            "sample": classes.astype(float).tolist(),
+        }
+        if not run.n_labels:
+            return row
+        scores, _ = predictor_scores(
+            run.data.removeprefix(ARCHS), run.n_labels, run.seed, run.predictor or "gp"
+        )
+        equal = shortlist(cells, _highest_new(cells, scores, listed.size))
+        often = np.bincount(classes, minlength=cells.task.space.classes).astype(np.float64)
+        return {
+            **row,
+            "predictor_precision": equal.precision,
+            "predictor_recall": equal.recall,
+            "finished": _finished(run, cells, often, trained.seconds, self._name),
+        }
+
+    def _by_predictor(self, run: PRRun, cells: CellData) -> Row:
+        task, predictor = run.data.removeprefix(ARCHS), run.predictor or "gp"
+        scores, seconds = predictor_scores(task, run.n_labels or 0, run.seed, predictor)
+        # As many as there are in the true top: precision and recall are then the same.
+        size = int((cells.top & ~cells.known).sum())
+        listed = shortlist(cells, _highest_new(cells, scores, size))
+        return {
+            **_blank(run, self._name),
+            "measure": f"true top 5 % among the {predictor}'s highest, as many as there are",
+            "precision": listed.precision,
+            "recall": listed.recall,
+            "distinct_new": listed.size,
+            "fit_seconds": seconds,
+            "finished": _finished(run, cells, scores, seconds, self._name),
+        }
+
+
+def _before(run: PRRun) -> PRRun | None:
+    """What a run of each seed is trained as first; its steps are not counted as the run's own."""
+    if run.method == "tuned":
+        return replace(run, method="hinge", steps=_TUNED_FROM * run.steps)
+    if run.model == "flow" and run.method != "mle" and run.start is None:
+        return replace(run, method="mle", steps=max(1, run.steps // 2))
+    return None
+
+
+def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
+    """Measure draws against the test samples."""
+    precision, recall = neighbour_precision_recall(material.real, fake, run.neighbours)
+    own = [] if run.lam is None else [run.lam]
+    # There may be fewer training samples than test samples, and the classifier wants even kinds.
+    count = min(len(material.real), len(fake))
+    alpha = neighbour_frontier(
+        material.real[:count], fake[:count], [*CURVE_LAMBDAS, *own, 10.0, 0.1, 1.0]
+    )
+    row: Row = {
+        "precision": precision,
+        "recall": recall,
+        "classifier_alpha_10": float(alpha[-3]),
+        "classifier_beta_0.1": float(alpha[-2]) / 0.1,
+        "classifier_alpha_1": float(alpha[-1]),
+    }
+    if run.lam is not None:
+        row["objective"] = float(alpha[-4]) / min(1.0, run.lam)
+    row |= {"frontier.kind": [], "frontier.lambda": [], "frontier.alpha": []}
+    _add_frontier(row, "classifier", alpha)
+    return row
+
+
+def _sample(material: Material, draws: FloatArray) -> list[float]:
+    kept = _KEPT_IMAGES if material.is_images else _KEPT_POINTS
+    # Four digits are enough for pictures.
+    sample: list[float] = draws[:kept].round(4).ravel().astype(float).tolist()
+    return sample
+
+
+def _add_truth(row: Row, ring: Ring, draws: FloatArray, lam: float | None) -> None:
+    """Measure draws against the ring's density."""
+    lambdas = [*CURVE_LAMBDAS, *([] if lam is None else [lam]), 10.0, 0.1, 1.0]
+    alpha = histogram_pair(ring, draws).alpha(lambdas)
+    own = ring.recalls(draws)
+    _add_frontier(row, "grid", alpha)
+    if lam is not None:
+        row["objective"] = float(alpha[-4]) / min(1.0, lam)
+    row |= {
+        "true_alpha_10": float(alpha[-3]),
+        "true_beta_0.1": float(alpha[-2]) / 0.1,
+        "true_alpha_1": float(alpha[-1]),
+        "modes_found": int((np.nan_to_num(own) >= 0.2).sum()),
+        "rare_recall": float(own[ring.rare].mean()) if ring.rare.any() else None,
+    }
+
+
+def _add_frontier(row: Row, kind: str, alpha: FloatArray) -> None:
+    count = len(CURVE_LAMBDAS)
+    row["frontier.kind"] += [kind] * count
+    row["frontier.lambda"] += list(CURVE_LAMBDAS)
+    row["frontier.alpha"] += alpha[:count].astype(float).tolist()
+
+
+def _blank(run: PRRun, device: str) -> Row:
+    """A row of a run of which nothing has been measured."""
+    row: Row = {
+        column.name: [] if column.type.startswith("list") else None for column in KEPT.columns
+    }
+    known = asdict(run)
+    row |= {name: known[name] for name in row.keys() & known.keys()}
+    return {
+        **row,
+        "run_id": run.run_id,
+        "lambda": run.lam,
+        "measure": "",
+        "degenerate_batches": 0,
+        "collapsed": False,
+        "diverged": False,
+        "fit_seconds": 0.0,
+        "device": device,
+    }
+
+
+def _named(measure: str, run: PRRun) -> str:
+    return measure.replace("5-NN", f"{run.neighbours}-NN")
+
+
+def _highest_new(
+    cells: CellData, scores: npt.NDArray[np.float64], size: int
+) -> npt.NDArray[np.int64]:
+    """Classes of the highest scores among those tested without a label."""
+    tested = cells.task.space.class_of[cells.split.test]
+    order = np.argsort(-scores[tested], kind="stable")
+    chosen: npt.NDArray[np.int64] = tested[order[:size]]
+    return chosen
+
+
+def _finished(
+    run: PRRun, cells: CellData, scores: npt.NDArray[np.float64], seconds: float, device: str
+) -> str:
+    """Measure scores of classes as `compare` does: how often it was drawn, or a predictor's."""
+    drawn = run.method != "predictor"
+    loss = f"{run.method}(lambda={run.lam:g})" if run.lam is not None else run.method
+    identity = Run(
+        cells.task.name,
+        cells.task.fingerprint,
+        f"generator-{run.model}" if drawn else str(run.predictor),
+        loss if drawn else "listmle",
+        run.n_labels or 0,
+        run.seed,
+        "class",
+        "mean",
+        "rest",
+        "random",
+    )
+    training = Training(float("nan"), False, seconds, 0.0, device)
+    return json.dumps(evaluate(identity, cells.task, cells.split, scores, training))
+
+
+def _known(value: torch.Tensor) -> float | None:
+    return float(value) if bool(torch.isfinite(value)) else None

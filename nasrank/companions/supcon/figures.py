@@ -1,0 +1,254 @@
+"""Pictures of supervised contrastive learning: phases, predictions, transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasrank.study.pictures import drawing, look, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+__all__ = ["draw_archs", "draw_phases", "draw_simulation", "draw_training"]
+
+Row = Mapping[str, Any]
+
+
+def draw_phases(
+    path: Path,
+    temperatures: NDArray[np.float64],
+    alphas: NDArray[np.float64],
+    panels: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]],
+) -> Path:
+    """Draw the optimal within-class variance over temperature and alpha, and where it is 0.
+
+    Args:
+        path: The file.
+        temperatures: ``[T]``, ascending, on a logarithmic axis.
+        alphas: ``[A]``, ascending.
+        panels: At most six of them: title, within-class variance ``[A, T]``, and the collapse
+            threshold ``[T]``.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    with drawing() as figures:
+        columns = min(len(panels), 3)
+        lines = -(-len(panels) // columns)
+        figure = figures(figsize=(3.2 * columns + 1.4, 2.9 * lines + 0.4), layout="constrained")
+        grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        shades: Any = None
+        for place, axes in enumerate(grid.flat):
+            if place >= len(panels):
+                axes.set_axis_off()
+                continue
+            title, within, edge = panels[place]
+            shades = axes.contourf(
+                temperatures, alphas, within, levels=np.linspace(0, 1, 11), cmap="viridis"
+            )
+            axes.fill_between(
+                temperatures, 0, edge, facecolor="white", edgecolor="0.6", hatch="///", linewidth=0
+            )
+            axes.plot(temperatures, edge, color="#D55E00", linewidth=1.5, label="threshold alpha*")
+            axes.set_xscale("log")
+            axes.set_title(title, loc="left", fontsize=9)
+            axes.set_ylim(0, 1)
+            axes.grid(visible=False)
+            if place % columns == 0:
+                axes.set_ylabel("alpha (1: self-supervised)")
+            if place + columns >= len(panels):
+                axes.set_xlabel("temperature")
+        grid.flat[0].legend(loc="upper left", fontsize=8, frameon=True)
+        figure.colorbar(shades, ax=grid, label="optimal within-class variance")
+        figure.text(0.01, 0.005, "hatched: the classes collapse", fontsize=8, color="0.3")
+        figure.get_layout_engine().set(rect=(0, 0.04, 1, 0.96))  # type: ignore[union-attr, call-arg]
+        save(figure, path)
+    return path
+
+
+def draw_simulation(rows: Sequence[Row], path: Path) -> Path:
+    """Draw what was reached against what was predicted, and the error against the threshold.
+
+    Args:
+        rows: Rows of ``simulate``; diverged ones are left out.
+        path: The file.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    with drawing() as figures:
+        figure = figures(figsize=(9.0, 3.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+        kinds = dict.fromkeys((row["data"], row["method"]) for row in rows)
+        for place, (data, method) in enumerate(kinds):
+            own = [
+                row
+                for row in rows
+                if (row["data"], row["method"]) == (data, method) and not row["diverged"]
+            ]
+            style = look(place)
+            for settled, fill in ((True, style["color"]), (False, "none")):
+                part = [row for row in own if row["converged"] == settled]
+                if not part:
+                    continue
+                marks = {
+                    "linestyle": "",
+                    "marker": style["marker"],
+                    "color": style["color"],
+                    "markerfacecolor": fill,
+                    "markersize": 4,
+                    "alpha": 0.6,
+                    "label": f"{data}, anchor {method}" + ("" if settled else ", not converged"),
+                }
+                reached = np.array([row["within_variance"] for row in part])
+                wanted = np.array([row["predicted_within"] for row in part])
+                left.plot(wanted, reached, **marks)
+                away = [row["alpha"] - row["alpha_star"] for row in part]
+                right.plot(away, np.maximum(np.abs(reached - wanted), 1e-7), **marks)
+        left.set_xlabel("predicted within-class variance")
+        left.set_ylabel("reached by gradient descent")
+        right.set_yscale("log")
+        right.axhline(1e-3, color="0.5", linewidth=1, linestyle=":")
+        right.set_xlabel("alpha - alpha*  (left of 0: collapse)")
+        right.set_ylabel("absolute difference (1e-7 and below: 1e-7)")
+        if any(not row["diverged"] for row in rows):
+            left.legend(loc="upper left", fontsize=8)
+        save(figure, path)
+    return path
+
+
+def draw_training(rows: Sequence[Row], path: Path) -> Path:
+    """Draw variance, transfer and loss of encoders against alpha, with 95 % intervals.
+
+    Args:
+        rows: Rows of ``train`` of one sweep of alpha; diverged ones are left out.
+        path: The file.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    rows = [row for row in rows if not row["diverged"]]
+    with drawing() as figures:
+        figure = figures(figsize=(11.5, 3.9), layout="constrained")
+        variance, transfer, loss = figure.subplots(1, 3)
+        _lines(
+            variance,
+            rows,
+            [
+                ("predicted_within", "free embeddings, predicted"),
+                ("projector_within", "projector, training"),
+                ("projector_within_test", "projector, test"),
+                ("encoder_within", "encoder, training"),
+            ],
+        )
+        variance.set_ylabel("within-class variance")
+        _lines(
+            transfer,
+            rows,
+            [
+                ("coarse_train_accuracy", "coarse labels, training"),
+                ("fine_probe_accuracy", "finer labels, linear probe"),
+                ("fine_knn_accuracy", "finer labels, neighbours"),
+                ("fine_probe_projector", "finer labels, probe of projector"),
+                ("fine_probe_rotated", "finer labels, turned images"),
+                ("fine_probe_noisy", "finer labels, noise"),
+            ],
+        )
+        transfer.set_ylabel("accuracy")
+        _lines(loss, rows, [("final_loss", "at the end"), ("loss_floor", "least possible")])
+        loss.set_ylabel("contrastive loss")
+        edge = rows[0]["alpha_star"] if rows else 0.0
+        for axes in (variance, transfer, loss):
+            axes.axvspan(0, edge, color="0.9", linewidth=0, zorder=0)
+            axes.set_xlabel("alpha (grey: theory says collapse)")
+            if rows:
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=7.5, ncols=2)
+        if rows:
+            figure.suptitle(f"{rows[0]['data']}, {rows[0]['method']}", x=0.01, ha="left", size=9)
+        save(figure, path)
+    return path
+
+
+def draw_archs(rows: Sequence[Row], path: Path) -> Path:
+    """Draw tau of predictors and variance of their pre-training against alpha.
+
+    Args:
+        rows: Rows of ``archs``; diverged ones are left out.
+        path: The file.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    rows = [row for row in rows if not row["diverged"]]
+    with drawing() as figures:
+        figure = figures(figsize=(9.0, 3.8), layout="constrained")
+        variance, tau = figure.subplots(1, 2)
+        for place, size in enumerate(dict.fromkeys(row["n_train"] for row in rows)):
+            own = [row for row in rows if row["n_train"] == size]
+            trained = [row for row in own if row["alpha"] is not None]
+            _line(variance, trained, "projector_within", f"{size} cells", place)
+            _line(tau, trained, "kendall_tau", f"{size} cells", place)
+            plain = [row["kendall_tau"] for row in own if row["alpha"] is None]
+            if plain:
+                tau.axhline(
+                    float(np.mean(plain)), color=look(place)["color"], linestyle=":", linewidth=1
+                )
+        kept = [row for row in rows if row["alpha"] is not None]
+        for place, alpha in enumerate(sorted({row["alpha"] for row in kept})):
+            wanted = next(row["predicted_within"] for row in kept if row["alpha"] == alpha)
+            variance.plot(
+                alpha, wanted, "_", color="0.3", label="predicted" if place == 0 else None
+            )
+        variance.set_ylabel("within-tier variance, projector")
+        tau.set_ylabel("Kendall's tau of the predictor")
+        variance.set_xlabel("alpha")
+        tau.set_xlabel("alpha (dotted: not pre-trained)")
+        for axes in (variance, tau):
+            if kept:
+                axes.legend(fontsize=8)
+        save(figure, path)
+    return path
+
+
+def _lines(axes: Axes, rows: Sequence[Row], names: Sequence[tuple[str, str]]) -> None:
+    for place, (name, label) in enumerate(names):
+        _line(axes, rows, name, label, place)
+
+
+def _line(axes: Axes, rows: Sequence[Row], name: str, label: str, place: int) -> None:
+    from scipy.special import stdtrit
+
+    points = []
+    for alpha in sorted({row["alpha"] for row in rows}):
+        own = np.array(
+            [row[name] for row in rows if row["alpha"] == alpha and row[name] is not None]
+        )
+        if len(own):
+            error = own.std(ddof=1) / len(own) ** 0.5 if len(own) > 1 else 0.0
+            half = float(stdtrit(len(own) - 1, 0.975)) * error if len(own) > 1 else 0.0
+            points.append((alpha, own.mean(), half))
+    if points:
+        at, mean, half = np.array(points).T
+        axes.errorbar(at, mean, half, capsize=2, markersize=4, label=label, **look(place))

@@ -1,0 +1,160 @@
+"""The loss that mixes supervised and self-supervised contrast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from nasrank.companions.supcon.closed_form import ANCHORS
+from nasrank.errors import UsageError
+from nasrank.registry import unknown_name
+
+__all__ = ["Pairs", "contrastive_loss", "pair_up", "standard_alpha"]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which embeddings of a batch belong together.
+
+    Attributes:
+        same_class: ``[*batch, N, N]`` True for two instances of one class.
+        same_instance: ``[*batch, N, N]`` True for two views of one instance; with the diagonal
+            where the anchor is included.
+        competing: ``[*batch, N, N]`` True for what the softmax of an anchor, a row, is over.
+    """
+
+    same_class: Tensor
+    same_instance: Tensor
+    competing: Tensor
+
+    @cached_property
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """``[*batch, N, N]`` weights of the positives of either kind.
+
+        They sum to 1 over all anchors, or to 0 where no anchor has a positive, and to one number
+        over the positives of an anchor that has some.
+        """
+        return _shares(self.same_class), _shares(self.same_instance)
+
+    @cached_property
+    def barred(self) -> Tensor:
+        """``[*batch, N, N]`` what to add to likenesses so that only competitors count."""
+        # Not infinite: the sum over a row of padding would have no gradient.
+        lowest = torch.finfo(torch.get_default_dtype()).min / 2
+        return torch.zeros(self.competing.shape, device=self.competing.device).masked_fill_(
+            ~self.competing, lowest
+        )
+
+    @property
+    def degenerate(self) -> Tensor:
+        """``[*batch]`` True where supervision says nothing.
+
+        No embedding has a partner of its class, or none has an opponent of another class.
+        """
+        partners = self.same_class.any(dim=(-1, -2))
+        opponents = self.competing & ~self.same_class & ~self.same_instance
+        return ~(partners & opponents.any(dim=(-1, -2)))
+
+
+def pair_up(
+    classes: Tensor, instances: Tensor, *, anchor: str = "included", where: Tensor | None = None
+) -> Pairs:
+    """Find the pairs of a batch.
+
+    Args:
+        classes: ``[*batch, N]`` class of each embedding.
+        instances: ``[*batch, N]`` the instance each is a view of; distinct within a batch.
+        anchor: One of `nasrank.companions.supcon.closed_form.ANCHORS`.
+        where: ``[*batch, N]`` False on padding; nothing is padding by default.
+
+    Raises:
+        UsageError: There is no such convention.
+    """
+    if anchor not in ANCHORS:
+        raise unknown_name("anchor", anchor, ANCHORS)
+    there = torch.ones_like(classes, dtype=torch.bool) if where is None else where
+    both = there.unsqueeze(-1) & there.unsqueeze(-2)
+    competing = both
+    if anchor == "excluded":
+        competing = both & ~torch.eye(classes.shape[-1], dtype=torch.bool, device=classes.device)
+    one_class = classes.unsqueeze(-1) == classes.unsqueeze(-2)
+    one_instance = instances.unsqueeze(-1) == instances.unsqueeze(-2)
+    return Pairs(both & one_class & ~one_instance, competing & one_instance, competing)
+
+
+def contrastive_loss(
+    embeddings: Tensor, pairs: Pairs, *, alpha: Tensor | float, temperature: Tensor | float
+) -> Tensor:
+    r"""Return the mixed contrastive loss, lower is better.
+
+    .. math:: L = (1-\alpha) L_{sup} + \alpha L_{self},
+
+    each the mean over anchors i of the mean over their positives j of
+    ``-log softmax_j(u_i . u_j / tau)``: for ``L_sup`` other instances of the anchor's class, for
+    ``L_self`` views of its own instance. Anchors without a positive are left out of the mean, and
+    a part for which no anchor has one is 0. In a batch of m classes with n instances of p views
+    each, both parts are means over all such pairs.
+
+    Args:
+        embeddings: ``[*batch, N, d]`` unit vectors.
+        pairs: Who belongs together.
+        alpha: Share of the self-supervised part, in [0, 1]; a tensor of shape ``[*batch]``, or
+            one number for all.
+        temperature: Temperature, above 0; likewise.
+
+    Returns:
+        ``[*batch]``.
+
+    References:
+        Khosla et al. (2020), "Supervised contrastive learning", NeurIPS; Chen et al. (2020), "A
+        simple framework for contrastive learning of visual representations", ICML; mixed as in
+        Lee et al. (2025), AISTATS.
+
+    Example:
+        >>> corners = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+        >>> pairs = pair_up(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 2, 3]))
+        >>> loss = contrastive_loss(corners, pairs, alpha=0.5, temperature=1.0)
+        >>> round(float(loss), 4)  # log(2 + 2 exp(-2))
+        0.8201
+    """
+    mixed, warm = (
+        torch.as_tensor(each, dtype=embeddings.dtype, device=embeddings.device)[..., None, None]
+        for each in (alpha, temperature)
+    )
+    likeness = embeddings @ embeddings.transpose(-1, -2) / warm
+    spread = (likeness + pairs.barred).logsumexp(dim=-1, keepdim=True)
+    supervised, own = pairs.shares
+    weight = torch.lerp(supervised.to(likeness), own.to(likeness), mixed)
+    return (weight * (spread - likeness)).sum(dim=(-1, -2))
+
+
+def standard_alpha(instances: int, views: int) -> float:
+    """Return the alpha at which the loss, anchor excluded, is the usual SupCon loss.
+
+    There all np - 1 other embeddings of an anchor's class are positives alike, and p - 1 of them
+    are its own views, so alpha = (p - 1) / (np - 1). It is below every `alpha_star`.
+
+    Args:
+        instances: Instances n of a class.
+        views: Views p of an instance.
+
+    Raises:
+        UsageError: There is one embedding a class.
+
+    Example:
+        >>> round(standard_alpha(50, 2), 4)
+        0.0101
+    """
+    if instances * views < 2:
+        raise UsageError("one embedding a class has no positive. Give more instances or views")
+    return (views - 1) / (instances * views - 1)
+
+
+def _shares(positive: Tensor) -> Tensor:
+    """Weights ``[*batch, N, N]`` of positives: they sum to 1 in all, to one number a row."""
+    counts = positive.sum(dim=-1, keepdim=True)
+    anchors = (counts > 0).sum(dim=-2, keepdim=True)
+    return positive / (counts * anchors).clamp(min=1)

@@ -1,0 +1,226 @@
+"""Contrastive pre-training of the graph encoder with tiers of accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.benchmarks import Space
+from nasrank.benchmarks.neighbours import neighbourhood_of
+from nasrank.companions.supcon.loss import contrastive_loss, pair_up
+from nasrank.metrics.embeddings import effective_rank, sphere_variance
+from nasrank.predictors.gnn import GNN, WIDTH
+from nasrank.predictors.predictor import Member
+from nasrank.seeds import numpy_generator, torch_generator
+
+__all__ = ["Contrast", "Pretrained", "contrast_cells", "tiers_of"]
+
+_RATE, _DECAY, _WARM_UP = 3e-3, 1e-2, 0.1
+_KEPT = ("operation", "attribute", "message", "shift", "gate")
+"""Beginnings of the names of the weights that embed a graph; its scoring starts afresh."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How to pre-train.
+
+    Attributes:
+        tiers: Tiers of accuracy, the classes.
+        instances: Cells of a tier in a batch.
+        views: Views of a cell: the cell itself and small edits.
+        temperature: Temperature.
+        alpha: Share of the self-supervised loss.
+        anchor: Convention of the loss.
+        steps: Steps of AdamW.
+    """
+
+    tiers: int
+    instances: int
+    views: int
+    temperature: float
+    alpha: float
+    anchor: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Pre-trained members.
+
+    Attributes:
+        weights: Weights that embed graphs, ``[members, *shape]`` by name.
+        within: ``[members]`` within-tier variance of the projected training cells.
+        total: ``[members]`` total variance of them.
+        rank: ``[members]`` effective rank of the embeddings of the training cells.
+        loss: ``[members]`` mean loss of the last tenth of the steps.
+        degenerate: ``[members]`` batches in which supervision said nothing.
+    """
+
+    weights: dict[str, Tensor]
+    within: NDArray[np.float64]
+    total: NDArray[np.float64]
+    rank: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    degenerate: NDArray[np.int64]
+
+
+def tiers_of(targets: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Cut labels into tiers of equal size, 0 for the lowest labels; ties go by position.
+
+    Args:
+        targets: ``[n]`` labels, higher is better.
+        count: Number of tiers, at most n.
+
+    Example:
+        >>> tiers_of(np.array([3.0, 1.0, 2.0, 9.0]), 2).tolist()
+        [1, 0, 0, 1]
+    """
+    rank = np.argsort(np.argsort(targets, kind="stable"), kind="stable")
+    tiers: NDArray[np.int64] = rank * count // len(targets)
+    return tiers
+
+
+def contrast_cells(
+    network: GNN, members: Sequence[Member], space: Space, how: Contrast
+) -> Pretrained:
+    """Pull the training cells of a tier together and cells of different tiers apart.
+
+    Members start from the weights that `nasrank compare` would start from. The first view of a
+    cell is the cell; the others are random neighbours, which differ from it in one token of
+    their text. Isomorphic rewrites have one canonical graph, so they are one view by
+    construction. Projections, which the loss is about, come from a hidden layer that is thrown
+    away.
+
+    Args:
+        network: Knows the graphs of the space.
+        members: Their training cells and labels.
+        space: The space.
+        how: How to pre-train.
+
+    References:
+        Khosla et al. (2020), "Supervised contrastive learning", NeurIPS.
+    """
+    tiers = [tiers_of(member.targets, how.tiers) for member in members]
+    near = _neighbours(members, space)
+    draws = [numpy_generator(m.seed, stream="contrast", n=len(m.items)) for m in members]
+    initial = network.initial([torch_generator(m.seed, stream="initialisation") for m in members])
+    kept = {name: w for name, w in initial.items() if name.startswith(_KEPT)}
+    weights = {**kept, **_head(network, members)}
+    for weight in weights.values():
+        weight.requires_grad_()
+    # The embedding reads no other weight.
+    optimizer = torch.optim.AdamW(list(weights.values()), lr=_RATE, weight_decay=_DECAY)
+    number = torch.arange(how.tiers * how.instances * how.views, device=network.device)
+    classes = (number // (how.instances * how.views)).expand(len(members), -1)
+    curve, degenerate = [], np.zeros(len(members), np.int64)
+    drawn = [
+        [_draw(own, member.items, near, draw, how) for _ in range(how.steps)]
+        for own, member, draw in zip(tiers, members, draws, strict=True)
+    ]
+    # [steps, members, embeddings] the graphs, and the cells they are views of.
+    shown, owners = (
+        np.array([[each[part] for each in member] for member in drawn]).swapaxes(0, 1)
+        for part in (0, 1)
+    )
+    batches = zip(network.batches(shown), owners, strict=True)
+    for step, (batch, instances) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = _RATE * _share((step + 1) / how.steps)
+        pairs = pair_up(classes, torch.from_numpy(instances).to(network.device), anchor=how.anchor)
+        degenerate += pairs.degenerate.cpu().numpy()
+        _, projected = _project(network, weights, batch)
+        losses = contrastive_loss(projected, pairs, alpha=how.alpha, temperature=how.temperature)
+        curve.append(losses.detach().double().cpu().numpy())
+        optimizer.zero_grad()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    within, total, rank = _measure(network, weights, members, tiers)
+    return Pretrained(
+        {name: weights[name].detach() for name in kept},
+        within,
+        total,
+        rank,
+        np.mean(curve[-max(how.steps // 10, 1) :], axis=0),
+        degenerate,
+    )
+
+
+def _neighbours(members: Sequence[Member], space: Space) -> dict[int, NDArray[np.int64]]:
+    """Graphs next to each training graph; the graph itself where it has no neighbour."""
+    near = neighbourhood_of(space)
+    found = {}
+    for item in {int(item) for member in members for item in member.items}:
+        around = np.unique(space.class_of[near.of(int(space.first_of_class[item]))])
+        around = around[around != item]
+        found[item] = around if len(around) else np.array([item])
+    return found
+
+
+def _head(network: GNN, members: Sequence[Member]) -> dict[str, Tensor]:
+    shapes = {"head_in": (WIDTH, WIDTH), "head_out": (WIDTH, WIDTH)}
+    drawn: dict[str, list[Tensor]] = {name: [] for name in shapes}
+    for member in members:
+        draw = torch_generator(member.seed, stream="contrast", part="head")
+        for name, shape in shapes.items():
+            drawn[name].append(torch.randn(shape, generator=draw) * (2 / WIDTH) ** 0.5)
+    return {
+        name: torch.stack(each).to(network.device, network.dtype) for name, each in drawn.items()
+    }
+
+
+def _project(network: GNN, weights: dict[str, Tensor], batch: object) -> tuple[Tensor, Tensor]:
+    read = network.embed(weights, batch)
+    hidden = torch.relu(read @ weights["head_in"])
+    return read, torch.nn.functional.normalize(hidden @ weights["head_out"], dim=-1)
+
+
+def _draw(
+    tiers: NDArray[np.int64],
+    items: NDArray[np.int64],
+    near: dict[int, NDArray[np.int64]],
+    draw: np.random.Generator,
+    how: Contrast,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Graphs of a batch, and the cell each is a view of."""
+    chosen = np.concatenate(
+        [
+            draw.choice(own, how.instances, replace=len(own) < how.instances)
+            for own in (np.flatnonzero(tiers == tier) for tier in range(how.tiers))
+        ]
+    )
+    cells = items[chosen]
+    views = [cells] + [
+        np.array([draw.choice(near[int(cell)]) for cell in cells]) for _ in range(how.views - 1)
+    ]
+    return np.stack(views, axis=1).ravel(), np.repeat(chosen, how.views)
+
+
+@torch.no_grad()
+def _measure(
+    network: GNN,
+    weights: dict[str, Tensor],
+    members: Sequence[Member],
+    tiers: Sequence[NDArray[np.int64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    (batch,) = network.batches(np.stack([member.items for member in members])[None])
+    read, projected = (each.double().cpu().numpy() for each in _project(network, weights, batch))
+    found = []
+    for place, own in enumerate(tiers):
+        if not np.isfinite(projected[place]).all() or not np.isfinite(read[place]).all():
+            found.append((np.nan, np.nan, np.nan))
+            continue
+        spread = sphere_variance(projected[place], own)
+        found.append((spread.within, spread.total, effective_rank(read[place])))
+    within, total, rank = np.array(found).T
+    return within, total, rank
+
+
+def _share(done: float) -> float:
+    if done < _WARM_UP:
+        return done / _WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))

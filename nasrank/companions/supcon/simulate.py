@@ -1,0 +1,466 @@
+"""Gradient descent on the loss, beside what theory says it ends at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from nasrank.companions.supcon.closed_form import alpha_star, optimum, temperature_star
+from nasrank.companions.supcon.loss import contrastive_loss, pair_up
+from nasrank.companions.supcon.simulate_claims import (
+    LEAST_TEMPERATURE,
+    MOST_POINTS,
+    NEAR,
+    simulation_claims,
+)
+from nasrank.companions.supcon.tables import SIMULATION
+from nasrank.errors import UsageError
+from nasrank.files import remove_stale_parts
+from nasrank.seeds import torch_generator
+from nasrank.study.claims import CLAIMS
+from nasrank.study.conduct import Progress, finish, missing
+from nasrank.study.device import choose_device
+from nasrank.study.finished import FinishedRuns, Identity
+from nasrank.tables import write_json
+
+__all__ = [
+    "MODELS",
+    "Problem",
+    "SimulateConfig",
+    "Simulated",
+    "missing_problems",
+    "plan_problems",
+    "simulate",
+    "solve_problems",
+]
+
+MODELS = ("free", "net")
+"""What is trained: every embedding by itself, or a net of two layers on random points."""
+
+_MOST_PAIRS = 1_200_000
+"""Pairs of embeddings at a time, over all problems: a tenth of a second a step at most."""
+_MOST_EMBEDDINGS = 2_048
+_RATE = {"free": 0.3, "net": 0.03}
+_HELD = 0.5
+"""Share of the steps with the full rate, which then falls to a thousandth along a cosine."""
+_SMALL_DRIFT, _SMALL_GRADIENT = 1e-3, 3e-4
+Row = dict[str, Any]
+
+
+class SimulateConfig(BaseModel):
+    """Which problems to minimise; the names are those of the command's options.
+
+    Attributes:
+        shapes: Classes and instances of a batch, as ``2x3``.
+        views: Views of an instance.
+        temperatures: Temperatures.
+        alphas: Shares of the self-supervised loss.
+        near: Further shares, as distances from the collapse threshold of each problem; those
+            outside of [0, 1] are left out.
+        anchors: Conventions of the loss.
+        models: What to train, of `MODELS`.
+        steps: Steps of Adam.
+        seeds: Number of random starts.
+        seed: The first seed.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shapes: tuple[str, ...] = Field(("2x3", "2x10", "3x4", "4x10", "5x4", "8x5"), min_length=1)
+    views: tuple[int, ...] = Field((2,), min_length=1)
+    temperatures: tuple[float, ...] = Field((0.3, 0.5, 1.0), min_length=1)
+    alphas: tuple[float, ...] = Field((0.0, 0.2, 0.4, 0.6, 0.8, 1.0), min_length=1)
+    near: tuple[float, ...] = (-0.01, 0.01)
+    anchors: tuple[str, ...] = Field(("included",), min_length=1)
+    models: tuple[str, ...] = Field(("free",), min_length=1)
+    steps: int = Field(800, ge=10, le=100_000)
+    seeds: int = Field(3, ge=1, le=10_000)
+    seed: int = Field(0, ge=0, lt=2**62)
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Problem(Identity):
+    """A problem and its random start: everything that its result depends on.
+
+    Attributes:
+        model: One of `MODELS`.
+        classes: Classes of the batch.
+        instances: Instances of each class.
+        views: Views of each instance.
+        temperature: Temperature.
+        alpha: Share of the self-supervised loss.
+        anchor: Convention of the loss.
+        steps: Steps of Adam.
+        seed: Seed of the start.
+    """
+
+    model: str
+    classes: int
+    instances: int
+    views: int
+    temperature: float
+    alpha: float
+    anchor: str
+    steps: int
+    seed: int
+
+    @property
+    def count(self) -> int:
+        """Embeddings."""
+        return self.classes * self.instances * self.views
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding: the least in which every optimum has room."""
+        points = self.classes * self.instances
+        if self.anchor == "included" or self.views == 1:
+            return points - 1
+        return max(points - 1, self.classes - 1 + points * (self.views - 1))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Minimised problems.
+
+    Attributes:
+        out: The folder they were written to.
+        rows: Rows of ``simulate``.
+        claims: Rows of ``claims``.
+        computed: Number of problems that this call minimised.
+    """
+
+    out: Path
+    rows: list[Row]
+    claims: list[Row]
+    computed: int
+
+
+def plan_problems(config: SimulateConfig) -> tuple[Problem, ...]:
+    """Spell out the problems, and refuse what cannot be meant.
+
+    Raises:
+        UsageError: A value cannot be meant.
+    """
+    choose_device(config.device)
+    for model in config.models:
+        if model not in MODELS:
+            raise UsageError(f"unknown model {model!r}. Known: {', '.join(MODELS)}.")
+    shapes = [_shape(each) for each in dict.fromkeys(config.shapes)]
+    largest = max(m * n for m, n in shapes) * max(config.views)
+    if largest > _MOST_EMBEDDINGS:
+        raise UsageError(
+            f"a problem of {largest:,} embeddings needs too much memory. Ask for "
+            f"{_MOST_EMBEDDINGS:,} or fewer: classes x instances x views"
+        )
+    for anchor in config.anchors:
+        # For what it refuses.
+        temperature_star(2, 2, np.array(config.views)[:, None], config.alphas, anchor=anchor)
+    problems: dict[Problem, None] = {}
+    for seed in range(config.seed, config.seed + config.seeds):
+        for model in config.models:
+            for anchor in config.anchors:
+                for m, n in shapes:
+                    for p in config.views:
+                        for t in config.temperatures:
+                            edge = float(alpha_star(m, n, p, t, anchor=anchor))
+                            near = [round(edge + each, 6) for each in config.near]
+                            for alpha in (*config.alphas, *(a for a in near if 0 <= a <= 1)):
+                                one = Problem(model, m, n, p, t, alpha, anchor, config.steps, seed)
+                                problems[one] = None
+    return tuple(problems)
+
+
+def simulate(
+    config: SimulateConfig,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    only_cached: bool = False,
+    force: bool = False,
+) -> Simulated:
+    """Minimise the problems that are missing and write their tables.
+
+    Args:
+        config: Which problems.
+        out: Folder for ``runs.d``, ``simulate``, ``claims`` and ``run.json``.
+        progress: Hears how far it is.
+        only_cached: Minimise nothing; report what is there.
+        force: Minimise every problem again.
+
+    Raises:
+        UsageError: The configuration cannot be meant.
+        DataError: The folder cannot be written.
+        NothingToCompare: ``only_cached``, and nothing is there.
+        Interrupted: Stopped by the user; what is finished is kept.
+    """
+    problems = plan_problems(config)
+    device = choose_device(config.device)
+    about = {"command": "supcon simulate", "config": config.model_dump(mode="json")}
+    write_json(about, out / "run.json")
+    remove_stale_parts(out)
+
+    def compute(fleet: Sequence[Problem]) -> list[Row]:
+        return solve_problems(fleet, device, progress)
+
+    kept, computed = finish(
+        _fleets(problems),
+        compute,
+        FinishedRuns(out / "runs.d", table=SIMULATION, kind=Problem),
+        what="problems",
+        work=lambda problem: problem.steps,
+        progress=progress,
+        only_cached=only_cached,
+        force=force,
+    )
+    rows = [kept[each.run_id] for each in problems if each.run_id in kept]
+    claims = simulation_claims(rows)
+    SIMULATION.write(rows, out / "simulate.parquet", about)
+    CLAIMS.write(claims, out / "claims.parquet", about)
+    return Simulated(out, rows, claims, computed)
+
+
+def missing_problems(
+    problems: Sequence[Problem], out: Path, *, only_cached: bool = False, force: bool = False
+) -> int:
+    """Count the problems that `simulate` would minimise.
+
+    Args:
+        problems: All problems.
+        out: Its folder.
+        only_cached: Minimise nothing.
+        force: Minimise every problem again.
+    """
+    finished = FinishedRuns(out / "runs.d", table=SIMULATION, kind=Problem)
+    return len(missing(problems, finished, only_cached=only_cached, force=force))
+
+
+def solve_problems(
+    problems: Sequence[Problem],
+    device: torch.device | None = None,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Minimise problems of one model and number of steps, all as one batch.
+
+    Shorter ones are padded with embeddings that nothing competes with. Adam moves all of them
+    with one rate, which is held and then falls along a cosine.
+
+    Args:
+        problems: The problems, at least one.
+        device: Where to compute; the CPU if None.
+        progress: Hears of every step.
+
+    Returns:
+        Rows of :data:`~nasrank.companions.supcon.tables.SIMULATION`, in order. A problem has
+        ``converged`` where neither its variances over the last quarter of the steps nor its loss
+        at the end have a tendency to change.
+    """
+    device = torch.device("cpu") if device is None else device
+    began = time.perf_counter()
+    batch = _Batch(problems, device)
+    rate, steps = _RATE[problems[0].model], problems[0].steps
+    optimizer = torch.optim.Adam(batch.weights, lr=rate, betas=(0.9, 0.99))
+    before = batch.measure()
+    for step in range(steps):
+        if step == 3 * steps // 4:
+            before = batch.measure()
+        optimizer.param_groups[0]["lr"] = rate * _share(step / steps)
+        optimizer.zero_grad()
+        batch.losses(batch.embeddings()).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if progress is not None:
+            progress.advance(len(problems))
+    after = batch.measure()
+    free = batch.embeddings().detach().requires_grad_()
+    losses = batch.losses(free)
+    (gradient,) = torch.autograd.grad(losses.sum(), free)
+    # Along the spheres: what only lengthens an embedding changes nothing.
+    along = gradient - (gradient * free).sum(dim=-1, keepdim=True) * free
+    seconds = (time.perf_counter() - began) / len(problems)
+    measured = {
+        **dict(zip(("within_variance", "total_variance", "view_spread"), after, strict=True)),
+        "loss": losses.detach(),
+        "gradient_norm": along.flatten(1).norm(dim=1),
+        "drift": (after - before).abs().amax(dim=0),
+    }
+    rows = _rows(problems, {name: each.tolist() for name, each in measured.items()}, seconds)
+    return [row | {"device": device.type} for row in rows]
+
+
+class _Batch:
+    """Problems side by side, shorter ones padded."""
+
+    def __init__(self, problems: Sequence[Problem], device: torch.device) -> None:
+        count = max(each.count for each in problems)
+        width = max(each.dimension for each in problems)
+        classes = torch.full((len(problems), count), -1)
+        instances = torch.full((len(problems), count), -1)
+        room = torch.zeros(len(problems), 1, width)
+        for place, each in enumerate(problems):
+            number = torch.arange(each.count)
+            classes[place, : each.count] = number // (each.instances * each.views)
+            instances[place, : each.count] = number // each.views
+            room[place, :, : each.dimension] = 1
+        classes, instances = classes.to(device), instances.to(device)
+        self._room = room.to(device)
+        self._there = classes >= 0
+        self._pairs = pair_up(classes, instances, anchor=problems[0].anchor, where=self._there)
+        self._alpha = torch.tensor([each.alpha for each in problems], device=device)
+        self._temperature = torch.tensor([each.temperature for each in problems], device=device)
+        self._instance_means = _averages(instances, self._there)
+        self._class_means = _averages(classes, self._there)
+        self._points: Tensor | None = None
+        starts = [_start(each, count, width) for each in problems]
+        if problems[0].model == "free":
+            self.weights = [torch.stack(starts).to(device).requires_grad_()]
+        else:
+            self._points = torch.stack(starts).to(device)
+            drawn = [_layers(each, width) for each in problems]
+            self.weights = [
+                torch.stack(layer).to(device).requires_grad_()
+                for layer in zip(*drawn, strict=True)
+            ]
+
+    def embeddings(self) -> Tensor:
+        if self._points is None:
+            raw = self.weights[0]
+        else:
+            first, shift, second, last = self.weights
+            raw = torch.baddbmm(
+                last, torch.relu(torch.baddbmm(shift, self._points, first)), second
+            )
+        return torch.nn.functional.normalize(raw * self._room, dim=-1)
+
+    def losses(self, embeddings: Tensor) -> Tensor:
+        return contrastive_loss(
+            embeddings, self._pairs, alpha=self._alpha, temperature=self._temperature
+        )
+
+    @torch.no_grad()
+    def measure(self) -> Tensor:
+        """``[3, problems]``: variance within classes, in all, and within instances."""
+        u = self.embeddings()
+        there = self._there
+        count = there.sum(dim=1)
+        centre = (u * there[..., None]).sum(dim=1) / count[:, None]
+        within, spread = (
+            1 - ((mean @ u).pow(2).sum(dim=-1) * there).sum(dim=1) / count
+            for mean in (self._class_means, self._instance_means)
+        )
+        return torch.stack([within, 1 - centre.pow(2).sum(dim=-1), spread])
+
+
+def _averages(groups: Tensor, there: Tensor) -> Tensor:
+    """``[problems, N, N]`` what takes embeddings to the mean of their group."""
+    same = (groups.unsqueeze(-1) == groups.unsqueeze(-2)) & there.unsqueeze(-1)
+    return same / same.sum(dim=-1, keepdim=True).clamp(min=1)
+
+
+def _start(problem: Problem, count: int, width: int) -> Tensor:
+    """Random embeddings, or random points about a corner of their class along the diagonal."""
+    draw = torch_generator(
+        problem.seed,
+        stream="simulation",
+        model=problem.model,
+        classes=problem.classes,
+        instances=problem.instances,
+        views=problem.views,
+    )
+    start = torch.zeros(count, width)
+    points = torch.randn(problem.count, problem.dimension, generator=draw)
+    if problem.model == "net":
+        number = torch.arange(problem.count) // (problem.instances * problem.views)
+        points += number[:, None]
+    start[: problem.count, : problem.dimension] = points
+    return start
+
+
+def _layers(problem: Problem, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """First weights of a net whose two layers are as wide as its embeddings are long."""
+    draw = torch_generator(
+        problem.seed, stream="net", classes=problem.classes, instances=problem.instances
+    )
+    inner = problem.dimension
+    weights = torch.zeros(2, width, width)
+    weights[:, :inner, :inner] = torch.randn(2, inner, inner, generator=draw) * (2 / inner) ** 0.5
+    return weights[0], torch.zeros(1, width), weights[1], torch.zeros(1, width)
+
+
+def _share(done: float) -> float:
+    if done < _HELD:
+        return 1.0
+    return max(0.5 * (1 + float(np.cos(np.pi * (done - _HELD) / (1 - _HELD)))), 1e-3)
+
+
+def _rows(
+    problems: Sequence[Problem], measured: Mapping[str, Sequence[float]], seconds: float
+) -> list[Row]:
+    columns = ("classes", "instances", "views", "temperature", "alpha")
+    m, n, p, t, alpha = (np.array([getattr(each, name) for each in problems]) for name in columns)
+    anchor = problems[0].anchor
+    wanted = optimum(m, n, p, t, alpha, anchor=anchor)
+    edges = alpha_star(m, n, p, t, anchor=anchor)
+    rows = []
+    for place, each in enumerate(problems):
+        numbers = {name: values[place] for name, values in measured.items()}
+        finite = bool(np.isfinite(list(numbers.values())).all())
+        edge = float(edges[place])
+        small = numbers["drift"] < _SMALL_DRIFT and numbers["gradient_norm"] < _SMALL_GRADIENT
+        rows.append(
+            {
+                "run_id": each.run_id,
+                "data": each.model,
+                "method": anchor,
+                "seed": each.seed,
+                **{name: getattr(each, name) for name in columns},
+                "dimension": each.dimension,
+                "steps": each.steps,
+                "alpha_star": edge,
+                "predicted_within": float(wanted.within_variance[place]),
+                "predicted_spread": (1 - 1 / each.views) * (1 - float(wanted.view_cosine[place])),
+                "predicted_loss": float(wanted.loss[place]),
+                **(numbers if finite else dict.fromkeys(numbers)),
+                "converged": finite and small,
+                "counted": each.model == "free"
+                and each.classes * each.instances <= MOST_POINTS
+                and each.temperature >= LEAST_TEMPERATURE
+                and abs(each.alpha - edge) > NEAR,
+                "degenerate_batches": 0,
+                "diverged": not finite,
+                "fit_seconds": seconds,
+            }
+        )
+    return rows
+
+
+def _fleets(problems: Sequence[Problem]) -> list[list[Problem]]:
+    """Cut the grid where seed, model or convention change, or a batch would grow too large."""
+    fleets: list[list[Problem]] = []
+    pairs, kind = 0, None
+    for each in problems:
+        own = each.seed, each.model, each.anchor
+        pairs += each.count**2
+        if own != kind or pairs > _MOST_PAIRS:
+            fleets.append([])
+            kind, pairs = own, each.count**2
+        fleets[-1].append(each)
+    return fleets
+
+
+def _shape(text: str) -> tuple[int, int]:
+    first, found, second = text.partition("x")
+    try:
+        if found:
+            return int(first), int(second)
+    except ValueError:
+        pass
+    raise UsageError(f"--shapes {text!r} should be classes x instances, such as 2x3,4x10")

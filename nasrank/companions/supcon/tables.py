@@ -1,0 +1,214 @@
+"""The tables of the study, and what every column means."""
+
+from __future__ import annotations
+
+from nasrank.runs.tables import FINISHED, RUNS
+from nasrank.tables import Column, Table
+
+__all__ = ["ARCHS", "DIAGNOSIS", "PRETRAINED", "SIMULATION", "THEORY", "TRAINING"]
+
+_GONE = "diverged"
+_ONE_SOURCE = "Hash of the run's configuration and data"
+
+_THEORY = (
+    Column("classes", "int64", "classes", "Classes m of a batch"),
+    Column("instances", "int64", "instances", "Instances n of each class"),
+    Column("views", "int64", "views", "Views p of each instance"),
+    Column("temperature", "double", "1", "Temperature tau of the softmax"),
+    Column("alpha", "double", "1", "Share of self-supervision; 0 is purely supervised"),
+    Column("anchor", "string", "", "Whether an anchor is in its own softmax: included, excluded"),
+)
+_OUTCOME = (
+    Column("degenerate_batches", "int64", "batches", "Batches in which supervision said nothing"),
+    Column("diverged", "bool", "", "Whether training ended in numbers that are not finite"),
+    Column("fit_seconds", "double", "s", "Time of training"),
+    Column("device", "string", "", "Where it was trained: cpu or cuda"),
+)
+
+THEORY = Table(
+    "theory",
+    "One setting and its optimal embeddings",
+    (
+        *_THEORY,
+        Column("alpha_star", "double", "1", "Largest alpha at which the classes collapse"),
+        Column("temperature_star", "double", "1", "Temperature from which on they do"),
+        Column("collapsed", "bool", "", "Whether they do here"),
+        Column("within_variance", "double", "1", "Optimal variance within classes, 0 to 1"),
+        Column("between_variance", "double", "1", "Optimal variance between classes, 0 to 1"),
+        Column("view_cosine", "double", "1", "Cosine of two views of one instance"),
+        Column("within_cosine", "double", "1", "Cosine of two instances of one class"),
+        Column("between_cosine", "double", "1", "Cosine of two classes' embeddings"),
+        Column("loss", "double", "1", "Value of the loss there, which is the least there is"),
+    ),
+)
+
+SIMULATION = Table(
+    "simulate",
+    "One problem, minimised from random embeddings",
+    (
+        Column("run_id", "string", "", _ONE_SOURCE),
+        Column("data", "string", "", "free: one free vector an embedding; net: two-layer net"),
+        Column("method", "string", "", "Convention of the loss: included, excluded anchor"),
+        Column("seed", "int64", "", "Seed of the first embeddings"),
+        *_THEORY[:-1],
+        Column("dimension", "int64", "1", "Length of the embeddings"),
+        Column("steps", "int64", "steps", "Steps of Adam"),
+        Column("alpha_star", "double", "1", "Largest alpha at which the classes collapse"),
+        Column("predicted_within", "double", "1", "Within-class variance of the optimum"),
+        Column("within_variance", "double", "1", "That reached", _GONE),
+        Column("total_variance", "double", "1", "Total variance reached; 1 is optimal", _GONE),
+        Column("predicted_spread", "double", "1", "Variance of an instance's views, optimum"),
+        Column("view_spread", "double", "1", "That reached", _GONE),
+        Column("predicted_loss", "double", "1", "Least value of the loss"),
+        Column("loss", "double", "1", "That reached, lower is better", _GONE),
+        Column("gradient_norm", "double", "1", "Length of the loss's gradient at the end", _GONE),
+        Column(
+            "drift",
+            "double",
+            "1",
+            "Largest change of the three variances over the last quarter of the steps",
+            _GONE,
+        ),
+        Column("converged", "bool", "", "Whether drift and gradient are small"),
+        Column("counted", "bool", "", "Whether the claims are about this point"),
+        *_OUTCOME,
+    ),
+)
+
+
+def _share(name: str, about: str) -> Column:
+    return Column(name, "double", "1", about, _GONE)
+
+
+TRAINING = Table(
+    "train",
+    "One encoder, trained with coarse labels and judged by finer ones",
+    (
+        Column("run_id", "string", "", _ONE_SOURCE),
+        Column("data", "string", "", "Data set"),
+        Column("method", "string", "", "Encoder and convention of the loss"),
+        Column("seed", "int64", "", "Seed of the run"),
+        Column("encoder", "string", "", "Encoder by name"),
+        *_THEORY,
+        Column("features", "int64", "1", "Length of the encoder's features"),
+        Column("initial_scale", "double", "1", "Factor of the encoder's first weights"),
+        Column("augmentation", "double", "1", "Strength of the random views, 1 is usual"),
+        Column("imbalance", "double", "1", "Largest class over smallest, in training"),
+        Column("label_noise", "double", "1", "Share of coarse training labels that are wrong"),
+        Column("train_size", "int64", "samples", "Training samples"),
+        Column("steps", "int64", "steps", "Steps of training"),
+        Column("alpha_star", "double", "1", "Largest alpha at which free embeddings collapse"),
+        Column("predicted_within", "double", "1", "Within-class variance of free embeddings"),
+        Column("loss_floor", "double", "1", "Least loss that free embeddings of a batch reach"),
+        _share("final_loss", "Mean loss of the last tenth of the steps, lower is better"),
+        _share("projector_within", "Within-class variance of projected training samples"),
+        _share("projector_total", "Total variance of them, at most 1"),
+        _share("projector_within_test", "Within-class variance of projected test samples"),
+        _share("projector_view_spread", "Variance of an instance's views, projected"),
+        _share("encoder_within", "Within-class variance of training features on the sphere"),
+        _share("encoder_total", "Total variance of them, at most 1"),
+        _share("smallest_class_within", "projector_within of the class with fewest samples"),
+        _share("largest_class_within", "projector_within of the class with most samples"),
+        _share("projector_rank", "Effective rank of projected training samples"),
+        _share("encoder_rank", "Effective rank of training features"),
+        _share("coarse_train_accuracy", "Coarse accuracy on training samples, nearest class mean"),
+        _share("coarse_test_accuracy", "Coarse accuracy on test samples, likewise"),
+        _share("fine_knn_accuracy", "Finer labels of test samples by 10 neighbours, encoder"),
+        _share("fine_probe_accuracy", "Finer labels of test samples by a linear probe, encoder"),
+        _share("fine_probe_projector", "The same on the projector's output"),
+        Column(
+            "fine_probe_rotated",
+            "double",
+            "1",
+            "fine_probe_accuracy where test images are turned by 20 degrees",
+            "diverged, or the samples are no images",
+        ),
+        _share("fine_probe_noisy", "fine_probe_accuracy under noise of half a deviation"),
+        *_OUTCOME,
+    ),
+)
+
+DIAGNOSIS = Table(
+    "diagnosis",
+    "One class of the embeddings, or all of them",
+    (
+        Column("class", "string", "", "Name of the class; all for every embedding"),
+        Column("embeddings", "int64", "embeddings", "How many there are"),
+        Column("within_variance", "double", "1", "Mean squared distance to the class mean"),
+        Column("between_variance", "double", "1", "Squared distance of that mean to the centre"),
+        Column("within_share", "double", "1", "Within-class variance over total variance"),
+        Column(
+            "mean_cosine",
+            "double",
+            "1",
+            "Mean cosine of two embeddings of one class",
+            "the class has one embedding",
+        ),
+        Column("effective_rank", "double", "1", "Effective rank of the class about its mean"),
+        Column("verdict", "string", "", "collapsed, near, healthy, or one embedding"),
+    ),
+)
+
+_PRE = (
+    Column("alpha", "double", "1", "Share of self-supervision", "not pre-trained"),
+    Column("temperature", "double", "1", "Temperature", "not pre-trained"),
+    Column("anchor", "string", "", "Convention of the loss", "not pre-trained"),
+    Column("tiers", "int64", "classes", "Tiers of accuracy", "not pre-trained"),
+    Column("instances", "int64", "instances", "Cells of a tier in a batch", "not pre-trained"),
+    Column("steps", "int64", "steps", "Steps of pre-training", "not pre-trained"),
+    Column("alpha_star", "double", "1", "Collapse threshold of a batch", "not pre-trained"),
+    Column("predicted_within", "double", "1", "Optimum of a batch", "not pre-trained"),
+    Column(
+        "projector_within",
+        "double",
+        "1",
+        "Within-tier variance of projected training cells after pre-training",
+        "not pre-trained, or diverged",
+    ),
+    Column(
+        "projector_total",
+        "double",
+        "1",
+        "Total variance of them, at most 1",
+        "not pre-trained, or diverged",
+    ),
+    Column(
+        "encoder_rank",
+        "double",
+        "1",
+        "Effective rank of the graph embeddings of training cells after pre-training",
+        "not pre-trained, or diverged",
+    ),
+    Column(
+        "contrastive_loss",
+        "double",
+        "1",
+        "Mean loss of the last tenth of pre-training",
+        "not pre-trained, or diverged",
+    ),
+    Column("degenerate_batches", "int64", "batches", "Batches in which supervision said nothing"),
+    Column("pretrain_seconds", "double", "s", "Time of pre-training, a part of fit_seconds"),
+)
+_RUN = (
+    "n_train", "loss", "kendall_tau", "weighted_tau", "precision_at_1pct", "first_hit_0.1pct",
+    "regret_at_10", "diverged", "fit_seconds", "device",
+)  # fmt: skip
+
+PRETRAINED = Table(
+    "pretrained",
+    "One predictor with what was measured on it and on its pre-training",
+    (*FINISHED.columns, *_PRE),
+)
+
+ARCHS = Table(
+    "archs",
+    "One graph encoder, pre-trained with tiers of accuracy and trained on as a predictor",
+    (
+        Column("run_id", "string", "", _ONE_SOURCE),
+        Column("data", "string", "", "archs: and the task"),
+        Column("method", "string", "", "gnn, or supcon with its alpha"),
+        Column("seed", "int64", "", "Seed of the run"),
+        *_PRE,
+        *(column for column in RUNS.columns if column.name in _RUN),
+    ),
+)

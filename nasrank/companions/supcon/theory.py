@@ -1,0 +1,183 @@
+"""The theory as a calculator: grids of settings and phase diagrams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from nasrank.companions.supcon.closed_form import (
+    ANCHORS,
+    alpha_star,
+    gram_matrix,
+    optimum,
+    temperature_star,
+)
+from nasrank.companions.supcon.figures import draw_phases
+from nasrank.companions.supcon.tables import THEORY
+from nasrank.errors import UsageError
+
+__all__ = ["TheoryConfig", "draw_theory", "gram_rows", "theory_rows", "write_theory"]
+
+_MOST_SETTINGS = 1_000_000
+_MOST_GRAM = 400
+_MOST_PANELS = 6
+_FINE = 41
+Row = dict[str, Any]
+
+
+class TheoryConfig(BaseModel):
+    """A grid of settings; the names are those of the command's options.
+
+    Attributes:
+        classes: Classes of a batch.
+        instances: Instances of each class.
+        views: Views of each instance.
+        temperatures: Temperatures.
+        alphas: Shares of the self-supervised loss.
+        anchors: Conventions of the loss.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    classes: tuple[int, ...] = Field((10,), min_length=1)
+    instances: tuple[int, ...] = Field((50,), min_length=1)
+    views: tuple[int, ...] = Field((2,), min_length=1)
+    temperatures: tuple[float, ...] = Field((0.1,), min_length=1)
+    alphas: tuple[float, ...] = Field((0.5,), min_length=1)
+    anchors: tuple[str, ...] = Field(ANCHORS, min_length=1)
+
+
+def theory_rows(config: TheoryConfig) -> list[Row]:
+    """Compute every setting of a grid.
+
+    Args:
+        config: The grid.
+
+    Returns:
+        Rows of :data:`~nasrank.companions.supcon.tables.THEORY`, alpha changing fastest.
+
+    Raises:
+        UsageError: A value is out of range, or there are more than a million settings.
+    """
+    lists = (config.classes, config.instances, config.views, config.temperatures, config.alphas)
+    sizes = [len(each) for each in lists]
+    if float(np.prod([float(size) for size in sizes])) * len(config.anchors) > _MOST_SETTINGS:
+        raise UsageError(f"more than {_MOST_SETTINGS:,} settings. Give shorter lists")
+    if max(max(each) for each in lists[:3]) > 10**9:
+        raise UsageError("batches have at most 10^9 classes, instances and views. Give fewer")
+    rows = []
+    for anchor in dict.fromkeys(config.anchors):
+        m, n, p, t, alpha = (each.ravel() for each in np.meshgrid(*lists, indexing="ij"))
+        found = optimum(m, n, p, t, alpha, anchor=anchor)
+        edge = alpha_star(m, n, p, t, anchor=anchor)
+        warm = temperature_star(m, n, p, alpha, anchor=anchor)
+        columns = {
+            "classes": m,
+            "instances": n,
+            "views": p,
+            "temperature": t,
+            "alpha": alpha,
+            "anchor": np.full(len(m), anchor),
+            "alpha_star": edge,
+            "temperature_star": warm,
+            "collapsed": found.collapsed,
+            "within_variance": found.within_variance,
+            "between_variance": found.between_variance,
+            "view_cosine": found.view_cosine,
+            "within_cosine": found.within_cosine,
+            "between_cosine": found.between_cosine,
+            "loss": found.loss,
+        }
+        lines = zip(*(values.tolist() for values in columns.values()), strict=True)
+        rows += [dict(zip(columns, line, strict=True)) for line in lines]
+    return rows
+
+
+def gram_rows(config: TheoryConfig) -> list[Row]:
+    """Return the Gram matrix of the optimal embeddings of one setting, row by row.
+
+    Args:
+        config: A grid of one setting.
+
+    Returns:
+        One row an embedding: its ``class``, ``instance`` and ``view``, counted from 1, and its
+        cosine with each embedding by number.
+
+    Raises:
+        UsageError: There are several settings, or more than 400 embeddings.
+    """
+    lists = (config.classes, config.instances, config.views, config.temperatures, config.alphas,
+             config.anchors)  # fmt: skip
+    if any(len(each) != 1 for each in lists):
+        raise UsageError("--gram is of one setting: give one value of each, and one of --anchors")
+    m, n, p = config.classes[0], config.instances[0], config.views[0]
+    t, alpha, anchor = config.temperatures[0], config.alphas[0], config.anchors[0]
+    if min(m, n, p) > 0 and m * n * p > _MOST_GRAM:
+        raise UsageError(
+            f"--gram of {m * n * p:,} embeddings is too long to read: its cosines are those of "
+            f"the table without it. Ask for {_MOST_GRAM} or fewer"
+        )
+    gram = gram_matrix(m, n, p, t, alpha, anchor=anchor)
+    return [
+        {
+            "class": number // (n * p) + 1,
+            "instance": number // p % n + 1,
+            "view": number % p + 1,
+            **{str(other + 1): value for other, value in enumerate(line)},
+        }
+        for number, line in enumerate(gram.tolist())
+    ]
+
+
+def write_theory(rows: list[Row], config: TheoryConfig, out: Path) -> None:
+    """Write ``theory.parquet``.
+
+    Args:
+        rows: Rows of a grid.
+        config: The grid.
+        out: The folder.
+
+    Raises:
+        DataError: The folder cannot be written.
+    """
+    about = {"command": "supcon theory", "config": config.model_dump(mode="json")}
+    THEORY.write(rows, out / "theory.parquet", about)
+
+
+def draw_theory(config: TheoryConfig, out: Path) -> Path:
+    """Draw the phase diagram of the first six kinds of batch of a grid.
+
+    Args:
+        config: The grid; its temperatures and alphas do not matter.
+        out: Folder of ``phases.svg``.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    alphas = np.linspace(0, 1, _FINE)
+    temperatures = np.geomspace(0.05, 2, _FINE)
+    kinds = [
+        (m, n, p, anchor)
+        for anchor in dict.fromkeys(config.anchors)
+        for m in config.classes
+        for n in config.instances
+        for p in config.views
+        if anchor == "included" or p > 1
+    ][:_MOST_PANELS]
+    panels: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]] = []
+    for m, n, p, anchor in kinds:
+        found = optimum(m, n, p, temperatures, alphas[:, None], anchor=anchor)
+        edge = alpha_star(m, n, p, temperatures, anchor=anchor)
+        title = f"{m} classes, {n} instances" + (
+            f"\nanchor excluded, {p} views" if anchor == "excluded" else "\nanchor included"
+        )
+        panels.append((title, found.within_variance, edge))
+    return draw_phases(out / "phases.svg", temperatures, alphas, panels)

@@ -1,0 +1,1 @@
+"""The questions nasrank answers, a folder each."""

@@ -1,0 +1,1 @@
+"""How fast is nasrank on this machine?"""

@@ -1,0 +1,1 @@
+"""What does it take, and which loss to train with?"""

@@ -1,0 +1,308 @@
+"""Which loss to train with, learnt from stored runs, and how far that advice can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from nasrank.losses import parse
+from nasrank.questions.budget.cells import GOALS, Cell, cells_of, likeness
+from nasrank.questions.budget.stored import StoredResults, load_results, make_command, without_each
+from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION
+from nasrank.registry import unknown_name
+from nasrank.seeds import numpy_generator
+from nasrank.statistics import compare_with_best, mean_interval
+from nasrank.tables import write_json
+
+__all__ = ["RecommendConfig", "Recommendation", "recommend"]
+
+Row = dict[str, Any]
+
+NAIVE = "listmle"
+"""What the naive rule always takes."""
+
+
+class RecommendConfig(BaseModel):
+    """What the advice is for; the names are those of the command's options.
+
+    Attributes:
+        goal: ``order``, ``top`` or ``value``.
+        n_train: Training set sizes to give advice for; those of the tables by default.
+        space_size: Architectures of the user's space.
+        replicate_tau: Kendall tau of one training seed with the mean of the others.
+        losses: Losses to choose from; all of the tables by default.
+        tasks: Tasks to learn from; all of the tables by default.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    goal: str = "top"
+    n_train: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
+    space_size: PositiveInt | None = None
+    replicate_tau: float | None = Field(None, gt=0, le=1)
+    losses: tuple[str, ...] | None = Field(None, min_length=1)
+    tasks: tuple[str, ...] | None = Field(None, min_length=1)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An advice.
+
+    Attributes:
+        config: What was asked.
+        measure: The column that the goal is measured by.
+        unit: Unit of that measure.
+        rows: Rows of :data:`~nasrank.questions.budget.tables.RECOMMENDATION`, best first for
+            each training size.
+        left_out: ``space`` or ``task``: what was left out in turn to test the advice.
+        holdout: Rows of :data:`~nasrank.questions.budget.tables.HOLDOUT`; none with one task.
+        rules: One row for each rule over all of ``holdout``: ``rule, cells, best, as_good,
+            cost, cost_lower, cost_upper, cost_worst``.
+        notes: What the tables cannot say, one line each.
+        sources: Folders the advice was learnt from.
+    """
+
+    config: RecommendConfig
+    measure: str
+    unit: str
+    rows: list[Row]
+    left_out: str
+    holdout: list[Row]
+    rules: list[Row]
+    notes: tuple[str, ...]
+    sources: tuple[Path, ...]
+
+    def document(self) -> Row:
+        """Return all of it as JSON has it."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "measure": self.measure,
+            "unit": self.unit,
+            "results": [str(path) for path in self.sources],
+            "recommendations": self.rows,
+            "accuracy": {"left_out": self.left_out, "rules": self.rules, "cells": self.holdout},
+            "notes": list(self.notes),
+        }
+
+
+def recommend(
+    config: RecommendConfig, out: Path | None = None, *, results: StoredResults | None = None
+) -> Recommendation:
+    """Learn from stored runs which loss to use. Trains nothing.
+
+    Every task at every training size is a cell. A cell counts by its likeness to what is asked
+    (`~nasrank.questions.budget.cells.likeness`), and the loss that falls short of each cell's
+    best by the least, on this weighted average, is recommended. The same rule is then tried on
+    each space, or task where there is one space, with only the others to learn from.
+
+    Args:
+        config: What the advice is for.
+        out: Folder for ``recommendation.parquet``, ``holdout.parquet``, ``recommendation.json``
+            and ``run.json``; None writes nothing.
+        results: The tables; the reference results by default.
+
+    Raises:
+        UsageError: A name cannot be meant.
+        DataError: A table is missing, damaged or of another version, or the folder cannot be
+            written.
+        NothingToCompare: The tables hold fewer than two losses on the same data.
+    """
+    if config.goal not in GOALS:
+        raise unknown_name("goal", config.goal, GOALS)
+    goal = GOALS[config.goal]
+    stored = load_results() if results is None else results
+    notes: list[str] = [] if goal.note is None else [goal.note]
+    losses = None if config.losses is None else [str(parse(loss)) for loss in config.losses]
+    cells = cells_of(stored, goal, losses, config.tasks, notes)
+    sizes = config.n_train or tuple(sorted({cell.n_train for cell in cells}))
+    rows = [row for n_train in sizes for row in _advice(config, goal.measure, cells, n_train)]
+    notes += _beyond(config, cells, sizes)
+    by, holdout, costs = _hold_out(cells)
+    if not holdout:
+        command = make_command(stored, tasks="OTHER/TASK")
+        notes.append(
+            "one task alone: how well the advice carries over cannot be measured. Add another: "
+            f"{command}, then add --results nasrank-out/more"
+        )
+    result = Recommendation(
+        config,
+        goal.measure,
+        goal.unit,
+        rows,
+        by,
+        holdout,
+        _rules(holdout, costs),
+        tuple(notes),
+        stored.folders,
+    )
+    if out is not None:
+        _write(result, out)
+    return result
+
+
+def _advice(
+    config: RecommendConfig, measure: str, cells: Sequence[Cell], n_train: int
+) -> list[Row]:
+    weights = likeness(
+        cells, n_train, space_size=config.space_size, replicate_tau=config.replicate_tau
+    )
+    losses = cells[0].losses
+    shortfall = _average([cell.shortfall for cell in cells], weights)
+    worth = _average([cell.values for cell in cells], weights)
+    # Losses that every cell has are compared on the seeds that all of them have.
+    cost = np.nanmean(shortfall, axis=1)
+    order = np.argsort(cost, kind="stable")
+    compared = compare_with_best(
+        {loss: -shortfall[place] for place, loss in enumerate(losses)},
+        higher_is_better=True,
+        rng=numpy_generator(0, stream="bootstrap"),
+    )
+    rows = []
+    for rank, place in enumerate(order, 1):
+        loss = losses[place]
+        interval = mean_interval(shortfall[place], numpy_generator(0, stream="bootstrap"))
+        rows.append(
+            {
+                "goal": config.goal,
+                "measure": measure,
+                "n_train": n_train,
+                "loss": loss,
+                "place": rank,
+                "mean": float(cells[0].sign * np.nanmean(worth[place])),
+                "cost": float(cost[place]),
+                "cost_lower": interval.lower,
+                "cost_upper": interval.upper,
+                "cost_worst": max(cell.cost(loss) for cell in cells),
+                "best": sum(loss == cell.best for cell in cells),
+                "as_good": sum(loss in cell.as_good for cell in cells),
+                "cells": len(cells),
+                "p_holm": compared[loss].p_holm,
+            }
+        )
+    return rows
+
+
+def _average(values: Sequence[Any], weights: Any) -> Any:  # noqa: ANN401 - arrays of seeds
+    """Weighted mean over cells ``[losses, seeds]``, of those cells that have the seed."""
+    stacked = np.stack(values)
+    share = np.where(np.isnan(stacked), 0.0, np.asarray(weights)[:, None, None])
+    total = share.sum(axis=0)
+    mean = np.nansum(stacked * share, axis=0)
+    return np.divide(mean, total, out=np.full_like(mean, np.nan), where=total > 0)
+
+
+def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row], dict[str, list[Any]]]:
+    """Try every rule on cells it has not seen, with the shortfall of its choice by seed."""
+    by, groups = without_each(list(dict.fromkeys(cell.task for cell in cells)))
+    rows: list[Row] = []
+    costs: dict[str, list[Any]] = {}
+    for group, tasks in groups.items() if len(groups) > 1 else ():
+        seen = [cell for cell in cells if cell.task not in tasks]
+        everywhere = _pick(seen, np.ones(len(seen)))
+        for cell in (each for each in cells if each.task in tasks):
+            alike = likeness(
+                seen,
+                cell.n_train,
+                space_size=cell.space_size,
+                replicate_tau=cell.replicate_tau,
+            )
+            rules: dict[str, str | None] = {
+                "recommend": _pick(seen, alike),
+                "best-on-average": everywhere,
+            }
+            if NAIVE in cell.losses:
+                rules[NAIVE] = NAIVE
+            rules["any-loss"] = None
+            for rule, loss in rules.items():
+                chosen = cell.losses if loss is None else (loss,)
+                own = np.stack([cell.shortfall[cell.losses.index(name)] for name in chosen])
+                costs.setdefault(rule, []).append(own.mean(axis=0))
+                rows.append(
+                    {
+                        "left_out": group,
+                        "task": cell.task,
+                        "n_train": cell.n_train,
+                        "rule": rule,
+                        "loss": loss,
+                        "best": float(np.mean([name == cell.best for name in chosen])),
+                        "as_good": float(np.mean([name in cell.as_good for name in chosen])),
+                        "cost": float(np.mean([cell.cost(name) for name in chosen])),
+                        "best_loss": cell.best,
+                    }
+                )
+    return by, rows, costs
+
+
+def _pick(cells: Sequence[Cell], weights: Any) -> str:  # noqa: ANN401
+    cost = [[cell.cost(loss) for loss in cells[0].losses] for cell in cells]
+    return cells[0].losses[int(np.argmin(np.average(cost, axis=0, weights=weights)))]
+
+
+def _rules(holdout: Sequence[Row], costs: dict[str, list[Any]]) -> list[Row]:
+    rows = []
+    for rule, by_seed in costs.items():
+        own = [row for row in holdout if row["rule"] == rule]
+        # A seed draws the same training sets in every cell of a space, so seeds are resampled.
+        with_seed = _average([each[None] for each in by_seed], np.ones(len(by_seed)))[0]
+        interval = mean_interval(with_seed, numpy_generator(0, stream="bootstrap"))
+        rows.append(
+            {
+                "rule": rule,
+                "cells": len(own),
+                "best": float(np.mean([row["best"] for row in own])),
+                "as_good": float(np.mean([row["as_good"] for row in own])),
+                "cost": float(np.mean([row["cost"] for row in own])),
+                "cost_lower": interval.lower,
+                "cost_upper": interval.upper,
+                "cost_worst": max(row["cost"] for row in own),
+            }
+        )
+    return rows
+
+
+def _beyond(config: RecommendConfig, cells: Sequence[Cell], sizes: Sequence[int]) -> list[str]:
+    """What is asked for and lies outside what the tables have seen."""
+    trained = [cell.n_train for cell in cells]
+    notes = [
+        f"n {n_train}: the tables go from {min(trained)} to {max(trained)}, so this is a guess "
+        "from the nearest"
+        for n_train in sizes
+        if not min(trained) <= n_train <= max(trained)
+    ]
+    asked = (
+        ("--space-size", config.space_size, [cell.space_size for cell in cells]),
+        ("--replicate-tau", config.replicate_tau,
+         [cell.replicate_tau for cell in cells if cell.replicate_tau is not None]),
+    )  # fmt: skip
+    for option, value, known in asked:
+        if value is None:
+            continue
+        if not known:
+            notes.append(f"{option} changes nothing: the tables hold no such value")
+            continue
+        low, high = min(known), max(known)
+        if low == high:
+            notes.append(f"{option} changes nothing: the tables hold one value, {low:,.6g}")
+        elif not low <= value <= high:
+            notes.append(
+                f"{option} {value:,}: the tables go from {low:,.6g} to {high:,.6g}, so this is a "
+                "guess from the nearest"
+            )
+    return notes
+
+
+def _write(result: Recommendation, out: Path) -> None:
+    about = {
+        "command": "recommend",
+        "config": result.config.model_dump(mode="json"),
+        "results": [str(path) for path in result.sources],
+    }
+    write_json(about, out / "run.json")
+    RECOMMENDATION.write(result.rows, out / "recommendation.parquet", about)
+    HOLDOUT.write(result.holdout, out / "holdout.parquet", about)
+    write_json(result.document(), out / "recommendation.json")

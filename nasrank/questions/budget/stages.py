@@ -1,0 +1,163 @@
+"""The plan a team can carry out: sample, train, evaluate the top, stop, refit for the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from nasrank.questions.budget.stored import CHOICE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasrank.questions.budget.targets import Target
+
+__all__ = ["Stage", "staged_plan"]
+
+Row = dict[str, Any]
+
+VALUE_LOSS = "mse"
+"""The regression that gives scores the metric's unit."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a plan.
+
+    Attributes:
+        name: What it is called.
+        what: What to do and why, a sentence or two.
+        evaluations: Architectures evaluated in it.
+        total: Architectures evaluated by its end.
+        gpu_hours: GPU-hours of its evaluations, None where those of one are not known.
+        cost: Money for its evaluations, None where no cost was given.
+        command: What to type, or None.
+    """
+
+    name: str
+    what: str
+    evaluations: int
+    total: int
+    gpu_hours: float | None
+    cost: float | None
+    command: str | None
+
+    def document(self) -> Row:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+def staged_plan(
+    target: Target,
+    choices: Sequence[Row],
+    runs: pd.DataFrame,
+    halfway: int,
+) -> list[Stage]:
+    """Turn the choice with the least worst case into steps.
+
+    Args:
+        target: What has to be found.
+        choices: What `~nasrank.questions.budget.transfer.robust_choices` found, at least one.
+        runs: The runs behind them.
+        halfway: Evaluations after training by which half of the worst task's runs had it.
+
+    Returns:
+        The stages in order.
+    """
+    best = choices[0]
+    n_train, k = int(best["n_train"]), int(best["k"])
+    worst = best["by_task"][best["worst_task"]]
+    hours, price = (_unit(worst, name) for name in ("gpu_hours", "cost"))
+    by_random = int(worst["random_evaluations"])
+    lowest, highest = _tau_range(best, runs)
+
+    def stage(name: str, what: str, evaluations: int, total: int, command: str | None) -> Stage:
+        return Stage(
+            name,
+            what,
+            evaluations,
+            total,
+            None if hours is None else evaluations * hours,
+            None if price is None else evaluations * price,
+            command,
+        )
+
+    loss = best["loss"]
+    quoted = f'"{loss}"' if "(" in loss else loss
+    stages = [
+        stage(
+            "sample",
+            f"Draw {n_train:,} architectures at random, none equal to another as a graph, and "
+            "evaluate them.",
+            n_train,
+            n_train,
+            "nasrank data import my-space archs.csv",
+        ),
+        stage(
+            "train",
+            f"Train with {loss} on all but some of them and compare its order with the rest. "
+            f"Kendall tau was {lowest:.2f} to {highest:.2f} in the runs behind this plan; far "
+            "below that, plan for random search.",
+            0,
+            n_train,
+            f"nasrank compare --tasks my-space/own --losses {quoted} --n-train {n_train // 2}",
+        ),
+    ]
+    if k:
+        stages.append(
+            stage(
+                "evaluate",
+                f"Evaluate the {k:,} highest predicted, in their order"
+                + (f"; half of the runs had it after {halfway:,}." if 0 < halfway < k else "."),
+                k,
+                n_train + k,
+                f"nasrank rank --space my-space --loss {quoted} --top {k}",
+            )
+        )
+    stages += [
+        stage("stop", _stop_rule(target, n_train, k, by_random), 0, n_train + k, None),
+        stage(
+            "value",
+            f"Refit with {VALUE_LOSS} on the better half of what is evaluated: a regression "
+            "predicts the value, other losses the order alone. The tables behind this plan do "
+            "not measure that error, so keep a few evaluated architectures out to see it.",
+            0,
+            n_train + k,
+            f"nasrank rank --space my-space --loss {VALUE_LOSS}",
+        ),
+    ]
+    return stages
+
+
+def _stop_rule(target: Target, n_train: int, k: int, by_random: int) -> str:
+    seen = (
+        f"Stop as soon as one is better than {target.value:g}."
+        if target.kind == "better"
+        else "Nobody can see from inside that the target is reached, so stop at this number."
+    )
+    if n_train + k >= by_random:
+        return f"{seen} Random search needs no more than that, {by_random:,}: take it instead."
+    if not k:
+        return f"{seen} The training set alone reached the target."
+    return (
+        f"{seen} If nothing better than the first {n_train:,} has turned up by then, train again "
+        f"on all {n_train + k:,} and evaluate {k:,} more once; never go beyond {by_random:,}, "
+        "which random search needs."
+    )
+
+
+def _unit(row: Row, name: str) -> float | None:
+    return None if row[name] is None else float(row[name] / row["evaluations"])
+
+
+def _of(best: Row, runs: pd.DataFrame) -> pd.DataFrame:
+    for name in CHOICE:
+        runs = runs[runs[name] == best[name]]
+    return runs
+
+
+def _tau_range(best: Row, runs: pd.DataFrame) -> tuple[float, float]:
+    taus = _of(best, runs)["kendall_tau"].dropna()
+    return (float(taus.min()), float(taus.max())) if len(taus) else (math.nan, math.nan)

@@ -1,0 +1,1 @@
+"""Is a predictor still as good as its baseline?"""

@@ -1,0 +1,167 @@
+"""Baselines: the metrics of finished runs in one small file, kept beside the code they guard."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasrank.errors import DataError, NothingToCompare
+from nasrank.runs.summarise import DISCOVERY_AT, METRICS
+from nasrank.runs.tables import DISCOVERY, RUNS
+from nasrank.tables import Column, Table, read_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["BASELINE", "CELL", "PAIRING", "RunKey", "read_runs", "run_key", "write_baseline"]
+
+RunKey = tuple[str | int, ...]
+
+CELL = ("task", "predictor", "loss", "n_train", "split", "labels", "test", "sampling")
+"""What runs that differ only in their seed share."""
+PAIRING = (*CELL, "seed")
+"""What a run and its partner in the baseline share; not the data, which has to be the same."""
+
+_DISCOVERY_AT = Column(
+    DISCOVERY_AT,
+    "double",
+    "1",
+    "Share of the top 1 % found in train or with 100 evaluations more, higher is better",
+    "the universe is too small for it",
+)
+_MEASURED = (*(c for c in RUNS.columns if c.name in METRICS), _DISCOVERY_AT)
+
+BASELINE = Table(
+    "baseline",
+    "What was measured on one run",
+    (
+        *(column for column in RUNS.columns if column.name in PAIRING),
+        Column("fingerprint", "string", "", "Digest of the task's data"),
+        *_MEASURED,
+        Column("diverged", "bool", "", "Whether a parameter was not finite at the end"),
+    ),
+)
+
+
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """Read what was measured on runs, from a baseline or from the folder of a comparison.
+
+    Args:
+        path: A file written by :func:`write_baseline`, or the ``--out`` folder of
+            ``nasrank compare``.
+
+    Returns:
+        Rows of :data:`BASELINE`; a number that is not finite is None.
+
+    Raises:
+        DataError: It is missing, damaged, something else, or names a run twice.
+        NothingToCompare: It holds no run.
+    """
+    rows = _read_folder(path) if _is_folder(path) else _rows(path, BASELINE)
+    if not rows:
+        raise NothingToCompare(f"{path} holds no run. Make runs with: nasrank compare --subset ci")
+    seen = set()
+    for row in rows:
+        for column in BASELINE.columns:
+            value = row[column.name]
+            if isinstance(value, float) and not math.isfinite(value):
+                row[column.name] = None
+        if (key := run_key(row)) in seen:
+            raise DataError(
+                f"{path}: the run {', '.join(map(str, key))} is there twice. Make it again with: "
+                "nasrank compare --subset ci"
+            )
+        seen.add(key)
+    return rows
+
+
+def write_baseline(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write a baseline, atomically: the old file or the new one is there, and never half of one.
+
+    Args:
+        rows: Rows of :data:`BASELINE`; they are sorted, so equal runs give an equal file.
+        path: The file.
+
+    Raises:
+        DataError: The place is a folder or cannot be written.
+    """
+    if _is_folder(path):
+        raise DataError(f"{path}: a folder. Name a file for the baseline: {path}/baseline.parquet")
+    BASELINE.write(sorted(rows, key=lambda row: [str(row[name]) for name in PAIRING]), path)
+
+
+def run_key(row: Mapping[str, Any], names: Sequence[str] = PAIRING) -> RunKey:
+    """Return what a run is paired by."""
+    return tuple(row[name] for name in names)
+
+
+def _read_folder(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "runs.parquet"
+    table = _table(path, RUNS, [c.name for c in BASELINE.columns if c.name in RUNS.schema.names])
+    known = _fingerprints(table, path)
+    found = _found(folder / "discovery.parquet")
+    rows = []
+    for run_id, row in zip(table["run_id"].to_pylist(), table.to_pylist(), strict=True):
+        if row["task"] not in known:
+            raise DataError(
+                f"{path}: does not say what data {row['task']} had. Make it again with: "
+                f"nasrank compare --out {folder}"
+            )
+        row |= {"fingerprint": known[row["task"]], DISCOVERY_AT: found.get(run_id)}
+        rows.append({column.name: row[column.name] for column in BASELINE.columns})
+    return rows
+
+
+def _fingerprints(table: pa.Table, path: Path) -> dict[str, str]:
+    about = (table.schema.metadata or {}).get(b"nasrank.about", b"{}")
+    try:
+        known = json.loads(about)["fingerprints"]
+        return {str(task): str(value) for task, value in known.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: not a table that nasrank compare wrote. Give the --out folder of one"
+        ) from error
+
+
+def _found(path: Path) -> dict[str, float]:
+    """Discovery after 100 evaluations by run; of a folder without that table, nothing."""
+    import pyarrow.compute as pc
+
+    table = _table(path, DISCOVERY, ["top_fraction", "k", "discovery_rate"])
+    chosen = table.filter((pc.field("top_fraction") == 0.01) & (pc.field("k") == 100))
+    return dict(
+        zip(chosen["run_id"].to_pylist(), chosen["discovery_rate"].to_pylist(), strict=True)
+    )
+
+
+def _rows(path: Path, kind: Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = _table(path, kind, kind.schema.names).to_pylist()
+    return rows
+
+
+def _table(path: Path, kind: Table, names: Sequence[str]) -> pa.Table:
+    """Read columns of a table and refuse what does not keep its contract."""
+    wanted = list(dict.fromkeys([*(["run_id"] if kind is not BASELINE else []), *names]))
+    table = read_parquet(path, wanted)
+    contract = {column.name: column for column in kind.columns}
+    for name in wanted:
+        place = table.schema.get_field_index(name)
+        if place < 0 or table.schema.field(place).type != kind.schema.field(name).type:
+            raise DataError(
+                f"{path}: not a table '{kind.name}' of this version of nasrank: no column "
+                f"'{name}' as it should be. Make it again"
+            )
+        if contract[name].null is None and table[name].null_count:
+            raise DataError(f"{path}: column '{name}' has empty cells. Make it again")
+    return table
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read ({reason}). Choose another path") from error

@@ -1,0 +1,1 @@
+"""Which loss finds the best architectures with the fewest evaluations?"""

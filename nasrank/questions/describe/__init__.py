@@ -1,0 +1,1 @@
+"""What is there to know of a task before anything is trained on it?"""

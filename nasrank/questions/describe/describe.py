@@ -1,0 +1,251 @@
+"""What there is to know of a task before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks import Task, class_labels, load_task, parse_task, task_names
+from nasrank.benchmarks.sources import SourceFile
+from nasrank.benchmarks.splits import SPLITS, largest_train_size
+from nasrank.errors import DataError
+from nasrank.questions.describe.cautions import cautions
+from nasrank.runs.evaluate import noise_taus
+
+__all__ = ["BINS", "LISTED_BEST", "describe_task", "task_rows"]
+
+BINS = 20
+"""Bins of the histogram of labels."""
+LISTED_BEST = 5
+"""Architectures listed as the best ones."""
+
+
+def task_rows(*, every_metric: bool = False) -> Iterator[dict[str, Any]]:
+    """List the tasks, with what can be said without any statistics.
+
+    A task whose data cannot be read is listed too.
+
+    Args:
+        every_metric: Also list the tasks of metrics that are not their dataset's default.
+
+    Yields:
+        For each task: task, title, metric, unit, better (``higher`` or ``lower``),
+        architectures, classes, replicates (most training seeds an architecture has), package,
+        version (of the package whose file is known), licence, path, state (``known``; ``other``
+        where the file's sha256 is a new one; ``imported`` by the user; ``unreadable``) and error.
+        What an unreadable task does not tell is None.
+    """
+    loaded: dict[tuple[str, str, str], Task | DataError] = {}
+    for text in task_names(every_metric=every_metric):
+        name = parse_task(text)
+        # The metrics of a dataset share its file, so reading one of them tells of all; those that
+        # were imported may each come from another file.
+        own = name.metric.name if name.benchmark.own_metrics else ""
+        key = name.benchmark.name, name.dataset, own
+        if key not in loaded:
+            try:
+                loaded[key] = load_task(text)
+            except DataError as error:
+                loaded[key] = error
+        found = loaded[key]
+        readable = found if isinstance(found, Task) else None
+        source = readable.sources[0] if readable and readable.sources else None
+        yield {
+            "task": text,
+            "title": name.benchmark.title,
+            "metric": name.metric.name,
+            "unit": name.metric.unit,
+            "better": _better(higher=name.metric.higher_is_better),
+            "architectures": len(readable) if readable else None,
+            "classes": readable.space.classes if readable else None,
+            "replicates": _most_seeds(readable, replicates=name.metric.replicates),
+            "package": source.origin.package if source else None,
+            "version": source.origin.version if source else None,
+            "licence": source.origin.licence if source else None,
+            "path": str(source.path) if source else None,
+            "state": _state(source) if readable else "unreadable",
+            "error": str(found) if isinstance(found, DataError) else None,
+        }
+
+
+def describe_task(name: str) -> dict[str, Any]:
+    """Describe a task by its labels: the means over training seeds, in the metric's direction.
+
+    Args:
+        name: As in :func:`~nasrank.benchmarks.load_task`.
+
+    Returns:
+        These keys, in this order; numbers are in the metric's unit unless said otherwise:
+
+        - task, space, title, dataset: its names.
+        - metric: name, description, unit, better (``higher`` or ``lower``).
+        - architectures, labelled: how many there are, and how many have a label.
+        - classes, labelled_classes: the same of isomorphism classes of canonical graphs.
+        - field_classes: the classes as the field counts them, by its string form; or None.
+        - attributes: names of the numbers that nodes have.
+        - groups: how many groups no split by class tears apart; None without groups.
+        - warnings: what will hurt; see :func:`nasrank.questions.describe.cautions.cautions`.
+        - best: the best architectures: label, architecture, class.
+        - best_class_label: the best mean label of a class.
+        - spread: min, quarter, median, three_quarters, max, mean, sd.
+        - ties: distinct_labels, largest (architectures sharing one label), tied_pairs (share of
+          all pairs).
+        - replicates: most (training seeds of an architecture), architectures (how many have each
+          number of seeds), seed_sd (root of the mean variance between seeds, or None).
+        - ceiling_tau, replicate_tau: as in :mod:`nasrank.metrics`; None without replicates.
+        - chance: what guessing scores, or None.
+        - cost_gpu_seconds: total, mean, min, max over architectures; or None.
+        - largest_n_train: for each kind of split.
+        - note: what to keep in mind about the numbers; may be empty.
+        - sources: package (or the file that was imported), version, path, sha256, known (whether
+          the project was built with this very content), state (``known``, ``other``,
+          ``imported``), licence, citation.
+        - fingerprint: digest of what the numbers come from.
+        - histogram: edges (one more than counts) and counts of labels.
+
+    Raises:
+        UsageError: There is no such task.
+        DataError: Its data is missing or damaged, or holds no label.
+    """
+    task = load_task(name)
+    parsed = parse_task(name)
+    space = task.space
+    labelled = ~np.isnan(task.labels)
+    labels = task.labels[labelled]
+    if len(labels) == 0:
+        raise DataError(f"{task.name}: no architecture has a label. Import its data again")
+    of_classes = class_labels(task.oriented_labels, space.class_of, space.classes)
+    sign = 1.0 if task.metric.higher_is_better else -1.0
+    replicate, ceiling = noise_taus(task)
+    counts, edges = np.histogram(labels, bins=BINS)
+    return {
+        "task": task.name,
+        "space": parsed.benchmark.name,
+        "title": parsed.benchmark.title,
+        "dataset": task.dataset,
+        "metric": {
+            "name": task.metric.name,
+            "description": task.metric.description,
+            "unit": task.metric.unit,
+            "better": _better(higher=task.metric.higher_is_better),
+        },
+        "architectures": len(task),
+        "labelled": len(labels),
+        "classes": space.classes,
+        "labelled_classes": int((~np.isnan(of_classes)).sum()),
+        "field_classes": None if space.field_classes is None else space.field_classes(),
+        "attributes": list(space.graphs.attribute_names),
+        "groups": None
+        if task.group_of is None
+        else len(np.unique(task.group_of[task.group_of >= 0])),
+        "warnings": cautions(task, ceiling),
+        "best": _best(task),
+        "best_class_label": sign * float(np.nanmax(of_classes)),
+        "spread": _spread(labels),
+        "ties": _ties(labels),
+        "replicates": _replicates(task),
+        "ceiling_tau": ceiling,
+        "replicate_tau": replicate,
+        "chance": task.chance,
+        "cost_gpu_seconds": _cost(task.cost_seconds),
+        "largest_n_train": {split: largest_train_size(task, split) for split in SPLITS},
+        "note": task.note,
+        "sources": [_source(source) for source in task.sources],
+        "fingerprint": task.fingerprint,
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+    }
+
+
+def _better(*, higher: bool) -> str:
+    return "higher" if higher else "lower"
+
+
+def _most_seeds(task: Task | None, *, replicates: bool) -> int | None:
+    if not replicates:
+        return 1
+    return None if task is None else task.values.shape[1]
+
+
+def _state(source: SourceFile | None) -> str:
+    return "other" if source is None else source.state
+
+
+def _best(task: Task) -> list[dict[str, Any]]:
+    oriented = task.oriented_labels
+    first = np.argsort(-oriented, kind="stable")[:LISTED_BEST]
+    return [
+        {
+            "label": float(task.labels[item]),
+            "architecture": task.space.architectures[item],
+            "class": int(task.space.class_of[item]),
+        }
+        for item in first.tolist()
+        if not np.isnan(oriented[item])
+    ]
+
+
+def _spread(labels: NDArray[np.float64]) -> dict[str, float]:
+    quarter, median, three_quarters = np.quantile(labels, (0.25, 0.5, 0.75))
+    return {
+        "min": float(labels.min()),
+        "quarter": float(quarter),
+        "median": float(median),
+        "three_quarters": float(three_quarters),
+        "max": float(labels.max()),
+        "mean": float(labels.mean()),
+        "sd": float(labels.std(ddof=1)) if len(labels) > 1 else 0.0,
+    }
+
+
+def _ties(labels: NDArray[np.float64]) -> dict[str, float]:
+    _, sizes = np.unique(labels, return_counts=True)
+    pairs = len(labels) * (len(labels) - 1) / 2
+    tied = float((sizes * (sizes - 1) / 2).sum())
+    return {
+        "distinct_labels": len(sizes),
+        "largest": int(sizes.max()),
+        "tied_pairs": tied / pairs if pairs else 0.0,
+    }
+
+
+def _replicates(task: Task) -> dict[str, Any]:
+    seeds = (~np.isnan(task.values)).sum(axis=1)
+    numbers, architectures = np.unique(seeds[seeds > 0], return_counts=True)
+    repeated = task.values[seeds >= 2]
+    sd = float(np.sqrt(np.nanvar(repeated, axis=1, ddof=1).mean())) if len(repeated) else None
+    return {
+        "most": int(numbers.max()),
+        "architectures": {
+            str(number): count
+            for number, count in zip(numbers.tolist(), architectures.tolist(), strict=True)
+        },
+        "seed_sd": sd,
+    }
+
+
+def _cost(seconds: NDArray[np.float64] | None) -> dict[str, float] | None:
+    known = None if seconds is None else seconds[~np.isnan(seconds)]
+    if known is None or len(known) == 0:
+        return None
+    return {
+        "total": float(known.sum()),
+        "mean": float(known.mean()),
+        "min": float(known.min()),
+        "max": float(known.max()),
+    }
+
+
+def _source(source: SourceFile) -> dict[str, Any]:
+    return {
+        "package": source.origin.package,
+        "version": source.origin.version,
+        "path": str(source.path),
+        "sha256": source.sha256,
+        "known": source.known,
+        "state": source.state,
+        "licence": source.origin.licence,
+        "citation": source.citation,
+    }

@@ -1,0 +1,431 @@
+"""Scoring pools of any length: a file in chunks, or the unlabelled part of a space."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks.importers.records import Records, record_chunks
+from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names
+from nasrank.errors import DataError
+from nasrank.files import remove_stale_parts
+from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
+from nasrank.questions.rank.batches import joined
+from nasrank.questions.rank.case import Case, Reduction
+from nasrank.questions.rank.model import Model
+from nasrank.questions.rank.tables import SCORES
+from nasrank.tables import read_parquet, write_parquet
+
+__all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space"]
+
+CHUNK = 16_384
+"""Rows that are read, scored and kept together."""
+_REMEDY = "Repair the pool, or import what is new with: nasrank data import"
+
+Progress = Callable[[int, int | None], None]
+Scores = tuple[NDArray[np.float64], NDArray[np.float64] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The best candidates, best first, one for each isomorphism class.
+
+    Attributes:
+        rows: ``[k]`` row of the pool, or number among the candidates of the space.
+        ids: ``[k]`` names.
+        scores: ``[k]`` scores, falling.
+        spread: ``[k]`` their uncertainty, or None.
+        twins: ``[k]`` other candidates found that are the same graph.
+        graphs: ``[k]`` canonical graphs.
+        seen: Candidates scored.
+        evaluated: Candidates passed over since they, or the same graph, are evaluated.
+        of_space: Whether they are the candidates of the space itself.
+    """
+
+    rows: NDArray[np.int64]
+    ids: tuple[str, ...]
+    scores: NDArray[np.float64]
+    spread: NDArray[np.float64] | None
+    twins: NDArray[np.int64]
+    graphs: GraphBatch
+    seen: int
+    evaluated: int
+    of_space: bool
+
+    def part(self, chosen: NDArray[np.int64]) -> Found:
+        """Return some of them, in the order given."""
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            ids=tuple(self.ids[place] for place in chosen.tolist()),
+            scores=self.scores[chosen],
+            spread=None if self.spread is None else self.spread[chosen],
+            twins=self.twins[chosen],
+            graphs=self.graphs[chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PoolFile:
+    """Candidates in a file, read a chunk at a time.
+
+    Attributes:
+        path: A ``.csv``, ``.jsonl`` or ``.parquet`` file as ``nasrank data import`` reads it,
+            without labels.
+        vocabulary: Operations of the space they belong to.
+        attributes: Attributes of its nodes.
+        reduction: How its graphs become canonical.
+        chunk: Rows of a chunk.
+    """
+
+    path: Path
+    vocabulary: tuple[str, ...]
+    attributes: tuple[str, ...]
+    reduction: Reduction
+    chunk: int = CHUNK
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal digest of its size, time of change, first and last megabyte."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: not a file. Check the path")
+        try:
+            state = self.path.stat()
+            with self.path.open("rb") as file:
+                head = file.read(2**20)
+                file.seek(max(0, state.st_size - 2**20))
+                tail = file.read(2**20)
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: cannot be read ({error.strerror}). Check the path"
+            ) from error
+        digest = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode())
+        digest.update(head)
+        digest.update(tail)
+        return digest.hexdigest()
+
+    @property
+    def length(self) -> int | None:
+        """Number of rows where the file says it, as Parquet does."""
+        if self.path.suffix.lower() != ".parquet":
+            return None
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return int(pq.read_metadata(self.path).num_rows)
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{self.path}: not a readable Parquet file. Check the path") from error
+
+    def chunks(
+        self, wanted: Callable[[int], bool] = lambda _: True
+    ) -> Iterator[tuple[int, Records]]:
+        """Yield the number of each wanted chunk and its rows."""
+        yield from record_chunks(self.path, self.chunk, wanted, remedy=_REMEDY)
+
+    def graphs(self, records: Records) -> Iterator[GraphBatch]:
+        """Yield the canonical graphs of rows, part by part.
+
+        Raises:
+            DataError: A row is no graph of the space; the message names it.
+        """
+        start = 0
+        for batch in candidate_graphs(records, self.vocabulary, self.attributes):
+            yield self._canonical(batch, records, start)
+            start += len(batch)
+
+    def read_rows(self, rows: NDArray[np.int64]) -> GraphBatch:
+        """Read the canonical graphs of some rows, in the order given."""
+        asked = {int(row) // self.chunk for row in rows}
+        places: dict[int, int] = {}
+        parts = []
+        for number, records in self.chunks(asked.__contains__):
+            start = number * self.chunk
+            here = np.sort(rows[(rows >= start) & (rows < start + len(records.rows))]).tolist()
+            chosen = _rows_of(records, [row - start for row in here])
+            places |= {row: len(places) + place for place, row in enumerate(here)}
+            parts += list(self.graphs(chosen))
+        return joined(parts)[[places[int(row)] for row in rows]]
+
+    def find(self, names: Collection[str]) -> dict[str, GraphBatch]:
+        """Return graphs by name, as they are written, of the architectures that are there."""
+        found: dict[str, GraphBatch] = {}
+        for _, records in self.chunks():
+            ids = candidate_names(records)
+            here = [place for place, name in enumerate(ids) if name in names]
+            if here:
+                chosen = _rows_of(records, here)
+                graphs = joined([*candidate_graphs(chosen, self.vocabulary, self.attributes)])
+                found |= {ids[place]: graphs[[row]] for row, place in enumerate(here)}
+            if len(found) == len(names):
+                break
+        return found
+
+    def _canonical(self, batch: GraphBatch, records: Records, start: int) -> GraphBatch:
+        reduction = self.reduction
+        try:
+            return canonicalise(batch, drop=reduction.drop, contract=reduction.contract)
+        except DataError:
+            # One by one: a row has to be named by its own number.
+            for row in range(len(batch)):
+                try:
+                    canonicalise(batch[[row]], drop=reduction.drop, contract=reduction.contract)
+                except DataError as error:
+                    clause = str(error).partition(";")[0]
+                    raise records.error(start + row, f"its graph is none: {clause}") from error
+            raise
+
+
+def _rows_of(records: Records, rows: Sequence[int]) -> Records:
+    return replace(
+        records,
+        rows=[records.rows[row] for row in rows],
+        places=[records.places[row] for row in rows],
+    )
+
+
+class _Best:
+    """The best rows so far; equal scores are ordered by name, so rows may come in any order."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows = np.zeros(0, np.int64)
+        self.ids = np.zeros(0, np.str_)
+        self.scores = np.zeros(0)
+        self.spread: NDArray[np.float64] | None = np.zeros(0)
+
+    def add(
+        self,
+        rows: NDArray[np.int64],
+        ids: Sequence[str],
+        scores: NDArray[np.float64],
+        spread: NDArray[np.float64] | None,
+    ) -> None:
+        if len(self.scores) == self.most:
+            # Only what can still get in has to be sorted.
+            in_reach = np.flatnonzero(scores >= self.scores[-1])
+        else:
+            in_reach = np.arange(len(scores))
+        self.rows = np.concatenate([self.rows, rows[in_reach]])
+        self.ids = np.concatenate(
+            [self.ids, np.array([ids[place] for place in in_reach.tolist()], np.str_)]
+        )
+        self.scores = np.concatenate([self.scores, scores[in_reach]])
+        if spread is None or self.spread is None:
+            self.spread = None
+        else:
+            self.spread = np.concatenate([self.spread, spread[in_reach]])
+        order = np.lexsort((self.ids, -self.scores))[: self.most]
+        self.rows, self.ids, self.scores = self.rows[order], self.ids[order], self.scores[order]
+        if self.spread is not None:
+            self.spread = self.spread[order]
+
+
+class _Names:
+    """Notices a name that comes twice, in eight bytes a name."""
+
+    def __init__(self) -> None:
+        self._runs: list[NDArray[np.int64]] = []
+
+    def add(self, ids: Sequence[str]) -> int | None:
+        """Take more names; return the place of one that was there before, or None."""
+        new = np.fromiter((hash(name) for name in ids), np.int64, len(ids))
+        for run in self._runs:
+            place = np.searchsorted(run, new)
+            again = run[np.minimum(place, len(run) - 1)] == new
+            if again.any():
+                return int(again.argmax())
+        run = np.sort(new)
+        # Runs of about equal length are merged, so that few are searched.
+        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
+        self._runs.append(run)
+        return None
+
+
+def rank_pool(
+    model: Model,
+    pool: PoolFile,
+    kept: int,
+    folder: Path,
+    *,
+    keep_scores: bool,
+    on_progress: Progress,
+) -> Found:
+    """Score a file of candidates and return the best.
+
+    Every chunk's scores are written when it is done; where they are there already, as after a
+    run that was stopped, they are read. Memory does not grow with the file, but for eight bytes
+    a row.
+
+    Args:
+        model: What scores them.
+        pool: The file.
+        kept: Candidates to keep while reading; then one of each graph is returned, and none that
+            is evaluated.
+        folder: Folder of chunks, which has to belong to this file and scorer alone.
+        keep_scores: Leave the chunks there in the end.
+        on_progress: Told the rows done, and all of them where known.
+
+    Raises:
+        DataError: A row is no graph of the space, a name comes twice, or the file changed.
+    """
+    before = pool.digest
+    total = pool.length
+    remove_stale_parts(folder)
+    best, names = _Best(kept), _Names()
+    case = model.case
+    evaluated = _labelled_names(case)
+    seen = passed = 0
+    for number, records in pool.chunks():
+        start = number * pool.chunk
+        ids = candidate_names(records)
+        again = names.add(ids)
+        if again is not None:
+            raise records.error(again, f"id {ids[again][:60]!a} comes twice")
+        rows = start + np.arange(len(ids))
+        path = folder / f"part-{number:06d}.parquet"
+        stored = _read(path, start, ids)
+        if stored is None:
+            stored = _score(model, pool.graphs(records))
+            _write(path, rows, ids, stored, case.sign * model.calibration.values(stored[0]))
+        scores, spread = stored
+        new = np.array([name not in evaluated for name in ids])
+        best.add(
+            rows[new],
+            [name for name, is_new in zip(ids, new, strict=True) if is_new],
+            scores[new],
+            None if spread is None else spread[new],
+        )
+        seen += len(ids)
+        passed += int((~new).sum())
+        on_progress(seen, total)
+    if pool.digest != before:
+        raise DataError(f"{pool.path}: it changed while it was read. Run the command again")
+    found = _one_of_each_graph(case, best, pool, seen, passed)
+    if not keep_scores:
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def _labelled_names(case: Case) -> frozenset[str]:
+    space, own = case.task.space, set(case.items.tolist())
+    return frozenset(
+        name
+        for name, number in zip(space.architectures, space.class_of.tolist(), strict=True)
+        if number in own
+    )
+
+
+def rank_space(model: Model, folder: Path, *, keep_scores: bool) -> Found:
+    """Score the candidates of the space itself and return all of them, best first.
+
+    Args:
+        model: What scores them.
+        folder: Where scores are kept if they are to be.
+        keep_scores: Write them.
+    """
+    case = model.case
+    graphs = case.graphs[case.candidates]
+    scores, spread = model.scorer.score(graphs)
+    if keep_scores:
+        values = case.sign * model.calibration.values(scores)
+        path = folder / "part-000000.parquet"
+        _write(path, case.candidates, case.candidate_names, (scores, spread), values)
+    else:
+        # Those of an earlier list would be taken for those of this one.
+        shutil.rmtree(folder, ignore_errors=True)
+    order = np.lexsort((np.array(case.candidate_names), -scores))
+    found = Found(
+        np.arange(len(scores)),
+        case.candidate_names,
+        scores,
+        spread,
+        case.twins,
+        graphs,
+        seen=len(scores),
+        evaluated=0,
+        of_space=True,
+    )
+    return found.part(order)
+
+
+def _score(model: Model, batches: Iterator[GraphBatch]) -> Scores:
+    parts = [model.scorer.score(graphs) for graphs in batches]
+    spreads = [spread for _, spread in parts if spread is not None]
+    scores = np.concatenate([part for part, _ in parts])
+    return scores, np.concatenate(spreads) if spreads else None
+
+
+def _write(
+    path: Path,
+    rows: NDArray[np.int64],
+    ids: Sequence[str],
+    scored: Scores,
+    values: NDArray[np.float64],
+) -> None:
+    import pyarrow as pa
+
+    scores, spread = scored
+    columns = {
+        "row": pa.array(rows),
+        "id": pa.array(list(ids), pa.string()),
+        "score": pa.array(scores),
+        "uncertainty": pa.nulls(len(ids), pa.float64()) if spread is None else pa.array(spread),
+        "value": pa.array(values),
+    }
+    table = pa.Table.from_pydict(columns, schema=SCORES.schema)
+    write_parquet(table.replace_schema_metadata({"nasrank.table": SCORES.name}), path)
+
+
+def _read(path: Path, start: int, ids: Sequence[str]) -> Scores | None:
+    """Read a finished chunk; None where there is none that fits."""
+    if not path.exists():
+        return None
+    try:
+        table = read_parquet(path)
+    except DataError:  # what cannot be read is scored again
+        return None
+    if table.num_rows != len(ids) or table.column("id").to_pylist() != list(ids):
+        return None
+    if table.column("row")[0].as_py() != start:
+        return None
+    scores = np.array(table.column("score").to_pylist(), np.float64)
+    spread = table.column("uncertainty")
+    return scores, None if spread.null_count else np.array(spread.to_pylist(), np.float64)
+
+
+def _one_of_each_graph(case: Case, best: _Best, pool: PoolFile, seen: int, passed: int) -> Found:
+    if not len(best.rows):
+        raise DataError(f"{pool.path}: every architecture of it is evaluated. Give another --pool")
+    graphs = pool.read_rows(best.rows)
+    count = len(case.items)
+    kinds = isomorphism_classes(joined([case.graphs[case.items], graphs]))
+    own = kinds[count:]
+    known = np.isin(own, kinds[:count])
+    _, first, sizes = np.unique(own, return_index=True, return_counts=True)
+    kept = np.sort(first[~known[first]])
+    if not len(kept):
+        raise DataError(
+            f"{pool.path}: the best {len(own):,} of it are the same graphs as evaluated "
+            "architectures. Give another --pool"
+        )
+    size_of = dict(zip(first.tolist(), sizes.tolist(), strict=True))
+    found = Found(
+        best.rows,
+        tuple(best.ids.tolist()),
+        best.scores,
+        best.spread,
+        np.array([size_of.get(place, 1) - 1 for place in range(len(own))]),
+        graphs,
+        seen,
+        passed + int(known.sum()),
+        of_space=False,
+    )
+    return found.part(kept)

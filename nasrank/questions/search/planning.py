@@ -1,0 +1,188 @@
+"""The grid of a study of searches: what is asked for, spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from nasrank.benchmarks import parse_task
+from nasrank.benchmarks.neighbours import neighbourhood_of
+from nasrank.errors import UsageError
+from nasrank.losses import parse
+from nasrank.losses.options import options_of_signature
+from nasrank.predictors import PREDICTORS
+from nasrank.predictors.specification import PredictorSpec, parse_predictor
+from nasrank.questions.search.acquisition import needs_spread, parse_acquisition
+from nasrank.questions.search.controls import CONTROLS
+from nasrank.questions.search.identity import SearchRun, cut_searches
+from nasrank.questions.search.problem import Problem, load_problem
+from nasrank.registry import unknown_name
+from nasrank.runs.grid import losses_for
+
+__all__ = ["CANDIDATES", "SUBSETS", "SearchConfig", "cut_fleets", "parts_of", "plan_searches"]
+
+CANDIDATES = ("auto", "all", "mutations")
+"""What is scored in a round: all that is left, or mutations of the best and some random ones;
+``auto`` is mutations where the space has them."""
+
+_MANY_NEIGHBOURS = 8.0
+"""Neighbours of an architecture, on average, from which ``auto`` takes mutations."""
+_LARGE = 50_000
+"""Classes above which it always does, as scoring them all would take longer than the fits."""
+_MOST_MEMBERS = {"cpu": 20, "cuda": 512}
+"""Trainings at a time. On a CPU more gain little, and a fleet is kept when all of it is done."""
+
+SUBSETS: dict[str, dict[str, Any]] = {
+    "ci": {"tasks": ("nb201/cifar10",), "seeds": 10, "budget": 50},
+    "full": {
+        "tasks": (
+            "nb201/cifar10:test_acc",
+            "nb201/cifar100:test_acc",
+            "nb201/imagenet16-120:test_acc",
+            "nb201/cifar10",
+            "nb201/cifar100",
+            "nb201/imagenet16-120",
+        ),
+        "seeds": 100,
+    },
+}
+"""Fixed grids: ``ci`` for a quick check on a CPU, ``full`` for the reference results."""
+
+
+class SearchConfig(BaseModel):
+    """What to search, and how; the names are those of the command's options.
+
+    Attributes:
+        tasks: Tasks by name.
+        losses: Losses by name, with options; ``pw(A,B,t)`` switches after t evaluations. A
+            predictor that always minimises the same has one search, not one for each loss.
+        predictors: Predictors by name, with options. The first, with the first acquisition and
+            loss, is the headline that everything else is compared with.
+        acquisitions: Acquisitions by name, with options.
+        initial: Random evaluations at the start.
+        batch: Evaluations of a round.
+        budget: Evaluations in all.
+        candidates: ``all``, ``mutations``, or ``auto``, which is mutations where the space has
+            them: a sample of a large space does not.
+        seeds: Number of searches of each method.
+        seed: The first seed; the others follow it.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: tuple[str, ...] = Field(("nb201/cifar10",), min_length=1)
+    losses: tuple[str, ...] = Field(("listmle",), min_length=1)
+    predictors: tuple[str, ...] = Field(("gp",), min_length=1)
+    acquisitions: tuple[str, ...] = Field(("ei",), min_length=1)
+    initial: int = Field(10, ge=2)
+    batch: PositiveInt = 3
+    budget: int = Field(150, ge=3)
+    candidates: str = "auto"
+    seeds: PositiveInt = 20
+    # Tables hold seeds in 64 bits.
+    seed: int = Field(0, ge=0, lt=2**62)
+    device: str = "auto"
+
+
+def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
+    """Spell out the searches, guided ones first, and refuse what cannot be meant.
+
+    Raises:
+        UsageError: A name, an option or a size cannot be meant.
+        DataError: A task's data is missing, damaged, or holds nothing to find.
+    """
+    tasks = list(dict.fromkeys(str(parse_task(task)) for task in config.tasks))
+    losses = list(dict.fromkeys(str(parse(loss)) for loss in config.losses))
+    predictors = list(dict.fromkeys(parse_predictor(each) for each in config.predictors))
+    acquisitions = list(dict.fromkeys(parse_acquisition(each) for each in config.acquisitions))
+    if config.candidates not in CANDIDATES:
+        raise unknown_name("kind of candidates", config.candidates, CANDIDATES)
+    if config.initial >= config.budget:
+        raise UsageError(
+            f"--budget {config.budget} is spent by --initial {config.initial} random "
+            "evaluations. Raise --budget"
+        )
+    for predictor in predictors:
+        unsure = next((each for each in acquisitions if needs_spread(each)), None)
+        if unsure is not None and not _knows_doubt(predictor):
+            raise UsageError(
+                f"--acquisitions {unsure} needs a predictor that knows its doubt, which "
+                f"{predictor} does not. Use --predictors '{predictor.name}(ensemble=4)', or "
+                "--acquisitions greedy"
+            )
+    seeds = range(config.seed, config.seed + config.seeds)
+    runs: list[SearchRun] = []
+    for name in tasks:
+        problem = load_problem(name)
+        if config.initial >= len(problem):
+            raise UsageError(
+                f"--initial {config.initial}: {name} has {len(problem):,} different "
+                "architectures with a label. Ask for fewer"
+            )
+        candidates = _candidates(problem) if config.candidates == "auto" else config.candidates
+        base = SearchRun(
+            task=name,
+            fingerprint=problem.task.fingerprint,
+            initial=config.initial,
+            budget=config.budget,
+            seed=config.seed,
+        )
+        guided = [
+            replace(
+                base,
+                predictor=str(predictor),
+                acquisition=str(acquisition),
+                loss=loss,
+                batch=config.batch,
+                candidates=candidates,
+            )
+            for predictor in predictors
+            for acquisition in acquisitions
+            for loss in losses_for(predictor, losses)
+        ]
+        methods = [*guided, *(replace(base, control=control) for control in CONTROLS)]
+        runs += [replace(method, seed=seed) for method in methods for seed in seeds]
+    return tuple(runs)
+
+
+def cut_fleets(runs: Sequence[SearchRun], kind: str) -> list[tuple[SearchRun, ...]]:
+    """Cut a grid into fleets.
+
+    Args:
+        runs: The whole grid.
+        kind: ``cpu`` or ``cuda``.
+    """
+    sizes = [
+        len(runs) if run.control else max(1, _MOST_MEMBERS[kind] // parts_of(run)) for run in runs
+    ]
+    return cut_searches(runs, sizes)
+
+
+def parts_of(run: SearchRun) -> int:
+    """Trainings that one fit of a search takes."""
+    return 1 if run.predictor is None else _ensemble(parse_predictor(run.predictor))
+
+
+def _ensemble(predictor: PredictorSpec) -> int:
+    known = options_of_signature(PREDICTORS[predictor.name].__init__)
+    default = known["ensemble"].default if "ensemble" in known else 1
+    return int(dict(predictor.options).get("ensemble", default) or 1)
+
+
+def _knows_doubt(predictor: PredictorSpec) -> bool:
+    """A network knows its doubt from an ensemble alone; other predictors have ways of theirs."""
+    from nasrank.predictors.networks import NetworkPredictor
+
+    network = issubclass(PREDICTORS[predictor.name], NetworkPredictor)
+    return not network or _ensemble(predictor) > 1
+
+
+def _candidates(problem: Problem) -> str:
+    near = neighbourhood_of(problem.task.space)
+    probed = problem.architecture[:: -(-len(problem) // 100)]
+    neighbours = sum(len(near.of(int(each))) for each in probed) / len(probed)
+    return "mutations" if len(problem) > _LARGE or neighbours >= _MANY_NEIGHBOURS else "all"

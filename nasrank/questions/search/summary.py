@@ -1,0 +1,237 @@
+"""From searches to statements: how many evaluations, how often, and against the headline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.seeds import numpy_generator
+from nasrank.statistics import holm, paired_p, percentile_bounds, resample, resampling
+
+__all__ = ["CHECKPOINTS", "Censored", "censored_median", "checkpoints", "summary_rows"]
+
+Row = Mapping[str, Any]
+FloatArray = NDArray[np.float64]
+
+CHECKPOINTS = (50, 100, 150)
+"""Evaluations at which published searches are compared."""
+
+
+@dataclass(frozen=True)
+class Censored:
+    """A median over searches of which some never got there.
+
+    Attributes:
+        median: None where it lies beyond the budget.
+        lower: Lower end of the 95 % bootstrap over seeds; None beyond the budget, or with one.
+        upper: Upper end; None beyond the budget, or with one.
+        missed: Searches that did not get there.
+    """
+
+    median: float | None
+    lower: float | None
+    upper: float | None
+    missed: int
+
+
+def checkpoints(budget: int) -> list[int]:
+    """Return the published checkpoints up to a budget, and the budget."""
+    return sorted({*(at for at in CHECKPOINTS if at < budget), budget})
+
+
+def censored_median(values: FloatArray, uniforms: FloatArray) -> Censored:
+    """Return the median of times to reach something, inf for those cut off before.
+
+    What was cut off counts as longer than all others, which is all a median asks for, as long as
+    fewer than half are.
+
+    Args:
+        values: ``[S]`` one for each search, inf where it did not get there.
+        uniforms: From `~nasrank.statistics.resampling`, at least S columns.
+
+    Example:
+        Four searches took 10, 20, 30 and more than they had: the middle two are 20 and 30.
+
+        >>> values = np.array([10.0, np.inf, 30.0, 20.0])
+        >>> result = censored_median(values, np.full((1, 4), 0.3))
+        >>> result.median, result.missed
+        (25.0, 1)
+        >>> censored_median(np.array([10.0, np.inf]), np.full((1, 2), 0.3)).median is None
+        True
+    """
+    missed = int(np.isinf(values).sum())
+    median = _median(values[None])[0]
+    bounds: tuple[float, float] = (np.inf, np.inf)
+    if len(values) > 1:
+        draws = _median(resample(values, uniforms))
+        bounds = percentile_bounds(draws, method="inverted_cdf")
+    lower, upper = (None if np.isinf(bound) else float(bound) for bound in bounds)
+    return Censored(None if np.isinf(median) else float(median), lower, upper, missed)
+
+
+def summary_rows(
+    searches: Sequence[Row], budget: int, headline: tuple[str, str | None]
+) -> list[dict[str, Any]]:
+    """Summarise every method of every task.
+
+    Args:
+        searches: Rows of ``search``, those of one search in order.
+        budget: Most evaluations of a search.
+        headline: Method and loss that the others are compared with.
+
+    Returns:
+        Rows of ``search_summary``.
+    """
+    rows: list[dict[str, Any]] = []
+    for task in dict.fromkeys(row["task"] for row in searches):
+        runs: dict[tuple[str, str | None], dict[int, list[Row]]] = {}
+        for row in searches:
+            if row["task"] == task:
+                own = runs.setdefault((row["method"], row["loss"]), {})
+                own.setdefault(row["seed"], []).append(row)
+        rows += _of_task(task, runs, budget, headline)
+    return rows
+
+
+@dataclass(frozen=True)
+class _Metric:
+    name: str
+    statistic: Literal["median", "mean"]
+    values: Mapping[tuple[str, str | None], Mapping[int, float]]
+    # What a search that did not get there counts as in differences; they need one.
+    missed_as: float | None = None
+
+
+def _of_task(
+    task: str,
+    runs: Mapping[tuple[str, str | None], Mapping[int, Sequence[Row]]],
+    budget: int,
+    headline: tuple[str, str | None],
+) -> Iterable[dict[str, Any]]:
+    seeds = max(len(own) for own in runs.values())
+    # One set of draws: leaving a method out changes no interval of the others.
+    uniforms = resampling(seeds, numpy_generator(0, stream="bootstrap"))
+    for metric in _metrics(runs, budget):
+        compared = _compared(metric, headline)
+        corrected = dict(zip(compared, holm([p for _, p in compared.values()]), strict=True))
+        for key, by_seed in metric.values.items():
+            values = np.array(list(by_seed.values()))
+            if metric.statistic == "median":
+                of = censored_median(values, uniforms)
+            else:
+                lower, upper = (
+                    percentile_bounds(resample(values, uniforms).mean(axis=1))
+                    if len(values) > 1
+                    else (None, None)
+                )
+                of = Censored(float(values.mean()), lower, upper, 0)
+            yield {
+                "task": task,
+                "method": key[0],
+                "loss": key[1],
+                "metric": metric.name,
+                "statistic": metric.statistic,
+                "budget": budget,
+                "n_seeds": len(values),
+                "n_missed": of.missed,
+                "value": of.median,
+                "lower": of.lower,
+                "upper": of.upper,
+                "against": " ".join(filter(None, headline)) if key in compared else None,
+                "difference": compared[key][0] if key in compared else None,
+                "p_holm": corrected.get(key),
+            }
+
+
+def _metrics(
+    runs: Mapping[tuple[str, str | None], Mapping[int, Sequence[Row]]], budget: int
+) -> Iterable[_Metric]:
+    for goal, share in (("optimum", "hit_share"), ("noise", "noise_share")):
+        first = {
+            key: {seed: _first(rows, goal) for seed, rows in own.items()}
+            for key, own in runs.items()
+        }
+        some = next(iter(next(iter(runs.values())).values()))[0]
+        if goal == "noise" and some["within_noise"] is None:
+            continue
+        for column in ("evaluations", "gpu_hours"):
+            if some[column] is None:
+                continue
+            times = {
+                key: {s: np.inf if row is None else float(row[column]) for s, row in own.items()}
+                for key, own in first.items()
+            }
+            missed_as = budget + 1.0 if column == "evaluations" else None
+            yield _Metric(f"{column}_to_{goal}", "median", times, missed_as)
+        yield _Metric(
+            share,
+            "mean",
+            {key: {s: float(row is not None) for s, row in own.items()}
+             for key, own in first.items()},
+        )  # fmt: skip
+    for at in checkpoints(budget):
+        for column in ("best_label", "test_label", "regret"):
+            values = {
+                key: {
+                    seed: last[column]
+                    for seed, rows in own.items()
+                    if (last := _last_by(rows, at))[column] is not None
+                }
+                for key, own in runs.items()
+            }
+            if all(values.values()):
+                yield _Metric(f"{column}_at_{at}", "mean", values)
+    seconds = {
+        key: {seed: rows[-1]["predictor_seconds"] for seed, rows in own.items()}
+        for key, own in runs.items()
+        if key[1] is not None
+    }
+    yield _Metric("predictor_seconds", "mean", seconds)
+
+
+def _first(rows: Sequence[Row], goal: str) -> Row | None:
+    """The row in which a search got there."""
+    there = (
+        row for row in rows if (row["rank"] == 1 if goal == "optimum" else row["within_noise"])
+    )
+    return next(there, None)
+
+
+def _last_by(rows: Sequence[Row], evaluations: int) -> Row:
+    """What a search had in hand by then; its first evaluation has a row, its last holds on."""
+    return [row for row in rows if row["evaluations"] <= evaluations][-1]
+
+
+def _compared(
+    metric: _Metric, headline: tuple[str, str | None]
+) -> dict[tuple[str, str | None], tuple[float, float | None]]:
+    """Mean difference to the headline, and p, by method."""
+    if headline not in metric.values or (
+        metric.statistic == "median" and metric.missed_as is None
+    ):
+        return {}
+    compared = {}
+    other = metric.values[headline]
+    for key, own in metric.values.items():
+        shared = [seed for seed in own if seed in other]
+        if key == headline or not shared:
+            continue
+        # What missed took longer than the budget; by how much nobody knows.
+        cap = np.inf if metric.missed_as is None else metric.missed_as
+        here, there = (np.minimum([side[seed] for seed in shared], cap) for side in (own, other))
+        p = paired_p(here, there, numpy_generator(0, stream="flips"))
+        compared[key] = float((here - there).mean()), p
+    return compared
+
+
+def _median(rows: FloatArray) -> FloatArray:
+    """Median of each row; inf where either of the middle values is."""
+    ordered = np.sort(rows, axis=1)
+    count = rows.shape[1]
+    low, high = ordered[:, (count - 1) // 2], ordered[:, count // 2]
+    result: FloatArray = (low + high) / 2
+    return result

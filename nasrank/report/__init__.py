@@ -1,1 +1,0 @@
-"""Tables turned into pictures."""

@@ -1,0 +1,1 @@
+"""A run: one predictor trained once, and everything that is measured on it."""

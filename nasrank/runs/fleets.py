@@ -1,0 +1,121 @@
+"""The piece of work of a grid: a fleet, trained in whatever process it comes to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from nasrank.benchmarks import load_task
+from nasrank.errors import DataError
+from nasrank.predictors.recipe import Recipe
+from nasrank.runs.run import Run
+from nasrank.runs.train import Extras, Trainer
+from nasrank.study.device import choose_device
+from nasrank.study.engines.engine import OnWork
+
+__all__ = ["FleetSettings", "FleetTask", "FleetTrainer", "device_of"]
+
+
+@dataclass(frozen=True)
+class FleetTask:
+    """A fleet to be trained.
+
+    Attributes:
+        number: Its place in the grid, which says what device of several it goes to.
+        parts: Its runs, those that are trained together in a tuple: one, unless memory is
+            limited.
+    """
+
+    number: int
+    parts: tuple[tuple[Run, ...], ...]
+
+
+@dataclass(frozen=True)
+class FleetSettings:
+    """What is the same for all fleets of a grid.
+
+    Attributes:
+        kind: ``cpu`` or ``cuda``.
+        recipe: How networks are trained.
+        extras: What to keep beyond the rows.
+    """
+
+    kind: str
+    recipe: Recipe
+    extras: Extras
+
+
+class FleetTrainer:
+    """Trains fleets; it saves nothing.
+
+    Sent to another process it becomes the one that this process has for the same settings, so
+    graphs are laid out once in each.
+
+    Args:
+        settings: What is the same for all fleets.
+    """
+
+    def __init__(self, settings: FleetSettings) -> None:
+        self.settings = settings
+        self._trainers: dict[torch.device, Trainer] = {}
+        self._free = threading.Lock()
+
+    def __reduce__(self) -> tuple[Callable[[FleetSettings], FleetTrainer], tuple[FleetSettings]]:
+        return _of_this_process, (self.settings,)
+
+    def __call__(self, fleet: FleetTask, on_work: OnWork | None = None) -> list[dict[str, Any]]:
+        """Train a fleet.
+
+        Args:
+            fleet: The fleet.
+            on_work: Called with the work just done.
+
+        Returns:
+            The rows of its runs, in their order.
+
+        Raises:
+            UsageError: This machine has no such device, or lacks an extra.
+            DataError: The data of a task is missing or damaged here, or differs from that of the
+                machine that made the grid.
+        """
+        for part in fleet.parts:
+            for run in part:
+                if load_task(run.task).fingerprint != run.fingerprint:
+                    raise DataError(
+                        f"{run.task}: the data differ from those of the machine that asks for "
+                        "it. Import the same file with: nasrank data import"
+                    )
+        device = device_of(self.settings.kind, fleet.number)
+        # Dask workers may have several threads, of which each would want all cores and memory.
+        with self._free:
+            if device not in self._trainers:
+                self._trainers[device] = Trainer(
+                    device, self.settings.recipe, self.settings.extras
+                )
+            trainer = self._trainers[device]
+            return [row for part in fleet.parts for row in trainer.train(part, on_work)]
+
+
+def device_of(kind: str, number: int) -> torch.device:
+    """Return the device that a fleet goes to: CUDA devices take turns.
+
+    Args:
+        kind: ``cpu`` or ``cuda``.
+        number: The fleet's place in the grid.
+
+    Raises:
+        UsageError: There is no CUDA device here.
+    """
+    if choose_device(kind).type == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", number % max(1, torch.cuda.device_count()))
+
+
+@lru_cache(maxsize=1)
+def _of_this_process(settings: FleetSettings) -> FleetTrainer:
+    return FleetTrainer(settings)

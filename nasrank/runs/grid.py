@@ -1,0 +1,140 @@
+"""A grid of runs, how it is cut into fleets, and what they cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from nasrank.losses import PiecewiseSpec, parse
+from nasrank.predictors import PREDICTORS
+from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.specification import PredictorSpec, parse_predictor
+from nasrank.runs.run import Run
+
+__all__ = ["FleetPlan", "cut", "estimated_seconds", "losses_for", "work"]
+
+_SECONDS_PER_LIST_ITEM = {"cpu": 3.0e-5, "cuda": 2.0e-6}
+"""Training time of one item of one list in a full fleet, for estimates; measured with the GNN on
+two cores, assumed for CUDA."""
+_SECONDS_PER_RUN = {"cpu": 0.15, "cuda": 0.05}
+"""Scoring the space and computing the metrics of one run, for estimates."""
+_SECONDS_PER_STEP = 1e-3
+"""What a member's step counts as beside predictors that have none, for progress."""
+_MOST_SECONDS = {"cpu": 60.0, "cuda": 300.0}
+_MOST_MEMBERS = {"cpu": 40, "cuda": 512}
+"""On a CPU a larger fleet no longer fits the caches and gains nothing."""
+
+
+@dataclass(frozen=True)
+class FleetPlan:
+    """Runs that are trained together.
+
+    Attributes:
+        runs: Runs of one predictor on one set of architectures with one number of steps.
+    """
+
+    runs: tuple[Run, ...]
+
+
+def losses_for(predictor: PredictorSpec, losses: Sequence[str]) -> list[str]:
+    """Return the losses a predictor is trained with when asked for these.
+
+    Args:
+        predictor: The predictor.
+        losses: Losses by their canonical spelling.
+
+    Returns:
+        The same, or the one loss of a predictor that cannot be trained with another.
+
+    Example:
+        >>> losses_for(parse_predictor("gp"), ["hr", "listmle"])
+        ['mse']
+    """
+    own = PREDICTORS[predictor.name].own_loss
+    return list(losses) if own is None else [own]
+
+
+def cut(runs: Sequence[Run], spaces: Sequence[str], kind: str, recipe: Recipe) -> list[FleetPlan]:
+    """Cut a grid into fleets.
+
+    Runs go together if they share predictor, architectures and number of steps, so no member
+    waits for another. The rule knows the grid and the kind of device, and nothing of what is
+    finished already. Of a fleet that is finished in part only the missing members are trained.
+
+    Args:
+        runs: The whole grid.
+        spaces: Name of the set of architectures of each run.
+        kind: ``cpu`` or ``cuda``.
+        recipe: Settings of the training.
+
+    Returns:
+        Fleets of at most about a minute each on a CPU, and five on CUDA; the small ones first.
+    """
+    alike: dict[tuple[int, str, str], list[Run]] = defaultdict(list)
+    for run, space in zip(runs, spaces, strict=True):
+        alike[recipe.steps(run.n_train), run.predictor, space].append(run)
+    fleets = []
+    for key in sorted(alike):
+        # Neighbours share a loss, which is then computed once for all of them.
+        members = sorted(alike[key], key=lambda r: (r.loss, r.task, r.sampling, r.n_train, r.seed))
+        largest = max(run.n_train for run in members)
+        cost = _Cost.of(members[0].predictor)
+        by_time = int(_MOST_SECONDS[kind] / cost.seconds(largest, kind, recipe))
+        by_size = _MOST_MEMBERS[kind] // max(1, cost.networks)
+        most = max(1, min(by_size, by_time))
+        count = -(-len(members) // most)
+        bounds = [len(members) * part // count for part in range(count + 1)]
+        fleets += [FleetPlan(tuple(members[start:end])) for start, end in pairwise(bounds)]
+    return fleets
+
+
+def estimated_seconds(runs: Sequence[Run], kind: str, recipe: Recipe) -> float:
+    """Return a rough guess of the time a grid takes, in seconds."""
+    costs = {name: _Cost.of(name) for name in {run.predictor for run in runs}}
+    return sum(
+        costs[run.predictor].seconds(run.n_train, kind, recipe) + _SECONDS_PER_RUN[kind]
+        for run in runs
+    )
+
+
+def work(runs: Sequence[Run], recipe: Recipe) -> int:
+    """Say how much work a fleet is, for progress.
+
+    Args:
+        runs: Runs of one predictor.
+        recipe: Settings of the training.
+
+    Returns:
+        Members' steps, the first stage of piecewise members included; what has no steps counts
+        a millisecond of a CPU as one.
+    """
+    cost = _Cost.of(runs[0].predictor)
+    second = max(recipe.steps(run.n_train) for run in runs)
+    switches = [spec.switch for run in runs if isinstance(spec := parse(run.loss), PiecewiseSpec)]
+    first = max((recipe.steps(switch) for switch in switches), default=0)
+    beside = sum(cost.beside(run.n_train) for run in runs) / _SECONDS_PER_STEP
+    return max(1, (first + second) * len(runs) * cost.networks + round(beside))
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What a predictor costs, whichever way it learns."""
+
+    spec: PredictorSpec
+    networks: int
+
+    @classmethod
+    def of(cls, predictor: str) -> _Cost:
+        spec = parse_predictor(predictor)
+        return cls(spec, PREDICTORS[spec.name].networks(dict(spec.options)))
+
+    def beside(self, n_train: int) -> float:
+        """Seconds of one member on a CPU, without its networks."""
+        return PREDICTORS[self.spec.name].seconds(n_train, dict(self.spec.options))
+
+    def seconds(self, n_train: int, kind: str, recipe: Recipe) -> float:
+        """Seconds to train one member in a full fleet; never 0."""
+        trained = self.networks * recipe.epochs * n_train * _SECONDS_PER_LIST_ITEM[kind]
+        return max(trained + self.beside(n_train), 1e-6)

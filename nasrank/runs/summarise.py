@@ -1,0 +1,299 @@
+"""From runs to statements: budgets, comparisons of losses, comparisons of ways to sample."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasrank.benchmarks import load_task
+from nasrank.metrics import budget_rows
+from nasrank.metrics.budget import Value
+from nasrank.runs.tables import DISCOVERY
+from nasrank.seeds import numpy_generator
+from nasrank.statistics import compare_with_best, mean_interval, paired_p, top_stability
+
+__all__ = [
+    "DISCOVERY_AT",
+    "METRICS",
+    "budget_table",
+    "headline",
+    "sampling_table",
+    "summary_table",
+]
+
+Row = Mapping[str, Any]
+
+DISCOVERY_AT = "discovery_1pct_at_100"
+"""Share of the top 1 % in hand after the training set and the 100 highest predicted."""
+
+METRICS: Mapping[str, bool] = {
+    "kendall_tau": True,
+    "weighted_tau": True,
+    "spearman_rho": True,
+    "precision_at_0.5pct": True,
+    "precision_at_1pct": True,
+    "precision_at_5pct": True,
+    DISCOVERY_AT: True,
+    "n_at_1": False,
+    "n_at_10": False,
+    "regret_at_1": False,
+    "regret_at_10": False,
+    "first_hit_0.1pct": False,
+    "first_hit_0.5pct": False,
+    "first_hit_1pct": False,
+    "first_hit_5pct": False,
+}
+"""Metrics with one value a run, and whether higher is better."""
+
+_HEADLINE_TOP, _HEADLINE_CONFIDENCE = 0.001, 0.8
+_PAIR = "\n"
+"""Between predictor and loss; neither holds it."""
+_TOPS = {0.001: "0.1pct", 0.005: "0.5pct", 0.01: "1pct", 0.05: "5pct"}
+
+
+def budget_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows of ``budget``: what each loss needs to reach the top, against random search."""
+    result: list[dict[str, Any]] = []
+    for key, runs in _grouped(rows, "task", "predictor", "loss", "n_train", "sampling"):
+        task = load_task(key["task"])
+        hits: dict[float, list[int]] = {}
+        sizes: dict[float, list[int]] = {}
+        for fraction, name in _TOPS.items():
+            first = [run[f"first_hit_{name}"] for run in runs]
+            if None in first:
+                continue
+            hits[fraction] = first
+            sizes[fraction] = [_top_size(run, fraction) for run in runs]
+        cost = task.cost_seconds
+        known = None if cost is None else cost[~np.isnan(task.labels)]
+        universe = runs[0]["n_test"] + (runs[0]["n_train"] if runs[0]["test"] == "rest" else 0)
+        budget = budget_rows(
+            key["n_train"],
+            hits,
+            universe,
+            sizes,
+            numpy_generator(0, stream="bootstrap"),
+            mean_seconds=None if known is None else float(np.nanmean(known)),
+        )
+        result += [{**key, **row} for row in budget]
+    return result
+
+
+def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows of ``summary``: every metric of every loss, compared on shared seeds.
+
+    With several predictors each pair of predictor and loss stands among all pairs.
+    """
+    result: list[dict[str, Any]] = []
+    for key, runs in _grouped(rows, "task", "n_train", "sampling"):
+        pairs = {
+            _PAIR.join(pair.values()): own for pair, own in _grouped(runs, "predictor", "loss")
+        }
+        for metric, higher in METRICS.items():
+            values = _paired(pairs, metric)
+            compared = compare_with_best(
+                values, higher_is_better=higher, rng=numpy_generator(0, stream="bootstrap")
+            )
+            result += [
+                {
+                    **key,
+                    **_named(pair),
+                    "metric": metric,
+                    "n_seeds": c.n_seeds,
+                    "mean": c.mean,
+                    "sd": c.sd,
+                    "lower": c.lower,
+                    "upper": c.upper,
+                    "rank": c.rank,
+                    "best": c.best,
+                    "p_holm": c.p_holm,
+                }
+                for pair, c in compared.items()
+            ]
+        stability = {
+            pair: top_stability([run["predicted_top"] for run in own])
+            for pair, own in pairs.items()
+        }
+        diverged = {
+            pair: float(np.mean([run["diverged"] for run in own])) for pair, own in pairs.items()
+        }
+        result += _single(key, "top_stability", stability, pairs, higher=True)
+        result += _single(key, "diverged_share", diverged, pairs, higher=False)
+    return result
+
+
+def sampling_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows of ``sampling``: each way to sample against the first, paired by seed."""
+    result: list[dict[str, Any]] = []
+    for key, runs in _grouped(rows, "task", "predictor", "loss", "n_train"):
+        ways = dict(_by(runs, "sampling"))
+        against, *others = ways
+        for metric in METRICS:
+            values = _paired(ways, metric)
+            for way in others:
+                difference = values[way] - values[against]
+                known = difference[~np.isnan(difference)]
+                interval = mean_interval(known, numpy_generator(0, stream="bootstrap"))
+                result.append(
+                    {
+                        **key,
+                        "metric": metric,
+                        "sampling": way,
+                        "against": against,
+                        "n_seeds": len(known),
+                        "difference": interval.mean,
+                        "lower": interval.lower,
+                        "upper": interval.upper,
+                        "p_value": paired_p(
+                            values[way], values[against], numpy_generator(0, stream="flips")
+                        ),
+                    }
+                )
+    return result
+
+
+def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return what to read first: order, discovery, evaluations and savings of each loss.
+
+    The confidence is 80 % where there are seeds enough for it, else 50 %.
+
+    Args:
+        summary: Rows of ``summary``.
+        budget: Rows of ``budget``.
+    """
+    names = ("task", "predictor", "sampling", "loss", "n_train")
+    budgets = dict(_keyed(budget, names))
+    result: list[dict[str, Any]] = []
+    for key, rows in _keyed(summary, names):
+        by = {row["metric"]: row for row in rows}
+        tau, found, hit = (by[m] for m in ("kendall_tau", DISCOVERY_AT, "first_hit_0.1pct"))
+        costs = [row for row in budgets.get(key, []) if row["top_fraction"] == _HEADLINE_TOP]
+        known = [row for row in costs if row["evaluations"] is not None]
+        cost = next((row for row in known if row["confidence"] == _HEADLINE_CONFIDENCE), None)
+        cost = cost or (known[0] if known else {})
+        result.append(
+            {
+                **dict(zip(names, key, strict=True)),
+                "n_seeds": tau["n_seeds"],
+                "kendall_tau": tau["mean"],
+                "kendall_tau_lower": tau["lower"],
+                "kendall_tau_upper": tau["upper"],
+                "kendall_tau_rank": tau["rank"],
+                "kendall_tau_p_holm": tau["p_holm"],
+                DISCOVERY_AT: found["mean"],
+                "discovery_lower": found["lower"],
+                "discovery_upper": found["upper"],
+                "discovery_rank": found["rank"],
+                "discovery_p_holm": found["p_holm"],
+                "first_hit_rank": hit["rank"],
+                "first_hit_p_holm": hit["p_holm"],
+                **{
+                    name: cost.get(name)
+                    for name in (
+                        "top_fraction",
+                        "confidence",
+                        "evaluations",
+                        "evaluations_lower",
+                        "evaluations_upper",
+                        "random_evaluations",
+                        "savings",
+                        "savings_lower",
+                        "savings_upper",
+                        "gpu_hours",
+                        "random_gpu_hours",
+                    )
+                },
+                "top_stability": by["top_stability"]["mean"],
+                "diverged_share": by["diverged_share"]["mean"],
+            }
+        )
+    groups = list(dict.fromkeys((row["task"], row["sampling"]) for row in result))
+    return sorted(
+        result,
+        key=lambda row: (groups.index((row["task"], row["sampling"])), row["n_train"]),
+    )
+
+
+def discovery_at(row: Row, fraction: float, evaluations: int) -> float | None:
+    """Return the discovery rate of a run's row after so many evaluations, or None if unknown."""
+    columns = (row[f"{DISCOVERY.name}.{name}"] for name in ("top_fraction", "k", "discovery_rate"))
+    for top, k, rate in zip(*columns, strict=True):
+        if top == fraction and k == evaluations:
+            return float(rate)
+    return None
+
+
+def _named(pair: str) -> dict[str, str]:
+    return dict(zip(("predictor", "loss"), pair.split(_PAIR), strict=True))
+
+
+def _single(
+    key: dict[str, Any],
+    metric: str,
+    values: Mapping[str, float | None],
+    pairs: Mapping[str, Sequence[Row]],
+    *,
+    higher: bool,
+) -> list[dict[str, Any]]:
+    """Rows of a metric with one value for all seeds together: a place, but no interval."""
+    known = [value for value in values.values() if value is not None]
+    result = []
+    for pair, value in values.items():
+        rank = None
+        if value is not None:
+            rank = 1 + sum((other > value) if higher else (other < value) for other in known)
+        result.append(
+            {
+                **key,
+                **_named(pair),
+                "metric": metric,
+                "n_seeds": len(pairs[pair]),
+                "mean": value,
+                "sd": None,
+                "lower": None,
+                "upper": None,
+                "rank": rank,
+                "best": rank == 1,
+                "p_holm": None,
+            }
+        )
+    return result
+
+
+def _paired(groups: Mapping[str, Sequence[Row]], metric: str) -> dict[str, NDArray[np.float64]]:
+    """Values by seed, NaN where a seed has none; the same seeds in the same order for all."""
+    seeds = sorted({run["seed"] for runs in groups.values() for run in runs})
+    result = {}
+    for name, runs in groups.items():
+        values = np.full(len(seeds), np.nan)
+        for run in runs:
+            value = discovery_at(run, 0.01, 100) if metric == DISCOVERY_AT else run[metric]
+            # The tops of a diverged run are those of a random order, which says nothing of it.
+            if value is not None and not run["diverged"]:
+                values[seeds.index(run["seed"])] = value
+        result[name] = values
+    return result
+
+
+def _top_size(row: Row, fraction: float) -> int:
+    tops = row[f"{DISCOVERY.name}.top_fraction"]
+    return int(row[f"{DISCOVERY.name}.top_size"][tops.index(fraction)])
+
+
+def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[dict[str, Any], list[Row]]]:
+    groups: dict[tuple[Value | str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[name] for name in names)].append(row)
+    return [(dict(zip(names, key, strict=True)), own) for key, own in groups.items()]
+
+
+def _keyed(rows: Iterable[Row], names: Sequence[str]) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    return [(tuple(key.values()), own) for key, own in _grouped(rows, *names)]
+
+
+def _by(rows: Iterable[Row], name: str) -> list[tuple[str, list[Row]]]:
+    return [(key[name], own) for key, own in _grouped(rows, name)]

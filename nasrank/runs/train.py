@@ -1,0 +1,203 @@
+"""Train the missing runs of a grid, fleet by fleet."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasrank.benchmarks import Space, Task, load_task
+from nasrank.benchmarks.splits import Split, make_split
+from nasrank.losses import parse
+from nasrank.metrics import kendall_tau
+from nasrank.predictors.predictor import Epoch, Member, Predictor
+from nasrank.predictors.recipe import Recipe
+from nasrank.runs.evaluate import Training, curve_items, evaluate
+from nasrank.runs.features import predictor_on
+from nasrank.runs.grid import work
+from nasrank.runs.run import Run
+
+__all__ = ["Extras", "Trainer", "split_of"]
+
+_LOG = logging.getLogger("nasrank")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What to keep of a run beyond its row.
+
+    Attributes:
+        predictions: Every score.
+        curves: Loss and tau after every epoch.
+    """
+
+    predictions: bool = False
+    curves: bool = False
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts asked for."""
+        asked = (("predictions", self.predictions), ("curves", self.curves))
+        return tuple(name for name, wanted in asked if wanted)
+
+    @property
+    def needing(self) -> tuple[str, ...]:
+        """Columns of a finished row that must not be null for it to hold these parts."""
+        columns = {"predictions": "predictions.item", "curves": "curves.epoch"}
+        return tuple(columns[part] for part in self.parts)
+
+
+def split_of(run: Run) -> Split:
+    """Return the data of a run."""
+    return make_split(
+        load_task(run.task),
+        run.n_train,
+        run.seed,
+        split=run.split,
+        labels=run.labels,
+        test=run.test,
+        sampling=run.sampling,
+    )
+
+
+class Trainer:
+    """Trains runs on one device.
+
+    Args:
+        device: Where to compute.
+        recipe: How networks are trained.
+        extras: What to keep beyond the rows.
+    """
+
+    def __init__(self, device: torch.device, recipe: Recipe, extras: Extras | None = None) -> None:
+        self.device, self.recipe = device, recipe
+        self.extras = extras or Extras()
+        self._predictors: dict[tuple[str, str], Predictor] = {}
+
+    def train(
+        self, runs: Sequence[Run], on_work: Callable[[int], None] | None = None
+    ) -> list[dict[str, Any]]:
+        """Train the missing runs of one fleet together.
+
+        If the device runs out of memory, the two halves are trained one after the other.
+
+        Args:
+            runs: Runs of one predictor on one set of architectures.
+            on_work: Called with the work just done; what a fleet is in all,
+                :func:`~nasrank.runs.grid.work` says.
+
+        Returns:
+            Their rows, in their order.
+        """
+        try:
+            return self._train(runs, on_work)
+        except torch.OutOfMemoryError:
+            if len(runs) == 1:
+                raise
+        _LOG.warning("a fleet of %d runs does not fit the device; it is halved", len(runs))
+        torch.cuda.empty_cache()
+        half = len(runs) // 2
+        return [*self.train(runs[:half], on_work), *self.train(runs[half:], on_work)]
+
+    def _train(
+        self, runs: Sequence[Run], on_work: Callable[[int], None] | None
+    ) -> list[dict[str, Any]]:
+        tasks = {run.task: load_task(run.task) for run in runs}
+        splits = [split_of(run) for run in runs]
+        space = tasks[runs[0].task].space
+        members = [
+            Member(space.class_of[split.train], split.targets, parse(run.loss), run.seed)
+            for run, split in zip(runs, splits, strict=True)
+        ]
+        curves: list[list[tuple[float, float]]] = [[] for _ in runs]
+        started = time.perf_counter()
+        fitted_members = self._predictor(runs[0].predictor, space).fit(
+            members,
+            on_step=None if on_work is None else _shares(on_work, work(runs, self.recipe)),
+            on_epoch=_follow(runs, splits, tasks, curves) if self.extras.curves else None,
+        )
+        self._wait()
+        fitted = time.perf_counter()
+        scores = fitted_members.scores()
+        scored = time.perf_counter()
+        diverged = fitted_members.diverged
+        rows = []
+        for place, (run, split) in enumerate(zip(runs, splits, strict=True)):
+            training = Training(
+                final_loss=float(fitted_members.final_loss[place]),
+                diverged=bool(diverged[place]),
+                fit_seconds=(fitted - started) / len(runs),
+                predict_seconds=(scored - fitted) / len(runs),
+                device=_device_name(self.device),
+                curve=curves[place] if self.extras.curves else None,
+            )
+            row = evaluate(
+                run,
+                tasks[run.task],
+                split,
+                scores[place],
+                training,
+                keep_predictions=self.extras.predictions,
+            )
+            rows.append(row)
+        return rows
+
+    def _predictor(self, predictor: str, space: Space) -> Predictor:
+        """Graphs are laid out once for all fleets on the same architectures."""
+        key = predictor, space.name
+        if key not in self._predictors:
+            self._predictors[key] = predictor_on(
+                space, predictor, device=self.device, recipe=self.recipe
+            )
+        return self._predictors[key]
+
+    def _wait(self) -> None:
+        """CUDA runs ahead of the clock."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def _shares(on_work: Callable[[int], None], whole: int) -> Callable[[int, int], None]:
+    """Turn steps, of whatever size, into shares of the whole work that add up to it."""
+    told = 0
+
+    def on_step(done: int, steps: int) -> None:
+        nonlocal told
+        now = whole * done // steps
+        on_work(now - told)
+        told = now
+
+    return on_step
+
+
+def _follow(
+    runs: Sequence[Run],
+    splits: Sequence[Split],
+    tasks: dict[str, Task],
+    curves: list[list[tuple[float, float]]],
+) -> Callable[[Epoch], None]:
+    places = [curve_items(run, split) for run, split in zip(runs, splits, strict=True)]
+    items = [
+        tasks[run.task].space.class_of[split.test[place]]
+        for run, split, place in zip(runs, splits, places, strict=True)
+    ]
+    everything = np.unique(np.concatenate(items))
+
+    def follow(epoch: Epoch) -> None:
+        scores = epoch.fitted.scores(everything)
+        for member in np.flatnonzero(epoch.finished).tolist():
+            predicted = scores[member][np.searchsorted(everything, items[member])]
+            labels = splits[member].test_labels[places[member]]
+            tau = kendall_tau(predicted, labels)
+            curves[member].append((float(epoch.fitted.final_loss[member]), tau))
+
+    return follow
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -1,0 +1,1 @@
+"""What every study shares: its declaration, its command, its runs and claims."""

@@ -1,0 +1,133 @@
+"""Runs: what makes two of them the same, and where finished ones are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nasrank.errors import DataError
+from nasrank.files import remove_stale_parts
+from nasrank.tables import Table, read_parquet
+
+__all__ = ["RESULTS_VERSION", "FinishedRuns", "Identity"]
+
+RESULTS_VERSION = 1
+"""Raised when the same configuration would give other numbers, so that old runs are not reused."""
+
+
+_FLEET = ".fleet"
+"""Ending of files that hold a whole fleet until each of its runs has a file."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Everything that the numbers of something finished depend on; subclasses say what that is."""
+
+    @cached_property
+    def run_id(self) -> str:
+        """Sixteen hexadecimal digits that stand for it in tables and file names."""
+        text = json.dumps([RESULTS_VERSION, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class FinishedRuns:
+    """A folder with one file a finished run.
+
+    A file is complete or absent, so whatever stops a process, its finished runs can be used by
+    the next one. A damaged file counts as absent.
+
+    Args:
+        folder: The folder; it is made when the first run is saved.
+        table: What is kept of a run; has a column ``run_id``.
+        kind: What identifies a run.
+    """
+
+    def __init__(self, folder: Path, *, table: Table, kind: type[Identity]) -> None:
+        self.folder, self._table, self._kind = folder, table, kind
+
+    def path(self, run: Identity) -> Path:
+        """Return where a run is, or would be, kept."""
+        return self.folder / f"{run.run_id}.parquet"
+
+    def load(self, run: Identity, *, needing: Collection[str] = ()) -> dict[str, Any] | None:
+        """Return what was measured on a run, or None if that is not known.
+
+        Args:
+            run: The run.
+            needing: Columns that must not be null: optional parts of a row.
+        """
+        try:
+            rows = read_parquet(self.path(run)).to_pylist()
+        except DataError:
+            return None
+        names = {column.name for column in self._table.columns}
+        if len(rows) != 1 or rows[0].keys() != names or rows[0]["run_id"] != run.run_id:
+            return None
+        row: dict[str, Any] = rows[0]
+        return None if any(row[column] is None for column in needing) else row
+
+    def save(self, run: Identity, row: Mapping[str, Any]) -> None:
+        """Keep a run.
+
+        Raises:
+            DataError: The folder cannot be written, or the disk is full.
+        """
+        self._table.write([row], self.path(run), {"run": asdict(run)})
+
+    def save_fleet(self, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the runs of one fleet, all of them or none.
+
+        They are written together to one file first, and from it to a file each; should the
+        process be killed in between, :meth:`recover` does the rest. Without this, the members of
+        a fleet that is finished in part would be trained again in other company, and their last
+        digits would depend on the moment of the kill.
+
+        Args:
+            runs: The runs.
+            rows: Their rows of the folder's table, in the same order.
+
+        Raises:
+            DataError: The folder cannot be written, or the disk is full.
+        """
+        digest = hashlib.sha256("".join(run.run_id for run in runs).encode()).hexdigest()
+        fleet = self.folder / f"{digest[:16]}{_FLEET}"
+        self._table.write(rows, fleet, {"runs": [asdict(run) for run in runs]})
+        self._spread(fleet, runs, rows)
+
+    def recover(self) -> None:
+        """Finish what a killed process had begun to save, and remove what it left half written.
+
+        Other processes may work in the folder meanwhile, and do the same.
+
+        Raises:
+            DataError: The folder cannot be written, or the disk is full.
+        """
+        remove_stale_parts(self.folder)
+        for fleet in sorted(self.folder.glob(f"*{_FLEET}")):
+            try:
+                table = read_parquet(fleet)
+                about = json.loads(table.schema.metadata[b"nasrank.about"])
+                runs = [self._kind(**run) for run in about["runs"]]
+                rows = table.to_pylist()
+                if table.schema.names != self._table.schema.names or len(rows) != len(runs):
+                    raise ValueError("not a fleet of this version")
+            except (DataError, TypeError, KeyError, ValueError):
+                # Finished by another process by now, or damaged or of another version, and
+                # then trained again.
+                with contextlib.suppress(OSError):
+                    fleet.unlink()
+                continue
+            self._spread(fleet, runs, rows)
+
+    def _spread(
+        self, fleet: Path, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        for run, row in zip(runs, rows, strict=True):
+            self.save(run, row)
+        fleet.unlink(missing_ok=True)

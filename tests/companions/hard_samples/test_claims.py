@@ -1,0 +1,71 @@
+import pytest
+
+from nasrank.companions.hard_samples.claims import hard_claims
+from nasrank.companions.hard_samples.planning import SUBSETS
+from nasrank.study.claims import CLAIMS
+
+
+def rows(methods, value, seeds=5):
+    return [
+        {
+            "method": method, "seed": seed, "augmentation": False, "weight_decay": 0.0,
+            "recall_at_1": value(method, seed), "positive_spread": value(method, seed),
+            "positive_own_distance": 0.2,
+            "positive_other_distance": 0.2 + (value(method, seed) or 0),
+        }
+        for method in methods for seed in range(seeds)
+    ]  # fmt: skip
+
+
+def test_the_full_grid_judges_every_claim():
+    methods = ("untrained", *SUBSETS["full"]["methods"])
+    found = hard_claims(rows(methods, lambda m, s: 0.5 + 0.1 * (m == "two-stage")), "digits")
+    CLAIMS.build(found)
+    verdicts = {row["claim_id"]: row["verdict"] for row in found}
+    assert verdicts == {
+        "hard-plain": "holds", "hard-hdml": "holds", "hard-daml": "holds",
+        "hard-with-semi-hard": "undecided", "hard-with-batch-hard": "undecided",
+        "hard-with-distance-weighted": "undecided", "hard-condition": "holds",
+        "hard-adaptive": "holds", "hard-own-class": "holds", "hard-training": "holds",
+    }  # fmt: skip
+
+
+def test_a_claim_that_fails_says_so():
+    worse = rows(("triplet-random", "two-stage"), lambda m, s: 0.5 - 0.1 * (m == "two-stage"))
+    (plain,) = (row for row in hard_claims(worse, "d") if row["claim_id"] == "hard-plain")
+    assert plain["verdict"] == "fails"
+    assert plain["estimate"] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize(
+    ("own", "without", "estimate", "verdict"),
+    [(0.8, 0.3, 0.5, "holds"), (0.3, 0.8, -0.5, "fails"), (3.0, 1.5, 0.0, "undecided")],
+)
+def test_collapse_is_seen_in_the_spread_up_to_the_real_one(own, without, estimate, verdict):
+    methods = ("two-stage", "two-stage(without=condition)")
+    found = hard_claims(rows(methods, lambda m, s: own if m == methods[0] else without), "d")
+    (claim,) = (row for row in found if row["claim_id"] == "hard-condition")
+    assert claim["estimate"] == pytest.approx(estimate)
+    assert claim["verdict"] == verdict
+    assert claim["statement"].endswith("spread of generated positives, at most that of real ones")
+    assert claim["source"] == "hard: positive_spread"
+
+
+def test_only_the_first_setting_counts():
+    usual = rows(("triplet-random", "two-stage"), lambda m, s: 0.5)
+    other = [{**row, "augmentation": True, "recall_at_1": 0.9 * (row["method"] == "two-stage")}
+             for row in usual]  # fmt: skip
+    (plain,) = (row for row in hard_claims(usual + other, "d") if row["claim_id"] == "hard-plain")
+    assert plain["estimate"] == 0
+
+
+def test_what_was_not_run_is_not_claimed():
+    assert hard_claims(rows(("untrained",), lambda m, s: 0.5), "d") == []
+    found = hard_claims(rows(("semi-hard",), lambda m, s: 0.5), "d")
+    assert found == []
+    diverged = rows(("triplet-random", "two-stage"), lambda m, s: None)
+    for row in diverged:
+        row |= {"positive_other_distance": None}
+    diverged_claims = hard_claims(diverged, "d")
+    assert {row["verdict"] for row in diverged_claims} == {"undecided"}
+    assert {row["n_seeds"] for row in diverged_claims} == {0}

@@ -1,0 +1,242 @@
+import json
+
+import numpy as np
+import pytest
+
+from nasrank.companions.precision_recall import features, material, running
+from nasrank.companions.precision_recall.study import TrainConfig, estimate, train
+from nasrank.companions.precision_recall.tables import FRONTIERS, PR, TARGETS
+from nasrank.companions.precision_recall.theory import TheoryConfig, theory, write_theory
+from nasrank.errors import DataError, NothingToCompare
+from nasrank.runs.tables import DISCOVERY, RUNS
+from nasrank.study.claims import CLAIMS
+
+QUICK = {"steps": 3, "seeds": 2, "lambdas": (0.1, 1.0, 10.0), "batch": 8, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Fewer points to measure with, and a shorter training of the classifier."""
+    monkeypatch.setattr(material, "_MOST_REAL", 300)
+    monkeypatch.setattr(running, "_TRUTH_DRAWS", 3_000)
+    monkeypatch.setattr(features, "_STEPS", 20)
+    material.load_material.cache_clear()
+    yield
+    material.load_material.cache_clear()
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    path = tmp_path / "vectors.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32))
+    return str(path)
+
+
+def test_a_grid_is_trained_once_and_written(tmp_path):
+    config = TrainConfig(methods=("pr", "naive", "hinge", "data"), **QUICK)
+    planned = estimate(config, tmp_path)
+    assert (planned.runs, planned.missing, planned.steps) == (15, 15, 42)
+    first = train(config, tmp_path)
+    assert (first.trained, first.left_out) == (15, ())
+    assert estimate(config, tmp_path).missing == 0
+    again = train(config, tmp_path, only_cached=True)
+    assert again.trained == 0
+    assert again.tables == first.tables
+    rows = PR.read(tmp_path / "pr.parquet")
+    assert rows == first.tables["pr"]
+    known = {row["method"]: row for row in rows}
+    assert known["data"]["precision"] > 0.95
+    assert known["data"]["recall"] > 0.95
+    assert known["pr"]["true_alpha_10"] is not None
+    # The data's own row is what a perfect model would read.
+    assert 0.8 < known["data"]["true_alpha_1"] < 1
+    assert known["data"]["modes_found"] == 8
+    assert known["hinge"]["objective"] is None
+    points = FRONTIERS.read(tmp_path / "pr_frontiers.parquet")
+    assert {point["kind"] for point in points} == {"grid", "classifier"}
+    assert all(point["beta"] <= 1 + 1e-9 for point in points)
+    claims = CLAIMS.read(tmp_path / "claims.parquet")
+    assert {claim["verdict"] for claim in claims} == {"undecided"}
+    assert json.loads((tmp_path / "run.json").read_text())["config"]["data"] == "ring"
+
+
+def test_a_run_does_not_depend_on_its_company(tmp_path):
+    few = train(TrainConfig(methods=("pr",), **{**QUICK, "lambdas": (1.0,)}), tmp_path / "few")
+    many = train(TrainConfig(methods=("hinge", "pr"), **QUICK), tmp_path / "many")
+    by_id = {row["run_id"]: row for row in many.tables["pr"]}
+    for row in few.tables["pr"]:
+        assert row["recall"] == pytest.approx(by_id[row["run_id"]]["recall"], abs=0.005)
+        assert row["true_alpha_1"] == pytest.approx(by_id[row["run_id"]]["true_alpha_1"], abs=1e-3)
+
+
+def test_nothing_is_trained_where_that_was_asked(tmp_path):
+    with pytest.raises(NothingToCompare):
+        train(TrainConfig(**QUICK), tmp_path, only_cached=True)
+
+
+def test_vectors_of_ones_own_and_models_kept(tmp_path, vectors):
+    config = TrainConfig(data=vectors, methods=("pr", "tuned", "hinge"), **QUICK)
+    result = train(config, tmp_path, keep_models=True)
+    row = result.tables["pr"][0]
+    assert row["measure"] == "5-NN on standardised vectors"
+    assert row["true_alpha_1"] is None
+    model = tmp_path / "models" / f"{result.tables['pr'][-1]['run_id']}.npz"
+    tuned = train(
+        TrainConfig(data=vectors, methods=("pr",), fine_tune=model, **QUICK), tmp_path / "tuned"
+    )
+    assert {row["start"] for row in tuned.tables["pr"]} != {None}
+    wider = TrainConfig(data=vectors, methods=("pr",), fine_tune=model, width=5, **QUICK)
+    with pytest.raises(DataError, match="another model"):
+        train(wider, tmp_path / "wider")
+    with pytest.raises(DataError, match="--keep-models"):
+        estimate(wider.model_copy(update={"fine_tune": tmp_path / "none.npz"}), tmp_path)
+
+
+def test_steps_of_ones_own_keep_who_starts_from_the_checkpoint(tmp_path, vectors):
+    first = train(
+        TrainConfig(data=vectors, methods=("hinge",), **{**QUICK, "seeds": 1}), tmp_path / "a",
+        keep_models=True,
+    )  # fmt: skip
+    model = tmp_path / "a" / "models" / f"{first.tables['pr'][0]['run_id']}.npz"
+    alone = first.tables["pr"][0]
+    for methods in (("pr", "hinge"), ("hinge", "pr")):
+        # The same number of steps with and without a checkpoint.
+        config = TrainConfig(
+            data=vectors, methods=methods, fine_tune=model, **{**QUICK, "seeds": 1}
+        )
+        rows = train(config, tmp_path / methods[0]).tables["pr"]
+        (hinge,) = (row for row in rows if row["method"] == "hinge")
+        assert hinge["run_id"] == alone["run_id"]
+        assert hinge["gradient_norm"] == pytest.approx(alone["gradient_norm"], rel=1e-4)
+        assert all(row["start"] is not None for row in rows if row["method"] == "pr")
+
+
+def test_fewer_training_samples_than_test_samples(tmp_path):
+    config = TrainConfig(data="digits", most=40, methods=("data",), **QUICK)
+    (row,) = train(config, tmp_path).tables["pr"]
+    assert 0 < row["classifier_alpha_1"] <= 1
+
+
+def test_more_neighbours_than_samples(tmp_path, vectors):
+    with pytest.raises(DataError, match="--neighbours"):
+        train(TrainConfig(data=vectors, neighbours=30, **QUICK), tmp_path)
+
+
+def test_flows(tmp_path, vectors):
+    pytest.importorskip("zuko")
+    config = TrainConfig(data=vectors, models=("flow",), methods=("pr", "mle"), **QUICK)
+    rows = train(config, tmp_path).tables["pr"]
+    known = {row["method"]: row for row in rows}
+    # What precedes adversarial training is not counted as its own.
+    assert known["pr"]["steps"] == known["mle"]["steps"] == 3
+    assert known["mle"]["saturation"] is None
+    assert known["pr"]["saturation"] is not None
+    assert not any(row["diverged"] for row in rows)
+
+
+def test_images_with_both_generators(tmp_path):
+    pytest.importorskip("sklearn")
+    config = TrainConfig(data="digits", models=("mlp", "conv"), methods=("pr",), most=100, **QUICK)
+    result = train(config, tmp_path)
+    assert result.shape == (1, 8, 8)
+    for row in result.tables["pr"]:
+        assert "classifier" in row["measure"]
+        assert len(result.samples[row["run_id"]]) == 10 * 64
+
+
+def test_rare_modes(tmp_path):
+    weights = (0.5, 0.3, 0.1, 0.05, 0.02, 0.01, 0.01, 0.01)
+    config = TrainConfig(methods=("pr",), mode_weights=weights, **QUICK)
+    rows = train(config, tmp_path).tables["pr"]
+    assert all(0 <= row["rare_recall"] <= 1 for row in rows)
+
+
+def test_a_target(tmp_path):
+    config = TrainConfig(methods=("pr",), target_recall=0.999, **QUICK)
+    # Both ends and six halvings.
+    assert estimate(config, tmp_path).runs == 16
+    result = train(config, tmp_path)
+    rows = TARGETS.read(tmp_path / "pr_targets.parquet")
+    assert rows == result.tables["pr_targets"]
+    assert [row["lambda"] for row in rows[:2]] == [0.1, 10.0]
+    assert sum(row["chosen"] for row in rows) == 1
+    assert rows[0]["generator_steps"] == 6
+
+
+class Heard:
+    """Notes what progress is told."""
+
+    def __init__(self):
+        self.starts, self.work, self.runs = [], 0, 0
+
+    def start(self, work, runs, finished):
+        self.starts.append((work, runs, finished))
+
+    def advance(self, work):
+        self.work += work
+
+    def saved(self, runs):
+        self.runs += runs
+
+
+def test_progress_adds_up(tmp_path):
+    heard = Heard()
+    train(TrainConfig(methods=("pr", "data"), **QUICK), tmp_path / "grid", progress=heard)
+    # Six models of three steps and a measurement each, and one measurement.
+    assert heard.starts == [(25, 7, 0)]
+    assert (heard.work, heard.runs) == (25, 7)
+    heard = Heard()
+    config = TrainConfig(methods=("pr",), target_recall=0.999, **QUICK)
+    train(config, tmp_path / "target", progress=heard)
+    # A bar is started once, for eight lambdas at most.
+    assert heard.starts == [(4 * 16, 16, 0)]
+    assert heard.work <= 64
+
+
+def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatch):
+    whole = running.fit
+
+    def broken(*arguments, **options):
+        trained = whole(*arguments, **options)
+        for weight in trained.weights.values():
+            weight[0] = float("nan")
+        return trained
+
+    monkeypatch.setattr(running, "fit", broken)
+    rows = train(TrainConfig(methods=("pr",), **QUICK), tmp_path).tables["pr"]
+    assert [row["diverged"] for row in rows] == [True, *[False] * 5]
+    assert rows[0]["precision"] is None
+    assert rows[1]["precision"] is not None
+
+
+def test_architectures(tmp_path, warm_cache, monkeypatch):
+    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
+    config = TrainConfig(data="archs:nb201/cifar10", n_labels=(78,), **QUICK)
+    result = train(config, tmp_path)
+    rows = result.tables["pr"]
+    for row in rows:
+        if row["method"] == "pr":
+            assert row["draws"] == 1000
+            assert 0 < row["distinct_new"] <= 1000
+            assert 0 <= row["predictor_precision"] <= 1
+        if row["method"] == "oracle":
+            assert row["n_labels"] == 0
+            assert row["predictor_precision"] is None
+    runs = RUNS.read(tmp_path / "runs.parquet")
+    assert {run["predictor"] for run in runs} == {"generator-mlp", "gp"}
+    assert {run["loss"] for run in runs} >= {"pr(lambda=0.1)", "listmle"}
+    assert len(runs) == 3 * 2 + 2
+    steps = DISCOVERY.read(tmp_path / "discovery.parquet")
+    assert {step["run_id"] for step in steps} == {run["run_id"] for run in runs}
+
+
+def test_theory_is_written(tmp_path):
+    config = TheoryConfig(pair="ring", modes=4, lambdas=(0.5, 2.0))
+    result = theory(config)
+    assert [round(row["alpha"], 2) for row in result.frontier] == [0.25, 1.0]
+    write_theory(result, config, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        "pr_theory.parquet", "pr_conjugate.parquet", "pr_rebuilt.parquet", "pr_weights.parquet",
+        "run.json",
+    }  # fmt: skip

@@ -1,0 +1,179 @@
+"""Advice from stored runs: cells, likeness, shortfall by hand, and its own test."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nasrank.errors import NothingToCompare, UsageError
+from nasrank.questions.budget.cells import GOALS, Cell, cells_of, likeness
+from nasrank.questions.budget.recommend import RecommendConfig, recommend
+from nasrank.questions.budget.stored import load_results
+from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION
+
+NOISES = {"listmle": 0.2, "hr": 0.3, "mse": 2.0}
+
+
+@pytest.fixture(scope="module")
+def folder(write_results, tmp_path_factory):
+    place = tmp_path_factory.mktemp("advice")
+    write_results(place, tasks=("toy/a", "toy/b", "other/c"), noises=NOISES, seeds=6)
+    return place
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    return load_results([folder])
+
+
+def cell(values, **changes):
+    usual = {
+        "task": "toy/a", "n_train": 40, "space_size": 1000, "replicate_tau": 0.9,
+        "losses": ("a", "b"), "sign": 1.0,
+    }  # fmt: skip
+    return Cell(**{**usual, **changes}, values=np.array(values, float))
+
+
+def test_shortfall_by_hand():
+    # Means of the others, seed by seed: a 2.5 2 1.5, b 3.5 2.5 2; b is always to beat.
+    a, b = [1, 2, 3], [1, 3, 4]
+    found = cell([a, b])
+    assert found.best == "b"
+    assert found.shortfall.tolist() == [[0, 1, 1], [0, 0, 0]]
+    assert found.cost("a") == pytest.approx(2 / 3)
+    # One outlier makes b the best of all, but not on the seed that is the outlier.
+    turned = cell([[1, 1, 1], [0, 0, 9]])
+    assert turned.best == "b"
+    # others: a 1 1 1, b 4.5 4.5 0; the one to beat is b, b, a
+    assert turned.shortfall.tolist() == [[-1, -1, 0], [0, 0, -8]]
+
+
+def test_missing_seeds_and_one_seed():
+    holes = cell([[1, 2, np.nan], [2, 3, 4]])
+    assert np.isnan(holes.shortfall[0, 2])
+    assert holes.cost("a") == 1
+    alone = cell([[1.0], [3.0]])
+    assert alone.shortfall.tolist() == [[2.0], [0.0]]
+
+
+def test_likeness():
+    cells = [cell([[1], [1]], n_train=n) for n in (20, 40, 80)]
+    weights = likeness(cells, 40)
+    # distances 1, 0, 1 in doublings
+    near = np.exp(-0.5)
+    assert weights == pytest.approx(np.array([near, 1, near]) / (1 + 2 * near))
+    sizes = [cell([[1], [1]], space_size=size) for size in (1000, 10_000)]
+    assert likeness(sizes, 40) == pytest.approx([0.5, 0.5])
+    assert likeness(sizes, 40, space_size=1000) == pytest.approx(np.array([1, near]) / (1 + near))
+    noisy = [cell([[1], [1]], replicate_tau=tau) for tau in (0.9, 0.85, None)]
+    assert likeness(noisy, 40, replicate_tau=0.9) == pytest.approx(
+        np.array([1, near, near]) / (1 + 2 * near)
+    )
+    # Far from everything the nearest still counts.
+    far = likeness(cells, 10**6)
+    assert far.sum() == pytest.approx(1)
+    assert far[2] > far[1] > far[0]
+
+
+def test_cells_hold_the_measure(results):
+    for goal in GOALS.values():
+        notes = []
+        cells = cells_of(results, goal, None, None, notes)
+        assert len(cells) == 3 * 2
+        assert notes == []
+        assert cells[0].losses == tuple(NOISES)
+        assert cells[0].values.shape == (3, 6)
+    regret = cells_of(results, GOALS["value"], None, None, [])[0]
+    runs = results.runs
+    own = runs[(runs["task"] == "toy/a") & (runs["n_train"] == 20) & (runs["loss"] == "hr")]
+    assert regret.values[1].tolist() == (-own["regret_at_10"]).tolist()
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_the_best_loss_is_recommended(results, goal):
+    advice = recommend(RecommendConfig(goal=goal), results=results)
+    assert len(advice.rows) == 2 * 3
+    for row in advice.rows:
+        assert row["cells"] == 6
+        assert 0 <= row["best"] <= row["as_good"] <= 6
+        assert row["cost_lower"] <= row["cost"] <= row["cost_upper"]
+    places = [row["place"] for row in advice.rows]
+    assert places == [1, 2, 3] * 2
+    assert {row["loss"] for row in advice.rows if row["place"] == 1} <= {"listmle", "hr"}
+    assert {row["loss"] for row in advice.rows if row["place"] == 3} == {"mse"}
+    assert sum(row["best"] for row in advice.rows[:3]) == 6
+
+
+def test_its_own_test_leaves_spaces_out(results):
+    advice = recommend(RecommendConfig(goal="order"), results=results)
+    assert advice.left_out == "space"
+    assert {row["left_out"] for row in advice.holdout} == {"toy", "other"}
+    rules = {row["rule"]: row for row in advice.rules}
+    assert set(rules) == {"recommend", "best-on-average", "listmle", "any-loss"}
+    # In these tables tau is 1 / (1 + noise) on every run, so listmle is always the best.
+    assert rules["recommend"]["best"] == rules["recommend"]["as_good"] == 1
+    assert rules["recommend"]["cost"] == pytest.approx(0)
+    assert rules["any-loss"]["best"] == pytest.approx(1 / 3)
+    each = [1 / 1.2 - 1 / (1 + noise) for noise in NOISES.values()]
+    assert rules["any-loss"]["cost"] == pytest.approx(sum(each) / 3)
+    assert rules["any-loss"]["cost_worst"] == pytest.approx(sum(each) / 3)
+
+
+def test_one_space_leaves_tasks_out_and_one_task_nothing(results):
+    tasks = recommend(RecommendConfig(tasks=("toy/a", "toy/b")), results=results)
+    assert tasks.left_out == "task"
+    alone = recommend(RecommendConfig(tasks=("toy/a",)), results=results)
+    assert alone.holdout == alone.rules == []
+    assert any("cannot be measured" in note for note in alone.notes)
+
+
+def test_what_the_tables_cannot_say(results):
+    value = recommend(RecommendConfig(goal="value"), results=results)
+    assert any("no table measures how far a predicted value" in note for note in value.notes)
+    notes = recommend(
+        RecommendConfig(n_train=(5, 30), space_size=10, replicate_tau=0.5), results=results
+    ).notes
+    assert any(note.startswith("n 5: ") for note in notes)
+    assert not any(note.startswith("n 30") for note in notes)
+    assert any("--space-size changes nothing" in note for note in notes)
+    assert any("--replicate-tau changes nothing" in note for note in notes)
+
+
+def test_losses_that_are_not_everywhere(folder, write_results, tmp_path):
+    write_results(tmp_path, tasks=("more/d",), noises={"listmle": 0.2, "mse": 1.0}, seeds=2)
+    advice = recommend(RecommendConfig(), results=load_results([folder, tmp_path]))
+    assert {row["loss"] for row in advice.rows} == {"listmle", "mse"}
+    assert any(note.endswith("left out: hr") for note in advice.notes)
+
+
+def test_diverged_runs_do_not_count(write_results, tmp_path):
+    write_results(
+        tmp_path, seeds=3,
+        change=lambda run: {**run, "diverged": run["loss"] == "mse" and run["seed"] == 0},
+    )  # fmt: skip
+    advice = recommend(RecommendConfig(goal="order"), results=load_results([tmp_path]))
+    assert any("2 runs have no kendall_tau" in note for note in advice.notes)
+    assert {row["loss"] for row in advice.rows} == {"listmle", "mse"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"goal": "best"}, UsageError, "unknown goal"),
+        ({"losses": ("mse",)}, NothingToCompare, "needs two"),
+        ({"losses": ("lr",)}, NothingToCompare, "--losses lr: not in the tables"),
+        ({"tasks": ("toy/z",)}, NothingToCompare, "--tasks toy/z: not in the tables"),
+    ],
+)
+def test_what_cannot_be_answered(results, options, error, text):
+    with pytest.raises(error, match=text):
+        recommend(RecommendConfig(**options), results=results)
+
+
+def test_files(results, tmp_path):
+    advice = recommend(RecommendConfig(), tmp_path, results=results)
+    assert RECOMMENDATION.read(tmp_path / "recommendation.parquet") == advice.rows
+    assert HOLDOUT.read(tmp_path / "holdout.parquet") == advice.holdout
+    document = json.loads((tmp_path / "recommendation.json").read_text())
+    assert document["accuracy"]["left_out"] == "space"
+    assert json.loads((tmp_path / "run.json").read_text())["command"] == "recommend"

@@ -1,0 +1,100 @@
+"""Pictures show every loss, are the same for the same tables, and need no network."""
+
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from nasrank.errors import DataError, UsageError
+from nasrank.questions.compare.figures import draw_comparison
+
+KEY = {"task": "space/data", "predictor": "gnn", "sampling": "random"}
+
+
+@pytest.fixture
+def tables():
+    summary, runs, discovery = [], [], []
+    for place, loss in enumerate(("mse", "pw(hr,mape,50)")):
+        for n_train in (78, 156):
+            tau = 0.6 + 0.1 * place + n_train / 1000
+            row = {**KEY, "loss": loss, "n_train": n_train, "metric": "kendall_tau"}
+            summary.append({**row, "mean": tau, "lower": tau - 0.02, "upper": tau + 0.02})
+            for seed in (0, 1):
+                run = f"{loss}-{n_train}-{seed}"
+                runs.append(
+                    {**KEY, "run_id": run, "loss": loss, "n_train": n_train, "n_test": 1000,
+                     "ceiling_tau": 0.95}
+                )  # fmt: skip
+                discovery += [
+                    {"run_id": run, "top_fraction": 0.01, "k": k, "discovery_rate": rate}
+                    for k, rate in ((0, 0.0), (100, 0.4 + seed / 10), (1000, 1.0))
+                ]
+    return {"summary": summary, "runs": runs, "discovery": discovery}
+
+
+def texts(path):
+    return {"".join(e.itertext()).strip() for e in ET.parse(path).iter() if e.tag.endswith("text")}  # noqa: S314 - our own file
+
+
+def test_two_pictures_a_task_that_name_every_loss(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    paths = draw_comparison(tables, tmp_path)
+    assert [p.name for p in paths] == ["space-data-gnn-tau.svg", "space-data-gnn-discovery.svg"]
+    for path in paths:
+        assert {"mse", "pw(hr,mape,50)"} <= texts(path)
+    assert "training architectures" in texts(paths[0])
+    assert "noise ceiling" in texts(paths[0])
+    assert {"random search", "78 trained", "156 trained", "evaluations"} <= texts(paths[1])
+
+
+def test_same_tables_same_bytes(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    first = [path.read_bytes() for path in draw_comparison(tables, tmp_path)]
+    assert first == [path.read_bytes() for path in draw_comparison(tables, tmp_path)]
+
+
+def test_a_loss_without_an_interval_is_drawn_all_the_same(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    for row in tables["summary"]:
+        row["lower"] = row["upper"] = None
+    assert len(draw_comparison(tables, tmp_path)) == 2
+
+
+def test_without_matplotlib_it_says_how_to_get_it(tables, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r"pip install 'nasrank\[plot\]'"):
+        draw_comparison(tables, tmp_path)
+
+
+def test_a_folder_that_is_none_is_one_line(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        draw_comparison(tables, tmp_path / "taken")
+
+
+def test_predictors_with_one_loss_each_share_a_picture(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    names = {"mse": "gp", "pw(hr,mape,50)": "gnn"}
+    for rows in (tables["summary"], tables["runs"]):
+        for row in rows:
+            row["predictor"] = names[row["loss"]]
+    paths = draw_comparison(tables, tmp_path)
+    assert [p.name for p in paths] == [
+        "space-data-predictors-tau.svg",
+        "space-data-predictors-discovery.svg",
+    ]
+    for path in paths:
+        assert {"gp", "gnn"} <= texts(path)
+
+
+def test_predictors_with_several_losses_have_a_picture_each(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("summary", "runs"):
+        tables[name] += [
+            {**row, "predictor": "mlp", "run_id": "x" + row.get("run_id", "")}
+            for row in tables[name]
+        ]
+    names = [path.name for path in draw_comparison(tables, tmp_path)]
+    assert len(names) == 4
+    assert {"space-data-gnn-tau.svg", "space-data-mlp-discovery.svg"} <= set(names)

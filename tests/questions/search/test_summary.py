@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from nasrank.questions.search.guided import run_control
+from nasrank.questions.search.summary import censored_median, checkpoints, summary_rows
+from nasrank.questions.search.tables import SEARCH, SEARCH_SUMMARY, search_rows
+from nasrank.seeds import numpy_generator
+from nasrank.statistics import resampling
+
+INF = float("inf")
+
+
+def uniforms(seeds):
+    return resampling(seeds, numpy_generator(0, stream="test"))
+
+
+@pytest.mark.parametrize(
+    ("values", "median", "missed"),
+    [
+        ([30.0, 10.0, 20.0], 20.0, 0),
+        ([30.0, INF, 20.0], 30.0, 1),
+        ([10.0, 20.0, 40.0, INF], 30.0, 1),
+        # Exactly half missed: one of the middle two is beyond the budget, so the median is.
+        ([10.0, 20.0, INF, INF], None, 2),
+        ([10.0, INF, INF], None, 2),
+        ([INF], None, 1),
+    ],
+)
+def test_medians_by_hand(values, median, missed):
+    result = censored_median(np.array(values), uniforms(len(values)))
+    assert (result.median, result.missed) == (median, missed)
+
+
+def test_an_interval_may_reach_beyond_the_budget():
+    result = censored_median(np.array([10.0, 12.0, 14.0, INF, INF]), uniforms(5))
+    assert (result.median, result.upper) == (14.0, None)
+    assert result.lower in {10.0, 12.0}
+    assert censored_median(np.array([9.0]), uniforms(1)).lower is None
+
+
+def test_checkpoints_end_with_the_budget():
+    assert checkpoints(150) == [50, 100, 150]
+    assert checkpoints(120) == [50, 100, 120]
+    assert checkpoints(30) == [30]
+
+
+def row(seed, evaluations, rank, regret, *, method="gp ei", loss="mse"):
+    return {
+        "run_id": f"{method}{seed}", "task": "toy/x", "universe": 60, "method": method,
+        "predictor": None if loss is None else "gp", "loss": loss, "seed": seed,
+        "round": None if loss is None else 0, "evaluations": evaluations,
+        "best_label": 90 - regret, "test_label": None, "regret": regret, "rank": rank,
+        "within_noise": None, "gpu_hours": None,
+        "predictor_seconds": None if loss is None else 1.5,
+    }  # fmt: skip
+
+
+ROWS = [
+    row(0, 1, 9, 4.0), row(0, 20, 1, 0.0),
+    row(1, 1, 5, 2.0), row(1, 40, 1, 0.0),
+    row(2, 1, 8, 3.0), row(2, 60, 3, 1.0),
+    row(0, 1, 9, 4.0, method="random", loss=None), row(0, 60, 7, 3.0, method="random", loss=None),
+    row(1, 1, 5, 2.0, method="random", loss=None), row(1, 50, 1, 0.0, method="random", loss=None),
+    row(2, 1, 8, 3.0, method="random", loss=None), row(2, 60, 8, 3.0, method="random", loss=None),
+]  # fmt: skip
+
+
+def cells():
+    rows = summary_rows(ROWS, 60, ("gp ei", "mse"))
+    SEARCH_SUMMARY.build(rows)
+    return {(each["method"], each["metric"]): each for each in rows}
+
+
+def test_a_summary_by_hand():
+    found = cells()
+    optimum = found["gp ei", "evaluations_to_optimum"]
+    # 20, 40 and beyond 60.
+    assert (optimum["value"], optimum["n_missed"], optimum["n_seeds"]) == (40.0, 1, 3)
+    assert found["random", "evaluations_to_optimum"]["value"] is None
+    assert found["gp ei", "hit_share"]["value"] == pytest.approx(2 / 3)
+    # After 50 evaluations: 0, 0 and, since nothing better came until 60, still 3.
+    assert found["gp ei", "regret_at_50"]["value"] == pytest.approx(1.0)
+    assert found["gp ei", "regret_at_60"]["value"] == pytest.approx(1 / 3)
+    assert found["gp ei", "best_label_at_60"]["value"] == pytest.approx(90 - 1 / 3)
+    assert found["gp ei", "predictor_seconds"]["value"] == 1.5
+    assert ("random", "predictor_seconds") not in found
+    assert ("gp ei", "evaluations_to_noise") not in found
+    assert ("gp ei", "test_label_at_60") not in found
+
+
+def test_differences_to_the_headline_by_hand():
+    found = cells()
+    assert found["gp ei", "evaluations_to_optimum"]["against"] is None
+    random = found["random", "evaluations_to_optimum"]
+    # 61 - 20, 50 - 40 and 61 - 61; one of 2^2 sign patterns of the two that differ and its
+    # mirror reach that sum, each with either sign of the zero: 4 of 8.
+    assert random["difference"] == pytest.approx((41 + 10 + 0) / 3)
+    assert random["p_holm"] == pytest.approx(0.5)
+    assert random["against"] == "gp ei mse"
+
+
+def test_rows_of_a_search_by_hand(problem, make_search):
+    order = np.argsort(-problem.labels)[[40, 7, 20, 3, 0, 50]]
+    found = run_control(problem, lambda *_: order, make_search())
+    about = {"run_id": "r", "task": "toy/x", "method": "gp ei", "predictor": "gp", "loss": "mse",
+             "seed": 0}  # fmt: skip
+    kept = {
+        "evaluated": problem.architecture[found.order].tolist(),
+        "round": [0, 0, 0, 1, 2],
+        "seconds": [0.0, 1.0, 2.0],
+    }
+    rows = search_rows(problem, about, kept)
+    SEARCH.build(rows)
+    columns = {name: [each[name] for each in rows] for name in rows[0]}
+    # Better at 1, 2, 4 and 5; the start ends at 3; what follows the optimum is not there.
+    assert columns["evaluations"] == [1, 2, 3, 4, 5]
+    assert columns["rank"] == [41, 8, 8, 4, 1]
+    assert columns["round"] == [0, 0, 0, 1, 2]
+    assert columns["predictor_seconds"] == [0.0, 0.0, 0.0, 1.0, 3.0]
+    assert columns["gpu_hours"] == [0.5, 1.0, 1.5, 2.0, 2.5]
+    assert columns["regret"][-1] == 0.0
+    assert columns["best_label"][-1] == problem.best
+    assert columns["within_noise"][-1] is True
+    assert columns["universe"] == [60] * 5
