@@ -22,6 +22,7 @@ __all__ = [
     "percentile_bounds",
     "resample",
     "resampling",
+    "student_interval",
     "top_stability",
 ]
 
@@ -151,6 +152,39 @@ def mean_interval(
     seeds = _flat(values)
     present = seeds[np.isfinite(seeds)]
     return _interval(present, resampling(len(present), rng), level)
+
+
+def student_interval(values: npt.ArrayLike, *, level: float = 0.95) -> Interval:
+    """Mean over seeds with Student's interval.
+
+    Args:
+        values: One value for each seed ``[S]``, nan where a seed has none.
+        level: Share of intervals that hold the true mean, for normal values.
+
+    Returns:
+        The mean and its bounds; equal values give an interval of one point.
+
+    Raises:
+        ValueError: The array is not flat.
+
+    References:
+        Student (1908), "The probable error of a mean", Biometrika 6(1).
+
+    Example:
+        >>> found = student_interval([1.0, 2.0, float("nan"), 3.0])
+        >>> found.n_seeds, found.mean, round(found.lower, 3), round(found.upper, 3)
+        (3, 2.0, -0.484, 4.484)
+    """
+    from scipy.special import stdtrit
+
+    seeds = _flat(values)
+    present = seeds[np.isfinite(seeds)]
+    count = len(present)
+    if count < 2:
+        return Interval(count, float(present[0]) if count else None, None, None)
+    mean = float(present.mean())
+    half = float(stdtrit(count - 1, (1 + level) / 2)) * float(present.std(ddof=1)) / count**0.5
+    return Interval(count, mean, mean - half, mean + half)
 
 
 def paired_p(a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator) -> float | None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from nasrank import __version__
 from nasrank.errors import DataError
 from nasrank.files import replacing
+from nasrank.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,10 +27,10 @@ from urllib.request import (
     UnknownHandler,
 )
 
-from nasrank import __version__
 from nasrank.benchmarks.importers.store import data_folder
 from nasrank.benchmarks.remote_files import RemoteFile
 from nasrank.errors import DataError
+from nasrank.version import __version__
 
 __all__ = ["Download", "Opener", "download", "make_opener", "place_of"]
 

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from nasrank import __version__
 from nasrank.cli import (
     bench,
     budget,
@@ -26,11 +25,19 @@ from nasrank.cli import (
     search,
     supcon,
 )
+from nasrank.cli.lazy import group_of
 from nasrank.errors import DataError, Interrupted, NasrankError
+from nasrank.version import __version__
 
 __all__ = ["app", "run"]
 
+_ORDER = (
+    "compare", "search", "budget", "rank", "recommend", "check", "data", "pr", "ot", "hard",
+    "supcon", "bench", "env",
+)  # fmt: skip
+
 app = typer.Typer(
+    cls=group_of(order=_ORDER),
     name="nasrank",
     help="Which training loss finds the best architectures with the fewest evaluations?",
     epilog="Example: nasrank compare --losses mse,hr,listmle",

@@ -209,7 +209,7 @@ def compare(
     from nasrank.cli.progress import ProgressBar
     from nasrank.cli.settings import checked, integers, read_settings, words
     from nasrank.questions.compare import study
-    from nasrank.study.engines.engine import EngineConfig
+    from nasrank.study.engines.engine import OnEngines
 
     fields = study.CompareConfig.model_fields
     settings: dict[str, Any] = {}
@@ -217,7 +217,7 @@ def compare(
         if subset not in study.SUBSETS:
             raise unknown_name("subset", subset, study.SUBSETS)
         settings |= study.SUBSETS[subset]
-    settings |= read_settings(config, [*fields, *EngineConfig.model_fields, "out"])
+    settings |= read_settings(config, [*fields, *OnEngines.model_fields, "out"])
     given = {
         "tasks": words(tasks),
         "losses": words(losses),
@@ -240,8 +240,8 @@ def compare(
     settings |= {name: value for name, value in given.items() if value is not None}
     named = settings.pop("out", "nasrank-out/compare")
     folder = out or Path(str(named))
-    running = {name: settings.pop(name) for name in EngineConfig.model_fields & settings.keys()}
-    how = checked(EngineConfig, running)
+    running = {name: settings.pop(name) for name in OnEngines.model_fields & settings.keys()}
+    how = checked(OnEngines, running)
     chosen = checked(study.CompareConfig, settings)
     if only_cached and force:
         raise UsageError("--only-cached trains nothing and --force everything; leave one out")

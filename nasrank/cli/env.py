@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nasrank import __version__
 from nasrank.cli.output import FormatOption, print_record
 from nasrank.errors import DataError
+from nasrank.version import __version__
 
 __all__ = ["EPILOG", "env", "environment"]
 

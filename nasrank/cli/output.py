@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import math
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -18,21 +19,29 @@ from rich.table import Table
 
 from nasrank.registry import unknown_name
 
+if TYPE_CHECKING:
+    from nasrank.study.study import Result
+    from nasrank.study.view import Part
+
 __all__ = [
     "FORMATS",
     "Column",
     "FormatOption",
     "known_format",
+    "latex_table",
+    "markdown_table",
     "print_csv",
     "print_json",
+    "print_parts",
     "print_record",
+    "print_result",
     "print_rows",
     "print_text",
     "rich_table",
     "shown",
 ]
 
-FORMATS = ("table", "json", "csv")
+FORMATS = ("table", "json", "csv", "markdown", "latex")
 """Ways to print; the first is the default."""
 
 Row = Mapping[str, Any]
@@ -54,7 +63,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="|".join(FORMATS),
-        help="How to print: a table for people, json or csv for machines.",
+        help="How to print: a table for people, json with all there is, or one table.",
         # Checked before any work is done.
         callback=known_format,
         autocompletion=lambda: list(FORMATS),
@@ -128,8 +137,96 @@ def print_rows(
             print_json(rows)
         case "csv":
             print_csv(rows)
+        case "markdown":
+            _write(markdown_table(rows))
+        case "latex":
+            _write(latex_table(rows))
         case _:
             print_text(rich_table(rows, columns, title=title))
+
+
+def print_result(
+    result: "Result[Any]",
+    view: "Callable[[Result[Any]], Iterable[Part]]",
+    output_format: str,
+) -> None:
+    """Print what a study has found.
+
+    Args:
+        result: What it has found.
+        view: What people see of it.
+        output_format: One of :data:`FORMATS`; json holds all of it, csv, markdown and latex
+            its first table, or its one record where it has no table.
+    """
+    if known_format(output_format) == "table":
+        from nasrank.study.claims import claims_parts
+
+        print_parts([*view(result), *claims_parts(result.claims)])
+    elif output_format == "json":
+        print_json(result.document())
+    elif result.main in result.tables:
+        print_rows(result.rows, output_format)
+    else:
+        print_record(result.record or {}, output_format)
+
+
+def print_parts(parts: "Iterable[Part]") -> None:
+    """Print tables and lines; nothing in them is markup."""
+    print_text(*map(_rendered, parts))
+
+
+def _rendered(part: "Part") -> RenderableType:
+    if isinstance(part, str):
+        return escape(part)
+    columns = [
+        Column(each.key, escape(each.heading), _escaped(each.show), each.right)
+        for each in part.fields
+    ]
+    return rich_table(part.rows, columns, title=None if part.title is None else escape(part.title))
+
+
+def _escaped(show: Callable[[Any], str] | None) -> Callable[[Any], str] | None:
+    return None if show is None else lambda value: escape(show(value))
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """Lay rows out as a Markdown table; what would break it is escaped."""
+    if not rows:
+        return ""
+    cells = [list(rows[0]), *([_text(row[key]) for key in rows[0]] for row in rows)]
+    lines = ["| " + " | ".join(_escape_markdown(each) for each in line) + " |" for line in cells]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+def latex_table(rows: Sequence[Row]) -> str:
+    """Lay rows out as a LaTeX table; what would break it is escaped."""
+    if not rows:
+        return ""
+    sides = "".join("r" if all(_is_number(row[key]) for row in rows) else "l" for key in rows[0])
+    cells = [list(rows[0]), *([_text(row[key]) for key in rows[0]] for row in rows)]
+    lines = [" & ".join(_escape_latex(each) for each in line) + r" \\" for line in cells]
+    return "\n".join(
+        [rf"\begin{{tabular}}{{{sides}}}", r"\hline", lines[0], r"\hline", *lines[1:], r"\hline",
+         r"\end{tabular}", ""]
+    )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return " ".join(str(_cell(value)).split())
+
+
+def _escape_markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>|&#~!])", r"\\\1", text)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+}  # fmt: skip
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
 def print_record(record: Row, output_format: str, view: Sequence[RenderableType] = ()) -> None:
@@ -147,8 +244,8 @@ def print_record(record: Row, output_format: str, view: Sequence[RenderableType]
     match known_format(output_format):
         case "json":
             print_json(record)
-        case "csv":
-            print_csv([{"name": name, "value": value} for name, value in _leaves(record)])
+        case "csv" | "markdown" | "latex":
+            print_rows([{"name": n, "value": v} for n, v in _leaves(record)], output_format)
         case _:
             print_text(*(view or (_listing(record),)))
 

@@ -1,6 +1,8 @@
 """How far a study is, on stderr."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -68,6 +70,24 @@ class ProgressBar:
         if self._bar is not None:
             self._done += work * self._scale
             self._bar.update(self._task, completed=int(self._done))
+
+    @contextmanager
+    def stage(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
+        """Show a bar on a terminal, and elsewhere a line now and then."""
+        started = said = time.monotonic()
+        with CountBar(what, quiet=self._quiet) as bar:
+
+            def tell(done: int, total: int | None) -> None:
+                nonlocal said
+                bar.update(done, total)
+                now = time.monotonic()
+                plain = not (self._quiet or self._console.is_terminal)
+                if plain and now - said >= _QUIET_SECONDS:
+                    said = now
+                    of = "" if total is None else f" of {total:,}"
+                    self._console.print(f"{what}: {done:,}{of} after {now - started:.0f} s")
+
+            yield tell
 
     def saved(self, runs: int) -> None:
         """Learn that so many runs more are on disk."""

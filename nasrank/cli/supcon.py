@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nasrank.cli.lazy import group_of
 from nasrank.cli.output import (
     Column,
     FormatOption,
@@ -15,8 +16,6 @@ from nasrank.cli.output import (
 from nasrank.cli.settings import checked, integers, numbers, words
 from nasrank.cli.supcon_diagnose import EPILOG as DIAGNOSE_EPILOG
 from nasrank.cli.supcon_diagnose import diagnose
-from nasrank.cli.supcon_simulate import EPILOG as SIMULATE_EPILOG
-from nasrank.cli.supcon_simulate import simulate
 from nasrank.cli.supcon_train import EPILOG as TRAIN_EPILOG
 from nasrank.cli.supcon_train import train
 from nasrank.errors import UsageError
@@ -24,6 +23,7 @@ from nasrank.errors import UsageError
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=group_of("supcon"),
     help="Supervised contrastive learning: when do classes collapse to a point, and does it hurt?",
     epilog="Example: nasrank supcon theory --classes 10 --instances 50 --temperature 0.1",
     no_args_is_help=True,
@@ -180,5 +180,4 @@ def _gram_columns(rows: list[dict[str, Any]]) -> list[Column]:
 
 
 app.command("diagnose", epilog=DIAGNOSE_EPILOG)(diagnose)
-app.command("simulate", epilog=SIMULATE_EPILOG)(simulate)
 app.command("train", epilog=TRAIN_EPILOG)(train)

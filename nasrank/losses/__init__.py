@@ -8,8 +8,8 @@ this package does not import torch; ``prepare`` and the functions do.
 
 from typing import TYPE_CHECKING, Any
 
+from nasrank.grammar import split_list
 from nasrank.losses.catalogue import LOSSES, LossFunction, LossInfo
-from nasrank.losses.grammar import split_list
 from nasrank.losses.options import LossSpec
 from nasrank.losses.piecewise import PiecewiseSpec
 from nasrank.losses.specification import parse, resolve

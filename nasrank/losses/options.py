@@ -205,7 +205,7 @@ def spelled(value: OptionValue) -> str:
 
 
 def spelled_call(name: str, options: Sequence[tuple[str, OptionValue]]) -> str:
-    """Write a name with its options, as `~nasrank.losses.grammar.read_call` reads it.
+    """Write a name with its options, as `~nasrank.grammar.read_call` reads it.
 
     Example:
         >>> spelled_call("hr", ()), spelled_call("hr", [("margin", 0.5), ("power", 2.0)])

@@ -4,8 +4,8 @@ import re
 from functools import partial
 
 from nasrank.errors import UsageError
+from nasrank.grammar import read_call, split_list
 from nasrank.losses.catalogue import LOSSES, LossFunction
-from nasrank.losses.grammar import read_call, split_list
 from nasrank.losses.options import LossSpec
 from nasrank.losses.piecewise import PiecewiseSpec
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import UsageError
-from nasrank.losses.grammar import read_call
+from nasrank.grammar import read_call
 from nasrank.losses.options import (
     OptionValue,
     canonical_options,

@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nasrank.study.view import Field, Part, Sheet
 from nasrank.tables import Column, Table
 
-__all__ = ["CLAIMS", "FEWEST_SEEDS", "claim_row", "paired_claim", "trend_claim"]
+__all__ = [
+    "CLAIMS",
+    "FEWEST_SEEDS",
+    "claim_row",
+    "claims_parts",
+    "paired_claim",
+    "trend_claim",
+]
 
 FEWEST_SEEDS = 5
 """With fewer seeds a claim stays undecided, whatever its numbers."""
@@ -34,6 +42,34 @@ CLAIMS = Table(
         Column("source", "string", "", "Table and columns the numbers come from"),
     ),
 )
+
+
+_READING = (
+    "Estimates above 0 speak for the claim; it holds, or fails, where the whole interval does, "
+    f"and is undecided with fewer than {FEWEST_SEEDS} seeds."
+)
+
+
+def claims_parts(rows: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """Return rows of ``claims`` as people read them; nothing where there are none."""
+    if not rows:
+        return []
+    fields = (
+        Field("statement", "claim", keep=9),
+        Field("verdict", keep=9),
+        Field("estimate", show=_signed, right=True, keep=8),
+        Field("lower", "95 % interval:\nlower", show=_signed, right=True, keep=7),
+        Field("upper", "upper", show=_signed, right=True, keep=7),
+        Field("n_seeds", "seeds", right=True, keep=6),
+    )
+    return [
+        Sheet(rows, fields, "Claims"),
+        _READING,
+    ]
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.3f}"
 
 
 def claim_row(

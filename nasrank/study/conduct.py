@@ -1,123 +1,337 @@
-"""Work through a grid that may be stopped at any moment: what is done is never done again."""
+"""Do a study: what is finished is never done again, whatever stops it on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
 
-from nasrank.errors import Interrupted, NothingToCompare
-from nasrank.files import require_writable
+from nasrank.errors import Interrupted, NothingToCompare, UsageError
+from nasrank.files import remove_stale_parts, require_writable
+from nasrank.study.device import kind_of
+from nasrank.study.engines.engine import Engine, OnEngines
+from nasrank.study.engines.local import LocalEngine
 from nasrank.study.finished import FinishedRuns, Identity
+from nasrank.study.options import Config
+from nasrank.study.study import (
+    SILENT,
+    Job,
+    OnWork,
+    Plan,
+    Progress,
+    Result,
+    Runs,
+    Study,
+    Worker,
+)
+from nasrank.tables import write_json
 
-__all__ = ["Progress", "absences", "finish", "missing"]
+__all__ = ["Estimate", "conduct", "estimate", "study_of", "usual_folder"]
 
-Kind = TypeVar("Kind", bound=Identity)
+C = TypeVar("C", bound=Config)
+R = TypeVar("R", bound=Identity)
 Row = dict[str, Any]
 
 
-class Progress(Protocol):
-    """Hears how far a study is."""
+@dataclass(frozen=True)
+class Estimate:
+    """What a command would do.
 
-    def start(self, work: int, runs: int, finished: int) -> None:
-        """Learn how much there is to do.
+    Attributes:
+        command: Its words.
+        runs: All its runs; those that depend on results are counted at their most.
+        finished: How many of them are there.
+        seconds: A guess of the time the others take in one process; None where nothing is known.
+        device: ``cpu`` or ``cuda``.
+        folder: Where they are kept.
+        left_out: What will be missing, one line each.
+    """
 
-        Args:
-            work: Amount of work, in units of the study's own.
-            runs: Runs to do.
-            finished: Runs done before.
-        """
+    command: str
+    runs: int
+    finished: int
+    seconds: float | None
+    device: str
+    folder: Path
+    left_out: tuple[str, ...] = ()
 
-    def advance(self, work: int) -> None:
-        """Learn that work is done."""
+    def row(self) -> Row:
+        """Return the one row of ``--dry-run``."""
+        return {
+            "command": self.command,
+            "runs": self.runs,
+            "finished": self.finished,
+            "to_do": self.runs - self.finished,
+            "estimated_seconds": None if self.seconds is None else round(self.seconds, 1),
+            "device": self.device,
+            "folder": str(self.folder),
+        }
 
-    def saved(self, runs: int) -> None:
-        """Learn that runs are on disk."""
+
+def study_of(config: C) -> Study[C, Any]:
+    """Return the study of a configuration, importing what it needs."""
+    module, _, name = config.study.partition(":")
+    found = getattr(import_module(module), name)
+    study: Study[C, Any] = found if isinstance(found, Study) else found(config)
+    return study
 
 
-def finish(
-    fleets: Sequence[Sequence[Kind]],
-    compute: Callable[[Sequence[Kind]], Sequence[Row]],
-    finished: FinishedRuns,
+def usual_folder(config: type[Config]) -> Path:
+    """Return where a command writes if nobody says: ``nasrank-out/ot/train``."""
+    return Path("nasrank-out", *config.command.split())
+
+
+def conduct(
+    config: C,
+    out: Path | None = None,
     *,
-    what: str,
-    work: Callable[[Kind], int] = lambda _run: 1,
-    progress: Progress | None = None,
+    study: Study[C, R] | None = None,
+    progress: Progress = SILENT,
     only_cached: bool = False,
     force: bool = False,
-) -> tuple[dict[str, Row], int]:
-    """Do what is missing of a grid, fleet by fleet, and keep each fleet as soon as it is done.
+) -> Result[C]:
+    """Do what is missing of a study, and write its tables.
 
     Args:
-        fleets: The whole grid; what belongs together is computed together. A fleet that is
-            finished in part is computed for its missing runs alone.
-        compute: Gives a row of the folder's table for each run, in order. It tells ``progress``
-            of its work by itself.
-        finished: Where rows are kept.
-        what: What a run is called, in the plural, for messages.
-        work: Amount of work of a run.
-        progress: Hears how far it is.
-        only_cached: Compute nothing.
+        config: What is asked.
+        out: Folder for ``runs.d``, the tables and ``run.json``; see `usual_folder`.
+        study: The study; by default the one the configuration names.
+        progress: Is told how far it is.
+        only_cached: Compute no run; report those that are there.
         force: Compute every run again.
 
-    Returns:
-        The rows that there are, by run, and the number of runs computed now.
-
     Raises:
-        DataError: The folder cannot be written.
+        UsageError: What is asked does not go together, or an extra is not installed.
+        DataError: Data is missing or damaged, or the folder cannot be written.
         NothingToCompare: ``only_cached``, and no run is there.
         Interrupted: Stopped by the user; finished fleets are kept.
     """
-    everything = [run for fleet in fleets for run in fleet]
-    rows: dict[str, Row] = {}
-    if not force:
-        finished.recover()
-        loaded = ((run, finished.load(run)) for run in everything)
-        rows = {run.run_id: row for run, row in loaded if row is not None}
-    todo = [left for fleet in fleets if (left := [r for r in fleet if r.run_id not in rows])]
-    count = 0
-    if not only_cached and todo:
-        require_writable(finished.folder)
-        count = sum(len(fleet) for fleet in todo)
-        if progress is not None:
-            progress.start(sum(work(run) for fleet in todo for run in fleet), count, len(rows))
-        try:
-            for fleet in todo:
-                computed = compute(fleet)
-                finished.save_fleet(fleet, computed)
-                rows.update(zip((run.run_id for run in fleet), computed, strict=True))
-                if progress is not None:
-                    progress.saved(len(fleet))
-        except KeyboardInterrupt as error:
-            again = "the same command without --force" if force else "the same command"
-            raise Interrupted(
-                f"stopped: {len(rows)} of {len(everything)} {what} are saved in "
-                f"{finished.folder}. Type {again} to go on"
-            ) from error
-    if not rows:
-        raise NothingToCompare(
-            f"none of the {len(everything)} {what} is in {finished.folder}. "
-            "Leave out --only-cached to compute them"
-        )
-    return rows, count
+    if only_cached and force:
+        raise UsageError("--only-cached computes nothing and --force everything; leave one out")
+    study = study_of(config) if study is None else study
+    folder = usual_folder(type(config)) if out is None else out
+    study.check(config)
+    about = {"command": config.command, "config": config.model_dump(mode="json")}
+    if study.runs is None:
+        job: Job[C, R] = Job(config, folder, Plan(), progress=progress)
+        write_json(about, folder / "run.json")
+        computed = 0
+        absent: tuple[str, ...] = ()
+    else:
+        plan = study.runs.plan(config)
+        # Written first: a folder that cannot be written must not cost a run.
+        write_json(about, folder / "run.json")
+        remove_stale_parts(folder)
+        loop = _Loop(study.runs, config, plan, folder, progress)
+        runs = loop.do_all(only_cached=only_cached, force=force)
+        present = [run for run in runs if run.run_id in loop.rows]
+        rows = [loop.rows[run.run_id] for run in present]
+        job = Job(config, folder, plan, present, rows, progress)
+        computed, absent = loop.computed, (*plan.left_out, *loop.absences(runs))
+        about |= plan.about
+    answer = study.answer(job)
+    tables: dict[str, list[Row]] = {}
+    for table, found in answer.tables.items():
+        tables[table.name] = [dict(row) for row in found]
+        table.write(tables[table.name], folder / f"{table.name}.parquet", about)
+    return Result(
+        config=config,
+        out=folder,
+        tables=tables,
+        main=study.main.name,
+        record=answer.record,
+        notes=answer.notes,
+        left_out=(*absent, *answer.left_out),
+        computed=computed,
+        shown=answer.shown,
+        error=answer.error,
+    )
 
 
-def missing(
-    runs: Sequence[Kind], finished: FinishedRuns, *, only_cached: bool = False, force: bool = False
-) -> list[Kind]:
-    """Return the runs that `finish` would compute."""
-    return [run for run in runs if not only_cached and (force or finished.load(run) is None)]
-
-
-def absences(
-    runs: Sequence[Kind], rows: Container[str], finished: FinishedRuns, *, what: str
-) -> tuple[str, ...]:
-    """Say in a line how many runs of a grid have no row; nothing where all have.
+def estimate(
+    config: C,
+    out: Path | None = None,
+    *,
+    study: Study[C, R] | None = None,
+    only_cached: bool = False,
+    force: bool = False,
+) -> Estimate:
+    """Say what a study would do, without computing, starting or writing anything.
 
     Args:
-        runs: The grid.
-        rows: What `finish` returned, or the identities in it.
-        finished: Where rows are kept.
-        what: What a run is called, in the plural.
+        config: What is asked.
+        out: Folder of the study.
+        study: The study; by default the one the configuration names.
+        only_cached: Compute no run.
+        force: Compute every run again.
+
+    Raises:
+        UsageError: What is asked does not go together, or it is a study without runs.
     """
-    count = sum(run.run_id not in rows for run in runs)
-    return (f"{count} of {len(runs)} {what} are not in {finished.folder}",) if count else ()
+    study = study_of(config) if study is None else study
+    folder = usual_folder(type(config)) if out is None else out
+    study.check(config)
+    runs = study.runs
+    if runs is None:
+        raise UsageError(f"nasrank {config.command} has no runs to count. Leave out --dry-run")
+    _engine_of(config)
+    plan = runs.plan(config)
+    kept = FinishedRuns(folder / "runs.d", table=runs.kept, kind=runs.identity, tables=folder)
+    needing = runs.needing(config)
+    rows = {run.run_id: kept.load(run, needing=needing) for run in dict.fromkeys(plan.runs)}
+    known = {run_id: row for run_id, row in rows.items() if row is not None}
+    todo = [] if only_cached else [r for r in plan.runs if force or r.run_id not in known]
+    more = runs.more_runs(config, plan)
+    total = len(rows) + more
+    finished = total - len(todo) - (0 if only_cached else more)
+    if runs.seconds is not None:
+        seconds: float | None = runs.seconds(config, todo)
+    else:
+        seconds = _guess(known, len(todo) + more)
+    return Estimate(
+        config.command, total, finished, seconds, kind_of(config), folder, plan.left_out
+    )
+
+
+def _guess(rows: Mapping[str, Row], count: int) -> float | None:
+    """Guess by what finished runs took."""
+    took = [row["fit_seconds"] for row in rows.values() if row.get("fit_seconds") is not None]
+    if not count:
+        return 0.0
+    return count * sum(took) / len(took) if took else None
+
+
+def _engine_of(config: Config) -> Engine:
+    """Return the engine of a command; nothing is started or connected."""
+    return config.make_engine(kind_of(config)) if isinstance(config, OnEngines) else LocalEngine()
+
+
+class _Loop:
+    """Does the runs of a study that are missing, fleet by fleet, and keeps each as it is done."""
+
+    def __init__(
+        self,
+        runs: Runs[Any, Any],
+        config: Config,
+        plan: Plan[Any],
+        out: Path,
+        progress: Progress,
+    ) -> None:
+        self._runs, self._config, self._plan, self._progress = runs, config, plan, progress
+        self._only_cached = self._force = False
+        self._engine = _engine_of(config)
+        self._finished = FinishedRuns(
+            out / "runs.d", table=runs.kept, kind=runs.identity, tables=out
+        )
+        self._needing = runs.needing(config)
+        self._worker: Worker[Any] | None = None
+        self.rows: dict[str, Row] = {}
+        self.computed = 0
+
+    def do_all(self, *, only_cached: bool, force: bool) -> list[Any]:
+        """Do the runs of the plan, and those that follow from them; return all, in order."""
+        self._only_cached, self._force = only_cached, force
+        everything = list(dict.fromkeys(self._plan.runs))
+        self._do(self._plan.fleets, everything)
+        more = self._runs.more
+        while more is not None:
+            fleets = more(self._config, self._plan, self.rows)
+            new = [run for fleet in fleets for run in fleet if run not in everything]
+            if not new:
+                break
+            everything += new
+            self._do(fleets, everything)
+        if not self.rows:
+            raise NothingToCompare(
+                f"none of the {len(everything)} {self._runs.what} is in {self._finished.folder}. "
+                "Leave out --only-cached to compute them"
+            )
+        return everything
+
+    def absences(self, runs: Sequence[Identity]) -> tuple[str, ...]:
+        """Say in a line how many runs have no row; nothing where all have."""
+        count = sum(run.run_id not in self.rows for run in runs)
+        if not count:
+            return ()
+        return (f"{count} of {len(runs)} {self._runs.what} are not in {self._finished.folder}",)
+
+    def _do(self, fleets: Sequence[Sequence[Any]], everything: Sequence[Any]) -> None:
+        if not self._force:
+            self._load([run for fleet in fleets for run in fleet])
+        todo = [left for fleet in fleets if (left := self._missing(fleet))]
+        if self._only_cached or not todo:
+            return
+        require_writable(self._finished.folder)
+        # The large ones first, or one of them is waited for in the end.
+        if self._engine.parallel:
+            todo.reverse()
+        self._progress.start(
+            sum(self._work(fleet) for fleet in todo), sum(map(len, todo)), len(self.rows)
+        )
+        if self._worker is None:
+            self._worker = self._runs.worker(self._config, self._plan)
+        counted = _Counted(self._worker, self._runs.work)
+        try:
+            with closing(self._engine.map(counted, todo, self._progress.advance)) as results:
+                for place, rows in results:
+                    self._keep(todo[place], rows)
+        except KeyboardInterrupt as error:
+            # With --force the same command would begin anew.
+            again = "the same command without --force" if self._force else "the same command"
+            raise Interrupted(
+                f"stopped: {len(self.rows)} of {len(everything)} {self._runs.what} are saved in "
+                f"{self._finished.folder}. Type {again} to go on"
+            ) from error
+
+    def _load(self, runs: Sequence[Any]) -> None:
+        # Twice: another process may be saving a fleet while this one looks, and a fleet that
+        # seems finished in part would be computed again in other company.
+        for _ in range(2):
+            self._finished.recover()
+            for run in runs:
+                if run.run_id not in self.rows:
+                    row = self._finished.load(run, needing=self._needing)
+                    if row is not None:
+                        self.rows[run.run_id] = row
+
+    def _missing(self, fleet: Sequence[Any]) -> list[Any]:
+        return [run for run in dict.fromkeys(fleet) if run.run_id not in self.rows]
+
+    def _work(self, fleet: Sequence[Any]) -> int:
+        return sum(map(self._runs.work, fleet))
+
+    def _keep(self, fleet: Sequence[Any], rows: Sequence[Row]) -> None:
+        self._finished.save_fleet(fleet, rows)
+        self.rows |= {run.run_id: dict(row) for run, row in zip(fleet, rows, strict=True)}
+        self.computed += len(fleet)
+        if self._engine.parallel:
+            self._progress.advance(self._work(fleet))
+        self._progress.saved(len(fleet))
+
+
+class _Counted:
+    """A worker whose progress adds up to the work of its fleet, whatever it tells itself."""
+
+    def __init__(self, worker: Worker[Any], work: Callable[[Any], int]) -> None:
+        self._worker, self._work = worker, work
+
+    def __call__(self, fleet: Sequence[Any], on_work: OnWork | None = None) -> Sequence[Row]:
+        if on_work is None:
+            return self._worker(fleet, _nobody)
+        told = 0
+
+        def tell(work: int) -> None:
+            nonlocal told
+            told += work
+            on_work(work)
+
+        rows = self._worker(fleet, tell)
+        on_work(sum(map(self._work, fleet)) - told)
+        return rows
+
+
+def _nobody(_work: int) -> None:
+    """Progress of a process that has nobody to tell."""

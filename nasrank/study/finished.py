@@ -15,7 +15,7 @@ from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
 from nasrank.tables import Table, read_parquet
 
-__all__ = ["RESULTS_VERSION", "FinishedRuns", "Identity"]
+__all__ = ["RESULTS_VERSION", "FinishedRuns", "Identity", "rows_of_tables"]
 
 RESULTS_VERSION = 1
 """Raised when the same configuration would give other numbers, so that old runs are not reused."""
@@ -46,10 +46,14 @@ class FinishedRuns:
         folder: The folder; it is made when the first run is saved.
         table: What is kept of a run; has a column ``run_id``.
         kind: What identifies a run.
+        tables: Folder of final tables; a run without a file of its own is taken from them, where
+            they hold all that is kept of one.
     """
 
-    def __init__(self, folder: Path, *, table: Table, kind: type[Identity]) -> None:
-        self.folder, self._table, self._kind = folder, table, kind
+    def __init__(
+        self, folder: Path, *, table: Table, kind: type[Identity], tables: Path | None = None
+    ) -> None:
+        self.folder, self._table, self._kind, self._tables = folder, table, kind, tables
 
     def path(self, run: Identity) -> Path:
         """Return where a run is, or would be, kept."""
@@ -65,7 +69,8 @@ class FinishedRuns:
         try:
             rows = read_parquet(self.path(run)).to_pylist()
         except DataError:
-            return None
+            known = self._in_tables.get(run.run_id)
+            rows = [] if known is None else [known]
         names = {column.name for column in self._table.columns}
         if len(rows) != 1 or rows[0].keys() != names or rows[0]["run_id"] != run.run_id:
             return None
@@ -125,9 +130,55 @@ class FinishedRuns:
                 continue
             self._spread(fleet, runs, rows)
 
+    @cached_property
+    def _in_tables(self) -> dict[str, dict[str, Any]]:
+        return {} if self._tables is None else rows_of_tables(self._tables, self._table)
+
     def _spread(
         self, fleet: Path, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]
     ) -> None:
         for run, row in zip(runs, rows, strict=True):
             self.save(run, row)
         fleet.unlink(missing_ok=True)
+
+
+def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
+    """Put together what is kept of each run from the final tables that were made of it.
+
+    A column ``discovery.k`` is the list of a run's values of ``k`` in the table ``discovery``;
+    the others stand in a table with one row a run.
+
+    Args:
+        folder: Where the final tables are.
+        kept: What is kept of a run.
+
+    Returns:
+        Rows of ``kept`` by ``run_id``; none where the tables lack a column that must not be
+        null, or there are no such tables.
+    """
+    names = {column.name for column in kept.columns}
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        with contextlib.suppress(DataError):
+            table = read_parquet(path)
+            if "run_id" in table.schema.names and set(table.schema.names) <= names:
+                found = {row["run_id"]: row for row in table.to_pylist()} or found
+    if not found:
+        return {}
+    for name in sorted({column.split(".")[0] for column in names if "." in column}):
+        nested = [column for column in names if column.startswith(f"{name}.")]
+        with contextlib.suppress(DataError, KeyError):
+            table = read_parquet(folder / f"{name}.parquet")
+            for row in found.values():
+                row |= {column: [] for column in nested}
+            for line in table.select(
+                ["run_id", *(c.partition(".")[2] for c in nested)]
+            ).to_pylist():
+                for column in nested:
+                    found[line["run_id"]][column].append(line[column.partition(".")[2]])
+    order = [column.name for column in kept.columns]
+    empty = {column.name: None for column in kept.columns if column.null is not None}
+    whole = ({**empty, **row} for row in found.values())
+    return {
+        row["run_id"]: {name: row[name] for name in order} for row in whole if row.keys() == names
+    }

@@ -75,16 +75,21 @@ def test_simulate(elsewhere):
     options = ("--shapes", "2x2", "--temperatures", "1", "--alphas", "0,1", "--steps", "300",
                "--seeds", "1")  # fmt: skip
     plan = json.loads(nasrank("simulate", *options, "--dry-run", "--format", "json").stdout)
-    assert plan == [{"problems": 4, "to_minimise": 4, "folder": "nasrank-out/supcon-simulate"}]
+    assert (plan["answer"]["to_do"], plan["answer"]["folder"]) == (
+        4,
+        "nasrank-out/supcon/simulate",
+    )
     assert not (elsewhere / "nasrank-out").exists()
     done = nasrank("simulate", *options)
-    assert done.stdout.startswith("Gradient descent against theory, 1 seeds")
+    assert done.stdout.startswith("Gradient descent against theory, 1 seed")
     assert "undecided with fewer than 5 seeds" in done.stdout
-    folder = elsewhere / "nasrank-out" / "supcon-simulate"
+    folder = elsewhere / "nasrank-out" / "supcon" / "simulate"
     assert {"simulate.parquet", "claims.parquet", "simulate.svg", "run.json"} <= {
         path.name for path in folder.iterdir()
     }
-    rows = json.loads(nasrank("simulate", *options, "--format", "json", "--only-cached").stdout)
+    whole = json.loads(nasrank("simulate", *options, "--format", "json", "--only-cached").stdout)
+    assert len(whole["claims"]) == 4
+    rows = whole["tables"]["simulate"]
     assert [row["counted"] for row in rows] == [True, True, False, False]
 
 

@@ -21,7 +21,7 @@ from distributed import Client, LocalCluster
 
 from nasrank.questions.compare import study
 from nasrank.questions.compare.study import CompareConfig, compare
-from nasrank.study.engines.engine import EngineConfig
+from nasrank.study.engines.engine import OnEngines
 from nasrank.study.finished import FinishedRuns
 from nasrank.tables import Column, Table
 
@@ -96,8 +96,8 @@ def measure(saving, how, workers):
 
 
 def measured(saving):
-    rows = [measure(saving, EngineConfig(), 1)]
-    rows.append(measure(saving, EngineConfig(engine="processes", jobs=2), 2))
+    rows = [measure(saving, OnEngines(), 1)]
+    rows.append(measure(saving, OnEngines(engine="processes", jobs=2), 2))
     os.environ |= KEEP_MEMORY
     for workers in (1, 2):
         with LocalCluster(
@@ -105,7 +105,7 @@ def measured(saving):
             silence_logs=logging.CRITICAL,
         ) as cluster:  # fmt: skip
             address = cluster.scheduler_address
-            how = EngineConfig(engine="dask", scheduler=address)
+            how = OnEngines(engine="dask", scheduler=address)
             # Once to import everything: a cluster is there before and after a grid.
             with Client(address, set_as_default=False) as client:
                 client.run(__import__, "nasrank.runs.fleets")

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import pytest
 
 from nasrank.errors import Interrupted, NothingToCompare
-from nasrank.study.conduct import finish, missing
 from nasrank.study.finished import FinishedRuns, Identity
+from nasrank.study.finishing import finish, missing
 from nasrank.tables import Column, Table
 
 SQUARES = Table(

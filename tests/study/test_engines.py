@@ -16,7 +16,7 @@ from nasrank.runs.fleets import device_of
 from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS, SUMMARY
 from nasrank.study.engines import dask as dask_engine
 from nasrank.study.engines.dask import DaskEngine
-from nasrank.study.engines.engine import EngineConfig
+from nasrank.study.engines.engine import OnEngines
 from nasrank.study.engines.local import LocalEngine
 from nasrank.study.engines.processes import ProcessEngine, usual_jobs
 
@@ -27,7 +27,7 @@ CONFIG = CompareConfig(
     losses=("mse", "listmle"), n_train=(20, 40, 60, 80), seeds=2, device="cpu",
     keep_predictions=True,
 )  # fmt: skip
-TWO = EngineConfig(engine="processes", jobs=2)
+TWO = OnEngines(engine="processes", jobs=2)
 
 
 def tables_in(folder):
@@ -143,7 +143,7 @@ def test_a_killed_process_costs_nothing_but_time(undisturbed, tmp_path, caplog):
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_dask_cluster_makes_the_same_tables_with_a_worker_killed(cluster, undisturbed, tmp_path):
-    how = EngineConfig(engine="dask", scheduler=cluster)
+    how = OnEngines(engine="dask", scheduler=cluster)
     watcher = Watcher(lambda: kill_a_busy_worker(cluster))
     compare(CONFIG, tmp_path, how=how, progress=watcher)
     assert watcher.act is None
@@ -156,9 +156,9 @@ def test_a_dask_cluster_makes_the_same_tables_with_a_worker_killed(cluster, undi
 @pytest.mark.parametrize("engine", ["local", "processes", "dask"])
 def test_what_is_saved_stays_and_another_engine_goes_on(engine, cluster, undisturbed, tmp_path):
     how = {
-        "local": EngineConfig(),
+        "local": OnEngines(),
         "processes": TWO,
-        "dask": EngineConfig(engine="dask", scheduler=cluster),
+        "dask": OnEngines(engine="dask", scheduler=cluster),
     }[engine]
     with pytest.raises(Interrupted, match=r"stopped: [0-9]+ of 16 runs are saved"):
         compare(CONFIG, tmp_path, how=how, progress=Watcher(interrupt))
@@ -218,7 +218,7 @@ def test_a_worker_without_the_data_says_so_and_what_to_do(
     with pytest.raises(SystemExit):
         run()
     config = CompareConfig(tasks=("only-here/own",), losses=("mse",), n_train=(10,), seeds=1)
-    how = EngineConfig(engine="dask", scheduler=cluster)
+    how = OnEngines(engine="dask", scheduler=cluster)
     with pytest.raises((DataError, UsageError), match=r"^worker tcp://.*only-here") as caught:
         compare(config, tmp_path / "out", how=how)
     assert "nasrank data import" in str(caught.value)
@@ -278,13 +278,12 @@ def test_a_local_engine_hands_work_on():
 def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"needs distributed.*pip install 'nasrank\[dask\]'"):
-        EngineConfig(engine="dask", scheduler="tcp://127.0.0.1:8786").make("cpu")
+        OnEngines(engine="dask", scheduler="tcp://127.0.0.1:8786").make_engine("cpu")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "ray"}, "unknown engine 'ray'"),
         ({"jobs": 2}, "--jobs goes with --engine processes"),
         ({"engine": "dask", "jobs": 2}, "--jobs goes with --engine processes"),
         ({"scheduler": "tcp://a:1"}, "--scheduler goes with --engine dask"),
@@ -296,7 +295,7 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
 )
 @pytest.mark.usefixtures("quick")
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(options, message, tmp_path):
-    how = EngineConfig(**options)
+    how = OnEngines(**options)
     for study in (compare, estimate):
         with pytest.raises(UsageError, match=message):
             study(CompareConfig(device="cpu"), tmp_path / "out", how=how)
@@ -318,7 +317,7 @@ def test_cuda_devices_take_turns(monkeypatch):
 def test_cuda_of_a_cluster_is_not_looked_for_here(monkeypatch, tmp_path, load):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     config = CompareConfig(device="cuda")
-    how = EngineConfig(engine="dask", scheduler="tcp://127.0.0.1:8786")
+    how = OnEngines(engine="dask", scheduler="tcp://127.0.0.1:8786")
     assert estimate(config, tmp_path, how=how).device == "cuda"
     with pytest.raises(UsageError, match="torch sees no CUDA device here"):
         estimate(config, tmp_path)

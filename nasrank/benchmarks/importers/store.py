@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank import __version__
 from nasrank.benchmarks.importers.imported import NAME
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.tables import read_parquet, read_schema, write_parquet
+from nasrank.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa

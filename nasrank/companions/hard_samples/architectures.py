@@ -26,9 +26,9 @@ from nasrank.runs.side import train_with_side
 from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import write_run_tables
 from nasrank.study.claims import CLAIMS, claim_row, paired_claim
-from nasrank.study.conduct import Progress, absences, finish
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns, Identity
+from nasrank.study.finishing import Progress, absences, finish
 from nasrank.tables import Column, Table, write_json
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.companions.hard_samples.mining import MINERS
 from nasrank.errors import UsageError
-from nasrank.losses.grammar import read_call
+from nasrank.grammar import read_call
 from nasrank.losses.options import (
     OptionValue,
     canonical_options,

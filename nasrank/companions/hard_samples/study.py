@@ -42,8 +42,8 @@ from nasrank.errors import UsageError
 from nasrank.files import remove_stale_parts
 from nasrank.metrics.retrieval import ErrorRates, error_rates
 from nasrank.study.claims import CLAIMS
-from nasrank.study.conduct import Progress, absences, finish, missing
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.finishing import Progress, absences, finish, missing
 from nasrank.tables import write_json
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import write_run_tables
 from nasrank.seeds import torch_generator
 from nasrank.study.claims import CLAIMS, paired_claim
-from nasrank.study.conduct import Progress, absences, finish, missing
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns, Identity
+from nasrank.study.finishing import Progress, absences, finish, missing
 from nasrank.tables import Column, Table, write_json
 
 __all__ = [

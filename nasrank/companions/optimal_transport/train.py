@@ -33,9 +33,9 @@ from nasrank.companions.optimal_transport.training import (
 )
 from nasrank.files import remove_stale_parts
 from nasrank.study.claims import CLAIMS
-from nasrank.study.conduct import Progress, absences, finish, missing
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.finishing import Progress, absences, finish, missing
 from nasrank.tables import write_json
 
 if TYPE_CHECKING:

@@ -36,9 +36,9 @@ from nasrank.files import remove_stale_parts
 from nasrank.predictors.specification import parse_predictor
 from nasrank.runs.tabulate import write_run_tables
 from nasrank.study.claims import CLAIMS
-from nasrank.study.conduct import Progress, absences, finish, missing
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.finishing import Progress, absences, finish, missing
 from nasrank.tables import write_json
 
 __all__ = ["Estimate", "TrainConfig", "Trainings", "estimate", "train"]

@@ -23,9 +23,9 @@ from nasrank.losses import parse
 from nasrank.runs.side import train_with_side
 from nasrank.runs.tabulate import write_run_tables
 from nasrank.study.claims import CLAIMS
-from nasrank.study.conduct import Progress, finish, missing
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns, Identity
+from nasrank.study.finishing import Progress, finish, missing
 from nasrank.tables import write_json
 
 __all__ = [

@@ -5,45 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from nasrank.companions.supcon.closed_form import alpha_star, optimum, temperature_star
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
-from nasrank.companions.supcon.simulate_claims import (
-    LEAST_TEMPERATURE,
-    MOST_POINTS,
-    NEAR,
-    simulation_claims,
-)
-from nasrank.companions.supcon.tables import SIMULATION
+from nasrank.companions.supcon.options import SimulateConfig
+from nasrank.companions.supcon.simulate_claims import LEAST_TEMPERATURE, MOST_POINTS, NEAR
 from nasrank.errors import UsageError
-from nasrank.files import remove_stale_parts
 from nasrank.seeds import torch_generator
-from nasrank.study.claims import CLAIMS
-from nasrank.study.conduct import Progress, finish, missing
-from nasrank.study.device import choose_device
-from nasrank.study.finished import FinishedRuns, Identity
-from nasrank.tables import write_json
+from nasrank.study.finished import Identity
+from nasrank.study.study import OnWork
 
-__all__ = [
-    "MODELS",
-    "Problem",
-    "SimulateConfig",
-    "Simulated",
-    "missing_problems",
-    "plan_problems",
-    "simulate",
-    "solve_problems",
-]
-
-MODELS = ("free", "net")
-"""What is trained: every embedding by itself, or a net of two layers on random points."""
+__all__ = ["Problem", "cut_fleets", "plan_problems", "solve_problems"]
 
 _MOST_PAIRS = 1_200_000
 """Pairs of embeddings at a time, over all problems: a tenth of a second a step at most."""
@@ -55,45 +32,12 @@ _SMALL_DRIFT, _SMALL_GRADIENT = 1e-3, 3e-4
 Row = dict[str, Any]
 
 
-class SimulateConfig(BaseModel):
-    """Which problems to minimise; the names are those of the command's options.
-
-    Attributes:
-        shapes: Classes and instances of a batch, as ``2x3``.
-        views: Views of an instance.
-        temperatures: Temperatures.
-        alphas: Shares of the self-supervised loss.
-        near: Further shares, as distances from the collapse threshold of each problem; those
-            outside of [0, 1] are left out.
-        anchors: Conventions of the loss.
-        models: What to train, of `MODELS`.
-        steps: Steps of Adam.
-        seeds: Number of random starts.
-        seed: The first seed.
-        device: ``auto``, ``cpu`` or ``cuda``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    shapes: tuple[str, ...] = Field(("2x3", "2x10", "3x4", "4x10", "5x4", "8x5"), min_length=1)
-    views: tuple[int, ...] = Field((2,), min_length=1)
-    temperatures: tuple[float, ...] = Field((0.3, 0.5, 1.0), min_length=1)
-    alphas: tuple[float, ...] = Field((0.0, 0.2, 0.4, 0.6, 0.8, 1.0), min_length=1)
-    near: tuple[float, ...] = (-0.01, 0.01)
-    anchors: tuple[str, ...] = Field(("included",), min_length=1)
-    models: tuple[str, ...] = Field(("free",), min_length=1)
-    steps: int = Field(800, ge=10, le=100_000)
-    seeds: int = Field(3, ge=1, le=10_000)
-    seed: int = Field(0, ge=0, lt=2**62)
-    device: str = "auto"
-
-
 @dataclass(frozen=True)
 class Problem(Identity):
     """A problem and its random start: everything that its result depends on.
 
     Attributes:
-        model: One of `MODELS`.
+        model: ``free`` or ``net``.
         classes: Classes of the batch.
         instances: Instances of each class.
         views: Views of each instance.
@@ -128,33 +72,12 @@ class Problem(Identity):
         return max(points - 1, self.classes - 1 + points * (self.views - 1))
 
 
-@dataclass(frozen=True)
-class Simulated:
-    """Minimised problems.
-
-    Attributes:
-        out: The folder they were written to.
-        rows: Rows of ``simulate``.
-        claims: Rows of ``claims``.
-        computed: Number of problems that this call minimised.
-    """
-
-    out: Path
-    rows: list[Row]
-    claims: list[Row]
-    computed: int
-
-
 def plan_problems(config: SimulateConfig) -> tuple[Problem, ...]:
     """Spell out the problems, and refuse what cannot be meant.
 
     Raises:
         UsageError: A value cannot be meant.
     """
-    choose_device(config.device)
-    for model in config.models:
-        if model not in MODELS:
-            raise UsageError(f"unknown model {model!r}. Known: {', '.join(MODELS)}.")
     shapes = [_shape(each) for each in dict.fromkeys(config.shapes)]
     largest = max(m * n for m, n in shapes) * max(config.views)
     if largest > _MOST_EMBEDDINGS:
@@ -166,7 +89,7 @@ def plan_problems(config: SimulateConfig) -> tuple[Problem, ...]:
         # For what it refuses.
         temperature_star(2, 2, np.array(config.views)[:, None], config.alphas, anchor=anchor)
     problems: dict[Problem, None] = {}
-    for seed in range(config.seed, config.seed + config.seeds):
+    for seed in config.all_seeds:
         for model in config.models:
             for anchor in config.anchors:
                 for m, n in shapes:
@@ -180,74 +103,10 @@ def plan_problems(config: SimulateConfig) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def simulate(
-    config: SimulateConfig,
-    out: Path,
-    *,
-    progress: Progress | None = None,
-    only_cached: bool = False,
-    force: bool = False,
-) -> Simulated:
-    """Minimise the problems that are missing and write their tables.
-
-    Args:
-        config: Which problems.
-        out: Folder for ``runs.d``, ``simulate``, ``claims`` and ``run.json``.
-        progress: Hears how far it is.
-        only_cached: Minimise nothing; report what is there.
-        force: Minimise every problem again.
-
-    Raises:
-        UsageError: The configuration cannot be meant.
-        DataError: The folder cannot be written.
-        NothingToCompare: ``only_cached``, and nothing is there.
-        Interrupted: Stopped by the user; what is finished is kept.
-    """
-    problems = plan_problems(config)
-    device = choose_device(config.device)
-    about = {"command": "supcon simulate", "config": config.model_dump(mode="json")}
-    write_json(about, out / "run.json")
-    remove_stale_parts(out)
-
-    def compute(fleet: Sequence[Problem]) -> list[Row]:
-        return solve_problems(fleet, device, progress)
-
-    kept, computed = finish(
-        _fleets(problems),
-        compute,
-        FinishedRuns(out / "runs.d", table=SIMULATION, kind=Problem),
-        what="problems",
-        work=lambda problem: problem.steps,
-        progress=progress,
-        only_cached=only_cached,
-        force=force,
-    )
-    rows = [kept[each.run_id] for each in problems if each.run_id in kept]
-    claims = simulation_claims(rows)
-    SIMULATION.write(rows, out / "simulate.parquet", about)
-    CLAIMS.write(claims, out / "claims.parquet", about)
-    return Simulated(out, rows, claims, computed)
-
-
-def missing_problems(
-    problems: Sequence[Problem], out: Path, *, only_cached: bool = False, force: bool = False
-) -> int:
-    """Count the problems that `simulate` would minimise.
-
-    Args:
-        problems: All problems.
-        out: Its folder.
-        only_cached: Minimise nothing.
-        force: Minimise every problem again.
-    """
-    finished = FinishedRuns(out / "runs.d", table=SIMULATION, kind=Problem)
-    return len(missing(problems, finished, only_cached=only_cached, force=force))
-
-
 def solve_problems(
     problems: Sequence[Problem],
     device: torch.device | None = None,
-    progress: Progress | None = None,
+    on_work: OnWork | None = None,
 ) -> list[Row]:
     """Minimise problems of one model and number of steps, all as one batch.
 
@@ -257,7 +116,7 @@ def solve_problems(
     Args:
         problems: The problems, at least one.
         device: Where to compute; the CPU if None.
-        progress: Hears of every step.
+        on_work: Told of every step.
 
     Returns:
         Rows of :data:`~nasrank.companions.supcon.tables.SIMULATION`, in order. A problem has
@@ -277,8 +136,8 @@ def solve_problems(
         optimizer.zero_grad()
         batch.losses(batch.embeddings()).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        if progress is not None:
-            progress.advance(len(problems))
+        if on_work is not None:
+            on_work(len(problems))
     after = batch.measure()
     free = batch.embeddings().detach().requires_grad_()
     losses = batch.losses(free)
@@ -442,7 +301,7 @@ def _rows(
     return rows
 
 
-def _fleets(problems: Sequence[Problem]) -> list[list[Problem]]:
+def cut_fleets(problems: Sequence[Problem]) -> list[list[Problem]]:
     """Cut the grid where seed, model or convention change, or a batch would grow too large."""
     fleets: list[list[Problem]] = []
     pairs, kind = 0, None

@@ -18,9 +18,9 @@ from nasrank.encoders import ENCODERS, make_encoder
 from nasrank.errors import UsageError
 from nasrank.files import remove_stale_parts
 from nasrank.study.claims import CLAIMS
-from nasrank.study.conduct import Progress, finish, missing
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.finishing import Progress, finish, missing
 from nasrank.tables import write_json
 
 __all__ = ["Planned", "TrainConfig", "Trained", "plan_encodings", "planned_runs", "train"]

@@ -28,9 +28,9 @@ from nasrank.runs.run import Run
 from nasrank.runs.summarise import headline
 from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import run_tables
-from nasrank.study.conduct import Progress, absences
-from nasrank.study.engines.engine import EngineConfig
+from nasrank.study.engines.engine import OnEngines
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.finishing import Progress, absences
 from nasrank.tables import write_json
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def compare(
     config: CompareConfig,
     out: Path,
     *,
-    how: EngineConfig | None = None,
+    how: OnEngines | None = None,
     progress: Progress | None = None,
     only_cached: bool = False,
     force: bool = False,
@@ -287,9 +287,9 @@ def compare(
     from nasrank.runs.fleets import FleetSettings, FleetTrainer
     from nasrank.runs.train import Extras
 
-    how = how or EngineConfig()
+    how = how or OnEngines()
     kind = _kind(config, how)
-    engine = how.make(kind)
+    engine = how.make_engine(kind)
     recipe = Recipe()
     grid = plan_grid(config)
     limit = MemoryLimit(how.memory_bytes, recipe, kind, config.keep_predictions)
@@ -353,7 +353,7 @@ def estimate(
     config: CompareConfig,
     out: Path,
     *,
-    how: EngineConfig | None = None,
+    how: OnEngines | None = None,
     only_cached: bool = False,
     force: bool = False,
 ) -> Estimate:
@@ -370,9 +370,9 @@ def estimate(
     """
     from nasrank.runs.train import Extras
 
-    how = how or EngineConfig()
+    how = how or OnEngines()
     kind = _kind(config, how)
-    how.make(kind)
+    how.make_engine(kind)
     grid = plan_grid(config)
     finished = FinishedRuns(out / "runs.d", table=FINISHED, kind=Run)
     needing = Extras(predictions=config.keep_predictions, curves=config.curves).needing
@@ -389,7 +389,7 @@ def estimate(
     return Estimate(grid, len(missing), estimated_seconds(missing, kind, recipe), kind)
 
 
-def _kind(config: CompareConfig, how: EngineConfig) -> str:
+def _kind(config: CompareConfig, how: OnEngines) -> str:
     """Return ``cpu`` or ``cuda``."""
     from nasrank.study.device import choose_device
 

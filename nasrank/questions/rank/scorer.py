@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from nasrank.errors import DataError
+from nasrank.grammar import read_call
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
-from nasrank.losses.grammar import read_call
 from nasrank.losses.options import options_of_signature
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.ensemble import Ensemble

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from nasrank import __version__
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.tasks import parse_task
 from nasrank.errors import DataError, UsageError
@@ -35,6 +34,7 @@ from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RANKING
 from nasrank.questions.rank.updating import read_labels, store_labels
 from nasrank.study.device import choose_device
 from nasrank.tables import write_json
+from nasrank.version import __version__
 
 __all__ = ["RankConfig", "Ranked", "rank"]
 

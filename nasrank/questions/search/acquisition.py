@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.errors import UsageError
-from nasrank.losses.grammar import read_call
+from nasrank.grammar import read_call
 from nasrank.losses.options import (
     OptionValue,
     canonical_options,

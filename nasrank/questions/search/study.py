@@ -23,8 +23,8 @@ from nasrank.questions.search.summary import checkpoints, summary_rows
 from nasrank.questions.search.tables import SEARCH, SEARCH_SUMMARY, SEARCHED, search_rows
 from nasrank.registry import unknown_name
 from nasrank.runs.features import predictor_on
-from nasrank.study.conduct import Progress, absences, finish, missing
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.finishing import Progress, absences, finish, missing
 from nasrank.tables import write_json
 
 if TYPE_CHECKING:

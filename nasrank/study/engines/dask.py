@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar, TypeVar
 
-from nasrank import __version__
 from nasrank.errors import DataError, NasrankError, UsageError
 from nasrank.study.engines.engine import Engine, OnWork
+from nasrank.version import __version__
 
 __all__ = ["DaskEngine"]
 
@@ -111,10 +111,10 @@ class DaskEngine(Engine):
         # A function in a function is sent as it is, so that it needs no nasrank there.
         def installed() -> str | None:
             try:
-                import nasrank
+                from nasrank.version import __version__ as own
             except ImportError:
                 return None
-            return nasrank.__version__
+            return own
 
         for worker, version in client.run(installed, on_error="return").items():
             # A worker that has died since answers with an error; its work goes elsewhere.

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
-from typing import ClassVar, TypeVar
-
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from typing import ClassVar, Literal, TypeVar
 
 from nasrank.errors import UsageError
-from nasrank.registry import unknown_name
 from nasrank.study.engines.sizes import parse_memory
+from nasrank.study.options import HOW, Config, option
 
-__all__ = ["ENGINES", "Engine", "EngineConfig", "OnWork"]
+__all__ = ["Engine", "OnEngines", "OnWork"]
 
-ENGINES = ("local", "processes", "dask")
-"""In this process, in several processes of this machine, on a Dask cluster."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,23 +51,38 @@ class Engine(ABC):
         """
 
 
-class EngineConfig(BaseModel):
-    """How to run, which no result depends on; the names are those of the command's options.
+class OnEngines(Config):
+    """Options of commands that can be executed elsewhere, which no result depends on."""
 
-    Attributes:
-        engine: ``local``, ``processes`` or ``dask``.
-        jobs: Processes, with ``processes``; as many as there are cores, or CUDA devices, if None.
-        scheduler: Address of the Dask scheduler, with ``dask``.
-        memory_limit: What each process that trains may need, such as ``4GiB``; on CUDA, of the
-            device.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    engine: str = "local"
-    jobs: PositiveInt | None = None
-    scheduler: str | None = None
-    memory_limit: str | None = None
+    engine: Literal["local", "processes", "dask"] = option(
+        "local",
+        "In this process, in several of this machine, or on a Dask cluster.",
+        panel=HOW,
+        recorded=False,
+    )
+    jobs: int | None = option(
+        None,
+        "Processes, with --engine processes.",
+        usual="one a core, or a CUDA device",
+        panel=HOW,
+        recorded=False,
+        ge=1,
+    )
+    scheduler: str | None = option(
+        None,
+        "Dask scheduler, such as tcp://127.0.0.1:8786, with --engine dask.",
+        panel=HOW,
+        metavar="ADDRESS",
+        recorded=False,
+    )
+    memory_limit: str | None = option(
+        None,
+        "Memory of each process that trains, or of its CUDA device, such as 4GiB; fleets that "
+        "need more are halved.",
+        panel=HOW,
+        metavar="SIZE",
+        recorded=False,
+    )
 
     @property
     def memory_bytes(self) -> int | None:
@@ -82,7 +93,7 @@ class EngineConfig(BaseModel):
         """
         return None if self.memory_limit is None else parse_memory(self.memory_limit)
 
-    def make(self, kind: str) -> Engine:
+    def make_engine(self, kind: str) -> Engine:
         """Return the engine meant; nothing is started or connected yet.
 
         Args:
@@ -91,8 +102,6 @@ class EngineConfig(BaseModel):
         Raises:
             UsageError: Options do not go together, or an extra is missing.
         """
-        if self.engine not in ENGINES:
-            raise unknown_name("engine", self.engine, ENGINES)
         if self.jobs is not None and self.engine != "processes":
             raise UsageError("--jobs goes with --engine processes; add that, or leave it out")
         if self.scheduler is not None and self.engine != "dask":

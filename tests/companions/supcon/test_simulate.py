@@ -1,15 +1,12 @@
 import pytest
 
-from nasrank.companions.supcon.simulate import (
-    Problem,
-    SimulateConfig,
-    plan_problems,
-    simulate,
-    solve_problems,
-)
+from nasrank.companions.supcon.options import SimulateConfig
+from nasrank.companions.supcon.simulate import Problem, plan_problems, solve_problems
 from nasrank.companions.supcon.simulate_claims import simulation_claims
 from nasrank.companions.supcon.tables import SIMULATION
 from nasrank.errors import NothingToCompare, UsageError
+from nasrank.study.conduct import conduct
+from nasrank.study.options import checked
 
 
 def problem(m, n, p, t, alpha, *, anchor="included", model="free", steps=600, seed=0):
@@ -72,10 +69,10 @@ def test_resumed_and_written(tmp_path):
         shapes=("2x2", "2x3"), temperatures=(1.0,), alphas=(0.0, 1.0), near=(), steps=200, seeds=5
     )
     with pytest.raises(NothingToCompare):
-        simulate(config, tmp_path, only_cached=True)
-    first = simulate(config, tmp_path)
+        conduct(config, tmp_path, only_cached=True)
+    first = conduct(config, tmp_path)
     assert first.computed == 20
-    again = simulate(config, tmp_path)
+    again = conduct(config, tmp_path)
     assert again.computed == 0
     assert again.rows == first.rows
     assert SIMULATION.read(tmp_path / "simulate.parquet") == first.rows
@@ -115,4 +112,4 @@ def test_claims_fail_where_points_do():
 )
 def test_what_cannot_be_meant(changes, text):
     with pytest.raises(UsageError, match=text):
-        plan_problems(SimulateConfig(**changes))
+        plan_problems(checked(SimulateConfig, changes))

@@ -1,0 +1,25 @@
+"""Every study, by the words of its command; nothing of it is imported before it is asked for."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nasrank.study.options import Config
+
+__all__ = ["STUDIES", "config_of"]
+
+STUDIES = {
+    "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
+}
+"""Where the configuration of a command is, which says where its study is."""
+
+
+def config_of(command: str) -> "type[Config]":
+    """Return the configuration of a command.
+
+    Args:
+        command: Its words, such as ``ot train``.
+    """
+    module, _, name = STUDIES[command].partition(":")
+    found: type[Config] = getattr(import_module(module), name)
+    return found

@@ -1,0 +1,301 @@
+"""Options: a field of a configuration is an option, its help, its default and its range."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from nasrank.errors import DataError, UsageError
+from nasrank.grammar import split_list
+from nasrank.registry import unknown_name
+
+__all__ = [
+    "HOW",
+    "OUTPUT",
+    "Config",
+    "OnDevice",
+    "OnSamples",
+    "Seeded",
+    "checked",
+    "choices_of",
+    "default_text",
+    "flag_of",
+    "item_type",
+    "option",
+    "ordered_fields",
+    "read_settings",
+    "read_text",
+    "seeds_option",
+    "shown_as",
+]
+
+HOW, OUTPUT = "How to run", "Output"
+"""Panels of ``--help`` that every command has."""
+
+Chosen = TypeVar("Chosen", bound="Config")
+
+
+class Config(BaseModel):
+    """The options of one command.
+
+    A subclass says with its docstring what the command does, and with its fields, each made by
+    :func:`option`, what can be asked of it. Command line, configuration file, ``--help``,
+    defaults and ranges follow from them.
+
+    Attributes:
+        command: The words of the command, such as ``ot train``.
+        study: Where its study is: ``module:attribute``, a
+            :class:`~nasrank.study.study.Study` or a function from a configuration to one.
+        examples: Command lines to show below ``--help``.
+        subsets: Settings by name, for ``--subset``.
+        keeps_runs: Whether its study computes run by run, and so can be resumed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    command: ClassVar[str]
+    study: ClassVar[str]
+    examples: ClassVar[tuple[str, ...]] = ()
+    subsets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    keeps_runs: ClassVar[bool] = False
+
+
+def option(
+    default: Any = ...,  # noqa: ANN401 - of the field's type
+    about: str = "",
+    *,
+    panel: str | None = None,
+    metavar: str | None = None,
+    usual: str | None = None,
+    argument: bool = False,
+    repeated: bool = False,
+    recorded: bool = True,
+    complete: Callable[[], Collection[str]] | None = None,
+    **limits: Any,  # noqa: ANN401 - pydantic's
+) -> Any:  # noqa: ANN401 - stands as a value of the field's type
+    """Declare an option.
+
+    Args:
+        default: Its value where it is not given; without one it is required.
+        about: What ``--help`` says of it, a sentence; the default is added.
+        panel: Where ``--help`` puts it.
+        metavar: What stands for its value there; follows from the type by default.
+        usual: The default in words, where it depends on other options.
+        argument: Whether it is given by place instead of by name.
+        repeated: Whether a list is given by repeating the option and not with commas.
+        recorded: Whether it stands in ``run.json``: not where no result depends on it.
+        complete: Lists values for completion in the shell.
+        **limits: Ranges as pydantic's ``Field`` has them: ``ge``, ``gt``, ``le``, ``lt``,
+            ``min_length``. They hold for the value, and for a list for its length.
+    """
+    shown = {
+        "panel": panel,
+        "metavar": metavar,
+        "usual": usual,
+        "argument": argument,
+        "repeated": repeated,
+        "complete": complete,
+    }
+    return Field(
+        default,
+        description=about,
+        exclude=None if recorded else True,
+        json_schema_extra={"option": shown},  # type: ignore[dict-item]
+        **limits,
+    )
+
+
+def seeds_option(default: int, about: str = "Runs of each setting.") -> Any:  # noqa: ANN401
+    """Declare how many seeds; for commands whose default is not that of `Seeded`."""
+    return option(default, about, panel=HOW, ge=1, le=1_000_000)
+
+
+class Seeded(Config):
+    """Options of commands that repeat everything over seeds."""
+
+    seeds: int = seeds_option(3)
+    # Tables hold seeds in 64 bits.
+    seed: int = option(0, "The first seed; the others follow it.", panel=HOW, ge=0, lt=2**62)
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds of the runs."""
+        return range(self.seed, self.seed + self.seeds)
+
+
+class OnDevice(Config):
+    """Options of commands that compute with tensors."""
+
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "auto", "Where to compute; auto takes CUDA where there is any.", panel=HOW
+    )
+
+
+class OnSamples(Config):
+    """Options of commands that read data sets of images."""
+
+    data_dir: Path | None = option(
+        None,
+        "Folder of image files.",
+        usual="where their packages put them",
+        panel=HOW,
+        recorded=False,
+    )
+
+
+def shown_as(field: FieldInfo) -> Mapping[str, Any]:
+    """Return how an option is shown: the keywords of :func:`option`, all of them."""
+    extra = field.json_schema_extra
+    if not isinstance(extra, dict) or not isinstance(extra.get("option"), dict):
+        raise TypeError("a field of a configuration is made by option()")
+    return extra["option"]  # type: ignore[return-value]
+
+
+def ordered_fields(config: type[Config]) -> dict[str, FieldInfo]:
+    """Return the fields of a configuration, its own before those it shares with others."""
+    own = [name for cls in config.__mro__ for name in vars(cls).get("__annotations__", {})]
+    names = [name for name in dict.fromkeys(own) if name in config.model_fields]
+    return {name: config.model_fields[name] for name in names}
+
+
+def flag_of(name: str) -> str:
+    """Return how an option is typed: ``n_train`` is ``--n-train``."""
+    return "--" + name.replace("_", "-")
+
+
+def default_text(name: str, field: FieldInfo) -> str:
+    """Return the default of an option as it is typed; nothing where there is none to show."""
+    usual, default = shown_as(field)["usual"], field.default
+    if usual is not None:
+        return str(usual)
+    if default is None or field.is_required() or default is False or default == ():
+        return ""
+    if default is True:
+        return name.replace("_", "-")
+    if isinstance(default, tuple):
+        return ",".join(_typed(each) for each in default)
+    return _typed(default)
+
+
+def _typed(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def choices_of(field: FieldInfo) -> tuple[str, ...]:
+    """Return the words an option chooses from; none where it takes other values."""
+    return _choices(field.annotation)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:  # noqa: ANN401 - any annotation
+    if get_origin(annotation) is Literal:
+        return tuple(str(each) for each in get_args(annotation))
+    return next((found for each in get_args(annotation) if (found := _choices(each))), ())
+
+
+def item_type(field: FieldInfo) -> type | None:
+    """Return the type of the items of a list; None where an option is no list."""
+    for each in _alternatives(field.annotation):
+        if get_origin(each) is tuple:
+            return plain_type(get_args(each)[0])
+    return None
+
+
+def plain_type(annotation: Any) -> type:  # noqa: ANN401 - any annotation
+    """Return the one of int, float, bool, Path and str that a value is read as."""
+    known: tuple[type, ...] = (bool, int, float, Path)
+    return next((kind for kind in known if kind in _alternatives(annotation)), str)
+
+
+def _alternatives(annotation: Any) -> list[Any]:  # noqa: ANN401 - any annotation
+    """Take an annotation apart: unions, and what is wrapped with limits."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return [found for each in get_args(annotation) for found in _alternatives(each)]
+    if hasattr(annotation, "__metadata__"):
+        return _alternatives(annotation.__origin__)
+    return [annotation]
+
+
+def read_text(name: str, text: str, field: FieldInfo) -> Any:  # noqa: ANN401 - what is read
+    """Read a list as it is typed, with commas; other values stay as they are.
+
+    Raises:
+        UsageError: A part is not a number where one should be.
+    """
+    kind = item_type(field)
+    if kind is int:
+        return _numbers(name, text, int, "whole numbers with commas, such as 78,156")
+    if kind is float:
+        return _numbers(name, text, float, "numbers with commas, such as 0.1,0.5")
+    return text if kind is None else tuple(split_list(text))
+
+
+def _numbers(
+    name: str, text: str, kind: Callable[[str], int | float], wanted: str
+) -> tuple[int | float, ...]:
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{flag_of(name)} {text!r} should be {wanted}") from error
+
+
+def read_settings(path: Path | None, known: Collection[str]) -> dict[str, Any]:
+    """Read options from a TOML file; ``n-train`` and ``n_train`` are the same.
+
+    Args:
+        path: The file, or None for no options.
+        known: Names of the options there are.
+
+    Raises:
+        DataError: The file cannot be read or is not TOML.
+        UsageError: It holds an unknown option.
+    """
+    if path is None:
+        return {}
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}. Give --config an existing file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not TOML ({error}). Write lines like seeds = 10") from error
+    settings = {}
+    for key, value in content.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise UsageError(f"{path}: {unknown_name('option', name, known)}")
+        if name == "out" and (not isinstance(value, str) or not value or "\0" in value):
+            raise UsageError(f"{path}: out should be the path of a folder, in quotes")
+        settings[name] = value
+    return settings
+
+
+def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
+    """Make a configuration of settings.
+
+    Raises:
+        UsageError: There is no such option, or a value is of the wrong type or out of range;
+            only the first is named.
+    """
+    try:
+        return config.model_validate(dict(settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+    if not first["loc"]:
+        raise UsageError(str(first["msg"]).removeprefix("Value error, "))
+    name, given = str(first["loc"][0]), first["input"]
+    match first["type"]:
+        case "extra_forbidden":
+            raise unknown_name("option", name, config.model_fields)
+        case "missing":
+            raise UsageError(f"{flag_of(name)} is missing")
+        case "literal_error" if isinstance(given, str):
+            # Of a list one item is unknown: anchors has no anchor of that name.
+            word = name.replace("_", " ").removesuffix("s" if len(first["loc"]) > 1 else "")
+            raise unknown_name(word, given, choices_of(config.model_fields[name]))
+    raise UsageError(f"{flag_of(name)} {given!r}: {first['msg'].lower()}")

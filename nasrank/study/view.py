@@ -1,0 +1,213 @@
+"""What people see: tables and lines, in words that know nothing of a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasrank.statistics import student_interval
+
+__all__ = [
+    "SPREAD",
+    "Field",
+    "Measure",
+    "Part",
+    "Sheet",
+    "joined",
+    "number",
+    "over_seeds",
+    "plural",
+    "spread",
+]
+
+Row = Mapping[str, Any]
+
+SPREAD = "Mean over seeds ± half its 95 % interval (Student)."
+"""What `spread` writes, in words; the one notation of every study."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column as people see it.
+
+    Attributes:
+        key: Where its values lie in a row.
+        title: Its heading; the key with blanks for underscores by default.
+        show: Turns a value into text; `number` by default.
+        right: Whether to align it to the right, as numbers are.
+        keep: Which columns to keep where there is no room for all: the highest. Those of one
+            rank go from the right. Columns of rank 9 are always kept.
+    """
+
+    key: str
+    title: str | None = None
+    show: Callable[[Any], str] | None = None
+    right: bool = False
+    keep: int = 5
+
+    @property
+    def heading(self) -> str:
+        """Its heading."""
+        return self.key.replace("_", " ") if self.title is None else self.title
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as people see it.
+
+    Attributes:
+        rows: Its rows.
+        fields: Its columns.
+        title: What stands above it.
+    """
+
+    rows: Sequence[Row]
+    fields: Sequence[Field]
+    title: str | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], *, title: str | None = None) -> Sheet:
+        """Show every key of the first row; numbers stand to the right."""
+        keys = rows[0] if rows else ()
+        return cls(
+            rows,
+            [Field(key, right=all(_is_number(row[key]) for row in rows)) for key in keys],
+            title,
+        )
+
+
+Part = Sheet | str
+"""What a page is made of. Text is text: nothing in it is markup."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of each run, shown as its mean over seeds.
+
+    Attributes:
+        key: Its column.
+        title: Its heading.
+        digits: Digits behind the point.
+        scale: What values are multiplied with: 100 for shares shown in percent.
+        spread: Whether to show how far the mean is known.
+        keep: See `Field`.
+    """
+
+    key: str
+    title: str
+    digits: int = 3
+    scale: float = 1.0
+    spread: bool = True
+    keep: int = 5
+
+
+def over_seeds(
+    rows: Sequence[Row],
+    by: Sequence[str],
+    measures: Sequence[Measure],
+    *,
+    extra: Callable[[Sequence[Row]], Row] = lambda _own: {},
+) -> tuple[list[dict[str, Any]], list[Field]]:
+    """Put the runs of each setting into one row.
+
+    Args:
+        rows: One a run.
+        by: Columns that make a setting.
+        measures: What to show of it; what no run has is left out.
+        extra: More cells of a setting, from its runs.
+
+    Returns:
+        Rows with the columns ``by`` and a text for each measure, and the fields of both.
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row)
+    shown = [m for m in measures if any(row[m.key] is not None for row in rows)]
+    lines = [
+        {
+            **dict(zip(by, key, strict=True)),
+            **{
+                m.key: spread(
+                    [m.scale * row[m.key] for row in own if row[m.key] is not None],
+                    m.digits,
+                    interval=m.spread,
+                )
+                for m in shown
+            },
+            **extra(own),
+        }
+        for key, own in groups.items()
+    ]
+    fields = [Field(name, right=all(_is_number(row[name]) for row in rows), keep=9) for name in by]
+    fields += [Field(m.key, m.title, right=True, keep=m.keep) for m in shown]
+    return lines, fields
+
+
+def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> str:
+    """Write a mean over seeds with half its 95 % Student interval.
+
+    Args:
+        values: One a seed.
+        digits: Digits behind the point.
+        interval: Whether to add the interval; there is none for fewer than two values.
+
+    Example:
+        >>> spread([1.0, 2.0, 3.0], 2), spread([1.0], 1), spread([], 1)
+        ('2.00 ± 2.48', '1.0', '-')
+    """
+    found = student_interval(values)
+    if found.mean is None:
+        return "-"
+    # Adding 0 turns a rounded -0.0 into 0.0.
+    text = f"{round(found.mean, digits) + 0.0:.{digits}f}"
+    if not interval or found.upper is None:
+        return text
+    return f"{text} ± {found.upper - found.mean:.{digits}f}"
+
+
+def number(value: object) -> str:  # noqa: PLR0911 - one a type
+    """Write a value as people read it.
+
+    None and NaN are ``-``, whole numbers get thousands separators, other numbers four digits.
+
+    Example:
+        >>> [number(value) for value in (15625, 0.123456, None, True, ["a", "b"])]
+        ['15,625', '0.1235', '-', 'yes', 'a, b']
+    """
+    # Scalars and arrays of numpy, without importing it.
+    value = value.tolist() if hasattr(value, "tolist") else value
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float() if math.isnan(value):
+            return "-"
+        case float():
+            return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+        case list() | tuple():
+            return ", ".join(number(each) for each in value) or "-"
+    return str(value)
+
+
+def plural(count: int, word: str) -> str:
+    """Write how many there are of something.
+
+    Example:
+        >>> plural(1, "seed"), plural(1500, "seed")
+        ('1 seed', '1,500 seeds')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Join what there is with commas."""
+    return ", ".join(part for part in parts if part)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -1,0 +1,181 @@
+"""A study of one's own: everything about its command follows from its declaration."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from nasrank.cli.command import command_of, epilog_of, help_of
+from nasrank.errors import NothingToCompare, UsageError
+from nasrank.study.conduct import conduct, estimate
+from nasrank.study.finished import FinishedRuns
+
+PLACE = Path(__file__).with_name("toy.py")
+
+
+@pytest.fixture(scope="module")
+def toy():
+    specification = importlib.util.spec_from_file_location("toy_study", PLACE)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def nasrank(toy, tmp_path, monkeypatch):
+    """Run its command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer(rich_markup_mode="markdown")
+    made = command_of(toy.ToyConfig, toy.TOY)
+    app.command("toy", help=help_of(toy.ToyConfig), epilog=epilog_of(toy.ToyConfig))(made)
+
+    def run(*words):
+        return CliRunner().invoke(app, words, env={"COLUMNS": "100", "NO_COLOR": "1"})
+
+    return run
+
+
+def test_a_study_is_less_than_sixty_lines():
+    lines = [line for line in PLACE.read_text().splitlines() if line.strip()]
+    assert len(lines) < 60
+
+
+def test_help_says_all_that_is_declared(nasrank):
+    said = " ".join(re.sub("[│╭╰─╮╯]", " ", nasrank("--help").stdout).split())
+    assert "Throw dice, and ask whether their mean is above a number." in said
+    for part in (
+        "--sides INTEGER,... Sides of the dice. [default: 6]",
+        "Throws of each die. [default: 10]",
+        "What the mean should be above. [default: 3]",
+        "--seeds", "--seed", "--config", "--only-cached", "--force", "--dry-run", "--out",
+        "nasrank-out/toy", "--format", "--quiet", "nasrank toy --sides 6,20",
+    ):  # fmt: skip
+        assert part in said, part
+
+
+def test_what_is_finished_is_not_done_again(toy, tmp_path):
+    first = conduct(toy.ToyConfig(seeds=2), tmp_path, study=toy.TOY)
+    assert (first.computed, len(first.rows), first.left_out) == (2, 2, ())
+    again = conduct(toy.ToyConfig(seeds=3, sides=[6, 20]), tmp_path, study=toy.TOY)
+    assert again.computed == 4
+    assert again.rows[:2] == first.rows
+    forced = conduct(toy.ToyConfig(seeds=3), tmp_path, study=toy.TOY, force=True)
+    assert forced.computed == 3
+    assert forced.rows == again.rows[:3]
+
+
+def test_only_cached_names_what_is_left_out(toy, tmp_path):
+    with pytest.raises(NothingToCompare, match="none of the 3 runs"):
+        conduct(toy.ToyConfig(), tmp_path, study=toy.TOY, only_cached=True)
+    conduct(toy.ToyConfig(seeds=2), tmp_path, study=toy.TOY)
+    found = conduct(toy.ToyConfig(seeds=5), tmp_path, study=toy.TOY, only_cached=True)
+    assert len(found.rows) == 2
+    assert found.left_out == (f"3 of 5 runs are not in {tmp_path / 'runs.d'}",)
+    with pytest.raises(UsageError, match="leave one out"):
+        conduct(toy.ToyConfig(), tmp_path, study=toy.TOY, only_cached=True, force=True)
+
+
+def test_finished_runs_are_found_in_the_final_tables(toy, tmp_path):
+    first = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
+    for file in (tmp_path / "runs.d").iterdir():
+        file.unlink()
+    again = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
+    assert (again.computed, again.rows) == (0, first.rows)
+
+
+def test_an_estimate_counts_and_writes_nothing(toy, tmp_path):
+    planned = estimate(toy.ToyConfig(sides=[6, 8]), tmp_path / "a", study=toy.TOY)
+    assert planned.row() | {"folder": ""} == {
+        "command": "toy", "runs": 6, "finished": 0, "to_do": 6, "estimated_seconds": None,
+        "device": "cpu", "folder": "",
+    }  # fmt: skip
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_fleet_is_kept_whole(toy, tmp_path):
+    def fail(_config, _plan):
+        def throw(tosses, on_work):
+            if tosses[0].sides == 20:
+                raise KeyboardInterrupt
+            return toy.throw(tosses, on_work)
+
+        return throw
+
+    from dataclasses import replace
+
+    from nasrank.errors import Interrupted
+
+    broken = replace(toy.TOY, runs=replace(toy.TOY.runs, worker=fail))
+    with pytest.raises(
+        Interrupted, match=r"stopped: 3 of 6 runs are saved .* the same command to"
+    ):
+        conduct(toy.ToyConfig(sides=[6, 20]), tmp_path, study=broken)
+    kept = FinishedRuns(tmp_path / "runs.d", table=toy.TOSSES, kind=toy.Toss)
+    assert kept.load(toy.Toss(6, 10, 0)) is not None
+    assert kept.load(toy.Toss(20, 10, 0)) is None
+
+
+def test_a_plan_may_grow_with_its_results(toy, tmp_path):
+    """Dice get larger until the mean of one is above the number."""
+    from dataclasses import replace
+
+    def more(config, plan, rows):
+        if not rows or max(row["mean"] for row in rows.values()) > config.above:
+            return []
+        last = max(row["sides"] for row in rows.values())
+        return [[toy.Toss(2 * last, config.throws, config.seed)]]
+
+    growing = replace(toy.TOY, runs=replace(toy.TOY.runs, more=more, more_runs=lambda *_: 5))
+    config = toy.ToyConfig(sides=[2], above=8, seeds=1)
+    found = conduct(config, tmp_path, study=growing)
+    sides = [row["sides"] for row in found.rows]
+    assert sides == [2 ** (n + 1) for n in range(len(sides))]
+    assert len(sides) > 2
+    assert conduct(config, tmp_path, study=growing).computed == 0
+    assert estimate(config, tmp_path, study=growing).runs == 6
+    cached = conduct(config, tmp_path, study=growing, only_cached=True)
+    assert cached.rows == found.rows
+
+
+def test_the_command_prints_every_format(nasrank, tmp_path):
+    done = nasrank("--sides", "6,20", "--seeds", "5")
+    assert done.exit_code == 0
+    assert re.search(r"^ +6 +\d\.\d{3} ± \d\.\d{3}$", done.stdout, re.MULTILINE)
+    assert "The mean is above" in done.stdout
+    document = json.loads(nasrank("--seeds", "5", "--format", "json").stdout)
+    assert document.keys() == {
+        "command", "version", "answer", "tables", "claims", "left_out", "notes",
+    }  # fmt: skip
+    assert len(document["tables"]["toy"]) == 5
+    assert len(document["claims"]) == 1
+    for output_format, start in (("csv", "run_id,"), ("markdown", "| run"), ("latex", "\\begin")):
+        assert nasrank("--seeds", "5", "--format", output_format).stdout.startswith(start)
+    planned = json.loads(nasrank("--dry-run", "--format", "json").stdout)
+    assert planned["answer"]["to_do"] == 0
+
+
+def test_a_file_gives_options_and_the_command_line_beats_it(nasrank, tmp_path):
+    (tmp_path / "toy.toml").write_text('sides = [4]\nthrows = 2\nout = "there"\n')
+    done = nasrank("--config", "toy.toml", "--throws", "3", "--quiet")
+    assert done.exit_code == 0
+    record = json.loads((tmp_path / "there" / "run.json").read_text())
+    assert record["config"] == {"sides": [4], "throws": 3, "above": 3.0, "seeds": 3, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sides", "six"], "--sides 'six' should be whole numbers"),
+        (["--throws", "0"], "--throws 0: input should be greater than or equal to 1"),
+        (["--only-cached", "--force"], "leave one out"),
+    ],
+)
+def test_a_wrong_value_is_one_line(nasrank, words, message):
+    done = nasrank(*words)
+    assert isinstance(done.exception, UsageError)
+    assert message in str(done.exception)
+    assert "\n" not in str(done.exception)

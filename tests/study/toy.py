@@ -1,0 +1,70 @@
+"""A study of three options, whole: what a new one has to say."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nasrank.seeds import numpy_generator
+from nasrank.study.claims import CLAIMS, claim_row
+from nasrank.study.finished import Identity
+from nasrank.study.options import Seeded, option
+from nasrank.study.study import Answer, Plan, Runs, Study
+from nasrank.study.view import Measure, Sheet, over_seeds
+from nasrank.tables import Column, Table
+
+
+class ToyConfig(Seeded):
+    """Throw dice, and ask whether their mean is above a number."""
+
+    command: ClassVar[str] = "toy"
+    study: ClassVar[str] = "tests.study.toy:TOY"
+    keeps_runs: ClassVar[bool] = True
+    examples: ClassVar[tuple[str, ...]] = ("nasrank toy --sides 6,20",)
+    sides: tuple[int, ...] = option((6,), "Sides of the dice.", min_length=1)
+    throws: int = option(10, "Throws of each die.", ge=1, le=1_000)
+    above: float = option(3.0, "What the mean should be above.")
+
+
+@dataclass(frozen=True)
+class Toss(Identity):
+    sides: int
+    throws: int
+    seed: int
+
+
+TOSSES = Table(
+    "toy",
+    "One die",
+    (
+        Column("run_id", "string", "", "Hash of the run's configuration"),
+        Column("sides", "int64", "1", "Sides of the die"),
+        Column("mean", "double", "1", "Mean of its throws"),
+    ),
+)
+
+
+def throw(tosses, _on_work):
+    def mean(toss):
+        rng = numpy_generator(toss.seed, sides=toss.sides)
+        return float(rng.integers(1, toss.sides + 1, toss.throws).mean())
+
+    return [{"run_id": t.run_id, "sides": t.sides, "mean": mean(t)} for t in tosses]
+
+
+def answer(job):
+    heights = [row["mean"] - job.config.above for row in job.rows]
+    claim = claim_row("toy", "The mean is above", "dice", heights, source="toy: mean")
+    return Answer({TOSSES: job.rows, CLAIMS: [claim]})
+
+
+TOY = Study(
+    config=ToyConfig,
+    main=TOSSES,
+    runs=Runs(
+        identity=Toss,
+        kept=TOSSES,
+        plan=lambda c: Plan([[Toss(n, c.throws, seed) for seed in c.all_seeds] for n in c.sides]),
+        worker=lambda _config, _plan: throw,
+    ),
+    answer=answer,
+    view=lambda result: [Sheet(*over_seeds(result.rows, ["sides"], [Measure("mean", "mean")]))],
+)
