@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from nasrank.cli.layout import ENDLESS, lay_out, wrapped
 from nasrank.registry import unknown_name
 
 if TYPE_CHECKING:
@@ -172,21 +173,12 @@ def print_result(
 
 def print_parts(parts: "Iterable[Part]") -> None:
     """Print tables and lines; nothing in them is markup."""
-    print_text(*map(_rendered, parts))
-
-
-def _rendered(part: "Part") -> RenderableType:
-    if isinstance(part, str):
-        return escape(part)
-    columns = [
-        Column(each.key, escape(each.heading), _escaped(each.show), each.right)
-        for each in part.fields
-    ]
-    return rich_table(part.rows, columns, title=None if part.title is None else escape(part.title))
-
-
-def _escaped(show: Callable[[Any], str] | None) -> Callable[[Any], str] | None:
-    return None if show is None else lambda value: escape(show(value))
+    console = Console(emoji=False, highlight=False)
+    width = console.width if console.is_terminal else ENDLESS
+    lines: list[str] = []
+    for part in parts:
+        lines += wrapped(part, width) if isinstance(part, str) else [*lay_out(part, width), ""]
+    _write("".join(f"{line}\n" for line in lines).rstrip("\n") + "\n" if lines else "")
 
 
 def markdown_table(rows: Sequence[Row]) -> str:

@@ -58,12 +58,14 @@ def claims_parts(rows: Sequence[Mapping[str, Any]]) -> list[Part]:
         Field("statement", "claim", keep=9),
         Field("verdict", keep=9),
         Field("estimate", show=_signed, right=True, keep=8),
-        Field("lower", "95 % interval:\nlower", show=_signed, right=True, keep=7),
-        Field("upper", "upper", show=_signed, right=True, keep=7),
+        Field("interval", "95 % interval", right=True, keep=7),
         Field("n_seeds", "seeds", right=True, keep=6),
     )
+    shown = [
+        {**row, "interval": f"[{_signed(row['lower'])}, {_signed(row['upper'])}]"} for row in rows
+    ]
     return [
-        Sheet(rows, fields, "Claims"),
+        Sheet(shown, fields, "Claims"),
         _READING,
     ]
 

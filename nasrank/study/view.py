@@ -188,7 +188,7 @@ def number(value: object) -> str:  # noqa: PLR0911 - one a type
         case float() if math.isnan(value):
             return "-"
         case float():
-            return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+            return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:,.4g}"
         case list() | tuple():
             return ", ".join(number(each) for each in value) or "-"
     return str(value)
