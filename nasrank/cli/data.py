@@ -11,9 +11,10 @@ from rich.markup import escape
 from nasrank.cli.data_download import download_file
 from nasrank.cli.data_proxies import EPILOG as PROXIES_EPILOG
 from nasrank.cli.data_proxies import compute_space
-from nasrank.cli.output import Column, FormatOption, print_record, print_rows
+from nasrank.cli.output import FormatOption, show_record, show_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
+from nasrank.study.view import Field
 
 __all__ = ["app"]
 
@@ -38,26 +39,26 @@ def list_tasks(
 ) -> None:
     """List every task with its metric, size, source and licence.
 
-    Keys of --format json, a list: task, title, metric, unit, better (higher, lower),
+    Keys of --format json, in tables.tasks: task, title, metric, unit, better (higher, lower),
     architectures, classes, replicates (most training seeds of an architecture), package, version,
     licence, path, state and error. A state is "known" (the very file nasrank was built with),
     "other" (a file with another sha256 whose content passes all checks), "imported" (see data
     import; package is then the file it came from) or "unreadable" (error says why).
     """
     rows = _read_rows(every_metric=every_metric)
-    columns = [
-        Column("task"),
-        Column("metric"),
-        Column("unit"),
-        Column("better"),
-        Column("architectures", right=True),
-        Column("classes", right=True),
-        Column("replicates", "seeds", right=True),
-        Column("package", "source"),
-        Column("licence"),
-        Column("state", "file"),
+    fields = [
+        Field("task", keep=9),
+        Field("metric", keep=8),
+        Field("unit", keep=8),
+        Field("better", keep=7),
+        Field("architectures", right=True, keep=8),
+        Field("classes", right=True),
+        Field("replicates", "seeds", right=True, keep=6),
+        Field("package", "source", keep=4),
+        Field("licence", keep=3),
+        Field("state", "file", keep=6),
     ]
-    print_rows(rows, output_format, columns=columns)
+    show_rows("data list", "tasks", rows, output_format, fields=fields)
     _complain(rows)
 
 
@@ -71,28 +72,28 @@ def show_task(
 ) -> None:
     """Show what is in a task: counts, spread, noise, cost, what will hurt, and the source.
 
-    Keys of --format json: task, space, title, dataset, metric (name, description, unit, better),
-    architectures, labelled, classes, labelled_classes, field_classes, attributes, groups, warnings
-    (list of kind, value, text), best (list of label, architecture, class), best_class_label,
-    spread (min, quarter, median, three_quarters, max, mean, sd), ties (distinct_labels, largest,
-    tied_pairs), replicates (most, architectures, seed_sd), ceiling_tau, replicate_tau, chance,
-    cost_gpu_seconds (total, mean, min, max), largest_n_train (class, random), note, sources (list
-    of package, version, path, sha256, known, state, licence, citation), fingerprint and histogram
-    (edges, counts). What a task does not have is null.
+    Keys of --format json, in answer: task, space, title, dataset, metric (name, description, unit,
+    better), architectures, labelled, classes, labelled_classes, field_classes, attributes, groups,
+    warnings (list of kind, value, text), best (list of label, architecture, class),
+    best_class_label, spread (min, quarter, median, three_quarters, max, mean, sd), ties
+    (distinct_labels, largest, tied_pairs), replicates (most, architectures, seed_sd), ceiling_tau,
+    replicate_tau, chance, cost_gpu_seconds (total, mean, min, max), largest_n_train (class,
+    random), note, sources (list of package, version, path, sha256, known, state, licence,
+    citation), fingerprint and histogram (edges, counts). What a task does not have is null.
     """
     from nasrank.questions.describe.describe import describe_task
 
     with _waiting(f"reading {task}"):
         record = describe_task(task)
-    print_record(record, output_format, task_page(record))
+    show_record("data info", record, output_format, task_page(record))
 
 
 @app.command("path", epilog="Example: nasrank data path --format json")
 def show_paths(output_format: FormatOption = "table") -> None:
     """Print the folders of the cache and of imported data, and the file every task comes from.
 
-    Keys of --format json, a list: what ("cache", "data", or a task), path (null where it is not
-    known) and exists.
+    Keys of --format json, in tables.paths: what ("cache", "data", or a task), path (null where it
+    is not known) and exists.
     """
     from nasrank.benchmarks.cache import cache_folder
     from nasrank.benchmarks.importers.store import data_folder
@@ -109,7 +110,7 @@ def show_paths(output_format: FormatOption = "table") -> None:
             for row in tasks
         ),
     ]
-    print_rows(rows, output_format)
+    show_rows("data path", "paths", rows, output_format)
     _complain(tasks)
 
 
@@ -165,9 +166,9 @@ def import_space(
     empty for candidates; and if you like attribute_NAME (numbers of the nodes, "64;128"),
     cost_seconds, parameters and group (no group is on both sides of a split by class).
 
-    Keys of --format json, a list: task, metric, description, unit, better (higher, lower),
-    architectures, labelled, replicates, replaced (how many had a label before, which is gone; null
-    for a new metric) and path.
+    Keys of --format json, in tables.imported: task, metric, description, unit, better (higher,
+    lower), architectures, labelled, replicates, replaced (how many had a label before, which is
+    gone; null for a new metric) and path.
     """
     from nasrank.benchmarks.importing import import_data, saved_rows
     from nasrank.cli.progress import CountBar
@@ -184,17 +185,17 @@ def import_space(
             on_progress=bar.update,
         )
     shown = [
-        Column("task"),
-        Column("unit"),
-        Column("better"),
-        Column("labelled", right=True),
-        Column("architectures", right=True),
-        Column("replicates", "seeds", right=True),
-        Column("replaced", right=True),
-        Column("description"),
+        Field("task"),
+        Field("unit"),
+        Field("better"),
+        Field("labelled", right=True),
+        Field("architectures", right=True),
+        Field("replicates", "seeds", right=True),
+        Field("replaced", right=True),
+        Field("description"),
     ]
     rows = saved_rows(saved)
-    print_rows(rows, output_format, columns=shown)
+    show_rows("data import", "imported", rows, output_format, fields=shown)
     for row in rows:
         if row["replaced"] is not None and row["replaced"] > row["labelled"]:
             typer.echo(
@@ -226,9 +227,9 @@ def verify_files(
     What a task is read from is read afresh past the cache. Fails with exit code 3 if something is
     damaged and 4 if something is missing.
 
-    Keys of --format json, a list: subject, kind ("source" of a package, "imported", "file" or
-    "folder"), path, sha256 (null for a folder), known (the known file it is, or null), state
-    ("ok", "unknown", "damaged" or "missing") and detail.
+    Keys of --format json, in tables.verified: subject, kind ("source" of a package, "imported",
+    "file" or "folder"), path, sha256 (null for a folder), known (the known file it is, or null),
+    state ("ok", "unknown", "damaged" or "missing") and detail.
     """
     from dataclasses import asdict
 
@@ -237,14 +238,14 @@ def verify_files(
     with _waiting("verifying"):
         rows = [asdict(row) for row in (verify_all() if subject is None else verify(subject))]
     columns = [
-        Column("subject"),
-        Column("kind"),
-        Column("sha256", show=lambda digest: digest[:12] if digest else "-"),
-        Column("known", "known file"),
-        Column("state"),
-        Column("detail"),
+        Field("subject"),
+        Field("kind"),
+        Field("sha256", show=lambda digest: digest[:12] if digest else "-"),
+        Field("known", "known file"),
+        Field("state"),
+        Field("detail"),
     ]
-    print_rows(rows, output_format, columns=columns)
+    show_rows("data verify", "verified", rows, output_format, fields=columns)
     for state, error in (("damaged", CheckFailed), ("missing", DataError)):
         bad = [row for row in rows if row["state"] == state]
         if bad:

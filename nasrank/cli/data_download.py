@@ -6,7 +6,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from nasrank.cli.output import Column, FormatOption, print_rows
+from nasrank.cli.output import FormatOption, show_rows
+from nasrank.study.view import Field
 
 __all__ = ["download_file"]
 
@@ -30,10 +31,10 @@ def download_file(
     one; what has arrived of it before is gone on with, and what is there is not asked for again.
     Where there is no plain address, the error says where to get the file and where to put it.
 
-    Keys of --format json, a list: source, space, file, path, state ("downloaded", "cached",
-    "found" where it was there but no sha256 is known; in the list "there", "missing" or "by
-    hand"), bytes (null where it is not there), sha256 (null where it is not known), licence, page
-    and next (what to type, or null).
+    Keys of --format json, in tables.files: source, space, file, path, state ("downloaded",
+    "cached", "found" where it was there but no sha256 is known; in the list "there", "missing" or
+    "by hand"), bytes (null where it is not there), sha256 (null where it is not known), licence,
+    page and next (what to type, or null).
     """
     from nasrank.benchmarks.downloading import download, place_of
     from nasrank.benchmarks.remote_files import REMOTE_FILES, find_remote
@@ -46,10 +47,15 @@ def download_file(
             size = path.stat().st_size if path.is_file() else None
             rows.append(_row(remote, path, state, size, None))
         columns = [
-            *(Column("source"), Column("space"), Column("file"), Column("state")),
-            *(Column("licence"), Column("page")),
+            *(
+                Field("source", keep=9),
+                Field("space"),
+                Field("file", keep=8),
+                Field("state", keep=8),
+            ),
+            *(Field("licence"), Field("page", keep=6)),
         ]
-        print_rows(rows, output_format, columns=columns)
+        show_rows("data download", "files", rows, output_format, fields=columns)
         return
     remote = find_remote(source)
     with _bar(quiet=quiet) as bar:
@@ -59,8 +65,8 @@ def download_file(
             on_progress=lambda have, total: bar.update(task, completed=have, total=total),
         )
     row = _row(remote, done.path, done.state, done.size, done.command)
-    columns = [Column("source"), Column("state"), Column("bytes", right=True), Column("path")]
-    print_rows([row], output_format, columns=columns)
+    columns = [Field("source"), Field("state"), Field("bytes", right=True), Field("path")]
+    show_rows("data download", "files", [row], output_format, fields=columns)
     if output_format == "table":
         typer.echo(f"Read it with: {done.command}")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nasrank.cli.output import FormatOption, print_record
+from nasrank.cli.output import FormatOption, show_record
 from nasrank.cli.progress import CountBar
 
 __all__ = ["EPILOG", "compute_space"]
@@ -28,8 +28,8 @@ def compute_space(
     can be done ahead. Type the same again to go on after an interruption. OMP_NUM_THREADS says how
     many cores may work.
 
-    Keys of --format json: space, architectures, classes (distinct ones), proxies (numbers each),
-    seconds (0 or close where all were known), folder (where they are kept).
+    Keys of --format json, in answer: space, architectures, classes (distinct ones), proxies
+    (numbers each), seconds (0 or close where all were known), folder (where they are kept).
     """
     from nasrank.benchmarks import SPACES, load_task
     from nasrank.benchmarks.cache import cache_folder
@@ -51,7 +51,8 @@ def compute_space(
 
         bar.update(0, total)
         proxies = space_proxies(loaded.name, loaded.graphs, on_done=tell)
-    print_record(
+    show_record(
+        "data proxies",
         {
             "space": loaded.name,
             "architectures": len(loaded),

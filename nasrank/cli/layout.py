@@ -60,8 +60,9 @@ def lay_out(sheet: Sheet, width: int) -> list[str]:
         width: Letters of a line; `ENDLESS` where nothing has to fit.
 
     Returns:
-        The title, the headings, a rule, the rows, and a line that names columns that had to be
-        left out. No cell is cut: where nothing else helps, each row is a block of lines.
+        The title, the headings (unless all are empty) and a rule, the rows, and a line that names
+        columns that had to be left out. No cell is cut: where nothing else helps, each row is a
+        block of lines.
     """
     title = [] if sheet.title is None else wrapped(sheet.title, width)
     columns = [_column(field, sheet) for field in sheet.fields]
@@ -158,10 +159,7 @@ def _total(columns: Sequence[_Column]) -> int:
 
 
 def _table(columns: Sequence[_Column]) -> list[str]:
-    height = max(len(column.head) for column in columns)
-    heads = [[""] * (height - len(column.head)) + list(column.head) for column in columns]
-    lines = [_line(columns, [head[n] for head in heads]) for n in range(height)]
-    lines.append("─" * _total(columns))
+    lines = _heading(columns)
     for row in zip(*(column.cells for column in columns), strict=True):
         parts = [_fold(cell, column) for cell, column in zip(row, columns, strict=True)]
         lines += [
@@ -169,6 +167,16 @@ def _table(columns: Sequence[_Column]) -> list[str]:
             for n in range(max(map(len, parts)))
         ]
     return lines
+
+
+def _heading(columns: Sequence[_Column]) -> list[str]:
+    """Headings and a rule; neither where no column has a heading."""
+    if not any("".join(column.head) for column in columns):
+        return []
+    height = max(len(column.head) for column in columns)
+    heads = [[""] * (height - len(column.head)) + list(column.head) for column in columns]
+    lines = [_line(columns, [head[n] for head in heads]) for n in range(height)]
+    return [*lines, "─" * _total(columns)]
 
 
 def _fold(cell: str, column: _Column) -> list[str]:

@@ -19,10 +19,11 @@ from rich.table import Table
 
 from nasrank.cli.layout import ENDLESS, lay_out, wrapped
 from nasrank.registry import unknown_name
+from nasrank.study.study import envelope
+from nasrank.study.view import Field, Part, Sheet
 
 if TYPE_CHECKING:
     from nasrank.study.study import Result
-    from nasrank.study.view import Part
 
 __all__ = [
     "FORMATS",
@@ -39,6 +40,8 @@ __all__ = [
     "print_rows",
     "print_text",
     "rich_table",
+    "show_record",
+    "show_rows",
     "shown",
 ]
 
@@ -144,6 +147,59 @@ def print_rows(
             _write(latex_table(rows))
         case _:
             print_text(rich_table(rows, columns, title=title))
+
+
+def show_rows(
+    command: str,
+    name: str,
+    rows: Sequence[Row],
+    output_format: str,
+    *,
+    fields: "Sequence[Field] | None" = None,
+    left_out: Sequence[str] = (),
+) -> None:
+    """Print rows that all have the same keys.
+
+    Args:
+        command: Words of the command.
+        name: Name of the table, in json.
+        rows: The rows; every format but the table for people holds every key of theirs.
+        output_format: One of :data:`FORMATS`.
+        fields: What the table for people shows; all keys by default.
+        left_out: What is missing, one line each.
+    """
+    if known_format(output_format) == "table":
+        print_parts([Sheet(rows, fields) if fields else Sheet.of(rows)])
+    elif output_format == "json":
+        print_json(
+            envelope(command, None, tables={name: list(map(dict, rows))}, left_out=left_out)
+        )
+    else:
+        print_rows(rows, output_format)
+
+
+def show_record(
+    command: str, record: Row, output_format: str, parts: "Sequence[Part] | None" = None
+) -> None:
+    """Print one thing with named parts, which may have parts themselves.
+
+    Args:
+        command: Words of the command.
+        record: The parts; json keeps their nesting, the formats of tables have a row ``name``,
+            ``value`` for each, with the names of nested parts joined by dots.
+        output_format: One of :data:`FORMATS`.
+        parts: What people see; a table of names and values by default.
+    """
+    leaves = [{"name": name, "value": value} for name, value in _leaves(record)]
+    if known_format(output_format) == "table":
+        named = [{**leaf, "name": leaf["name"].replace("_", " ")} for leaf in leaves]
+        print_parts(
+            parts or [Sheet(named, (Field("name", "", keep=9), Field("value", "", keep=9)))]
+        )
+    elif output_format == "json":
+        print_json(envelope(command, record))
+    else:
+        print_rows(leaves, output_format)
 
 
 def print_result(

@@ -1,16 +1,13 @@
 """The page that ``nasrank data info`` shows people."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
+from nasrank.study.view import Field, Part, Sheet
+from nasrank.study.view import number as shown
 
-from nasrank.cli.output import Column, rich_table, shown
-
-__all__ = ["Histogram", "task_page"]
+__all__ = ["histogram", "task_page"]
 
 BAR_WIDTH = 40
 Record = Mapping[str, Any]
@@ -22,31 +19,36 @@ _STATES = {
 }
 
 
-class Histogram:
-    """A horizontal bar for each bin.
+def histogram(edges: list[float], counts: list[int], *, ascii_only: bool = False) -> Sheet:
+    """Return a horizontal bar for each bin.
 
     Args:
         edges: Bounds of the bins, one more than there are bins.
         counts: What is in each; the fullest bin gets the longest bar, and a bin that is not
             empty gets a mark.
+        ascii_only: Draw with letters that every terminal has.
     """
+    full, thin = ("#", ".") if ascii_only else ("█", "▏")
+    most = max(counts, default=0) or 1
+    rows = [
+        {
+            "low": low,
+            "count": count,
+            "bar": full * round(BAR_WIDTH * count / most) or thin * (count > 0),
+        }
+        for low, count in zip(edges, counts, strict=False)
+    ]
+    return Sheet(
+        rows,
+        (
+            Field("low", "", right=True, keep=9),
+            Field("count", "", right=True, keep=9),
+            Field("bar", "", keep=9),
+        ),
+    )
 
-    def __init__(self, edges: list[float], counts: list[int]) -> None:
-        self.edges, self.counts = edges, counts
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        full, thin = ("#", ".") if options.ascii_only else ("█", "▏")
-        most = max(self.counts, default=0) or 1
-        table = Table(box=None, show_header=False, pad_edge=False)
-        for justify in ("right", "right", "left"):
-            table.add_column(justify=justify, no_wrap=True)
-        for low, count in zip(self.edges, self.counts, strict=False):
-            length = round(BAR_WIDTH * count / most)
-            table.add_row(shown(low), shown(count), Text(full * length or thin * (count > 0)))
-        yield table
-
-
-def task_page(record: Record) -> list[RenderableType]:
+def task_page(record: Record) -> list[Part]:
     """Lay out a description of a task.
 
     Args:
@@ -56,25 +58,26 @@ def task_page(record: Record) -> list[RenderableType]:
         Heading, facts, warnings, best architectures, and the histogram of labels.
     """
     unit = record["metric"]["unit"]
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, fact in _facts(record):
-        facts.add_row(name, escape(fact))
-    warnings: list[RenderableType] = [Text(f"! {each['text']}") for each in record["warnings"]]
+    facts = [{"name": name, "fact": fact} for name, fact in _facts(record)]
+    named = (Field("name", "", keep=9), Field("fact", "", keep=9))
+    warnings: list[Part] = [f"! {each['text']}" for each in record["warnings"]]
     if warnings:
-        warnings = ["[bold]What will hurt[/bold]", *warnings, ""]
-    best = [Column("label", f"best, {unit}", right=True), Column("architecture")]
+        warnings = ["What will hurt", *warnings, ""]
+    best = (Field("label", f"best, {unit}", right=True, keep=9), Field("architecture", keep=9))
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    bars = histogram(
+        record["histogram"]["edges"],
+        record["histogram"]["counts"],
+        ascii_only=not encoding.startswith("utf"),
+    )
     return [
-        f"[bold]{escape(record['task'])}[/bold]  {escape(record['title'])}",
+        f"{record['task']}  {record['title']}",
         "",
-        facts,
-        "",
+        Sheet(facts, named),
         *warnings,
-        rich_table(record["best"], best),
-        "",
-        f"How many architectures have a label from ... on ({escape(unit)})",
-        Histogram(record["histogram"]["edges"], record["histogram"]["counts"]),
+        Sheet(record["best"], best),
+        f"How many architectures have a label from ... on ({unit})",
+        bars,
     ]
 
 

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from nasrank.benchmarks import task_names
 from nasrank.benchmarks.sources import Origin, SourceFile
 from nasrank.cli import data
-from nasrank.cli.task_page import Histogram
+from nasrank.cli.layout import lay_out
+from nasrank.cli.task_page import histogram
 from nasrank.errors import DataError, UsageError
 from nasrank.questions.describe import describe
 from nasrank.questions.describe.describe import describe_task, task_rows
@@ -32,7 +33,7 @@ def cifar10():
 
 
 def test_list_names_every_task():
-    rows = json.loads(run("list", "--format", "json").stdout)
+    rows = json.loads(run("list", "--format", "json").stdout)["tables"]["tasks"]
     assert [row["task"] for row in rows] == task_names()
     first = rows[0]
     path = first.pop("path")
@@ -92,7 +93,7 @@ def test_a_task_that_cannot_be_read_is_listed(monkeypatch):
 
 
 def test_paths(warm_cache):
-    rows = json.loads(run("path", "--format", "json").stdout)
+    rows = json.loads(run("path", "--format", "json").stdout)["tables"]["paths"]
     assert rows[0] == {"what": "cache", "path": str(warm_cache), "exists": True}
     assert rows[1]["what"] == "data"
     assert [row["what"] for row in rows[2:]] == task_names()
@@ -101,7 +102,7 @@ def test_paths(warm_cache):
 
 
 def test_info_of_the_default_task(cifar10):
-    assert json.loads(run("info", "nb201/cifar10", "--format", "json").stdout) == cifar10
+    assert json.loads(run("info", "nb201/cifar10", "--format", "json").stdout)["answer"] == cifar10
     assert cifar10["architectures"] == cifar10["labelled"] == 15625
     assert cifar10["classes"] == cifar10["labelled_classes"] == 5425
     assert cifar10["field_classes"] == 6466
@@ -219,11 +220,7 @@ def test_misspellings(arguments, message):
 
 
 def test_bars():
-    from nasrank.cli.output import print_text
-
-    result = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdout", result)
-        print_text(Histogram([0, 1, 2, 3], [80, 1, 0]))
-    bars = [line.split() for line in result.getvalue().splitlines()]
-    assert bars == [["0", "80", "█" * 40], ["1", "1", "▏"], ["2", "0"]]
+    lines = lay_out(histogram([0, 1, 2, 3], [80, 1, 0]), 80)
+    assert [line.split() for line in lines] == [["0", "80", "█" * 40], ["1", "1", "▏"], ["2", "0"]]
+    plain = lay_out(histogram([0, 1, 2], [80, 1], ascii_only=True), 80)
+    assert [line.split()[-1] for line in plain] == ["#" * 40, "."]

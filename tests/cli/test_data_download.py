@@ -26,13 +26,13 @@ def run(*arguments):
 
 
 def test_the_list(folder):
-    rows = json.loads(run("--format", "json").stdout)
+    rows = json.loads(run("--format", "json").stdout)["tables"]["files"]
     assert [row["source"] for row in rows] == [remote.name for remote in REMOTE_FILES]
     assert all(list(row) == KEYS for row in rows)
     assert {row["state"] for row in rows} == {"missing", "by hand"}
     folder.mkdir(parents=True)
     (folder / "nasbench_only108.tfrecord").write_bytes(b"12345")
-    rows = json.loads(run("--format", "json").stdout)
+    rows = json.loads(run("--format", "json").stdout)["tables"]["files"]
     assert (rows[0]["state"], rows[0]["bytes"]) == ("there", 5)
     done = run()
     assert (done.exit_code, done.stderr) == (0, "")
@@ -50,7 +50,7 @@ def test_a_file_that_was_fetched(folder, monkeypatch):
     assert (done.exit_code, done.stderr) == (0, "")
     next_ = f"nasrank data import nb101 {folder / 'nasbench_only108.tfrecord'}"
     assert f"Read it with: {next_}" in done.stdout
-    (row,) = json.loads(run("nb101-full", "--format", "json", "--quiet").stdout)
+    (row,) = json.loads(run("nb101-full", "--format", "json", "--quiet").stdout)["tables"]["files"]
     assert list(row) == KEYS
     assert (row["source"], row["state"], row["bytes"]) == ("nb101-full", "downloaded", 7)
     assert row["next"].endswith("nasbench_full.tfrecord")

