@@ -7,6 +7,7 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.space import Metric, Space, Task
@@ -24,6 +25,11 @@ from nasrank.seeds import numpy_generator
 def pytest_configure():
     """Nothing a developer has imported may be seen, not even by doctests."""
     os.environ["NASRANK_DATA"] = tempfile.mkdtemp(prefix="nasrank-tests-")
+
+
+# Two cores that do other things at the same time say nothing of how fast a case is.
+settings.register_profile("nasrank", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nasrank")
 
 
 VOCABULARY = ("input", "output", "conv", "pool", "skip")

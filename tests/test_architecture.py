@@ -12,7 +12,6 @@ import nasrank
 
 ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-EVERY = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
 GROUND = {"version", "errors", "files", "grammar", "registry", "seeds", "statistics", "tables"}
 MIDDLE = {
@@ -58,6 +57,7 @@ MAY_MAKE = {
     # The authors of the benchmark shuffled its cells so.
     "nasrank.benchmarks.nb201": {"Random"},
 }
+MOST_LINES = 80
 DRAWS = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"}
 
 
@@ -105,13 +105,20 @@ def calls(path):
             yield owner, name, {keyword.arg for keyword in node.keywords}
 
 
-@EVERY
-def test_arrows_point_one_way(path):
-    own = part_of(name_of(path))
-    allowed = MAY_IMPORT[own] | {own}
-    for module in imported(path):
-        if module.split(".")[0] == "nasrank":
-            assert part_of(module) in allowed, f"{name_of(path)} may not import {module}"
+def offenders(rule):
+    """Everything that breaks a rule, in all modules, a line each."""
+    return [f"{name_of(path)}: {found}" for path in MODULES for found in rule(path)]
+
+
+def test_arrows_point_one_way():
+    def wrong(path):
+        own = part_of(name_of(path))
+        for module in imported(path):
+            first = module.split(".")[0]
+            if first == "nasrank" and part_of(module) not in MAY_IMPORT[own] | {own}:
+                yield f"may not import {module}"
+
+    assert not offenders(wrong)
 
 
 def test_the_table_has_no_circle_and_no_idle_line():
@@ -119,40 +126,88 @@ def test_the_table_has_no_circle_and_no_idle_line():
     assert set(order) == set(MAY_IMPORT) == {part_of(name) for name in NAMES}
 
 
-@EVERY
-def test_some_packages_are_imported_in_one_part_alone(path):
-    own = part_of(name_of(path))
-    for module in imported(path):
-        for package, part in ONLY_HERE.items():
-            if module == package or module.startswith(f"{package}."):
-                assert own == part, f"{name_of(path)} may not import {package}"
+def test_some_packages_are_imported_in_one_part_alone():
+    def wrong(path):
+        for module in imported(path):
+            part = ONLY_HERE.get(module.split(".")[0])
+            if part is not None and part_of(name_of(path)) != part:
+                yield f"may not import {module}"
+
+    assert not offenders(wrong)
 
 
-@EVERY
-def test_only_tables_writes_parquet(path):
-    if name_of(path) != "nasrank.tables":
-        assert not {name for _, name, _ in calls(path)} & WRITES_PARQUET
+def test_only_tables_writes_parquet():
+    def wrong(path):
+        if name_of(path) != "nasrank.tables":
+            yield from {name for _, name, _ in calls(path)} & WRITES_PARQUET
+
+    assert not offenders(wrong)
 
 
-@EVERY
-def test_only_seeds_makes_chance(path):
-    made = {name for _, name, _ in calls(path)} & MAKES_CHANCE
-    assert made <= MAY_MAKE.get(name_of(path), set())
-    if "Random" not in made:
-        assert not {"random", "secrets"} & set(imported(path))
-    for owner, name, keywords in calls(path):
-        if name in DRAWS and owner in {"torch", "np.random", "numpy.random"}:
-            assert "generator" in keywords, f"{name_of(path)} draws from the global generator"
+def test_only_seeds_makes_chance():
+    def wrong(path):
+        made = {name for _, name, _ in calls(path)} & MAKES_CHANCE
+        yield from made - MAY_MAKE.get(name_of(path), set())
+        if "Random" not in made:
+            yield from {"random", "secrets"} & set(imported(path))
+        for owner, name, keywords in calls(path):
+            shared = owner in {"torch", "np.random", "numpy.random"} and name in DRAWS
+            if shared and "generator" not in keywords:
+                yield f"{owner}.{name} draws from the global generator"
+
+    assert not offenders(wrong)
 
 
-@EVERY
-def test_every_module_says_what_it_is_for_and_what_it_offers(path):
-    tree = tree_of(path)
-    assert ast.get_docstring(tree)
-    defined = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
-    if any(not node.name.startswith("_") for node in defined):
+def test_every_module_says_what_it_is_for_and_what_it_offers():
+    def wrong(path):
+        tree = tree_of(path)
+        if not ast.get_docstring(tree):
+            yield "has no docstring"
+        defined = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
         assigned = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign)]
-        assert any(line.startswith("__all__ = ") for line in assigned)
+        public = any(not node.name.startswith("_") for node in defined)
+        if public and not any(line.startswith("__all__ = ") for line in assigned):
+            yield "has no __all__"
+
+    assert not offenders(wrong)
+
+
+def test_no_function_is_longer_than_eighty_lines():
+    """Without its docstring, which may be as long as it has something to say."""
+
+    def wrong(path):
+        if part_of(name_of(path)) in {"cli", "companions"}:
+            return
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef):
+                documented = ast.get_docstring(node) is not None
+                said = node.body[0].end_lineno - node.body[0].lineno + 1 if documented else 0
+                lines = node.end_lineno - node.lineno + 1 - said
+                if lines > MOST_LINES:
+                    yield f"{node.name} has {lines} lines"
+
+    assert not offenders(wrong)
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        (test_arrows_point_one_way, "from nasrank.cli import app"),
+        (test_some_packages_are_imported_in_one_part_alone, "import rich.table"),
+        (test_only_tables_writes_parquet, "pq.write_table(a, b)"),
+        (test_only_seeds_makes_chance, "torch.rand(3)"),
+        (test_every_module_says_what_it_is_for_and_what_it_offers, "def f(): pass"),
+        (test_no_function_is_longer_than_eighty_lines, "def f():\n" + "    1\n" * 80),
+    ],
+)
+def test_every_rule_finds_an_offender(rule, code, tmp_path, monkeypatch):
+    bad = tmp_path / "losses" / "bad.py"
+    bad.parent.mkdir()
+    bad.write_text(code)
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    monkeypatch.setitem(globals(), "MODULES", [bad])
+    with pytest.raises(AssertionError, match=r"nasrank\.losses\.bad: "):
+        rule()
 
 
 def modules_after(statement):

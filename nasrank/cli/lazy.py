@@ -1,8 +1,8 @@
 """Groups whose commands are made when they are asked for, so that ``--help`` imports little."""
 
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
@@ -24,22 +24,39 @@ def group_of(prefix: str = "", order: tuple[str, ...] = ()) -> type[TyperGroup]:
     class Lazy(TyperGroup):
         """A group of studies, and of what is registered by hand."""
 
-        def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-            names = [*self.commands, *_names(prefix)]
-            return sorted(names, key=[*order, *names].index)
-
-        def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ANN401
-            if cmd_name in _names(prefix):
-                return _made(f"{prefix} {cmd_name}".strip())
-            return super().get_command(ctx, cmd_name)
+        def __init__(self, **how: Any) -> None:  # noqa: ANN401 - typer's
+            super().__init__(**how)
+            self.commands: Any = _Commands(prefix, dict(self.commands), order)
 
     return Lazy
 
 
-def _names(prefix: str) -> list[str]:
-    """Names of the commands of a group."""
-    words = [name.rpartition(" ") for name in STUDIES]
-    return [last for first, _, last in words if first == prefix]
+class _Commands(MutableMapping[str, Any]):
+    """The commands of a group by name; those of studies are made when they are looked up."""
+
+    def __init__(self, prefix: str, others: dict[str, Any], order: tuple[str, ...]) -> None:
+        words = [name.rpartition(" ") for name in STUDIES]
+        self._prefix = prefix
+        self._made: dict[str, Any] = dict.fromkeys(last for p, _, last in words if p == prefix)
+        self._made |= others
+        self._order = [*order, *self._made]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a command of typer's
+        if self._made[name] is None:
+            self._made[name] = _made(f"{self._prefix} {name}".strip())
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:  # noqa: ANN401
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._made, key=[*self._order, *self._made].index))
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 def _made(command: str) -> Any:  # noqa: ANN401 - a command of typer's

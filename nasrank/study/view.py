@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nasrank.statistics import student_interval
-
 __all__ = [
     "SPREAD",
     "Field",
@@ -157,6 +155,9 @@ def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> st
         >>> spread([1.0, 2.0, 3.0], 2), spread([1.0], 1), spread([], 1)
         ('2.00 ± 2.48', '1.0', '-')
     """
+    # It needs numpy, which `--help` must not load.
+    from nasrank.statistics import student_interval
+
     found = student_interval(values)
     if found.mean is None:
         return "-"

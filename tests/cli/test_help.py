@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from nasrank.cli.app import app
 from nasrank.questions.bench.study import HEAVY
+from nasrank.studies import STUDIES
 
 
 def commands(command, path=()):
@@ -29,46 +30,38 @@ def _plain(monkeypatch):
 
 def test_there_are_commands():
     assert {("compare",), ("data", "info"), ("bench",), ("env",)} <= set(EVERY)
+    assert {tuple(name.split()) for name in STUDIES} <= set(EVERY)
 
 
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_every_command_has_help_and_an_example(path):
+def test_every_command_has_help_an_example_and_every_option_in_full():
+    """One walk over all commands: everything that is wrong with any of them, at once."""
+    wrong = [f"nasrank {' '.join(path)}: {found}" for path in EVERY for found in faults(path)]
+    assert not wrong
+
+
+def faults(path):
     result = CliRunner().invoke(app, [*path, "--help"])
-    assert result.exit_code == 0
-    assert result.stderr == ""
-    assert "Example" in result.stdout
-    example = f"nasrank {' '.join(path)}".strip()
-    assert example in result.stdout
-
-
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_every_option_has_help_and_shows_all_of_it(path):
-    shown = CliRunner().invoke(app, [*path, "--help"]).stdout
+    if result.exit_code or result.stderr:
+        yield f"exit code {result.exit_code}, {result.stderr}"
+    if "Example" not in result.stdout or f"nasrank {' '.join(path)}".strip() not in result.stdout:
+        yield "no example"
     for parameter in EVERY[path].params:
         if parameter.name == "help":
             continue
-        assert parameter.help, parameter.name
+        if not parameter.help:
+            yield f"{parameter.name} has no help"
         # Brackets, as in "[default: 10]", are lost where they count as markup.
-        for word in parameter.help.split():
-            assert word in shown, f"{word} of --{parameter.name} is not shown"
-
-
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_paragraphs_fill_their_lines(path):
-    lines = CliRunner().invoke(app, [*path, "--help"]).stdout.partition("╭")[0].splitlines()
-    prose = [line.strip() for line in lines[2:]]
-    for line, following in pairwise(prose):
-        if line and following:
-            # The next word did not fit, or it would stand here.
-            assert len(line) + 1 + len(following.split()[0]) > 90, line
-
-
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_option_names_are_spelt_out(path):
-    for parameter in EVERY[path].params:
+        for word in (parameter.help or "").split():
+            if word not in result.stdout:
+                yield f"{word} of --{parameter.name} is not shown"
         for spelling in parameter.opts if parameter.param_type_name == "option" else ():
-            assert spelling.startswith("--")
-            assert "_" not in spelling
+            if not spelling.startswith("--") or "_" in spelling:
+                yield f"{spelling} is not spelt out"
+    prose = [line.strip() for line in result.stdout.partition("╭")[0].splitlines()[2:]]
+    for line, following in pairwise(prose):
+        # The next word did not fit, or it would stand here.
+        if line and following and len(line) + 1 + len(following.split()[0]) <= 90:
+            yield f"a paragraph is broken after {line!r}"
 
 
 SHOW_MODULES = """
