@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["STUDIES", "config_of"]
 
 STUDIES = {
+    "search": "nasrank.questions.search.options:SearchConfig",
     "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
 }
 """Where the configuration of a command is, which says where its study is."""

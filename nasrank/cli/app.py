@@ -22,7 +22,6 @@ from nasrank.cli import (
     pr,
     rank,
     recommend,
-    search,
     supcon,
 )
 from nasrank.cli.lazy import group_of
@@ -46,7 +45,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("search", epilog=search.EPILOG)(search.search)
 app.command("budget", epilog=budget.EPILOG)(budget.budget)
 app.command("rank", epilog=rank.EPILOG)(rank.rank)
 app.command("recommend", epilog=recommend.EPILOG)(recommend.recommend)

@@ -146,7 +146,7 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
     """Put together what is kept of each run from the final tables that were made of it.
 
     A column ``discovery.k`` is the list of a run's values of ``k`` in the table ``discovery``;
-    the others stand in a table with one row a run.
+    the others, if there are any but ``run_id``, stand in a table with one row a run.
 
     Args:
         folder: Where the final tables are.
@@ -163,17 +163,20 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
             table = read_parquet(path)
             if "run_id" in table.schema.names and set(table.schema.names) <= names:
                 found = {row["run_id"]: row for row in table.to_pylist()} or found
-    if not found:
+    # A table of lists alone has no other place for the names of its runs.
+    alone = not any("." not in name for name in names - {"run_id"})
+    if not (found or alone):
         return {}
     for name in sorted({column.split(".")[0] for column in names if "." in column}):
         nested = [column for column in names if column.startswith(f"{name}.")]
         with contextlib.suppress(DataError, KeyError):
             table = read_parquet(folder / f"{name}.parquet")
+            lines = table.select(["run_id", *(c.partition(".")[2] for c in nested)]).to_pylist()
+            if alone:
+                found |= {line["run_id"]: {"run_id": line["run_id"]} for line in lines}
             for row in found.values():
                 row |= {column: [] for column in nested}
-            for line in table.select(
-                ["run_id", *(c.partition(".")[2] for c in nested)]
-            ).to_pylist():
+            for line in lines:
                 for column in nested:
                     found[line["run_id"]][column].append(line[column.partition(".")[2]])
     order = [column.name for column in kept.columns]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from nasrank.cli.app import app
 from nasrank.errors import NasrankError
 
-QUICK = ("--seeds", "2", "--initial", "5", "--budget", "12", "--batch", "4")
+QUICK = ("--seeds", "2", "--initial", "5", "--budget", "12", "--per-round", "4")
 
 
 def nasrank(*arguments):
@@ -60,7 +60,9 @@ def test_a_table_for_people(own, elsewhere):
 
 
 def test_json_and_csv_hold_the_same_rows(own):
-    rows = json.loads(nasrank("--tasks", own, *QUICK, "--format", "json", "--quiet").stdout)
+    document = json.loads(nasrank("--tasks", own, *QUICK, "--format", "json", "--quiet").stdout)
+    assert set(document["tables"]) == {"search_methods", "search_summary", "search"}
+    rows = document["tables"]["search_methods"]
     table = nasrank("--tasks", own, *QUICK, "--format", "csv", "--quiet").stdout
     listed = list(csv.DictReader(io.StringIO(table)))
     assert [row["method"] for row in listed] == [row["method"] for row in rows]
@@ -69,9 +71,8 @@ def test_json_and_csv_hold_the_same_rows(own):
 
 def test_a_dry_run_writes_nothing(own, elsewhere):
     done = nasrank("--tasks", own, *QUICK, "--dry-run", "--format", "json")
-    (row,) = json.loads(done.stdout)
-    # Two searches of ceil(7 / 4) rounds.
-    assert (row["searches"], row["to_run"], row["most_trainings"]) == (10, 10, 4)
+    row = json.loads(done.stdout)["answer"]
+    assert (row["runs"], row["to_do"]) == (10, 10)
     assert not (elsewhere / "nasrank-out").exists()
 
 
@@ -80,7 +81,8 @@ def test_options_from_a_file(own, elsewhere):
         f'tasks = ["{own}"]\nseeds = 2\ninitial = 5\nbudget = 9\nout = "there"\n'
     )
     done = nasrank("--config", "own.toml", "--quiet", "--format", "json", "--budget", "8")
-    assert {row["budget"] for row in json.loads(done.stdout)} == {8}
+    rows = json.loads(done.stdout)["tables"]["search_methods"]
+    assert {row["budget"] for row in rows} == {8}
     assert (elsewhere / "there" / "search_summary.parquet").exists()
 
 
@@ -95,7 +97,7 @@ def test_options_from_a_file(own, elsewhere):
         (["--budget", "10"], 2, "--budget 10"),
         (["--budget", "0"], 2, "--budget 0"),
         (["--initial", "1"], 2, "--initial 1"),
-        (["--batch", "0"], 2, "--batch 0"),
+        (["--per-round", "0"], 2, "--per-round 0"),
         (["--seeds", "0"], 2, "--seeds 0"),
         (["--candidates", "none"], 2, "candidates"),
         (["--subset", "big"], 2, "unknown subset"),
@@ -106,7 +108,7 @@ def test_options_from_a_file(own, elsewhere):
         (["--config", "nowhere.toml"], 4, "nowhere.toml"),
     ],
 )
-def test_what_cannot_be_meant_or_done(arguments, code, text):
+def test_what_is_refused_or_missing(arguments, code, text):
     with pytest.raises(NasrankError) as caught:
         CliRunner().invoke(app, ["search", *arguments], catch_exceptions=False)
     assert caught.value.exit_code == code

@@ -2,263 +2,194 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasrank.files import remove_stale_parts
 from nasrank.questions.search.controls import CONTROLS
+from nasrank.questions.search.figures import draw_searches
 from nasrank.questions.search.guided import run_control, search_fleet
 from nasrank.questions.search.identity import SearchRun
-from nasrank.questions.search.planning import (
-    SUBSETS,
-    SearchConfig,
-    cut_fleets,
-    parts_of,
-    plan_searches,
-)
+from nasrank.questions.search.options import SearchConfig
+from nasrank.questions.search.plan import cut_fleets, plan_searches
 from nasrank.questions.search.problem import load_problem
-from nasrank.questions.search.summary import checkpoints, summary_rows
-from nasrank.questions.search.tables import SEARCH, SEARCH_SUMMARY, SEARCHED, search_rows
-from nasrank.registry import unknown_name
+from nasrank.questions.search.summary import checkpoints, method_rows, summary_rows
+from nasrank.questions.search.tables import (
+    SEARCH,
+    SEARCH_METHODS,
+    SEARCH_SUMMARY,
+    SEARCHED,
+    kept_row,
+    rows_of,
+    search_rows,
+)
 from nasrank.runs.features import predictor_on
-from nasrank.study.finished import FinishedRuns
-from nasrank.study.finishing import Progress, absences, finish, missing
-from nasrank.tables import write_json
+from nasrank.study.device import choose_device, kind_of
+from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
+from nasrank.study.view import Field, Part, Sheet, number
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import torch
-
     from nasrank.predictors.predictor import Predictor
 
-__all__ = [
-    "SUBSETS",
-    "SearchConfig",
-    "SearchEstimate",
-    "Searches",
-    "estimate_search",
-    "search",
-]
+__all__ = ["SEARCHES"]
+
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Searches:
-    """Finished searches.
-
-    Attributes:
-        out: The folder they were written to.
-        tables: Rows of every table written, by name.
-        headline: What to read first: a row for each task and method.
-        left_out: What is missing, one line each.
-        searched: Number of searches that this call ran.
-    """
-
-    out: Path
-    tables: dict[str, list[dict[str, Any]]]
-    headline: list[dict[str, Any]]
-    left_out: tuple[str, ...]
-    searched: int
-
-    def frame(self, table: str) -> pd.DataFrame:
-        """Return a table as a data frame.
-
-        Args:
-            table: Name of a table written, or ``headline``.
-
-        Raises:
-            UsageError: There is no such table.
-        """
-        import pandas as pd
-
-        known = {**self.tables, "headline": self.headline}
-        if table not in known:
-            raise unknown_name("table", table, known)
-        return pd.DataFrame.from_records(known[table])
+def _plan(config: SearchConfig) -> Plan[SearchRun]:
+    runs = plan_searches(config)
+    return Plan(
+        cut_fleets(runs, kind_of(config)),
+        runs,
+        about={"fingerprints": {run.task: run.fingerprint for run in runs}},
+    )
 
 
-@dataclass(frozen=True)
-class SearchEstimate:
-    """What a command would do.
-
-    Attributes:
-        runs: All its searches.
-        missing: How many of them are not finished.
-        fits: At most so many trainings of a predictor.
-        device: Kind of device they would run on.
-    """
-
-    runs: tuple[SearchRun, ...]
-    missing: int
-    fits: int
-    device: str
-
-
-def search(
-    config: SearchConfig,
-    out: Path,
-    *,
-    progress: Progress | None = None,
-    only_cached: bool = False,
-    force: bool = False,
-) -> Searches:
-    """Run the searches that are missing and write their tables.
-
-    Args:
-        config: What to search.
-        out: Folder for ``runs.d``, ``search``, ``search_summary`` and ``run.json``.
-        progress: Hears how far it is, in evaluations.
-        only_cached: Search nothing; report what is there.
-        force: Run every search again.
-
-    Raises:
-        UsageError: The configuration cannot be meant.
-        DataError: Data is missing or damaged, or the folder cannot be written.
-        NothingToCompare: ``only_cached``, and no search is there.
-        Interrupted: Stopped by the user; finished searches are kept.
-    """
-    from nasrank.study.device import choose_device
-
+def _searcher(config: SearchConfig, _plan: Plan[SearchRun]) -> Worker[SearchRun]:
     device = choose_device(config.device)
-    runs = plan_searches(config)
-    # Written first: a folder that cannot be written must not cost a search.
-    write_json({"command": "search", "config": config.model_dump(mode="json")}, out / "run.json")
-    finished = FinishedRuns(out / "runs.d", table=SEARCHED, kind=SearchRun)
-    remove_stale_parts(out)
     predictors: dict[tuple[str, str], Predictor] = {}
-    kept, searched = finish(
-        cut_fleets(runs, device.type),
-        lambda fleet: _run_fleet(fleet, predictors, device, progress),
-        finished,
-        what="searches",
-        work=lambda run: run.budget,
-        progress=progress,
-        only_cached=only_cached,
-        force=force,
+
+    def work(fleet: Sequence[SearchRun], on_work: OnWork) -> list[Row]:
+        first = fleet[0]
+        problem = load_problem(first.task)
+        if first.control is not None:
+            control = CONTROLS[first.control]
+            found = [run_control(problem, control, run) for run in fleet]
+        else:
+            space = problem.task.space
+            key = str(first.predictor), space.name
+            if key not in predictors:
+                # Graphs are laid out once for all fleets on the same architectures.
+                predictors[key] = predictor_on(space, key[0], device=device)
+            found = search_fleet(problem, predictors[key], fleet, on_evaluated=on_work)
+        return [kept_row(search_rows(problem, each)) for each in found]
+
+    return work
+
+
+def _answer(job: Job[SearchConfig, SearchRun]) -> Answer:
+    first = next((run for run in job.plan.runs if run.control is None), job.plan.runs[0])
+    headline = first.method, first.loss
+    rows = [
+        row for run, kept in zip(job.runs, job.rows, strict=True) for row in rows_of(run, kept)
+    ]
+    summary = summary_rows(rows, job.config.budget, headline)
+    return Answer(
+        {SEARCH_METHODS: method_rows(summary, headline), SEARCH_SUMMARY: summary, SEARCH: rows}
     )
-    present = [run for run in runs if run.run_id in kept]
-    left_out = absences(runs, kept, finished, what="searches")
-    tables = {SEARCH.name: [row for run in present for row in _rows(run, kept[run.run_id])]}
-    first = next((run for run in runs if run.control is None), runs[0])
-    against = first.method, first.loss
-    summary = tables[SEARCH_SUMMARY.name] = summary_rows(
-        tables[SEARCH.name], config.budget, against
+
+
+def _view(result: Result[SearchConfig]) -> Iterable[Part]:
+    config = result.config
+    by_task: dict[str, list[Row]] = {}
+    for row in result.rows:
+        by_task.setdefault(row["task"], []).append(row)
+    for task, rows in by_task.items():
+        yield Sheet(
+            [_cells(row) for row in rows],
+            _fields(rows),
+            f"{task}, {rows[0]['n_seeds']} searches of {config.budget} evaluations, "
+            f"{config.initial} to start, {config.per_round} a round",
+        )
+    yield (
+        "Median and 95 % interval over searches; > where half of them or more did not get there. "
+        "Evaluations are different architectures (isomorphism classes) trained, the start "
+        "included. * headline; = not told apart from it (paired, Holm, p > .05). Seconds are the "
+        "predictor's own."
     )
-    about = {
-        "command": "search",
-        "config": config.model_dump(mode="json"),
-        "fingerprints": {run.task: run.fingerprint for run in runs},
+
+
+def _fields(rows: Sequence[Row]) -> list[Field]:
+    """Columns of one task; those with nothing to say are left out."""
+    budget = rows[0]["budget"]
+    every = (
+        Field("method", keep=9),
+        Field("loss", keep=8),
+        Field("optimum", "evaluations\nto optimum", right=True, keep=9),
+        Field("mark", "", keep=8),
+        Field("hits", "found", right=True, keep=7),
+        Field("noise", "within its\nnoise", right=True, keep=3),
+        *(
+            Field(_regret_at(at, budget), f"regret\nat {at}", right=True, keep=4 + (at == budget))
+            for at in checkpoints(budget)
+        ),
+        Field("test", f"test label\nat {budget}", right=True),
+        Field("hours", "GPU-hours\nto optimum", right=True, keep=3),
+        Field("seconds", "seconds\na search", right=True, keep=3),
+    )
+    needs = {
+        "noise": "noise_share",
+        "test": "test_label_at_budget",
+        "hours": "gpu_hours_to_optimum",
     }
-    for table in (SEARCH, SEARCH_SUMMARY):
-        table.write(tables[table.name], out / f"{table.name}.parquet", about)
-    return Searches(out, tables, _headline(summary, against), left_out, searched)
-
-
-def estimate_search(
-    config: SearchConfig, out: Path, *, only_cached: bool = False, force: bool = False
-) -> SearchEstimate:
-    """Say what a command would do, without searching or writing anything.
-
-    Args:
-        config: What to search.
-        out: Folder of the searches.
-        only_cached: Search nothing.
-        force: Run every search again.
-    """
-    from nasrank.study.device import choose_device
-
-    runs = plan_searches(config)
-    finished = FinishedRuns(out / "runs.d", table=SEARCHED, kind=SearchRun)
-    left = missing(runs, finished, only_cached=only_cached, force=force)
-    fits = sum(
-        -(-(run.budget - run.initial) // (run.batch or 1)) * parts_of(run)
-        for run in left
-        if run.control is None
-    )
-    return SearchEstimate(runs, len(left), fits, choose_device(config.device).type)
-
-
-def _run_fleet(
-    fleet: Sequence[SearchRun],
-    predictors: dict[tuple[str, str], Predictor],
-    device: torch.device,
-    progress: Progress | None,
-) -> list[dict[str, Any]]:
-    first = fleet[0]
-    problem = load_problem(first.task)
-    advance = (lambda _work: None) if progress is None else progress.advance
-    if first.control is not None:
-        control = CONTROLS[first.control]
-        found = [run_control(problem, control, run) for run in fleet]
-        advance(sum(run.budget for run in fleet))
-    else:
-        space = problem.task.space
-        key = str(first.predictor), space.name
-        if key not in predictors:
-            # Graphs are laid out once for all fleets on the same architectures.
-            predictors[key] = predictor_on(space, key[0], device=device)
-        found = search_fleet(problem, predictors[key], fleet, on_evaluated=advance)
     return [
-        {
-            "run_id": each.run.run_id,
-            "evaluated": problem.architecture[each.order].tolist(),
-            "round": each.rounds,
-            "seconds": each.seconds,
-        }
-        for each in found
+        field
+        for field in every
+        if field.key not in needs or any(row[needs[field.key]] is not None for row in rows)
     ]
 
 
-def _rows(run: SearchRun, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
-    about = {
-        "run_id": run.run_id,
-        "task": run.task,
-        "method": run.method,
-        "predictor": run.predictor,
-        "loss": run.loss,
-        "seed": run.seed,
+def _regret_at(evaluations: int, budget: int) -> str:
+    return "regret_at_budget" if evaluations == budget else f"regret_at_{evaluations}"
+
+
+def _cells(row: Row) -> Row:
+    budget = row["budget"]
+    test, seconds = row["test_label_at_budget"], row["predictor_seconds"]
+    hours = row["gpu_hours_to_optimum"]
+    regrets = [_regret_at(at, budget) for at in checkpoints(budget)]
+    return {
+        "method": row["method"],
+        "loss": row["loss"] or "",
+        "optimum": _evaluations(row, "evaluations_to_optimum"),
+        "mark": _mark(row),
+        "hits": f"{100 * row['hit_share']:.0f} %",
+        "noise": _evaluations(row, "evaluations_to_noise"),
+        **{name: f"{row[name]:.3g}" for name in regrets},
+        "test": "-" if test is None else f"{test:.2f}",
+        "hours": number(None if hours is None else round(hours, 1)),
+        "seconds": "" if seconds is None else f"{seconds:.1f}",
     }
-    return search_rows(load_problem(run.task), about, kept)
 
 
-_SHOWN = (
-    "evaluations_to_optimum",
-    "hit_share",
-    "evaluations_to_noise",
-    "noise_share",
-    "gpu_hours_to_optimum",
-    "predictor_seconds",
+def _evaluations(row: Mapping[str, Any], name: str) -> str:
+    beyond = f"> {row['budget']}"
+
+    def text(value: float | None) -> str:
+        return beyond if value is None else f"{value:g}"
+
+    median, lower, upper = (row[f"{name}{end}"] for end in ("", "_lower", "_upper"))
+    if median is None and lower is None:
+        return beyond
+    if median == lower == upper:
+        return text(median)
+    return f"{text(median)} [{text(lower)}, {text(upper)}]"
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    """Mark the headline and what the paired test cannot tell from it."""
+    if row["headline"]:
+        return "*"
+    p_holm = row["evaluations_to_optimum_p_holm"]
+    return "=" if p_holm is None or p_holm > 0.05 else ""
+
+
+def _draw(result: Result[SearchConfig]) -> Iterable[Path]:
+    return draw_searches(result.tables[SEARCH.name], result.out)
+
+
+SEARCHES = Study(
+    config=SearchConfig,
+    main=SEARCH_METHODS,
+    runs=Runs(
+        identity=SearchRun,
+        kept=SEARCHED,
+        plan=_plan,
+        worker=_searcher,
+        what="searches",
+        work=lambda run: run.budget,
+    ),
+    answer=_answer,
+    view=_view,
+    pictures=_draw,
 )
-
-
-def _headline(
-    summary: Sequence[Mapping[str, Any]], headline: tuple[str, str | None]
-) -> list[dict[str, Any]]:
-    """One row a task and method, from the summary; what it lacks is None."""
-    cells: dict[tuple[str, str, str | None], dict[str, Mapping[str, Any]]] = {}
-    for row in summary:
-        key = row["task"], row["method"], row["loss"]
-        cells.setdefault(key, {})[row["metric"]] = row
-    rows = []
-    for (task, method, loss), own in cells.items():
-        budget = own["hit_share"]["budget"]
-        line: dict[str, Any] = {
-            "task": task,
-            "method": method,
-            "loss": loss,
-            "headline": (method, loss) == headline,
-            "n_seeds": own["hit_share"]["n_seeds"],
-            "budget": budget,
-        }
-        regrets = [f"regret_at_{at}" for at in checkpoints(budget)]
-        ends = [f"{name}_at_{line['budget']}" for name in ("best_label", "test_label")]
-        for name in (*_SHOWN, *regrets, *ends):
-            cell = own.get(name)
-            line[name] = None if cell is None else cell["value"]
-            if name in {_SHOWN[0], _SHOWN[2], *regrets}:
-                line[f"{name}_lower"] = None if cell is None else cell["lower"]
-                line[f"{name}_upper"] = None if cell is None else cell["upper"]
-                line[f"{name}_p_holm"] = None if cell is None else cell["p_holm"]
-        rows.append(line)
-    return rows

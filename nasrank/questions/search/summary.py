@@ -9,16 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.questions.search.tables import CHECKPOINTS, SEARCH_METHODS
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import holm, paired_p, percentile_bounds, resample, resampling
 
-__all__ = ["CHECKPOINTS", "Censored", "censored_median", "checkpoints", "summary_rows"]
+__all__ = ["Censored", "censored_median", "checkpoints", "method_rows", "summary_rows"]
 
 Row = Mapping[str, Any]
 FloatArray = NDArray[np.float64]
-
-CHECKPOINTS = (50, 100, 150)
-"""Evaluations at which published searches are compared."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +93,46 @@ def summary_rows(
                 own.setdefault(row["seed"], []).append(row)
         rows += _of_task(task, runs, budget, headline)
     return rows
+
+
+def method_rows(summary: Sequence[Row], headline: tuple[str, str | None]) -> list[dict[str, Any]]:
+    """Put what to read first of each method into one row.
+
+    Args:
+        summary: Rows of ``search_summary``.
+        headline: Method and loss that the others are compared with.
+
+    Returns:
+        Rows of ``search_methods``; what the summary lacks is None.
+    """
+    cells: dict[tuple[str, str, str | None], dict[str, Row]] = {}
+    for row in summary:
+        key = row["task"], row["method"], row["loss"]
+        cells.setdefault(key, {})[row["metric"]] = row
+    return [
+        {
+            "task": task,
+            "method": method,
+            "loss": loss,
+            "headline": (method, loss) == headline,
+            **{name: own["hit_share"][name] for name in ("n_seeds", "budget")},
+            **{name: _cell(own, name) for name in _CELLS},
+        }
+        for (task, method, loss), own in cells.items()
+    ]
+
+
+_CELLS = [column.name for column in SEARCH_METHODS.columns[6:]]
+"""Columns of ``search_methods`` that come from a row of the summary each."""
+
+
+def _cell(own: Mapping[str, Row], name: str) -> float | None:
+    part = next((end for end in ("lower", "upper", "p_holm") if name.endswith(f"_{end}")), "value")
+    metric = name.removesuffix(f"_{part}")
+    if metric.endswith("_at_budget"):
+        metric = metric.removesuffix("budget") + str(own["hit_share"]["budget"])
+    value: float | None = own[metric][part] if metric in own else None
+    return value
 
 
 @dataclass(frozen=True)

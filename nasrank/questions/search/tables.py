@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.questions.search.problem import Problem
 from nasrank.tables import Column, Table
 
-__all__ = ["SEARCH", "SEARCHED", "SEARCH_SUMMARY", "search_rows"]
+if TYPE_CHECKING:
+    from nasrank.questions.search.guided import Found
+    from nasrank.questions.search.identity import SearchRun
+    from nasrank.questions.search.problem import Problem
+
+__all__ = [
+    "CHECKPOINTS",
+    "SEARCH",
+    "SEARCHED",
+    "SEARCH_METHODS",
+    "SEARCH_SUMMARY",
+    "kept_row",
+    "rows_of",
+    "search_rows",
+]
+
+CHECKPOINTS = (50, 100, 150)
+"""Evaluations at which published searches are compared."""
 
 _UNIT = "metric"
 _CONTROL = "a control, which no predictor guides"
 _HOUR = 3600.0
-
-SEARCHED = Table(
-    "searched",
-    "One search, as it is kept once it is finished",
-    (
-        Column("run_id", "string", "", "Hash of the search's configuration and data"),
-        Column("evaluated", "list<int64>", "", "Positions of the architectures, in order"),
-        Column("round", "list<int64>", "", "Round of each; 0 is the start"),
-        Column("seconds", "list<double>", "s", "The predictor's own time in each round"),
-    ),
-)
 
 SEARCH = Table(
     "search",
@@ -65,6 +70,22 @@ SEARCH = Table(
             "the space has no training times",
         ),
         Column("predictor_seconds", "double", "s", "Fitting and scoring so far", _CONTROL),
+    ),
+)
+
+_OF_THE_RUN = ("run_id", "task", "method", "predictor", "loss", "seed")
+"""Columns of ``search`` that the identity of a search says."""
+_ON_THE_WAY = tuple(column for column in SEARCH.columns if column.name not in _OF_THE_RUN)
+
+SEARCHED = Table(
+    "searched",
+    "One search with all its rows of search, as it is kept once it is finished",
+    (
+        SEARCH.columns[0],
+        *(
+            Column(f"search.{each.name}", f"list<{each.type}>", each.unit, each.about)
+            for each in _ON_THE_WAY
+        ),
     ),
 )
 
@@ -115,23 +136,92 @@ SEARCH_SUMMARY = Table(
     ),
 )
 
+_BEYOND = "half of the searches or more did not get there, or no label says what is noise"
+_SMALL = "the budget is smaller"
 
-def search_rows(
-    problem: Problem, about: Mapping[str, Any], kept: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+
+def _compared(name: str, unit: str, about: str, null: str) -> tuple[Column, ...]:
+    return (
+        Column(name, unit=unit, type="double", about=f"{about}, lower is better", null=null),
+        Column(f"{name}_lower", "double", unit, "95 % bootstrap over seeds", null),
+        Column(f"{name}_upper", "double", unit, "95 % bootstrap over seeds", f"{null}; one seed"),
+        Column(
+            f"{name}_p_holm",
+            "double",
+            "1",
+            "Paired sign-flip test against the headline, Holm-corrected over methods",
+            f"the headline itself, or no shared value; {null}",
+        ),
+    )
+
+
+SEARCH_METHODS = Table(
+    "search_methods",
+    "One method on one task",
+    (
+        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
+        Column("method", "string", "", "The control, or predictor and acquisition"),
+        Column("loss", "string", "", "Canonical spelling of the loss", _CONTROL),
+        Column("headline", "bool", "", "Whether the others are compared with it"),
+        Column("n_seeds", "int64", "searches", "Searches that count"),
+        Column("budget", "int64", "evaluations", "Most evaluations of a search"),
+        *_compared(
+            "evaluations_to_optimum", "evaluations", "Median until the best is found", _BEYOND
+        ),
+        Column("hit_share", "double", "1", "Share that found the best, higher is better"),
+        *_compared(
+            "evaluations_to_noise",
+            "evaluations",
+            "Median until something is found that noise cannot tell from the best",
+            _BEYOND,
+        ),
+        Column(
+            "noise_share",
+            "double",
+            "1",
+            "Share that found something that noise cannot tell from the best, higher is better",
+            "the task has one training seed",
+        ),
+        Column(
+            "gpu_hours_to_optimum",
+            "double",
+            "h",
+            "Median training time until the best is found, lower is better",
+            "half of the searches or more did not get there, or there are no training times",
+        ),
+        Column("predictor_seconds", "double", "s", "Mean of fitting and scoring", _CONTROL),
+        *(
+            column
+            for at in CHECKPOINTS
+            for column in _compared(
+                f"regret_at_{at}", _UNIT, f"Mean regret after {at} evaluations", _SMALL
+            )
+        ),
+        *_compared("regret_at_budget", _UNIT, "Mean regret in the end", "no regret is known"),
+        Column("best_label_at_budget", "double", _UNIT, "Mean label of the best in the end"),
+        Column(
+            "test_label_at_budget",
+            "double",
+            _UNIT,
+            "Mean test label of that one, in the direction of its own metric",
+            "the task has no test metric, or it is missing there",
+        ),
+    ),
+)
+
+
+def search_rows(problem: Problem, found: Found) -> list[dict[str, Any]]:
     """Tell what a search had in hand as it went on.
 
     Args:
         problem: What was searched.
-        about: ``run_id``, ``task``, ``method``, ``predictor``, ``loss`` and ``seed``.
-        kept: Its row of :data:`SEARCHED`.
+        found: The search.
 
     Returns:
         Rows of :data:`SEARCH`: after every evaluation that found something better, and after the
         last one of each round. A control has no rounds, so its last row is that of its budget.
     """
-    order = np.searchsorted(problem.classes, problem.task.space.class_of[kept["evaluated"]])
-    rounds = np.array(kept["round"], np.int64)
+    order, rounds = np.array(found.order, np.int64), np.array(found.rounds, np.int64)
     labels = problem.labels[order]
     best = np.maximum.accumulate(labels)
     better = np.diff(best, prepend=-np.inf) > 0
@@ -142,8 +232,8 @@ def search_rows(
     hours = None
     if problem.cost_seconds is not None:
         hours = np.cumsum(problem.cost_seconds[order]) / _HOUR
-    seconds = np.cumsum(kept["seconds"])
-    guided = about["predictor"] is not None
+    seconds = np.cumsum(found.seconds)
+    guided = found.run.predictor is not None
     rows = []
     for at in np.flatnonzero(better | ends).tolist():
         place = int(holder[at])
@@ -151,7 +241,7 @@ def search_rows(
         regret = problem.best - float(problem.labels[place])
         rows.append(
             {
-                **about,
+                **_of_the_run(found.run),
                 "universe": len(problem),
                 "round": int(rounds[at]) if guided else None,
                 "evaluations": at + 1,
@@ -167,3 +257,20 @@ def search_rows(
             }
         )
     return rows
+
+
+def kept_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the row of :data:`SEARCHED` of a search's rows of :data:`SEARCH`."""
+    lists = {f"search.{each.name}": [row[each.name] for row in rows] for each in _ON_THE_WAY}
+    return {"run_id": rows[0]["run_id"], **lists}
+
+
+def rows_of(run: SearchRun, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of :data:`SEARCH` of what is kept of a search."""
+    names = [each.name for each in _ON_THE_WAY]
+    lines = zip(*(kept[f"search.{name}"] for name in names), strict=True)
+    return [{**_of_the_run(run), **dict(zip(names, line, strict=True))} for line in lines]
+
+
+def _of_the_run(run: SearchRun) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _OF_THE_RUN}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nasrank.predictors.predictor import Fitted, Predictor
-from nasrank.questions.search import planning
+from nasrank.questions.search import plan as plan_module
 from nasrank.questions.search import study as search_module
 from nasrank.questions.search.identity import SearchRun
 from nasrank.questions.search.problem import problem_of
@@ -74,7 +74,7 @@ def make_search(problem):
 @pytest.fixture
 def toy(problem, monkeypatch):
     """Studies search the toy problem, whatever its name."""
-    for module in (search_module, planning):
+    for module in (search_module, plan_module):
         monkeypatch.setattr(module, "load_problem", lambda name: problem)
-    monkeypatch.setattr(planning, "parse_task", lambda name: name)
+    monkeypatch.setattr(plan_module, "parse_task", lambda name: name)
     return problem

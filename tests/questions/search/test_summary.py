@@ -2,8 +2,21 @@ import numpy as np
 import pytest
 
 from nasrank.questions.search.guided import run_control
-from nasrank.questions.search.summary import censored_median, checkpoints, summary_rows
-from nasrank.questions.search.tables import SEARCH, SEARCH_SUMMARY, search_rows
+from nasrank.questions.search.summary import (
+    censored_median,
+    checkpoints,
+    method_rows,
+    summary_rows,
+)
+from nasrank.questions.search.tables import (
+    SEARCH,
+    SEARCH_METHODS,
+    SEARCH_SUMMARY,
+    SEARCHED,
+    kept_row,
+    rows_of,
+    search_rows,
+)
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import resampling
 
@@ -99,17 +112,33 @@ def test_differences_to_the_headline_by_hand():
     assert random["against"] == "gp ei mse"
 
 
+def test_a_method_in_one_row():
+    summary = summary_rows(ROWS, 120, ("gp ei", "mse"))
+    rows = method_rows(summary, ("gp ei", "mse"))
+    SEARCH_METHODS.build(rows)
+    of = {(each["method"], each["metric"]): each for each in summary}
+    for line in rows:
+        assert line["headline"] == (line["method"] == "gp ei")
+        own = of[line["method"], "regret_at_120"]
+        assert line["regret_at_budget"] == own["value"]
+        assert line["regret_at_budget_upper"] == own["upper"]
+        assert line["regret_at_100"] == of[line["method"], "regret_at_100"]["value"]
+        assert line["regret_at_150"] is None
+        assert (
+            line["evaluations_to_optimum_p_holm"]
+            == (of[line["method"], "evaluations_to_optimum"]["p_holm"])
+        )
+
+
 def test_rows_of_a_search_by_hand(problem, make_search):
     order = np.argsort(-problem.labels)[[40, 7, 20, 3, 0, 50]]
     found = run_control(problem, lambda *_: order, make_search())
-    about = {"run_id": "r", "task": "toy/x", "method": "gp ei", "predictor": "gp", "loss": "mse",
-             "seed": 0}  # fmt: skip
-    kept = {
-        "evaluated": problem.architecture[found.order].tolist(),
-        "round": [0, 0, 0, 1, 2],
-        "seconds": [0.0, 1.0, 2.0],
-    }
-    rows = search_rows(problem, about, kept)
+    found.rounds, found.seconds = [0, 0, 0, 1, 2], [0.0, 1.0, 2.0]
+    rows = search_rows(problem, found)
+    # What is kept of a search is its rows.
+    kept = kept_row(rows)
+    SEARCHED.build([kept])
+    assert rows_of(found.run, kept) == rows
     SEARCH.build(rows)
     columns = {name: [each[name] for each in rows] for name in rows[0]}
     # Better at 1, 2, 4 and 5; the start ends at 3; what follows the optimum is not there.

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from nasrank.benchmarks import parse_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
@@ -18,15 +15,11 @@ from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.questions.search.acquisition import needs_spread, parse_acquisition
 from nasrank.questions.search.controls import CONTROLS
 from nasrank.questions.search.identity import SearchRun, cut_searches
+from nasrank.questions.search.options import SearchConfig
 from nasrank.questions.search.problem import Problem, load_problem
-from nasrank.registry import unknown_name
 from nasrank.runs.grid import losses_for
 
-__all__ = ["CANDIDATES", "SUBSETS", "SearchConfig", "cut_fleets", "parts_of", "plan_searches"]
-
-CANDIDATES = ("auto", "all", "mutations")
-"""What is scored in a round: all that is left, or mutations of the best and some random ones;
-``auto`` is mutations where the space has them."""
+__all__ = ["cut_fleets", "plan_searches"]
 
 _MANY_NEIGHBOURS = 8.0
 """Neighbours of an architecture, on average, from which ``auto`` takes mutations."""
@@ -35,72 +28,18 @@ _LARGE = 50_000
 _MOST_MEMBERS = {"cpu": 20, "cuda": 512}
 """Trainings at a time. On a CPU more gain little, and a fleet is kept when all of it is done."""
 
-SUBSETS: dict[str, dict[str, Any]] = {
-    "ci": {"tasks": ("nb201/cifar10",), "seeds": 10, "budget": 50},
-    "full": {
-        "tasks": (
-            "nb201/cifar10:test_acc",
-            "nb201/cifar100:test_acc",
-            "nb201/imagenet16-120:test_acc",
-            "nb201/cifar10",
-            "nb201/cifar100",
-            "nb201/imagenet16-120",
-        ),
-        "seeds": 100,
-    },
-}
-"""Fixed grids: ``ci`` for a quick check on a CPU, ``full`` for the reference results."""
-
-
-class SearchConfig(BaseModel):
-    """What to search, and how; the names are those of the command's options.
-
-    Attributes:
-        tasks: Tasks by name.
-        losses: Losses by name, with options; ``pw(A,B,t)`` switches after t evaluations. A
-            predictor that always minimises the same has one search, not one for each loss.
-        predictors: Predictors by name, with options. The first, with the first acquisition and
-            loss, is the headline that everything else is compared with.
-        acquisitions: Acquisitions by name, with options.
-        initial: Random evaluations at the start.
-        batch: Evaluations of a round.
-        budget: Evaluations in all.
-        candidates: ``all``, ``mutations``, or ``auto``, which is mutations where the space has
-            them: a sample of a large space does not.
-        seeds: Number of searches of each method.
-        seed: The first seed; the others follow it.
-        device: ``auto``, ``cpu`` or ``cuda``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tasks: tuple[str, ...] = Field(("nb201/cifar10",), min_length=1)
-    losses: tuple[str, ...] = Field(("listmle",), min_length=1)
-    predictors: tuple[str, ...] = Field(("gp",), min_length=1)
-    acquisitions: tuple[str, ...] = Field(("ei",), min_length=1)
-    initial: int = Field(10, ge=2)
-    batch: PositiveInt = 3
-    budget: int = Field(150, ge=3)
-    candidates: str = "auto"
-    seeds: PositiveInt = 20
-    # Tables hold seeds in 64 bits.
-    seed: int = Field(0, ge=0, lt=2**62)
-    device: str = "auto"
-
 
 def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
-    """Spell out the searches, guided ones first, and refuse what cannot be meant.
+    """Spell out the searches, guided ones first, and refuse what does not go together.
 
     Raises:
-        UsageError: A name, an option or a size cannot be meant.
+        UsageError: A name, an option or a size is invalid.
         DataError: A task's data is missing, damaged, or holds nothing to find.
     """
     tasks = list(dict.fromkeys(str(parse_task(task)) for task in config.tasks))
     losses = list(dict.fromkeys(str(parse(loss)) for loss in config.losses))
     predictors = list(dict.fromkeys(parse_predictor(each) for each in config.predictors))
     acquisitions = list(dict.fromkeys(parse_acquisition(each) for each in config.acquisitions))
-    if config.candidates not in CANDIDATES:
-        raise unknown_name("kind of candidates", config.candidates, CANDIDATES)
     if config.initial >= config.budget:
         raise UsageError(
             f"--budget {config.budget} is spent by --initial {config.initial} random "
@@ -114,7 +53,6 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
                 f"{predictor} does not. Use --predictors '{predictor.name}(ensemble=4)', or "
                 "--acquisitions greedy"
             )
-    seeds = range(config.seed, config.seed + config.seeds)
     runs: list[SearchRun] = []
     for name in tasks:
         problem = load_problem(name)
@@ -137,7 +75,7 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
                 predictor=str(predictor),
                 acquisition=str(acquisition),
                 loss=loss,
-                batch=config.batch,
+                batch=config.per_round,
                 candidates=candidates,
             )
             for predictor in predictors
@@ -145,7 +83,7 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
             for loss in losses_for(predictor, losses)
         ]
         methods = [*guided, *(replace(base, control=control) for control in CONTROLS)]
-        runs += [replace(method, seed=seed) for method in methods for seed in seeds]
+        runs += [replace(method, seed=seed) for method in methods for seed in config.all_seeds]
     return tuple(runs)
 
 
@@ -157,13 +95,13 @@ def cut_fleets(runs: Sequence[SearchRun], kind: str) -> list[tuple[SearchRun, ..
         kind: ``cpu`` or ``cuda``.
     """
     sizes = [
-        len(runs) if run.control else max(1, _MOST_MEMBERS[kind] // parts_of(run)) for run in runs
+        len(runs) if run.control else max(1, _MOST_MEMBERS[kind] // _parts_of(run)) for run in runs
     ]
     return cut_searches(runs, sizes)
 
 
-def parts_of(run: SearchRun) -> int:
-    """Trainings that one fit of a search takes."""
+def _parts_of(run: SearchRun) -> int:
+    """Count the trainings that one fit of a search takes."""
     return 1 if run.predictor is None else _ensemble(parse_predictor(run.predictor))
 
 
