@@ -431,12 +431,14 @@ def _train_archs(
     force: bool,
 ) -> None:
     from nasrank.cli.progress import ProgressBar
-    from nasrank.companions.optimal_transport import architectures as study
+    from nasrank.companions.optimal_transport import study
+    from nasrank.study.conduct import conduct
 
     with ProgressBar(quiet=quiet) as progress:
-        result = study.train_archs(
-            config, folder, progress=progress, only_cached=only_cached, force=force
-        )
+        result = conduct(
+            _declared(config), folder, study=study.TRAIN_ARCHS, progress=progress,
+            only_cached=only_cached, force=force,
+        )  # fmt: skip
     _tell(result.left_out)
     if output_format == "table":
         _print_archs(result.rows)
@@ -445,6 +447,13 @@ def _train_archs(
         _print_machine(result.rows, result.claims, output_format)
     pictures = _draw(lambda: _draw_archs(result.rows, folder))
     _say(folder, pictures, quiet=quiet)
+
+
+def _declared(config: Any) -> Any:  # noqa: ANN401
+    from nasrank.companions.optimal_transport.options import TrainConfig
+
+    given = {name: getattr(config, name) for name in config.model_fields_set}
+    return TrainConfig(**{{"rate": "learning_rate"}.get(k, k): v for k, v in given.items()})
 
 
 def _print_estimate(
@@ -457,9 +466,13 @@ def _print_estimate(
     force: bool,
 ) -> None:
     if config.data.startswith("archs:"):
-        from nasrank.companions.optimal_transport.architectures import estimate_archs
+        from nasrank.companions.optimal_transport.study import TRAIN_ARCHS
+        from nasrank.study.conduct import estimate as estimate_study
 
-        count, left, device = estimate_archs(config, folder, only_cached=only_cached, force=force)
+        found = estimate_study(
+            _declared(config), folder, study=TRAIN_ARCHS, only_cached=only_cached, force=force
+        )
+        count, left, device = found.runs, found.runs - found.finished, found.device
     else:
         from nasrank.companions.optimal_transport.train import estimate
 

@@ -115,7 +115,9 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 for pair, c in compared.items()
             ]
         stability = {
-            pair: top_stability([run["predicted_top"] for run in own])
+            pair: None
+            if any(run["predicted_top"] is None for run in own)
+            else top_stability([run["predicted_top"] for run in own])
             for pair, own in pairs.items()
         }
         diverged = {

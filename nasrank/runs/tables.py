@@ -347,7 +347,13 @@ FINISHED = Table(
     "One run with all that was measured on it",
     (
         *RUNS.columns,
-        Column("predicted_top", "list<int64>", "", "The predicted top 1 % of the test set"),
+        Column(
+            "predicted_top",
+            "list<int64>",
+            "",
+            "The predicted top 1 % of the test set",
+            "the run is known from final tables, which lack it",
+        ),
         *_nested(DISCOVERY, None),
         *_nested(PREDICTIONS, "not asked for"),
         *_nested(CURVES, "not asked for"),

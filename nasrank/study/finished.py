@@ -146,7 +146,7 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
     """Put together what is kept of each run from the final tables that were made of it.
 
     A column ``discovery.k`` is the list of a run's values of ``k`` in the table ``discovery``;
-    the others, if there are any but ``run_id``, stand in a table with one row a run.
+    the others, if there are any but ``run_id``, stand in tables with one row a run.
 
     Args:
         folder: Where the final tables are.
@@ -157,17 +157,22 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
         null, or there are no such tables.
     """
     names = {column.name for column in kept.columns}
+    lists = sorted({column.split(".")[0] for column in names if "." in column})
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.glob("*.parquet")):
-        with contextlib.suppress(DataError):
-            table = read_parquet(path)
-            if "run_id" in table.schema.names and set(table.schema.names) <= names:
-                found = {row["run_id"]: row for row in table.to_pylist()} or found
     # A table of lists alone has no other place for the names of its runs.
     alone = not any("." not in name for name in names - {"run_id"})
+    for path in () if alone else sorted(folder.glob("*.parquet")):
+        with contextlib.suppress(DataError):
+            table = read_parquet(path)
+            if path.stem in lists or "run_id" not in table.schema.names:
+                continue
+            rows = table.select([name for name in table.schema.names if name in names]).to_pylist()
+            if len({row["run_id"] for row in rows}) == len(rows):
+                for row in rows:
+                    found.setdefault(row["run_id"], {}).update(row)
     if not (found or alone):
         return {}
-    for name in sorted({column.split(".")[0] for column in names if "." in column}):
+    for name in lists:
         nested = [column for column in names if column.startswith(f"{name}.")]
         with contextlib.suppress(DataError, KeyError):
             table = read_parquet(folder / f"{name}.parquet")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from nasrank.runs.beside import copied
 from nasrank.tables import Column, Table
 
-__all__ = ["CONFUSIONS", "KEPT", "OT"]
+__all__ = ["CONFUSIONS", "KEPT", "OT", "OT_ARCHS"]
 
 _DIVERGED = "the training diverged or collapsed"
 _PLAIN = "a plain model, which has no distance of its own, or the training diverged"
@@ -143,3 +144,24 @@ CONFUSIONS = Table(
         Column("change", "double", "%", "after - before; below 0 is better"),
     ),
 )
+
+OT_ARCHS = Table(
+    "ot_archs",
+    "One predictor trained once",
+    (
+        Column("run_id", "string", "", "Hash of the run's configuration and data"),
+        Column("data", "string", "", "archs: and the task"),
+        Column("method", "string", "", "Distance inside the regulariser, or plain for none"),
+        Column("seed", "int64", "", "Seed of the run"),
+        Column("weight", "double", "1", "Weight of 1 - CPCC beside the ranking loss"),
+        *copied(
+            "n_train", "n_test", "kendall_tau", "precision_at_1pct", "precision_at_5pct",
+            "regret_at_10",
+        ),
+        Column(
+            "degenerate_batches", "int64", "batches",
+            "Lists without a correlation, which taught nothing of the tree",
+        ),
+        *copied("diverged", "fit_seconds", "device"),
+    ),
+)  # fmt: skip

@@ -3,18 +3,8 @@ import pytest
 import torch
 
 from nasrank.benchmarks import load_task
-from nasrank.companions.optimal_transport.architectures import (
-    OT_ARCHS,
-    TreeLoss,
-    estimate_archs,
-    families,
-    train_archs,
-)
 from nasrank.companions.optimal_transport.distances import parse_distance
-from nasrank.companions.optimal_transport.planning import OtConfig
-from nasrank.errors import UsageError
-from nasrank.study.claims import CLAIMS
-from nasrank.tables import read_parquet
+from nasrank.companions.optimal_transport.tree_loss import TreeLoss, families
 
 TASK = "nb201/cifar10"
 
@@ -74,39 +64,6 @@ def test_lists_without_a_correlation_are_counted_and_teach_nothing():
     assert values.tolist() == [0, 0]
     assert not embeddings.grad.any()
     assert side.degenerate.tolist() == [1, 1]
-
-
-@pytest.mark.slow
-def test_the_study(tmp_path, warm_cache, monkeypatch):
-    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
-    config = OtConfig(data=f"archs:{TASK}", distances=("fastft",), n_train=(16,), seeds=2,
-                      device="cpu")  # fmt: skip
-    assert estimate_archs(config, tmp_path)[:2] == (4, 4)
-    result = train_archs(config, tmp_path)
-    assert result.trained == 4
-    rows = OT_ARCHS.read(tmp_path / "ot_archs.parquet")
-    assert [(row["method"], row["seed"]) for row in rows] == [
-        ("plain", 0), ("plain", 1), ("fastft", 0), ("fastft", 1),
-    ]  # fmt: skip
-    assert rows[0]["kendall_tau"] != rows[2]["kendall_tau"]
-    assert read_parquet(tmp_path / "runs.parquet")["predictor"].to_pylist() == [
-        "gnn", "gnn", "gnn+fastft*1", "gnn+fastft*1",
-    ]  # fmt: skip
-    assert read_parquet(tmp_path / "discovery.parquet").num_rows
-    assert len(CLAIMS.read(tmp_path / "claims.parquet")) == 3
-    assert train_archs(config, tmp_path).trained == 0
-    assert estimate_archs(config, tmp_path)[1] == 0
-
-
-def test_what_cannot_be_meant(tmp_path):
-    for changes, message in (
-        ({"data": "archs:nb999/x"}, "unknown space"),
-        ({"n_train": (100_000,)}, "n-train|n_train"),
-        ({"distances": ("l3",)}, "unknown distance"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            train_archs(OtConfig(**{"data": f"archs:{TASK}", **changes}), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
 
 
 def test_real_architectures_have_families(warm_cache, monkeypatch):

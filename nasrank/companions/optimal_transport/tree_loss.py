@@ -1,0 +1,100 @@
+"""A tree over architectures, kept by the embedding of the predictor that ranks them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.companions.optimal_transport.clouds import make_clouds
+from nasrank.companions.optimal_transport.cpcc import cpcc
+from nasrank.companions.optimal_transport.distances import DistanceSpec
+from nasrank.companions.optimal_transport.hierarchy import Hierarchy
+from nasrank.graphs import GraphBatch
+from nasrank.seeds import torch_generator
+
+__all__ = ["TreeLoss", "families"]
+
+_TIERS = 3
+
+
+def families(graphs: GraphBatch) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Put each architecture into the family of the operation that it has most of.
+
+    Args:
+        graphs: ``[items]``.
+
+    Returns:
+        Number of the family of each ``[items]``, and the names of the families: operations, the
+        first of the vocabulary where two are equally many, and ``none`` for graphs without any.
+    """
+    counts = graphs.operation_counts()
+    outer = [
+        graphs.vocabulary.index(end) for end in ("input", "output") if end in graphs.vocabulary
+    ]
+    counts[:, outer] = 0
+    chosen = np.where(counts.max(axis=1) > 0, counts.argmax(axis=1), -1)
+    numbers, family = np.unique(chosen, return_inverse=True)
+    names = tuple("none" if each < 0 else graphs.vocabulary[each] for each in numbers)
+    return family.astype(np.int64), names
+
+
+class TreeLoss:
+    """``weight * (1 - CPCC)`` of embeddings, for a tree of operation family and accuracy tier.
+
+    The tier of an architecture is its third of the labels in its list: nothing but training
+    labels is looked at. Two architectures of one family and tier are one class; classes are 2
+    apart within a family and 4 otherwise.
+
+    Args:
+        family: Family of each architecture of the network ``[items]``.
+        count: Number of families.
+        distance: Between the embeddings of two classes.
+        weight: Factor of ``1 - CPCC``.
+        seed: Seed of distances that draw.
+    """
+
+    def __init__(
+        self,
+        family: NDArray[np.int64],
+        count: int,
+        distance: DistanceSpec,
+        weight: float,
+        seed: int,
+    ) -> None:
+        self._family = torch.from_numpy(family)
+        self._distance, self._weight, self._classes = distance, weight, count * _TIERS
+        names = [(str(f), str(t)) for f in range(count) for t in range(_TIERS)]
+        self._lengths = torch.from_numpy(Hierarchy("tiers", tuple(names)).pair_distances())
+        self._draws = torch_generator(seed, stream="distance", part="train")
+        self.degenerate: Tensor | None = None
+
+    def __call__(
+        self, embeddings: Tensor, targets: Tensor, where: Tensor, items: Tensor
+    ) -> Tensor:
+        """Return one loss a member ``[members]``, and count the degenerate ones.
+
+        Args:
+            embeddings: ``[members, items, width]``.
+            targets: ``[members, items]``, higher is better.
+            where: Which items are real, bool ``[members, items]``.
+            items: Their numbers in the network ``[members, items]``.
+        """
+        labels = self.classes_of(targets, where, items)
+        clouds = make_clouds(embeddings, labels, self._classes)
+        value, degenerate = cpcc(
+            self._distance(clouds, self._draws),
+            self._lengths.to(embeddings),
+            where=clouds.present,
+        )
+        counted = degenerate.long()
+        self.degenerate = counted if self.degenerate is None else self.degenerate + counted
+        return self._weight * (1 - value)
+
+    def classes_of(self, targets: Tensor, where: Tensor, items: Tensor) -> Tensor:
+        """Return the class of each item, -1 on padding ``[members, items]``."""
+        ranks = targets.masked_fill(~where, torch.inf).argsort(dim=-1, stable=True).argsort(dim=-1)
+        tiers = (_TIERS * ranks) // where.sum(dim=-1, keepdim=True).clamp(min=1)
+        family = self._family.to(items.device)[items.clamp(min=0)]
+        return torch.where(where, family * _TIERS + tiers, -1)

@@ -1,0 +1,348 @@
+"""A method beside the ranking loss of a predictor, as a study: the data ``archs:TASK``.
+
+A companion declares its methods and what stands beside the loss; runs, resuming, the tables of
+`compare`, paired claims and what people see of them are the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nasrank.benchmarks import load_task, parse_task
+from nasrank.benchmarks.splits import make_split
+from nasrank.losses import parse
+from nasrank.runs.run import Run
+from nasrank.runs.side import Start, train_with_side
+from nasrank.runs.tables import BUDGET, FINISHED
+from nasrank.runs.tabulate import run_tables
+from nasrank.study.claims import CLAIMS, paired_claim
+from nasrank.study.device import choose_device
+from nasrank.study.finished import Identity
+from nasrank.study.options import Config
+from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
+from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds, plural
+from nasrank.tables import Column, Table
+
+if TYPE_CHECKING:
+    from nasrank.predictors.fleet import SideLoss
+
+__all__ = [
+    "ARCHS",
+    "MEASURES",
+    "Beside",
+    "BesideRun",
+    "Method",
+    "Rivals",
+    "archs_study",
+    "copied",
+    "view_archs",
+]
+
+C = TypeVar("C", bound=Config)
+Row = dict[str, Any]
+
+ARCHS = "archs:"
+"""What names of data start with that are the architectures of a task."""
+
+_DEGENERATE = "degenerate_batches"
+_COPIED = {column.name: column for column in FINISHED.columns}
+
+
+def copied(*names: str) -> tuple[Column, ...]:
+    """Return columns that a companion's table has from the runs of `compare`."""
+    return tuple(_COPIED[name] for name in names)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train the predictor.
+
+    Attributes:
+        name: What stands as ``method`` in tables.
+        predictor: What stands as ``predictor`` in ``runs``: it names all settings, for it is
+            what tells runs apart.
+        settings: Its settings; those that are columns of the table are shown there.
+    """
+
+    name: str
+    predictor: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BesideRun(Identity):
+    """One predictor to train; a subclass may give it another ``run_id``.
+
+    Attributes:
+        run: Attributes of its `Run`.
+        method: Name of the method.
+        settings: Settings of the method.
+    """
+
+    run: dict[str, Any]
+    method: str
+    settings: dict[str, Any]
+
+    @cached_property
+    def run_id(self) -> str:
+        """The identity of the run in ``runs``, whose predictor's name holds the settings."""
+        return Run(**self.run).run_id
+
+    def __hash__(self) -> int:
+        return hash(self.run_id)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the ranking loss of one fleet.
+
+    Attributes:
+        side: A loss on embeddings, added to the ranking loss; its attribute ``degenerate``,
+            where it has one, counts for each member the lists of which it can say nothing:
+            the kept column ``degenerate_batches``.
+        start: Makes first weights.
+        measured: After the training, further kept columns of a member, by its place.
+    """
+
+    side: SideLoss | None = None
+    start: Start | None = None
+    measured: Callable[[int], Mapping[str, Any]] = lambda _place: {}
+
+    def columns(self, place: int) -> Row:
+        """Return the kept columns of a member beside those of every run."""
+        counted = getattr(self.side, "degenerate", None)
+        none = 0 if counted is None else int(counted[place])
+        return {_DEGENERATE: none, **self.measured(place)}
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Paired claims that one method is ahead of another on the same seeds.
+
+    Every method is compared with the plain one first, and then with each of the rivals, for every
+    size; of methods with several settings the first speaks.
+
+    Attributes:
+        metrics: Columns, and words that say what is claimed of each.
+        claim_id: Short name, with ``{better}``, ``{worse}``, ``{metric}`` and ``{n_train}``.
+        statement: The statement, with the same and ``{words}``.
+        source: Name of the table.
+        rivals: Methods that the others are compared with.
+        plain: Name of the plain method.
+        settings: Columns that tell settings of a method apart.
+    """
+
+    metrics: Mapping[str, str]
+    claim_id: str
+    statement: str
+    source: str
+    rivals: tuple[str, ...] = ()
+    plain: str = "plain"
+    settings: tuple[str, ...] = ()
+
+    def __call__(self, rows: Sequence[Row]) -> list[Row]:
+        """Judge the claims; rows of `CLAIMS`."""
+        methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != self.plain]
+        pairs = [(method, self.plain) for method in methods]
+        for rival in self.rivals:
+            pairs += [(m, rival) for m in methods if m != rival and rival in methods]
+        first = next((self._setting(row) for row in rows if row["method"] != self.plain), ())
+        spoken = [
+            row for row in rows if row["method"] == self.plain or self._setting(row) == first
+        ]
+        return [
+            self._claim(spoken, n_train, pair, metric)
+            for n_train in dict.fromkeys(row["n_train"] for row in rows)
+            for pair in pairs
+            for metric in self.metrics
+        ]
+
+    def _setting(self, row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self.settings)
+
+    def _claim(self, rows: Sequence[Row], n_train: int, pair: tuple[str, str], metric: str) -> Row:
+        better, worse = (
+            {
+                row["seed"]: row[metric]
+                for row in rows
+                if (row["method"], row["n_train"]) == (method, n_train) and row[metric] is not None
+            }
+            for method in pair
+        )
+        words = {"better": pair[0], "worse": pair[1], "metric": metric, "n_train": n_train}
+        return paired_claim(
+            self.claim_id.format(**words),
+            self.statement.format(words=self.metrics[metric], **words),
+            rows[0]["data"],
+            better,
+            worse,
+            source=f"{self.source}: {metric}",
+            higher_is_better="lower is better" not in _COPIED[metric].about,
+        )
+
+
+MEASURES = (
+    Measure("kendall_tau", "Kendall\ntau", keep=9),
+    Measure("precision_at_1pct", "precision\nat 1 %", keep=8),
+    Measure("precision_at_5pct", "precision\nat 5 %", keep=7),
+    Measure("regret_at_10", "regret\nat 10", keep=8),
+    Measure(_DEGENERATE, "degenerate\nlists", digits=0, spread=False, keep=4),
+    Measure("fit_seconds", "seconds\na run", digits=1, spread=False, keep=3),
+)
+"""What `view_archs` shows of each method by default."""
+
+
+def archs_study(
+    config: type[C],
+    *,
+    table: Table,
+    methods: Callable[[C], Sequence[Method]],
+    beside: Callable[[Sequence[Any], str], Beside],
+    claims: Callable[[Sequence[Row]], list[Row]],
+    loss: Callable[[C], str] = lambda _config: "listmle",
+    identity: type[BesideRun] = BesideRun,
+    view: Callable[[Result[C]], Iterable[Part]] | None = None,
+    pictures: Callable[[Result[C]], Iterable[Path]] | None = None,
+    refuses: tuple[str, ...] = (),
+) -> Study[C, Any]:
+    """Declare the study of a method beside the ranking loss.
+
+    Args:
+        config: The options: has ``data``, ``n_train``, ``seeds`` and ``seed``, and ``device``.
+        table: What everybody gets to see of a run: ``run_id``, ``data``, ``method``, ``seed``,
+            settings, columns of `compare` (see `copied`) and what is measured of the method.
+        methods: Spells out the methods, the plain one first, and refuses what does not go
+            together; all have the same settings.
+        beside: Makes what stands beside the loss, of the runs of one fleet and the kind of
+            device; the plain method has it made as well.
+        claims: Judges rows of the table.
+        loss: The ranking loss.
+        identity: What identifies a run, where it is not its `Run`.
+        view: What people see; `view_archs` by default.
+        pictures: Draws into the folder.
+        refuses: Options that have no meaning for architectures.
+    """
+    kept = _kept(table)
+
+    def plan(asked: C) -> Plan[BesideRun]:
+        return _plan(asked, methods(asked), str(parse(loss(asked))), identity)
+
+    def worker(asked: C, _plan: Plan[BesideRun]) -> Worker[BesideRun]:
+        device = choose_device(asked.device).type  # type: ignore[attr-defined]
+
+        def train(fleet: Sequence[BesideRun], _on_work: OnWork) -> list[Row]:
+            return _train(fleet, beside(fleet, device), kept, device)
+
+        return train
+
+    def answer(job: Job[C, BesideRun]) -> Answer:
+        rows = [
+            _public(job.config.data, table, run, row)  # type: ignore[attr-defined]
+            for run, row in zip(job.runs, job.rows, strict=True)
+        ]
+        ordinary = {each: found for each, found in run_tables(job.rows) if each is not BUDGET}
+        return Answer({table: rows, CLAIMS: claims(rows), **ordinary})
+
+    return Study(
+        config=config,
+        main=table,
+        runs=Runs(
+            identity=identity, kept=kept, plan=plan, worker=worker, what="predictors",
+        ),
+        answer=answer,
+        view=view or view_archs,
+        pictures=pictures,
+        refuses=refuses,
+    )  # fmt: skip
+
+
+def view_archs(
+    result: Result[Any],
+    measures: Sequence[Measure] = MEASURES,
+    settings: Sequence[str] = (),
+) -> Iterable[Part]:
+    """Show means over seeds of each size, method and setting.
+
+    Args:
+        result: The result.
+        measures: What to show.
+        settings: Columns of settings, shown where they differ between runs that have them.
+    """
+    rows = result.rows
+    plain = rows[0]["method"]
+    differing = [
+        name for name in settings if len({r[name] for r in rows if r["method"] != plain}) > 1
+    ]
+    lines, fields = over_seeds(
+        rows,
+        ["n_train", "method", *differing],
+        measures,
+        extra=lambda own: {"diverged": sum(row["diverged"] for row in own)},
+    )
+    if any(line["diverged"] for line in lines):
+        fields.append(Field("diverged", right=True, keep=8))
+    seeds = plural(len({row["seed"] for row in rows}), "seed")
+    yield Sheet(lines, fields, f"{rows[0]['data']}, {seeds}")
+    yield f"{SPREAD} Runs of a seed share splits and initial weights."
+
+
+def _kept(table: Table) -> Table:
+    """Return what is kept of a run: that of every run, and what only this table has."""
+    known = {*_COPIED, "data", "method"}
+    own = tuple(column for column in table.columns if column.name not in known)
+    return Table(f"{table.name}_kept", FINISHED.about, (*FINISHED.columns, *own))
+
+
+def _plan(
+    config: Any,  # noqa: ANN401 - the options of a companion
+    methods: Sequence[Method],
+    loss: str,
+    identity: type[BesideRun],
+) -> Plan[BesideRun]:
+    """One fleet for each method and size; its runs differ in their seed alone."""
+    task = load_task(str(parse_task(config.data.removeprefix(ARCHS))))
+    fleets = []
+    for n_train in dict.fromkeys(config.n_train):
+        # Refused here, before anything is trained or written.
+        make_split(task, n_train, config.seed, split="class")
+        for method in methods:
+            run = {
+                "task": task.name, "fingerprint": task.fingerprint,
+                "predictor": method.predictor, "loss": loss, "n_train": n_train,
+                "split": "class", "labels": "mean", "test": "rest", "sampling": "random",
+            }  # fmt: skip
+            fleets.append(
+                [
+                    identity({**run, "seed": seed}, method.name, dict(method.settings))
+                    for seed in config.all_seeds
+                ]
+            )
+    return Plan(fleets)
+
+
+def _train(fleet: Sequence[BesideRun], beside: Beside, kept: Table, device: str) -> list[Row]:
+    first = fleet[0]
+    trained = train_with_side(
+        first.run["task"],
+        first.run["predictor"],
+        first.run["n_train"],
+        [run.run["seed"] for run in fleet],
+        side=beside.side,
+        start=beside.start,
+        loss=first.run["loss"],
+        device=device,
+    )
+    rows = []
+    for place, (run, row) in enumerate(zip(fleet, trained, strict=True)):
+        whole = {**row, **run.settings, **beside.columns(place), "run_id": run.run_id}
+        rows.append({column.name: whole[column.name] for column in kept.columns})
+    return rows
+
+
+def _public(data: str, table: Table, run: BesideRun, row: Row) -> Row:
+    whole = {**row, "data": data, "method": run.method}
+    return {column.name: whole[column.name] for column in table.columns}
