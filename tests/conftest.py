@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from type_checks import PACKAGES
 
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.space import Metric, Space, Task
@@ -20,6 +21,10 @@ from nasrank.runs.evaluate import Training, evaluate
 from nasrank.runs.run import Run
 from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS
 from nasrank.seeds import numpy_generator
+
+
+def pytest_report_header():
+    return f"types and shapes are checked in {', '.join(PACKAGES)}"
 
 
 def pytest_configure():

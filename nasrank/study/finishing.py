@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from nasrank.errors import Interrupted, NothingToCompare
 from nasrank.files import require_writable
@@ -15,6 +15,7 @@ Kind = TypeVar("Kind", bound=Identity)
 Row = dict[str, Any]
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Hears how far a study is."""
 

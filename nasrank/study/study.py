@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from nasrank.errors import NasrankError, UsageError
 from nasrank.registry import unknown_name
@@ -48,6 +48,7 @@ Tell = Callable[[int, int | None], None]
 """Told how much of a stage is done, and how much there is of it where that is known."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Is told how far a study is."""
 

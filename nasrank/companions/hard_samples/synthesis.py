@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +100,7 @@ class Generated:
         return losses.sum() / (losses > 0).sum().clamp(min=1)
 
 
+@runtime_checkable
 class Synthesiser(Protocol):
     """Makes hard samples, and learns to.
 

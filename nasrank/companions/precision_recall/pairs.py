@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ _FARTHEST = 230.0
 _TAIL = 12.0
 
 
+@runtime_checkable
 class Pair(Protocol):
     """Data P and model Q with known densities."""
 
