@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nasrank.registry import unknown_name
 from nasrank.studies import config_of
-from nasrank.study.options import checked, ordered_fields
+from nasrank.study.options import checked, ordered_fields, shown_as
 from nasrank.study.study import Result
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 __all__ = ["StudyFunction", "budget", "check", "compare", "rank", "recommend", "search"]
 
@@ -27,7 +30,7 @@ class StudyFunction:
 
     def __call__(
         self,
-        *,
+        *places: Any,  # noqa: ANN401 - of every type
         out: str | Path | None = None,
         subset: str | None = None,
         only_cached: bool = False,
@@ -37,6 +40,7 @@ class StudyFunction:
         """Do what is missing of the study, write its tables and return them.
 
         Args:
+            *places: What the command takes by place, in order.
             out: Folder of the study; that of the command by default.
             subset: Fixed settings by name; other options beat them.
             only_cached: Compute no run; report those that are there.
@@ -45,10 +49,18 @@ class StudyFunction:
 
         Raises:
             NasrankError: What the command would say in one line.
+            TypeError: More is given by place than the command takes so, or something twice.
         """
         from nasrank.study.conduct import conduct
 
         config = config_of(self.command)
+        by_place = [name for name, field in ordered_fields(config).items() if _by_place(field)]
+        placed = dict(zip(by_place, places, strict=False))
+        if len(places) > len(placed) or placed.keys() & options.keys():
+            raise TypeError(
+                f"{self.__name__}() takes {', '.join(by_place) or 'nothing'} by place, each once"
+            )
+        options |= placed
         if subset is not None and subset not in config.subsets:
             raise unknown_name("subset", subset, config.subsets)
         chosen = checked(config, {**config.subsets.get(subset or "", {}), **options})
@@ -65,10 +77,11 @@ class StudyFunction:
     @property
     def __signature__(self) -> inspect.Signature:
         keyword = inspect.Parameter.KEYWORD_ONLY
+        place = inspect.Parameter.POSITIONAL_OR_KEYWORD
         options = [
             inspect.Parameter(
                 name,
-                keyword,
+                place if _by_place(field) else keyword,
                 default=inspect.Parameter.empty if field.is_required() else field.default,
                 annotation=field.annotation,
             )
@@ -76,7 +89,12 @@ class StudyFunction:
         ]
         call = inspect.signature(StudyFunction.__call__).parameters.values()
         own = [each for each in call if each.kind is keyword]
+        options.sort(key=lambda each: each.kind)
         return inspect.Signature([*options, *own], return_annotation=Result)
+
+
+def _by_place(field: FieldInfo) -> bool:
+    return bool(shown_as(field)["argument"])
 
 
 compare = StudyFunction("compare")

@@ -173,7 +173,7 @@ def _parameter(name: str, field: "FieldInfo") -> inspect.Parameter:
     declared, metavar = flag_of(name), shown["metavar"] or "|".join(choices_of(field)) or None
     items = item_type(field)
     if items is not None:
-        metavar = f"{metavar or _METAVARS[items]},..."
+        metavar = f"{metavar or _METAVARS[items]}{'' if shown['repeated'] else ',...'}"
         kind = list[items] if shown["repeated"] else str  # type: ignore[valid-type]
     if kind is bool:
         metavar = None

@@ -46,7 +46,13 @@ def wrapped(text: str, width: int) -> list[str]:
     if width >= ENDLESS:
         return text.splitlines() or [""]
     lines = [
-        textwrap.wrap(line, min(width, _TEXT), break_on_hyphens=False) or [""]
+        textwrap.wrap(
+            line,
+            min(width, _TEXT),
+            subsequent_indent=line[: len(line) - len(line.lstrip())],
+            break_on_hyphens=False,
+        )
+        or [""]
         for line in visible(text).splitlines()
     ]
     return [each for line in lines for each in line] or [""]

@@ -133,6 +133,9 @@ def conduct(
         computed, absent = loop.computed, (*plan.left_out, *loop.absences(runs))
         about |= plan.about
     answer = study.answer(job)
+    if answer.about:
+        about |= answer.about
+        write_json(about, folder / "run.json")
     tables: dict[str, list[Row]] = {}
     for table, found in answer.tables.items():
         tables[table.name] = [dict(row) for row in found]

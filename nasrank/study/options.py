@@ -293,7 +293,8 @@ def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
         case "extra_forbidden":
             raise unknown_name("option", name, config.model_fields)
         case "missing":
-            raise UsageError(f"{flag_of(name)} is missing")
+            by_place = shown_as(config.model_fields[name])["argument"]
+            raise UsageError(f"{name.upper() if by_place else flag_of(name)} is missing")
         case "literal_error" if isinstance(given, str):
             # Of a list one item is unknown: anchors has no anchor of that name.
             word = name.replace("_", " ").removesuffix("s" if len(first["loc"]) > 1 else "")

@@ -177,6 +177,7 @@ class Answer:
         left_out: What could not be answered, one line each.
         shown: What view and pictures need beside the tables; neither written nor printed.
         error: Why the command fails though it has answered, such as a check that did not hold.
+        about: What ``run.json`` and the tables' metadata say beside the configuration.
     """
 
     tables: Mapping[Table, Sequence[Mapping[str, Any]]]
@@ -185,6 +186,7 @@ class Answer:
     left_out: tuple[str, ...] = ()
     shown: Any = None
     error: NasrankError | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
