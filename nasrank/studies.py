@@ -10,6 +10,8 @@ __all__ = ["STUDIES", "config_of"]
 
 STUDIES = {
     "search": "nasrank.questions.search.options:SearchConfig",
+    "budget": "nasrank.questions.budget.options:BudgetConfig",
+    "recommend": "nasrank.questions.budget.options:RecommendConfig",
     "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
 }
 """Where the configuration of a command is, which says where its study is."""

@@ -12,7 +12,6 @@ from rich.logging import RichHandler
 
 from nasrank.cli import (
     bench,
-    budget,
     check,
     compare,
     data,
@@ -21,7 +20,6 @@ from nasrank.cli import (
     ot,
     pr,
     rank,
-    recommend,
     supcon,
 )
 from nasrank.cli.lazy import group_of
@@ -45,9 +43,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("budget", epilog=budget.EPILOG)(budget.budget)
 app.command("rank", epilog=rank.EPILOG)(rank.rank)
-app.command("recommend", epilog=recommend.EPILOG)(recommend.recommend)
 app.command("check", epilog=check.EPILOG)(check.check)
 app.add_typer(data.app, name="data")
 app.add_typer(pr.app, name="pr")

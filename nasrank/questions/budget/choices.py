@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.losses import parse
 from nasrank.metrics import needed_evaluations, random_confidence, random_evaluations, savings
 from nasrank.questions.budget.stored import CHOICE, StoredResults
-from nasrank.questions.budget.targets import Reached, search_reached
+from nasrank.questions.budget.targets import Reached, Target, search_reached
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import resampling
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from nasrank.questions.budget.plan import BudgetConfig
+    from nasrank.questions.budget.options import BudgetConfig
 
 __all__ = ["RANK_ONCE", "plan_rows", "search_rows"]
 
@@ -74,14 +73,14 @@ def search_rows(
         return []
     searches = stored.search[stored.search["task"] == task]
     if config.losses is not None:
-        names = [str(parse(loss)) for loss in config.losses]
-        searches = searches[searches["loss"].isin(names) | searches["loss"].isna()]
+        known = searches["loss"].isin(list(config.losses))
+        searches = searches[known | searches["loss"].isna()]
     rows = []
     for (method, loss), own in searches.groupby(["method", "loss"], sort=False, dropna=False):
         universe = hits.universe
         if "universe" in own and own["universe"].notna().all():
             universe = int(own["universe"].max())
-        evaluations = search_reached(own, config.target, universe)
+        evaluations = search_reached(own, Target.of(config), universe)
         if evaluations is None:
             continue
         uniforms = resampling(len(evaluations), numpy_generator(0, stream="bootstrap"))

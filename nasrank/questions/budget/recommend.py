@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from nasrank.losses import parse
 from nasrank.questions.budget.cells import GOALS, Cell, cells_of, likeness
-from nasrank.questions.budget.stored import StoredResults, load_results, make_command, without_each
-from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION
-from nasrank.registry import unknown_name
+from nasrank.questions.budget.options import RecommendConfig
+from nasrank.questions.budget.stored import StoredResults, make_command, without_each
+from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION, RULES
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import compare_with_best, mean_interval
-from nasrank.tables import write_json
+from nasrank.study.study import Answer
 
-__all__ = ["RecommendConfig", "Recommendation", "recommend"]
+__all__ = ["recommend"]
 
 Row = dict[str, Any]
 
@@ -27,72 +23,7 @@ NAIVE = "listmle"
 """What the naive rule always takes."""
 
 
-class RecommendConfig(BaseModel):
-    """What the advice is for; the names are those of the command's options.
-
-    Attributes:
-        goal: ``order``, ``top`` or ``value``.
-        n_train: Training set sizes to give advice for; those of the tables by default.
-        space_size: Architectures of the user's space.
-        replicate_tau: Kendall tau of one training seed with the mean of the others.
-        losses: Losses to choose from; all of the tables by default.
-        tasks: Tasks to learn from; all of the tables by default.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    goal: str = "top"
-    n_train: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
-    space_size: PositiveInt | None = None
-    replicate_tau: float | None = Field(None, gt=0, le=1)
-    losses: tuple[str, ...] | None = Field(None, min_length=1)
-    tasks: tuple[str, ...] | None = Field(None, min_length=1)
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """An advice.
-
-    Attributes:
-        config: What was asked.
-        measure: The column that the goal is measured by.
-        unit: Unit of that measure.
-        rows: Rows of :data:`~nasrank.questions.budget.tables.RECOMMENDATION`, best first for
-            each training size.
-        left_out: ``space`` or ``task``: what was left out in turn to test the advice.
-        holdout: Rows of :data:`~nasrank.questions.budget.tables.HOLDOUT`; none with one task.
-        rules: One row for each rule over all of ``holdout``: ``rule, cells, best, as_good,
-            cost, cost_lower, cost_upper, cost_worst``.
-        notes: What the tables cannot say, one line each.
-        sources: Folders the advice was learnt from.
-    """
-
-    config: RecommendConfig
-    measure: str
-    unit: str
-    rows: list[Row]
-    left_out: str
-    holdout: list[Row]
-    rules: list[Row]
-    notes: tuple[str, ...]
-    sources: tuple[Path, ...]
-
-    def document(self) -> Row:
-        """Return all of it as JSON has it."""
-        return {
-            "config": self.config.model_dump(mode="json"),
-            "measure": self.measure,
-            "unit": self.unit,
-            "results": [str(path) for path in self.sources],
-            "recommendations": self.rows,
-            "accuracy": {"left_out": self.left_out, "rules": self.rules, "cells": self.holdout},
-            "notes": list(self.notes),
-        }
-
-
-def recommend(
-    config: RecommendConfig, out: Path | None = None, *, results: StoredResults | None = None
-) -> Recommendation:
+def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
     """Learn from stored runs which loss to use. Trains nothing.
 
     Every task at every training size is a cell. A cell counts by its likeness to what is asked
@@ -102,23 +33,18 @@ def recommend(
 
     Args:
         config: What the advice is for.
-        out: Folder for ``recommendation.parquet``, ``holdout.parquet``, ``recommendation.json``
-            and ``run.json``; None writes nothing.
-        results: The tables; the reference results by default.
+        stored: The tables of those runs.
+
+    Returns:
+        Rows of ``recommendation``, best first for each training size; of ``holdout``, none with
+        one task; and of ``rules``, each over all of ``holdout``.
 
     Raises:
-        UsageError: A name cannot be meant.
-        DataError: A table is missing, damaged or of another version, or the folder cannot be
-            written.
         NothingToCompare: The tables hold fewer than two losses on the same data.
     """
-    if config.goal not in GOALS:
-        raise unknown_name("goal", config.goal, GOALS)
     goal = GOALS[config.goal]
-    stored = load_results() if results is None else results
     notes: list[str] = [] if goal.note is None else [goal.note]
-    losses = None if config.losses is None else [str(parse(loss)) for loss in config.losses]
-    cells = cells_of(stored, goal, losses, config.tasks, notes)
+    cells = cells_of(stored, goal, config.losses, config.tasks, notes)
     sizes = config.n_train or tuple(sorted({cell.n_train for cell in cells}))
     rows = [row for n_train in sizes for row in _advice(config, goal.measure, cells, n_train)]
     notes += _beyond(config, cells, sizes)
@@ -129,20 +55,18 @@ def recommend(
             "one task alone: how well the advice carries over cannot be measured. Add another: "
             f"{command}, then add --results nasrank-out/more"
         )
-    result = Recommendation(
-        config,
-        goal.measure,
-        goal.unit,
-        rows,
-        by,
-        holdout,
-        _rules(holdout, costs),
-        tuple(notes),
-        stored.folders,
+    sources = [str(path) for path in stored.folders]
+    return Answer(
+        {RECOMMENDATION: rows, HOLDOUT: holdout, RULES: _rules(holdout, costs)},
+        record={
+            "measure": goal.measure,
+            "unit": goal.unit,
+            "results": sources,
+            "holdout_left_out": by,
+        },
+        notes=tuple(notes),
+        about={"results": sources},
     )
-    if out is not None:
-        _write(result, out)
-    return result
 
 
 def _advice(
@@ -294,15 +218,3 @@ def _beyond(config: RecommendConfig, cells: Sequence[Cell], sizes: Sequence[int]
                 "guess from the nearest"
             )
     return notes
-
-
-def _write(result: Recommendation, out: Path) -> None:
-    about = {
-        "command": "recommend",
-        "config": result.config.model_dump(mode="json"),
-        "results": [str(path) for path in result.sources],
-    }
-    write_json(about, out / "run.json")
-    RECOMMENDATION.write(result.rows, out / "recommendation.parquet", about)
-    HOLDOUT.write(result.holdout, out / "holdout.parquet", about)
-    write_json(result.document(), out / "recommendation.json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasrank.questions.budget.stored import CHOICE
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     from nasrank.questions.budget.targets import Target
 
-__all__ = ["Stage", "staged_plan"]
+__all__ = ["staged_plan"]
 
 Row = dict[str, Any]
 
@@ -22,39 +21,12 @@ VALUE_LOSS = "mse"
 """The regression that gives scores the metric's unit."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One step of a plan.
-
-    Attributes:
-        name: What it is called.
-        what: What to do and why, a sentence or two.
-        evaluations: Architectures evaluated in it.
-        total: Architectures evaluated by its end.
-        gpu_hours: GPU-hours of its evaluations, None where those of one are not known.
-        cost: Money for its evaluations, None where no cost was given.
-        command: What to type, or None.
-    """
-
-    name: str
-    what: str
-    evaluations: int
-    total: int
-    gpu_hours: float | None
-    cost: float | None
-    command: str | None
-
-    def document(self) -> Row:
-        """Return it as JSON has it."""
-        return asdict(self)
-
-
 def staged_plan(
     target: Target,
     choices: Sequence[Row],
     runs: pd.DataFrame,
     halfway: int,
-) -> list[Stage]:
+) -> list[Row]:
     """Turn the choice with the least worst case into steps.
 
     Args:
@@ -64,7 +36,7 @@ def staged_plan(
         halfway: Evaluations after training by which half of the worst task's runs had it.
 
     Returns:
-        The stages in order.
+        Rows of :data:`~nasrank.questions.budget.tables.STAGES`, in order.
     """
     best = choices[0]
     n_train, k = int(best["n_train"]), int(best["k"])
@@ -73,16 +45,16 @@ def staged_plan(
     by_random = int(worst["random_evaluations"])
     lowest, highest = _tau_range(best, runs)
 
-    def stage(name: str, what: str, evaluations: int, total: int, command: str | None) -> Stage:
-        return Stage(
-            name,
-            what,
-            evaluations,
-            total,
-            None if hours is None else evaluations * hours,
-            None if price is None else evaluations * price,
-            command,
-        )
+    def stage(name: str, what: str, evaluations: int, total: int, command: str | None) -> Row:
+        return {
+            "stage": name,
+            "what": what,
+            "evaluations": evaluations,
+            "total": total,
+            "gpu_hours": None if hours is None else evaluations * hours,
+            "cost": None if price is None else evaluations * price,
+            "command": command,
+        }
 
     loss = best["loss"]
     quoted = f'"{loss}"' if "(" in loss else loss

@@ -2,7 +2,7 @@
 
 from nasrank.tables import Column, Table
 
-__all__ = ["HOLDOUT", "PLAN", "RECOMMENDATION", "TRANSFER"]
+__all__ = ["CHOICES", "HOLDOUT", "PLAN", "RECOMMENDATION", "RULES", "STAGES", "TRANSFER"]
 
 _FEW = "too few seeds for this confidence, or a search that did not get there often enough"
 _ONE_SEED = "as for evaluations, or one seed"
@@ -85,13 +85,41 @@ PLAN = Table(
     ),
 )
 
+# A plan made before the task is known trains once, so nothing of it is empty.
+_DECIDED = tuple(Column(c.name, c.type, c.unit, c.about) for c in _CHOICE)
+
+CHOICES = Table(
+    "choices",
+    "What one loss takes where it is decided on before the task is known",
+    (
+        *_DECIDED,
+        Column("k", "int64", "evaluations", "Evaluations after the training set, worst task"),
+        Column("evaluations", "int64", "evaluations", "All evaluations on the worst task"),
+        Column("worst_task", "string", "", "Task on which it takes the most"),
+    ),
+)
+
+STAGES = Table(
+    "stages",
+    "One step of the plan to carry out, in order",
+    (
+        Column("stage", "string", "", "What it is called"),
+        Column("what", "string", "", "What to do and why"),
+        Column("evaluations", "int64", "evaluations", "Architectures evaluated in it"),
+        Column("total", "int64", "evaluations", "Architectures evaluated by its end"),
+        Column("gpu_hours", "double", "h", "Of its evaluations", "hours of one are not known"),
+        Column("cost", "double", "money", "Of its evaluations", "no cost was given"),
+        Column("command", "string", "", "What to type", "nothing"),
+    ),
+)
+
 TRANSFER = Table(
     "transfer",
     "A plan made without one group of tasks, carried out on a task of that group",
     (
         Column("left_out", "string", "", "The space or task the plan has not seen"),
         Column("task", "string", "", "Task of it on which the plan is carried out"),
-        *(Column(c.name, c.type, c.unit, c.about) for c in _CHOICE),
+        *_DECIDED,
         Column("planned", "int64", "evaluations", "Evaluations of the plan"),
         Column("n_seeds", "int64", "runs", "Seeds of the task"),
         Column("reached", "int64", "runs", "Seeds that reach the target within the plan"),
@@ -146,5 +174,20 @@ HOLDOUT = Table(
         Column("as_good", "double", "1", "Whether it was best or not told apart from it"),
         Column("cost", "double", "metric", "What it fell short of the best, lower is better"),
         Column("best_loss", "string", "", "The best there"),
+    ),
+)
+
+RULES = Table(
+    "rules",
+    "One rule over all cells of ``holdout``",
+    (
+        Column("rule", "string", "", "As in holdout"),
+        Column("cells", "int64", "cells", "Cells it chose for"),
+        Column("best", "double", "1", "Share of them in which it took the best"),
+        Column("as_good", "double", "1", "Share with the best or one not told apart from it"),
+        Column("cost", "double", "metric", "What it fell short of the best, lower is better"),
+        Column("cost_lower", "double", "metric", "95 % bootstrap over seeds", "one seed"),
+        Column("cost_upper", "double", "metric", "95 % bootstrap over seeds", "one seed"),
+        Column("cost_worst", "double", "metric", "The largest of a single cell"),
     ),
 )

@@ -16,6 +16,7 @@ import numpy as np
 
 from nasrank.errors import DataError, UsageError
 from nasrank.metrics import ceil_share, rank_order
+from nasrank.questions.budget.options import USUAL_TOP
 from nasrank.runs.tables import PREDICTIONS
 from nasrank.seeds import numpy_generator
 from nasrank.tables import read_parquet
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from nasrank.questions.budget.options import BudgetConfig
     from nasrank.questions.budget.stored import StoredResults
 
 __all__ = ["Reached", "Target", "reached", "search_reached"]
@@ -44,20 +46,14 @@ class Target:
     kind: Literal["top", "regret", "better"]
     value: float
 
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise UsageError(f"--{self.option} {self.value} should be a finite number")
-        if self.kind == "top" and not 0 < self.value <= 1:
-            raise UsageError(
-                f"--top {self.value:g} should be a share above 0 and up to 1: 0.01 is the top 1 %"
-            )
-        if self.kind == "regret" and self.value < 0:
-            raise UsageError(f"--regret {self.value:g} should not be negative: 0 is the best")
-
-    @property
-    def option(self) -> str:
-        """The option that asks for it."""
-        return "better-than" if self.kind == "better" else self.kind
+    @classmethod
+    def of(cls, config: BudgetConfig) -> Target:
+        """Return what was asked for; one of the top 0.1 % where nothing was."""
+        if config.regret is not None:
+            return cls("regret", config.regret)
+        if config.better_than is not None:
+            return cls("better", config.better_than)
+        return cls("top", USUAL_TOP if config.top is None else config.top)
 
     def __str__(self) -> str:
         if self.kind == "top":

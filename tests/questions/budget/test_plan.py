@@ -11,9 +11,10 @@ import pytest
 
 from nasrank.errors import NothingToCompare, UsageError
 from nasrank.metrics import random_confidence, random_evaluations
-from nasrank.questions.budget.plan import BudgetConfig, plan_budget
+from nasrank.questions.budget.options import BudgetConfig
 from nasrank.questions.budget.stored import load_results
 from nasrank.questions.budget.tables import PLAN, TRANSFER
+from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
 
 UNIVERSE = 1000
@@ -24,8 +25,21 @@ def results(stored_folder):
     return load_results([stored_folder])
 
 
-def plan(results, out=None, **options):
-    return plan_budget(BudgetConfig(**options), out, results=results)
+@pytest.fixture
+def plan(tmp_path_factory):
+    def make(results, out=None, **options):
+        config = BudgetConfig(results=results.folders, **options)
+        return conduct(config, out or tmp_path_factory.mktemp("plan"))
+
+    return make
+
+
+def cheapest(made):
+    return [row for row in made.rows if row["cheapest"]]
+
+
+def tasks_of(made):
+    return list(dict.fromkeys(row["task"] for row in made.rows))
 
 
 def one(rows, **wanted):
@@ -33,7 +47,7 @@ def one(rows, **wanted):
     return row
 
 
-def test_evaluations_are_the_order_statistic_of_the_runs(results):
+def test_evaluations_are_the_order_statistic_of_the_runs(plan, results):
     made = plan(results, top=0.001)
     assert len(made.rows) == 2 * 2 * 2
     for row in made.rows:
@@ -52,10 +66,10 @@ def test_evaluations_are_the_order_statistic_of_the_runs(results):
         assert row["cost"] is row["net_saving"] is row["return_on_work"] is None
 
 
-def test_the_reference_answer_is_that_of_its_budget_table():
-    made = plan_budget(BudgetConfig())
-    (folder, *_) = made.sources
-    stored = pd.read_parquet(folder / "budget.parquet")
+def test_the_reference_answer_is_that_of_its_budget_table(tmp_path):
+    made = conduct(BudgetConfig(), tmp_path)
+    folder, *_ = made.record["results"]
+    stored = pd.read_parquet(f"{folder}/budget.parquet")
     stored = stored[(stored["top_fraction"] == 0.001) & (stored["confidence"] == 0.8)]
     keys = ["task", "loss", "n_train"]
     own = pd.DataFrame(made.rows).set_index(keys)
@@ -68,7 +82,7 @@ def test_the_reference_answer_is_that_of_its_budget_table():
             assert mine[name] == pytest.approx(row[name]), (row, name)
 
 
-def test_money_by_hand(results):
+def test_money_by_hand(plan, results):
     money = {"hours_per_eval": 4.0, "cost_per_hour": 2.5, "cost_per_eval": 1.0, "overhead": 200.0}
     made = plan(results, top=0.001, **money)
     for row in made.rows:
@@ -82,26 +96,26 @@ def test_money_by_hand(results):
         )
         assert row["return_on_work"] == pytest.approx(11 * (800 - taken) / 200)
         assert row["gpu_hours"] == pytest.approx(4 * taken)
-    assert sum(stage.cost for stage in made.stages) == pytest.approx(
-        11 * made.choices[0]["evaluations"]
+    assert sum(stage["cost"] for stage in made.tables["stages"]) == pytest.approx(
+        11 * made.tables["choices"][0]["evaluations"]
     )
 
 
-def test_a_price_of_hours_nobody_knows_is_no_price(write_results, tmp_path):
+def test_a_price_of_hours_nobody_knows_is_no_price(plan, write_results, tmp_path):
     write_results(tmp_path, seeds=4, hours=None)
     made = plan(load_results([tmp_path]), cost_per_hour=2.0)
     assert {row["cost"] for row in made.rows} == {None}
     assert {row["random_gpu_hours"] for row in made.rows} == {None}
 
 
-def test_the_size_of_ones_own_space_is_that_of_random_search(results):
+def test_the_size_of_ones_own_space_is_that_of_random_search(plan, results):
     made = plan(results, top=0.01, space_size=50_000)
     assert {row["random_evaluations"] for row in made.rows} == {
         random_evaluations(50_000, 500, 0.8)
     }
 
 
-def test_a_limit_on_k(results):
+def test_a_limit_on_k(plan, results):
     made = plan(results, top=0.001, k=5)
     for row in made.rows:
         runs = results.runs
@@ -111,20 +125,20 @@ def test_a_limit_on_k(results):
         assert row["reached_share"] == pytest.approx(share)
         assert row["reached_lower"] <= share <= row["reached_upper"]
         assert row["random_reached"] == random_confidence(UNIVERSE, 1, row["n_train"] + 5)
-    assert all(row["k"] <= 5 for row in made.cheapest)
-    assert all(choice["k"] <= 5 for choice in made.choices)
+    assert all(row["k"] <= 5 for row in cheapest(made))
+    assert all(choice["k"] <= 5 for choice in made.tables["choices"])
     impossible = plan(results, top=0.001, k=0, losses=("mse",))
-    assert impossible.choices == impossible.stages == []
-    assert impossible.cheapest == []
+    assert impossible.tables["choices"] == impossible.tables["stages"] == []
+    assert cheapest(impossible) == []
 
 
-def test_the_cheapest_and_the_worst_case(results):
+def test_the_cheapest_and_the_worst_case(plan, results):
     made = plan(results, top=0.01)
-    for task in made.tasks:
+    for task in tasks_of(made):
         own = [row for row in made.rows if row["task"] == task]
-        assert one(made.cheapest, task=task)["evaluations"] == min(r["evaluations"] for r in own)
+        assert one(cheapest(made), task=task)["evaluations"] == min(r["evaluations"] for r in own)
         assert [row["evaluations"] for row in own] == sorted(row["evaluations"] for row in own)
-    for choice in made.choices:
+    for choice in made.tables["choices"]:
         worst = {
             n: max(
                 row["evaluations"]
@@ -135,64 +149,67 @@ def test_the_cheapest_and_the_worst_case(results):
         }
         assert choice["evaluations"] == min(worst.values()) == worst[choice["n_train"]]
     # ten times less noise
-    assert [choice["loss"] for choice in made.choices] == ["listmle", "mse"]
+    assert [choice["loss"] for choice in made.tables["choices"]] == ["listmle", "mse"]
 
 
-def test_a_plan_is_carried_out_on_the_task_it_has_not_seen(results):
+def test_a_plan_is_carried_out_on_the_task_it_has_not_seen(plan, results):
     made = plan(results, top=0.01)
-    assert made.transfer_by == "task"
-    assert [row["left_out"] for row in made.transfer] == ["toy/a", "toy/b"]
-    for row in made.transfer:
-        (other,) = set(made.tasks) - {row["task"]}
-        assert row["planned"] == one(made.cheapest, task=other)["evaluations"]
+    assert made.record["transfer_left_out"] == "task"
+    assert [row["left_out"] for row in made.tables["transfer"]] == ["toy/a", "toy/b"]
+    for row in made.tables["transfer"]:
+        (other,) = set(tasks_of(made)) - {row["task"]}
+        assert row["planned"] == one(cheapest(made), task=other)["evaluations"]
         runs = results.runs
         for name in ("task", "loss", "n_train"):
             runs = runs[runs[name] == row[name]]
         k = row["planned"] - row["n_train"]
         assert row["reached"] == (runs["first_hit_1pct"] <= k).sum()
-    assert plan(results, tasks=("toy/a",)).transfer == []
+    assert plan(results, tasks=("toy/a",)).tables["transfer"] == []
 
 
-def test_spaces_are_left_out_whole(write_results, tmp_path):
+def test_spaces_are_left_out_whole(plan, write_results, tmp_path):
     write_results(tmp_path, tasks=("toy/a", "toy/b", "other/c"), seeds=4)
     made = plan(load_results([tmp_path]))
-    assert made.transfer_by == "space"
-    assert [(row["left_out"], row["task"]) for row in made.transfer] == [
+    assert made.record["transfer_left_out"] == "space"
+    assert [(row["left_out"], row["task"]) for row in made.tables["transfer"]] == [
         ("toy", "toy/a"), ("toy", "toy/b"), ("other", "other/c"),
     ]  # fmt: skip
 
 
-def test_stages_add_up(results):
+def test_stages_add_up(plan, results):
     made = plan(results, top=0.001)
-    names = [stage.name for stage in made.stages]
+    stages = made.tables["stages"]
+    names = [stage["stage"] for stage in stages]
     assert names == ["sample", "train", "evaluate", "stop", "value"]
-    best = made.choices[0]
-    assert made.stages[0].evaluations == best["n_train"]
-    assert made.stages[2].evaluations == best["k"]
-    assert made.stages[-1].total == best["evaluations"]
-    totals = np.cumsum([stage.evaluations for stage in made.stages])
-    assert [stage.total for stage in made.stages] == totals.tolist()
-    assert "Nobody can see" in made.stages[3].what
+    best = made.tables["choices"][0]
+    assert stages[0]["evaluations"] == best["n_train"]
+    assert stages[2]["evaluations"] == best["k"]
+    assert stages[-1]["total"] == best["evaluations"]
+    totals = np.cumsum([stage["evaluations"] for stage in stages])
+    assert [stage["total"] for stage in stages] == totals.tolist()
+    assert "Nobody can see" in stages[3]["what"]
     seen = plan(results, better_than=89.9)
-    assert "Stop as soon as one is better than 89.9" in seen.stages[-2].what
+    assert "Stop as soon as one is better than 89.9" in seen.tables["stages"][-2]["what"]
 
 
-def test_a_plan_dearer_than_random_search_says_so(results):
+def test_a_plan_dearer_than_random_search_says_so(plan, results):
     # One of the top 5 %: random search needs 32, the training set alone has 40.
     made = plan(results, top=0.05, n_train=(40,))
     assert {row["random_evaluations"] for row in made.rows} == {random_evaluations(1000, 50, 0.8)}
-    assert made.choices[0]["evaluations"] > 32
-    assert made.choices[0]["by_task"]["toy/a"]["savings"] < 0
-    assert "take it instead" in made.stages[-2].what
+    assert made.tables["choices"][0]["evaluations"] > 32
+    best = made.tables["choices"][0]
+    row = one(made.rows, task="toy/a", loss=best["loss"], n_train=best["n_train"])
+    assert row["savings"] < 0
+    assert "take it instead" in made.tables["stages"][-2]["what"]
 
 
-def test_where_training_alone_is_enough_nothing_is_ranked(results):
+def test_where_training_alone_is_enough_nothing_is_ranked(plan, results):
     made = plan(results, top=0.05, n_train=(40,), confidence=0.5)
-    assert made.choices[0]["k"] == 0
-    assert "evaluate" not in [stage.name for stage in made.stages]
+    assert made.tables["choices"][0]["k"] == 0
+    assert "evaluate" not in [stage["stage"] for stage in made.tables["stages"]]
 
 
-def test_searches_in_rounds_stand_beside(write_results, tmp_path):
+def test_searches_in_rounds_stand_beside(plan, write_results, tmp_path):
     write_results(tmp_path, seeds=4)
     hits = [60, 80, 90, 200]
     rows = [
@@ -214,36 +231,37 @@ def test_searches_in_rounds_stand_beside(write_results, tmp_path):
     assert one(half.rows, method="random")["loss"] is None
     # ceil(.8 * 5) = the 4th, which never got there
     assert one(plan(results).rows, method="predictor")["evaluations"] is None
-    assert all(row["method"] == "rank-once" for row in half.cheapest)
-    PLAN.build([{c.name: row[c.name] for c in PLAN.columns} for row in half.rows])
+    assert all(row["method"] == "rank-once" for row in cheapest(half))
+    assert PLAN.read(half.out / "plan.parquet") == half.rows
 
 
-def test_files(results, tmp_path):
+def test_files(plan, results, tmp_path):
     made = plan(results, tmp_path, top=0.001)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "plan.parquet", "transfer.parquet", "plan.json", "run.json",
+        "plan.parquet", "choices.parquet", "transfer.parquet", "stages.parquet", "run.json",
     }  # fmt: skip
     assert len(PLAN.read(tmp_path / "plan.parquet")) == len(made.rows)
-    assert TRANSFER.read(tmp_path / "transfer.parquet") == made.transfer
-    document = json.loads((tmp_path / "plan.json").read_text())
-    assert document == json.loads(json.dumps(made.document()))
-    assert document["target"] == {"kind": "top", "value": 0.001}
+    assert TRANSFER.read(tmp_path / "transfer.parquet") == made.tables["transfer"]
+    assert made.record["target"] == {"kind": "top", "value": 0.001}
     about = read_parquet(tmp_path / "plan.parquet").schema.metadata[b"nasrank.about"]
     assert json.loads(about)["command"] == "budget"
+    assert json.loads(about)["results"] == list(map(str, results.folders))
+    assert json.loads((tmp_path / "run.json").read_text()) == json.loads(about)
 
 
-def test_rough_answers_say_what_is_missing(stored_folder, tmp_path):
+def test_rough_answers_say_what_is_missing(plan, stored_folder, tmp_path):
     for name in ("runs", "discovery", "budget"):
         (tmp_path / f"{name}.parquet").write_bytes(
             (stored_folder / f"{name}.parquet").read_bytes()
         )
     made = plan(load_results([tmp_path]), regret=0.2)
     assert not made.rows[0]["exact"]
-    (line,) = made.left_out
+    assert made.left_out == ()
+    (line,) = made.notes
     assert "upper bounds" in line
     assert "--keep-predictions" in line
     exact = plan(load_results([stored_folder]), regret=0.2)
-    assert exact.left_out == ()
+    assert exact.notes == exact.left_out == ()
     truth = {(r["task"], r["loss"], r["n_train"]): r["evaluations"] for r in exact.rows}
     for row in made.rows:
         assert row["evaluations"] >= truth[row["task"], row["loss"], row["n_train"]]
@@ -264,18 +282,18 @@ def test_rough_answers_say_what_is_missing(stored_folder, tmp_path):
         ({"n_train": (99,)}, NothingToCompare, "nasrank compare"),
     ],
 )
-def test_what_cannot_be_answered(results, options, error, text):
+def test_what_cannot_be_answered(plan, results, options, error, text):
     with pytest.raises(error, match=text):
         plan(results, **options)
 
 
-def test_a_part_that_is_missing_is_named(results):
+def test_a_part_that_is_missing_is_named(plan, results):
     made = plan(results, losses=("mse", "hr"))
     assert {row["loss"] for row in made.rows} == {"mse"}
     assert any(line.startswith("--losses hr: not in the tables") for line in made.left_out)
 
 
-def test_unreachable_tasks_are_left_out_and_named(write_results, tmp_path):
+def test_unreachable_tasks_are_left_out_and_named(plan, write_results, tmp_path):
     write_results(tmp_path, tasks=("toy/a",), seeds=4)
     path = tmp_path / "discovery.parquet"
     table = pq.read_table(path)
@@ -288,10 +306,10 @@ def test_unreachable_tasks_are_left_out_and_named(write_results, tmp_path):
     pq.write_table(low.set_column(place, low.schema.field(place), [worse]),
                    other / "discovery.parquet")  # fmt: skip
     made = plan(load_results([tmp_path, other]), better_than=89.0)
-    assert made.tasks == ["toy/a"]
+    assert tasks_of(made) == ["toy/a"]
     assert any("the best of toy/b is 40" in line for line in made.left_out)
 
 
-def test_numbers_are_json(results):
+def test_numbers_are_json(plan, results):
     text = json.dumps(plan(results).document(), allow_nan=False)
-    assert not math.isnan(json.loads(text)["rows"][0]["kendall_tau"])
+    assert not math.isnan(json.loads(text)["tables"]["plan"][0]["kendall_tau"])

@@ -7,9 +7,11 @@ import pytest
 
 from nasrank.errors import NothingToCompare, UsageError
 from nasrank.questions.budget.cells import GOALS, Cell, cells_of, likeness
-from nasrank.questions.budget.recommend import RecommendConfig, recommend
+from nasrank.questions.budget.options import RecommendConfig
 from nasrank.questions.budget.stored import load_results
-from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION
+from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION, RULES
+from nasrank.study.conduct import conduct
+from nasrank.study.options import checked
 
 NOISES = {"listmle": 0.2, "hr": 0.3, "mse": 2.0}
 
@@ -24,6 +26,15 @@ def folder(write_results, tmp_path_factory):
 @pytest.fixture(scope="module")
 def results(folder):
     return load_results([folder])
+
+
+@pytest.fixture
+def recommend(tmp_path):
+    def make(*folders, **options):
+        settings = {"results": folders, **options}
+        return conduct(checked(RecommendConfig, settings), tmp_path / "out")
+
+    return make
 
 
 def cell(values, **changes):
@@ -90,8 +101,8 @@ def test_cells_hold_the_measure(results):
 
 
 @pytest.mark.parametrize("goal", GOALS)
-def test_the_best_loss_is_recommended(results, goal):
-    advice = recommend(RecommendConfig(goal=goal), results=results)
+def test_the_best_loss_is_recommended(recommend, folder, goal):
+    advice = recommend(folder, goal=goal)
     assert len(advice.rows) == 2 * 3
     for row in advice.rows:
         assert row["cells"] == 6
@@ -104,11 +115,11 @@ def test_the_best_loss_is_recommended(results, goal):
     assert sum(row["best"] for row in advice.rows[:3]) == 6
 
 
-def test_its_own_test_leaves_spaces_out(results):
-    advice = recommend(RecommendConfig(goal="order"), results=results)
-    assert advice.left_out == "space"
-    assert {row["left_out"] for row in advice.holdout} == {"toy", "other"}
-    rules = {row["rule"]: row for row in advice.rules}
+def test_its_own_test_leaves_spaces_out(recommend, folder):
+    advice = recommend(folder, goal="order")
+    assert advice.record["holdout_left_out"] == "space"
+    assert {row["left_out"] for row in advice.tables["holdout"]} == {"toy", "other"}
+    rules = {row["rule"]: row for row in advice.tables["rules"]}
     assert set(rules) == {"recommend", "best-on-average", "listmle", "any-loss"}
     # In these tables tau is 1 / (1 + noise) on every run, so listmle is always the best.
     assert rules["recommend"]["best"] == rules["recommend"]["as_good"] == 1
@@ -119,39 +130,37 @@ def test_its_own_test_leaves_spaces_out(results):
     assert rules["any-loss"]["cost_worst"] == pytest.approx(sum(each) / 3)
 
 
-def test_one_space_leaves_tasks_out_and_one_task_nothing(results):
-    tasks = recommend(RecommendConfig(tasks=("toy/a", "toy/b")), results=results)
-    assert tasks.left_out == "task"
-    alone = recommend(RecommendConfig(tasks=("toy/a",)), results=results)
-    assert alone.holdout == alone.rules == []
+def test_one_space_leaves_tasks_out_and_one_task_nothing(recommend, folder):
+    tasks = recommend(folder, tasks=("toy/a", "toy/b"))
+    assert tasks.record["holdout_left_out"] == "task"
+    alone = recommend(folder, tasks=("toy/a",))
+    assert alone.tables["holdout"] == alone.tables["rules"] == []
     assert any("cannot be measured" in note for note in alone.notes)
 
 
-def test_what_the_tables_cannot_say(results):
-    value = recommend(RecommendConfig(goal="value"), results=results)
+def test_what_the_tables_cannot_say(recommend, folder):
+    value = recommend(folder, goal="value")
     assert any("no table measures how far a predicted value" in note for note in value.notes)
-    notes = recommend(
-        RecommendConfig(n_train=(5, 30), space_size=10, replicate_tau=0.5), results=results
-    ).notes
+    notes = recommend(folder, n_train=(5, 30), space_size=10, replicate_tau=0.5).notes
     assert any(note.startswith("n 5: ") for note in notes)
     assert not any(note.startswith("n 30") for note in notes)
     assert any("--space-size changes nothing" in note for note in notes)
     assert any("--replicate-tau changes nothing" in note for note in notes)
 
 
-def test_losses_that_are_not_everywhere(folder, write_results, tmp_path):
+def test_losses_that_are_not_everywhere(recommend, folder, write_results, tmp_path):
     write_results(tmp_path, tasks=("more/d",), noises={"listmle": 0.2, "mse": 1.0}, seeds=2)
-    advice = recommend(RecommendConfig(), results=load_results([folder, tmp_path]))
+    advice = recommend(folder, tmp_path)
     assert {row["loss"] for row in advice.rows} == {"listmle", "mse"}
     assert any(note.endswith("left out: hr") for note in advice.notes)
 
 
-def test_diverged_runs_do_not_count(write_results, tmp_path):
+def test_diverged_runs_do_not_count(recommend, write_results, tmp_path):
     write_results(
         tmp_path, seeds=3,
         change=lambda run: {**run, "diverged": run["loss"] == "mse" and run["seed"] == 0},
     )  # fmt: skip
-    advice = recommend(RecommendConfig(goal="order"), results=load_results([tmp_path]))
+    advice = recommend(tmp_path, goal="order")
     assert any("2 runs have no kendall_tau" in note for note in advice.notes)
     assert {row["loss"] for row in advice.rows} == {"listmle", "mse"}
 
@@ -165,15 +174,17 @@ def test_diverged_runs_do_not_count(write_results, tmp_path):
         ({"tasks": ("toy/z",)}, NothingToCompare, "--tasks toy/z: not in the tables"),
     ],
 )
-def test_what_cannot_be_answered(results, options, error, text):
+def test_what_cannot_be_answered(recommend, folder, options, error, text):
     with pytest.raises(error, match=text):
-        recommend(RecommendConfig(**options), results=results)
+        recommend(folder, **options)
 
 
-def test_files(results, tmp_path):
-    advice = recommend(RecommendConfig(), tmp_path, results=results)
-    assert RECOMMENDATION.read(tmp_path / "recommendation.parquet") == advice.rows
-    assert HOLDOUT.read(tmp_path / "holdout.parquet") == advice.holdout
-    document = json.loads((tmp_path / "recommendation.json").read_text())
-    assert document["accuracy"]["left_out"] == "space"
-    assert json.loads((tmp_path / "run.json").read_text())["command"] == "recommend"
+def test_files(recommend, folder):
+    advice = recommend(folder)
+    for table in (RECOMMENDATION, HOLDOUT, RULES):
+        assert table.read(advice.out / f"{table.name}.parquet") == advice.tables[table.name]
+    about = json.loads((advice.out / "run.json").read_text())
+    assert about["command"] == "recommend"
+    assert about["results"] == [str(folder)]
+    document = json.loads(json.dumps(advice.document(), allow_nan=False))
+    assert document["answer"]["holdout_left_out"] == "space"

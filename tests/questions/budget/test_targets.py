@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from nasrank.errors import DataError, UsageError
+from nasrank.questions.budget.options import BudgetConfig
 from nasrank.questions.budget.stored import load_results
 from nasrank.questions.budget.targets import Target, reached, search_reached
+from nasrank.study.options import checked
 
 UNIVERSE = 1000
 
@@ -76,11 +78,24 @@ def test_what_nothing_can_reach(exact):
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [("top", 0), ("top", 1.5), ("regret", -1), ("better", np.nan)]
+    ("option", "value"), [("top", 0), ("top", 1.5), ("regret", -1), ("better_than", np.nan)]
 )
-def test_targets_that_cannot_be_meant(kind, value):
-    with pytest.raises(UsageError, match="--"):
-        Target(kind, value)
+def test_targets_that_are_invalid(option, value):
+    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')}"):
+        checked(BudgetConfig, {option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        ({}, Target("top", 0.001)),
+        ({"top": 0.05}, Target("top", 0.05)),
+        ({"regret": 0}, Target("regret", 0)),
+        ({"better_than": 0}, Target("better", 0)),
+    ],
+)
+def test_what_is_asked_is_a_target(options, target):
+    assert Target.of(BudgetConfig(**options)) == target
 
 
 def test_a_space_of_another_size_has_the_same_share(exact):

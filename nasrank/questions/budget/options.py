@@ -1,0 +1,163 @@
+"""What can be asked of ``nasrank budget`` and ``nasrank recommend``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from nasrank.errors import UsageError
+from nasrank.losses import parse
+from nasrank.study.options import Config, option
+
+__all__ = ["USUAL_TOP", "BudgetConfig", "RecommendConfig"]
+
+USUAL_TOP = 0.001
+"""What budget looks for where nothing else is asked: one of the top 0.1 %."""
+
+_TARGET, _CHOICE, _OWN = "What to find", "What to choose from", "Your own space"
+_CASE, _FROM = "Your case", "What to learn from"
+
+Size = Annotated[int, Field(gt=0)]
+
+
+class _FromResults(Config):
+    """Options of commands that learn from finished comparisons."""
+
+    losses: tuple[str, ...] | None = option(
+        None, "Losses to choose from.", usual="all", panel=_FROM, min_length=1
+    )
+    tasks: tuple[str, ...] | None = option(
+        None, "Tasks to learn from.", usual="all", panel=_FROM, min_length=1
+    )
+    results: tuple[Path, ...] = option(
+        (),
+        "Folder that nasrank compare wrote; may be given several times.",
+        usual="the reference results",
+        repeated=True,
+        panel=_FROM,
+    )
+
+    @field_validator("losses")
+    @classmethod
+    def _spelled(cls, losses: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Spell losses as the tables do; an unknown one is refused before any is read."""
+        return None if losses is None else tuple(str(parse(loss)) for loss in losses)
+
+
+class BudgetConfig(_FromResults):
+    """Plan a budget: evaluations, GPU-hours and money until a good architecture is found.
+
+    Trains nothing: reads finished runs and says what each loss took, with random search beside
+    it, and how a plan made on some tasks did on another. Prints a plan to carry out.
+    """
+
+    command: ClassVar[str] = "budget"
+    study: ClassVar[str] = "nasrank.questions.budget.study:BUDGET"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank budget --top 0.01 --confidence 0.9",
+        (
+            "nasrank budget --space-size 100000 --hours-per-eval 4 --cost-per-hour 2.5 "
+            "--overhead 5000"
+        ),
+        "nasrank budget --tasks nb201/cifar10 --better-than 91.5 --results nasrank-out/compare",
+    )
+
+    top: float | None = option(
+        None,
+        "One of this share of all architectures.",
+        usual=f"{USUAL_TOP:g}",
+        panel=_TARGET,
+        gt=0,
+        le=1,
+    )
+    regret: float | None = option(
+        None, "One at most so far from the best, in the metric's unit.", panel=_TARGET, ge=0
+    )
+    better_than: float | None = option(
+        None, "One better than this, in the metric's unit.", panel=_TARGET
+    )
+    confidence: float = option(0.8, "Wanted probability of finding it.", panel=_TARGET, gt=0, lt=1)
+    n_train: tuple[Size, ...] | None = option(
+        None, "Training set sizes.", usual="all", panel=_CHOICE, min_length=1
+    )
+    k: int | None = option(
+        None,
+        "Most evaluations after the training set; also shows how sure they are enough.",
+        panel=_CHOICE,
+        ge=0,
+    )
+    space_size: int | None = option(
+        None,
+        "Architectures of your space, for what random search needs.",
+        usual="the benchmark's",
+        panel=_OWN,
+        gt=0,
+    )
+    hours_per_eval: float | None = option(
+        None, "GPU-hours of one evaluation.", usual="the benchmark's", panel=_OWN, gt=0
+    )
+    cost_per_hour: float | None = option(None, "Money for a GPU-hour.", panel=_OWN, ge=0)
+    cost_per_eval: float | None = option(
+        None, "Money for an evaluation, added to that for its hours.", panel=_OWN, ge=0
+    )
+    overhead: float | None = option(
+        None,
+        "Money for the work of using a predictor, taken off what it saves.",
+        panel=_OWN,
+        ge=0,
+    )
+
+    @model_validator(mode="after")
+    def _one_target(self) -> BudgetConfig:
+        asked = [self.top, self.regret, self.better_than]
+        if sum(value is not None for value in asked) > 1:
+            raise UsageError("give one of --top, --regret and --better-than, not several")
+        top = self.top or USUAL_TOP
+        if self.regret is not None or self.better_than is not None or self.space_size is None:
+            return self
+        if round(top * self.space_size, 9) < 1:
+            raise UsageError(
+                f"--top {top:g} of {self.space_size:,} architectures is less than one "
+                f"architecture. Ask for at least --top {math.ceil(1e6 / self.space_size) / 1e6:g}"
+            )
+        return self
+
+
+class RecommendConfig(_FromResults):
+    """Recommend a loss for a training size, a space, its noise and a goal.
+
+    Trains nothing: learns from finished runs, says how often each loss was the best and what it
+    falls short of the best where it was not, and tests its own advice on what it has not seen.
+    """
+
+    command: ClassVar[str] = "recommend"
+    study: ClassVar[str] = "nasrank.questions.budget.study:RECOMMEND"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank recommend --n-train 100",
+        "nasrank recommend --goal order --n-train 60 --space-size 20000 --replicate-tau 0.9",
+        "nasrank recommend --results nasrank-out/compare --results nasrank-out/more",
+    )
+
+    goal: Literal["order", "top", "value"] = option(
+        "top",
+        "What the predictor is for: the order of all, finding the top, or the value.",
+        panel=_CASE,
+    )
+    n_train: tuple[Size, ...] | None = option(
+        None,
+        "Architectures you can train on.",
+        usual="the sizes of the tables",
+        panel=_CASE,
+        min_length=1,
+    )
+    space_size: int | None = option(None, "Architectures of your space.", panel=_CASE, gt=0)
+    replicate_tau: float | None = option(
+        None,
+        "Noise of your labels: tau between two trainings, see nasrank data info.",
+        panel=_CASE,
+        gt=0,
+        le=1,
+    )

@@ -1,0 +1,387 @@
+"""What people see of a budget, tables and a checklist, and of a recommendation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from nasrank.questions.budget.cells import GOALS
+from nasrank.questions.budget.choices import RANK_ONCE
+from nasrank.questions.budget.options import BudgetConfig, RecommendConfig
+from nasrank.questions.budget.stored import CHOICE
+from nasrank.questions.budget.targets import Target
+from nasrank.study.study import Result
+from nasrank.study.view import Field, Part, Sheet, joined, number, plural
+
+__all__ = ["view_budget", "view_recommendation"]
+
+Row = dict[str, Any]
+
+_MANY = 4
+"""More tasks than this do not get a column each, and no more losses than this are picked out."""
+
+_NUMBERS = (
+    Field("evaluations", "evaluations\n[95 %]", right=True, keep=8),
+    Field("random", "random\nsearch", right=True, keep=7),
+    Field("hours", "GPU-hours", right=True, keep=4),
+    Field("saved", "saved [95 %]", right=True, keep=6),
+)
+_MONEY = (
+    Field("cost", "cost / random", right=True, keep=4),
+    Field("net", "saved money\nless overhead [95 %]", right=True, keep=6),
+    Field("return", "return on\noverhead", right=True, keep=5),
+)
+
+
+def view_budget(result: Result[BudgetConfig]) -> Iterable[Part]:
+    """Return a plan as people read it: its tables and a checklist."""
+    config, rows, choices = result.config, result.rows, result.tables["choices"]
+    tasks = _tasks(rows)
+    once = [row for row in rows if row["method"] == RANK_ONCE]
+    seeds = number(sorted({row["n_seeds"] for row in rows}))
+    yield (
+        f"To find {Target.of(config)} with {100 * config.confidence:g} % confidence: "
+        f"{len(once)} choices of loss and training size on {plural(len(tasks), 'task')}, "
+        f"{seeds} seeds each."
+    )
+    yield ""
+    yield _cheapest(rows)
+    if len(once) < len(rows):
+        yield _searches([row for row in rows if row["method"] != RANK_ONCE])
+    if choices:
+        yield _by_loss(rows, choices)
+    yield (
+        "Evaluations count the training set. GPU-hours and saved stand beside random search with "
+        "the same confidence; intervals are over seeds. The cheapest of many choices looks better "
+        "than it is."
+    )
+    if config.space_size is not None:
+        yield (
+            f"Random search draws from {config.space_size:,} architectures with the same share of "
+            "good ones; the evaluations of a loss are those of the benchmarks."
+        )
+    if any(not row["exact"] for row in rows):
+        yield "<= is an upper bound, >= a lower one."
+    yield from (f"! {note}" for note in result.notes)
+    yield ""
+    if config.k is not None:
+        yield _within(rows, config.k)
+    if result.tables["transfer"]:
+        yield from _transfer(result)
+    if choices:
+        yield from _checklist(result)
+    else:
+        limit = "" if config.k is None else f" within --k {config.k}"
+        yield f"No choice reaches this on every task{limit}, so there is no plan to give."
+
+
+def _tasks(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row["task"] for row in rows))
+
+
+def _cheapest(rows: Sequence[Row]) -> Sheet:
+    found = {row["task"]: row for row in rows if row["cheapest"]}
+    lines = []
+    for task in _tasks(rows):
+        row = found.get(task)
+        if row is None:
+            any_row = next(each for each in rows if each["task"] == task)
+            lines.append({"task": task, "random": any_row["random_evaluations"]})
+        else:
+            choice = f"{row['loss']}, {row['n_train']} + {row['k']}"
+            lines.append({"task": task, "choice": choice, **_numbers(row), **_money(row)})
+    fields = [Field("task", keep=9), Field("choice", "cheapest choice", keep=9), *_NUMBERS]
+    if any(row["cost"] is not None for row in rows):
+        fields += _MONEY
+    return Sheet(
+        [{**dict.fromkeys(field.key for field in fields), **line} for line in lines],
+        fields,
+        "The cheapest choice of each task: training set + evaluations in predicted order",
+    )
+
+
+def _numbers(row: Row) -> dict[str, str]:
+    exact = "" if row["exact"] else "<= "
+    hours, share = "-", row["savings"]
+    if row["gpu_hours"] is not None:
+        hours = f"{row['gpu_hours']:,.0f} / {row['random_gpu_hours']:,.0f}"
+    return {
+        "evaluations": f"{exact}{_bounded(row, 'evaluations', number)}",
+        "random": ("" if row["random_exact"] else ">= ") + number(row["random_evaluations"]),
+        "hours": hours,
+        "saved": "-"
+        if share is None
+        else f"{100 * share:.1f} %" + _interval(row, "savings", lambda s: f"{100 * s:.0f}"),
+    }
+
+
+def _money(row: Row) -> dict[str, str]:
+    if row["cost"] is None:
+        return {}
+    back = row["return_on_work"]
+    return {
+        "cost": f"{row['cost']:,.0f} / {row['random_cost']:,.0f}",
+        "net": _bounded(row, "net_saving", lambda value: f"{value:,.0f}"),
+        "return": "-" if back is None else f"{back:,.1f} x",
+    }
+
+
+def _bounded(row: Row, name: str, show: Callable[[Any], str]) -> str:
+    return show(row[name]) + _interval(row, name, show)
+
+
+def _interval(row: Row, name: str, show: Callable[[Any], str]) -> str:
+    lower, upper = row[f"{name}_lower"], row[f"{name}_upper"]
+    return "" if lower is None or upper is None else f" [{show(lower)}, {show(upper)}]"
+
+
+def _by_loss(rows: Sequence[Row], choices: Sequence[Row]) -> Sheet:
+    tasks = _tasks(rows)
+    each_task = tasks if 1 < len(tasks) <= _MANY else []
+    known = {(row["task"], *(row[name] for name in CHOICE)): row for row in rows}
+    lines = []
+    for choice in choices:
+        by_task = {task: known[task, *(choice[name] for name in CHOICE)] for task in tasks}
+        line = {**choice, **{task: by_task[task]["evaluations"] for task in each_task}}
+        lines.append(line | _numbers(by_task[choice["worst_task"]]))
+    slowest = max(rows, key=lambda row: (row["random_evaluations"], row["random_gpu_hours"] or 0))
+    hours = slowest["random_gpu_hours"]
+    by_random = {row["task"]: row["random_evaluations"] for row in rows}
+    lines.append(
+        {
+            **dict.fromkeys(lines[0], ""),
+            **{task: by_random[task] for task in each_task},
+            "loss": "random search",
+            "evaluations": slowest["random_evaluations"],
+            "hours": "" if hours is None else f"{hours:,.0f}",
+        }
+    )
+    evaluations, _, *others = _NUMBERS
+    if len(tasks) > 1:
+        evaluations = Field("evaluations", "worst case\n[95 %]", right=True, keep=8)
+    fields = [
+        Field("loss", keep=9),
+        Field("n_train", "n", right=True, keep=9),
+        *(Field(task, task.replace("/", "/\n"), right=True, keep=3) for task in each_task),
+        evaluations,
+        *([Field("worst_task", "on")] if len(tasks) > _MANY else []),
+        *others,
+    ]
+    title = "Each loss at the training size whose worst case over tasks is least"
+    if len(tasks) == 1:
+        title = f"Each loss at its cheapest training size on {tasks[0]}"
+    return Sheet(lines, fields, title)
+
+
+def _searches(rows: Sequence[Row]) -> Sheet:
+    names = ("task", "method", "loss")
+    fields = [*(Field(name, keep=9) for name in names), *_NUMBERS]
+    lines = [{**{name: row[name] for name in names}, **_numbers(row)} for row in rows]
+    return Sheet(lines, [field for field in fields if field.key != "hours"], "Searches in rounds")
+
+
+def _within(rows: Sequence[Row], k: int) -> Sheet:
+    best: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        key = row["task"], row["loss"]
+        share = row["reached_share"]
+        if share is not None and (key not in best or share > best[key]["reached_share"]):
+            best[key] = row
+    shown = []
+    for task in _tasks(rows):
+        own = [row for row in best.values() if row["task"] == task]
+        shown += sorted(own, key=lambda row: -float(row["reached_share"]))[:_MANY]
+    lines = [
+        {
+            **row,
+            "reached": f"{100 * row['reached_share']:.0f} %"
+            + _interval(row, "reached", lambda share: f"{100 * share:.0f}"),
+            "random": f"{100 * row['random_reached']:.1f} %",
+        }
+        for row in shown
+    ]
+    fields = (
+        Field("task", keep=9),
+        Field("loss", keep=9),
+        Field("n_train", "n", right=True, keep=8),
+        Field("reached", "found by n + k\n[95 %]", right=True, keep=8),
+        Field("random", "random search\nwith n + k", right=True, keep=7),
+    )
+    title = (
+        f"Share of seeds that find it within k = {k}: the {_MANY} best losses of each task, at "
+        "their best n"
+    )
+    return Sheet(lines, fields, title)
+
+
+def _transfer(result: Result[BudgetConfig]) -> Iterable[Part]:
+    rows, by = result.tables["transfer"], (result.record or {})["transfer_left_out"]
+    lines = [
+        {
+            **row,
+            "choice": f"{row['loss']}, {row['n_train']} + {row['planned'] - row['n_train']}",
+            "reached": f"{row['reached']} of {row['n_seeds']}",
+        }
+        for row in rows
+    ]
+    fields = (
+        Field("task", "carried out on", keep=9),
+        Field("choice", f"plan made without its {by}", keep=9),
+        Field("reached", "seeds that\nfind it", right=True, keep=8),
+        Field("needed", "evaluations this\nchoice needs", right=True, keep=7),
+        Field("cheapest", "its own\ncheapest", right=True, keep=6),
+    )
+    title = f"If your space is unlike these: plans made without a {by}, carried out on it"
+    yield Sheet(lines, fields, title)
+    kept = sum(row["reached"] for row in rows) / sum(row["n_seeds"] for row in rows)
+    yield f"Promised {100 * result.config.confidence:g} %, kept {100 * kept:.0f} %."
+    yield ""
+
+
+def _checklist(result: Result[BudgetConfig]) -> Iterable[str]:
+    best, *_ = result.tables["choices"]
+    tasks = _tasks(result.rows)
+    over = f" on {best['worst_task']}, the worst of {len(tasks)} tasks" if len(tasks) > 1 else ""
+    total = f"{best['n_train']:,} + {best['k']:,} = {best['evaluations']:,} evaluations"
+    yield f"The plan: {best['loss']}, {total}{over}"
+    for place, stage in enumerate(result.tables["stages"], 1):
+        hours, cost = stage["gpu_hours"], stage["cost"]
+        spent = joined(
+            [
+                plural(stage["evaluations"], "evaluation"),
+                "" if hours is None else f"{hours:,.0f} GPU-hours",
+                "" if cost is None else f"cost {cost:,.0f}",
+            ]
+        )
+        about = f" ({spent}; {stage['total']:,} in all)" if stage["evaluations"] else ""
+        yield f"[ ] {place}. {stage['stage']}{about}"
+        yield f"      {stage['what']}"
+        if stage["command"]:
+            yield f"      $ {stage['command']}"
+
+
+_READING = (
+    "Short of the best: the measure of each cell's best loss less that of this one, on seeds the "
+    "best was not chosen by; below 0 the best did worse there. A cell is a task at a training "
+    "size, and counts by its likeness to what is asked."
+)
+_COST = Field("cost", "short of the best\n[95 %]", right=True, keep=8)
+_WORST = Field("worst", "at worst", right=True, keep=6)
+_MEASURED = (
+    Field("mean", right=True, keep=7),
+    _COST,
+    _WORST,
+    Field("best", "best in", right=True),
+    Field("as_good", "as good\nas best in", right=True, keep=4),
+)
+
+
+def view_recommendation(result: Result[RecommendConfig]) -> Iterable[Part]:
+    """Return an advice as people read it: losses, and what the advice was worth elsewhere."""
+    goal = GOALS[result.config.goal]
+    direction = "higher is better" if goal.higher else "lower is better"
+    yield f"Goal {result.config.goal}: {goal.about}, {direction}."
+    yield ""
+    several = len({row["n_train"] for row in result.rows}) > 1
+    yield _sizes(result.rows) if several else _losses(result.rows)
+    yield _READING
+    yield from (f"! {note}" for note in result.notes)
+    rules, by = result.tables["rules"], (result.record or {})["holdout_left_out"]
+    if not rules:
+        return
+    yield ""
+    groups = len({row["left_out"] for row in result.tables["holdout"]})
+    yield _rules(
+        rules,
+        f"The advice tested: {groups} {by}s left out in turn, {rules[0]['cells']} cells",
+    )
+    yield _verdict(rules)
+    if by == "task":
+        yield "All tasks are of one space: of another it says nothing. Add --results of one."
+
+
+def _equal(row: Row) -> bool:
+    return row["p_holm"] is None or row["p_holm"] > 0.05
+
+
+def _sizes(rows: Sequence[Row]) -> Sheet:
+    lines = []
+    for n_train in dict.fromkeys(row["n_train"] for row in rows):
+        first, *others = (row for row in rows if row["n_train"] == n_train)
+        equal = [row["loss"] for row in others if _equal(row)]
+        more = f" and {len(equal) - _MANY} more" if len(equal) > _MANY else ""
+        lines.append(_cells(first) | {"equal": ", ".join(equal[:_MANY]) + more or "none"})
+    fields = (
+        Field("n_train", "n", right=True, keep=9),
+        Field("loss", "use", keep=9),
+        *_MEASURED,
+        Field("equal", "not told apart from it (paired, Holm)", keep=3),
+    )
+    return Sheet(lines, fields)
+
+
+def _losses(rows: Sequence[Row]) -> Sheet:
+    marks = ["*" if row["place"] == 1 else "=" if _equal(row) else "" for row in rows]
+    lines = [_cells(row) | {"mark": mark} for row, mark in zip(rows, marks, strict=True)]
+    title = (
+        f"n = {rows[0]['n_train']:,}: * is recommended, = is not told apart from it (paired, "
+        "Holm, p > .05)"
+    )
+    return Sheet(lines, (Field("loss", keep=9), Field("mark", "", keep=9), *_MEASURED), title)
+
+
+def _cells(row: Row) -> Row:
+    return {
+        **row,
+        "mean": f"{row['mean']:.3f}",
+        "cost": _bounded(row, "cost", _three),
+        "worst": f"{row['cost_worst']:.3f}",
+        "best": f"{row['best']} of {row['cells']}",
+        "as_good": f"{row['as_good']} of {row['cells']}",
+    }
+
+
+_NAMES = {
+    "recommend": "this advice",
+    "best-on-average": "the best on average",
+    "any-loss": "any loss, drawn blindly",
+}
+
+
+def _rules(rules: Sequence[Row], title: str) -> Sheet:
+    lines = [
+        {
+            "rule": _NAMES.get(row["rule"], f"always {row['rule']}"),
+            "best": f"{100 * row['best']:.0f} %",
+            "as_good": f"{100 * row['as_good']:.0f} %",
+            "cost": _bounded(row, "cost", _three),
+            "worst": f"{row['cost_worst']:.3f}",
+        }
+        for row in rules
+    ]
+    fields = (
+        Field("rule", keep=9),
+        Field("best", "took the best", right=True, keep=7),
+        Field("as_good", "or one not told\napart from it", right=True),
+        _COST,
+        _WORST,
+    )
+    return Sheet(lines, fields, title)
+
+
+def _verdict(rules: Sequence[Row]) -> str:
+    by = {row["rule"]: row for row in rules}
+    own = by.pop("recommend")
+    del by["any-loss"]
+    rule, rival = min(by.items(), key=lambda item: float(item[1]["cost"]))
+    name = _NAMES.get(rule, f"always {rule}")
+    if own["cost"] < rival["cost"]:
+        return f"On what it had not seen, the advice did better than {name}."
+    if own["cost"] == rival["cost"]:
+        return f"On what it had not seen, the advice did exactly as well as {name}."
+    return f"On what it had not seen, the advice did no better than {name}, which is simpler."
+
+
+def _three(value: float) -> str:
+    # Adding 0 turns a rounded -0.0 into 0.0.
+    return f"{round(value, 3) + 0.0:.3f}"
