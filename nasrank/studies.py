@@ -11,6 +11,7 @@ __all__ = ["STUDIES", "config_of"]
 STUDIES = {
     "search": "nasrank.questions.search.options:SearchConfig",
     "budget": "nasrank.questions.budget.options:BudgetConfig",
+    "check": "nasrank.questions.check.options:CheckConfig",
     "recommend": "nasrank.questions.budget.options:RecommendConfig",
     "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
 }

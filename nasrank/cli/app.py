@@ -12,7 +12,6 @@ from rich.logging import RichHandler
 
 from nasrank.cli import (
     bench,
-    check,
     compare,
     data,
     env,
@@ -44,7 +43,6 @@ app = typer.Typer(
 )
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("rank", epilog=rank.EPILOG)(rank.rank)
-app.command("check", epilog=check.EPILOG)(check.check)
 app.add_typer(data.app, name="data")
 app.add_typer(pr.app, name="pr")
 app.add_typer(ot.app, name="ot")

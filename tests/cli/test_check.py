@@ -12,7 +12,7 @@ import pytest
 
 from nasrank.cli import run
 from nasrank.questions.check.baseline import read_runs, write_baseline
-from nasrank.questions.check.study import CHECK
+from nasrank.questions.check.tables import CHECK
 
 SMALL = ["--n-train", "20", "--seeds", "3", "--losses", "mse,listmle", "--device", "cpu"]
 
@@ -40,6 +40,12 @@ def out(tmp_path_factory, warm_cache):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """What is written by default lies in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def baseline(out, tmp_path):
     """The baseline of these runs, or of runs that were better or worse by so much tau."""
@@ -59,11 +65,13 @@ def test_update_writes_what_the_same_runs_hold_against(out, tmp_path):
     assert written.code == 0
     assert "6" in written.stdout
     again = nasrank("check", out, "--against", path, "--update", "--format", "json")
-    assert json.loads(again.stdout) == {
+    document = json.loads(again.stdout)
+    assert document["tables"] == {}
+    assert document["answer"] == {
         "baseline": str(path), "runs": 6, "bytes": path.stat().st_size,
     }  # fmt: skip
     held = nasrank("check", out, "--against", path)
-    assert (held.code, held.stderr) == (0, "")
+    assert (held.code, held.stderr) == (0, "tables: nasrank-out/check\n")
     assert "6 pairs of runs, 3 seeds" in held.stdout
     assert "held, decides" in held.stdout
 
@@ -73,7 +81,7 @@ def test_a_loss_of_tau_is_code_3_and_says_how_to_accept_it(out, baseline):
     done = nasrank("check", out, "--against", path)
     assert done.code == 3
     assert "worse, decides" in done.stdout
-    (line,) = done.stderr.splitlines()
+    *_, line = done.stderr.splitlines()
     assert line.startswith(f"error: worse than {path}: mean tau -0.0200 [-0.0200, -0.0200].")
     assert line.endswith(f"nasrank check {out} --against {path} --update")
     # A loss that was asked for, or a gain, passes.
@@ -86,16 +94,23 @@ def test_a_loss_of_tau_is_code_3_and_says_how_to_accept_it(out, baseline):
 def test_what_was_not_compared_is_said(out, baseline):
     done = nasrank("check", out, "--against", baseline(seeds=(1,)))
     assert done.code == 0
-    assert f"not compared: 4 runs of {out}" in done.stderr
-    assert "undecided: these runs can neither show nor rule out a loss" in done.stderr
-    assert nasrank("check", out, "--against", baseline(seeds=(1,)), "--quiet").stderr == ""
+    lacking = f"left out: 4 runs of {out} that {baseline(seeds=(1,))} lacks\n"
+    assert done.stderr.startswith(lacking)
+    undecided = "undecided: these runs can neither show nor rule out a loss"
+    assert f"! {undecided}" in done.stdout
+    said = nasrank("check", out, "--against", baseline(seeds=(1,)), "--format", "csv").stderr
+    assert f"note: {undecided}" in said
+    # What is missing is said whatever is asked; a gate must not be quiet about it.
+    assert nasrank("check", out, "--against", baseline(seeds=(1,)), "--quiet").stderr == lacking
 
 
 def test_formats_and_the_table_hold_every_row(out, baseline, tmp_path):
     path = baseline(0.01)
     shown = nasrank("check", out, "--against", path, "--format", "json", "--out", tmp_path / "o")
-    rows = json.loads(shown.stdout)
+    document = json.loads(shown.stdout)
+    rows = document["tables"]["check"]
     assert shown.code == 3
+    assert document["answer"]["verdict"] == "worse"
     assert [row["primary"] for row in rows] == [True] + [False] * 32
     assert CHECK.read(tmp_path / "o" / "check.parquet") == rows
     text = nasrank("check", out, "--against", path, "--format", "csv").stdout
@@ -124,7 +139,7 @@ def test_options_may_stand_in_a_file(out, baseline, tmp_path):
         (["--against", "/proc/x/b.parquet", "--update"], 4, "cannot be written"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line_and_a_code(arguments, code, words, out, baseline):
+def test_what_is_invalid_is_one_line_and_a_code(arguments, code, words, out, baseline):
     filled = [each.format(b=baseline(), out=out) for each in arguments]
     done = nasrank("check", out, *filled)
     assert done.code == code, done.stderr

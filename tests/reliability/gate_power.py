@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nasrank.questions.check.study import LEVEL, TOLERANCE, verdict_of
+from nasrank.questions.check.gate import LEVEL, verdict_of
+from nasrank.questions.check.options import TOLERANCE
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import mean_interval
 from nasrank.tables import Column, Table, read_parquet

@@ -9,41 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError, NothingToCompare
-from nasrank.runs.summarise import DISCOVERY_AT, METRICS
+from nasrank.questions.check.tables import BASELINE, PAIRING
+from nasrank.runs.summarise import DISCOVERY_AT
 from nasrank.runs.tables import DISCOVERY, RUNS
-from nasrank.tables import Column, Table, read_parquet
+from nasrank.tables import Table, read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BASELINE", "CELL", "PAIRING", "RunKey", "read_runs", "run_key", "write_baseline"]
+__all__ = ["RunKey", "read_runs", "run_key", "write_baseline"]
 
 RunKey = tuple[str | int, ...]
-
-CELL = ("task", "predictor", "loss", "n_train", "split", "labels", "test", "sampling")
-"""What runs that differ only in their seed share."""
-PAIRING = (*CELL, "seed")
-"""What a run and its partner in the baseline share; not the data, which has to be the same."""
-
-_DISCOVERY_AT = Column(
-    DISCOVERY_AT,
-    "double",
-    "1",
-    "Share of the top 1 % found in train or with 100 evaluations more, higher is better",
-    "the universe is too small for it",
-)
-_MEASURED = (*(c for c in RUNS.columns if c.name in METRICS), _DISCOVERY_AT)
-
-BASELINE = Table(
-    "baseline",
-    "What was measured on one run",
-    (
-        *(column for column in RUNS.columns if column.name in PAIRING),
-        Column("fingerprint", "string", "", "Digest of the task's data"),
-        *_MEASURED,
-        Column("diverged", "bool", "", "Whether a parameter was not finite at the end"),
-    ),
-)
 
 
 def read_runs(path: Path) -> list[dict[str, Any]]:
@@ -54,7 +30,7 @@ def read_runs(path: Path) -> list[dict[str, Any]]:
             ``nasrank compare``.
 
     Returns:
-        Rows of :data:`BASELINE`; a number that is not finite is None.
+        Rows of ``baseline``; a number that is not finite is None.
 
     Raises:
         DataError: It is missing, damaged, something else, or names a run twice.
@@ -82,7 +58,7 @@ def write_baseline(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write a baseline, atomically: the old file or the new one is there, and never half of one.
 
     Args:
-        rows: Rows of :data:`BASELINE`; they are sorted, so equal runs give an equal file.
+        rows: Rows of ``baseline``; they are sorted, so equal runs give an equal file.
         path: The file.
 
     Raises:

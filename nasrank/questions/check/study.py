@@ -1,306 +1,136 @@
-"""The gate: runs against the same runs of a baseline, pair by pair."""
+"""The study of ``nasrank check``, declared."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from nasrank.errors import CheckFailed, DataError, NothingToCompare
+from nasrank.questions.check.baseline import read_runs, write_baseline
+from nasrank.questions.check.gate import OtherDataError, check_runs
+from nasrank.questions.check.options import CheckConfig
+from nasrank.questions.check.tables import CELL, CHECK
+from nasrank.study.study import Answer, Job, Result, Study
+from nasrank.study.view import Field, Part, Sheet
 
-from nasrank.errors import DataError, NothingToCompare
-from nasrank.questions.check.baseline import BASELINE, CELL, RunKey, read_runs, run_key
-from nasrank.runs.summarise import METRICS
-from nasrank.runs.tables import RUNS
-from nasrank.seeds import numpy_generator
-from nasrank.statistics import mean_interval
-from nasrank.tables import Column, Table
+__all__ = ["CHECKED"]
 
-__all__ = [
-    "CHECK",
-    "LEVEL",
-    "PRIMARY",
-    "TOLERANCE",
-    "Check",
-    "CheckConfig",
-    "Verdict",
-    "check",
-    "check_runs",
-    "detectable_loss",
-    "judged",
-    "verdict_of",
-]
+Row = dict[str, Any]
 
-Row = Mapping[str, Any]
-Verdict = Literal["held", "worse", "better", "undecided"]
-
-TOLERANCE = 0.005
-"""Loss of mean tau that is let pass. With 20 seeds and other initial weights, and nothing else
-changed, fewer than 1 check in 100 then fails, and a loss of .02 fails at least 95 in 100; the
-measured tables are in results/reliability."""
-LEVEL = 0.95
-"""Level of every interval."""
-PRIMARY = "mean_tau"
-"""Name of the one row that decides: Kendall's tau, averaged over the subset."""
-
-_ORDER = ("kendall_tau", "weighted_tau", "spearman_rho")
-"""Metrics in which a predictor without an order is worth 0, rather than left out."""
-_DIRECTIONS: Mapping[str, bool] = {**METRICS, "diverged": False}
-_SHARES = {c.name for c in BASELINE.columns if c.unit == "1"} | {"diverged"}
-_NO_INTERVAL = "fewer than two pairs"
-
-CHECK = Table(
-    "check",
-    "One metric of runs that differ in their seed, against the same runs of the baseline",
-    (
-        *(
-            Column(c.name, c.type, c.unit, c.about, "the primary row, which is about all runs")
-            for c in RUNS.columns
-            if c.name in CELL
-        ),
-        Column("metric", "string", "", f"A column of runs, diverged, or {PRIMARY}"),
-        Column("primary", "bool", "", "Whether this row decides"),
-        Column("n_pairs", "int64", "runs", "Pairs that had both values; seeds in the primary row"),
-        Column("baseline", "double", "metric", "Mean of the baseline", "no pair"),
-        Column("result", "double", "metric", "Mean of what is checked", "no pair"),
-        Column("difference", "double", "metric", "Result less baseline", "no pair"),
-        Column("lower", "double", "metric", "95 % bootstrap of the difference", _NO_INTERVAL),
-        Column("upper", "double", "metric", "95 % bootstrap of the difference", _NO_INTERVAL),
-        Column("tolerance", "double", "metric", "Change for the worse that is let pass"),
-        Column("verdict", "string", "", "held, worse, better or undecided"),
-    ),
-)
+_TITLES = {
+    "mean_tau": "mean tau of the subset",
+    "kendall_tau": "Kendall tau",
+    "discovery_1pct_at_100": "top 1 % found with 100 more",
+    "first_hit_0.1pct": "evaluations to top 0.1 %",
+}
 
 
-class CheckConfig(BaseModel):
-    """What to check; the names are those of the command's options.
-
-    Attributes:
-        against: The baseline: a file, or the folder of a comparison.
-        tolerance: Loss of a metric in [0, 1] that is let pass.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    against: str = ""
-    tolerance: float = Field(TOLERANCE, ge=0, allow_inf_nan=False)
-
-
-@dataclass(frozen=True)
-class Check:
-    """What a check found.
-
-    Attributes:
-        rows: Rows of :data:`CHECK`; the first is the primary one.
-        pairs: Runs that were compared with their partner.
-        only_baseline: Runs of the baseline without a partner.
-        only_results: Runs of the results without a partner.
-        detectable: Loss of mean tau that a check with these runs notices in 95 of 100 cases;
-            None where the pairs do not tell, being fewer than two or all equal.
-    """
-
-    rows: list[dict[str, Any]]
-    pairs: int
-    only_baseline: int
-    only_results: int
-    detectable: float | None
-
-    @property
-    def primary(self) -> dict[str, Any]:
-        """The row that decides."""
-        return self.rows[0]
-
-    @property
-    def held(self) -> bool:
-        """Whether the primary row is not worse; an undecided one passes."""
-        return bool(self.primary["verdict"] != "worse")
-
-
-def check(results: Path, against: Path, *, tolerance: float = TOLERANCE) -> Check:
-    """Compare finished runs with a baseline.
-
-    Args:
-        results: Folder of a comparison, or a baseline file.
-        against: A baseline file, or the folder of a comparison.
-        tolerance: Loss of a metric in [0, 1] that is let pass; others have a tolerance of 0.
-
-    Raises:
-        DataError: A file is missing or damaged, or was measured on other data.
-        NothingToCompare: No run is in both.
-    """
+def _checked(job: Job[CheckConfig, Any]) -> Answer:
+    config = job.config
+    results, baseline = config.results, Path(str(config.against))
+    if config.update:
+        runs = read_runs(results)
+        write_baseline(runs, baseline)
+        size = baseline.stat().st_size
+        return Answer({}, record={"baseline": str(baseline), "runs": len(runs), "bytes": size})
+    again = f"nasrank check {results} --against {baseline} --update"
     try:
-        return check_runs(read_runs(results), read_runs(against), tolerance=tolerance)
-    except _OtherDataError as error:
+        found = check_runs(read_runs(results), read_runs(baseline), tolerance=config.tolerance)
+    except OtherDataError as error:
         raise DataError(
-            f"{error.task}: {against} was measured on other data than {results}. Install the "
-            f"same data, or write a new baseline: nasrank check {results} --against {against} "
-            "--update"
+            f"{error.task}: {baseline} was measured on other data than {results}. Install the "
+            f"same data, or write a new baseline: {again}"
         ) from error
     except NothingToCompare as error:
-        raise NothingToCompare(f"{results} and {against}: {error}") from error
-
-
-def check_runs(
-    results: Sequence[Row], baseline: Sequence[Row], *, tolerance: float = TOLERANCE
-) -> Check:
-    """Compare rows of runs with those of a baseline.
-
-    The primary row is the paired difference of the mean tau: a seed's differences are averaged
-    over the tasks, predictors, losses and sizes that both sides have, and the interval is over
-    seeds, because the runs of one seed share their data and rise and fall together. A predictor
-    without an order (it diverged, or scores everything alike) has a tau of 0.
-
-    Args:
-        results: Rows of :data:`~nasrank.questions.check.baseline.BASELINE`.
-        baseline: Rows of the same kind.
-        tolerance: Loss of a metric in [0, 1] that is let pass; others have a tolerance of 0.
-
-    Raises:
-        DataError: A task's data differs.
-        NothingToCompare: No run is in both.
-
-    References:
-        Walker and Nowacki (2011), "Understanding equivalence and noninferiority testing",
-        Journal of General Internal Medicine 26(2).
-    """
-    partners = {run_key(row): row for row in baseline}
-    pairs = [(row, partners[key]) for row in results if (key := run_key(row)) in partners]
-    if not pairs:
-        raise NothingToCompare(
-            "no run of one is in the other (same task, predictor, loss, n_train, seed and kind "
-            "of split). Run the baseline's own command, or write a new one with --update"
-        )
-    for run, partner in pairs:
-        if run["fingerprint"] != partner["fingerprint"]:
-            raise _OtherDataError(run["task"])
-    cells: dict[RunKey, list[tuple[Row, Row]]] = defaultdict(list)
-    for pair in pairs:
-        cells[run_key(pair[0], CELL)].append(pair)
-    primary, detectable = _primary(pairs, tolerance)
-    rows = [primary]
-    for key, own in cells.items():
-        for metric, higher in _DIRECTIONS.items():
-            allowed = tolerance if metric in _SHARES else 0.0
-            new, old = _values(own, metric)
-            row = judged(new, old, higher=higher, tolerance=allowed)
-            rows.append(
-                {**dict(zip(CELL, key, strict=True)), "metric": metric, "primary": False, **row}
-            )
-    return Check(
-        rows, len(pairs), len(baseline) - len(pairs), len(results) - len(pairs), detectable
+        raise NothingToCompare(f"{results} and {baseline}: {error}") from error
+    lacking = (
+        (found.only_baseline, baseline, results),
+        (found.only_results, results, baseline),
+    )
+    verdict = found.primary["verdict"]
+    undecided = "undecided: these runs can neither show nor rule out a loss; more seeds can"
+    worse = CheckFailed(
+        f"worse than {baseline}: mean tau {_change(found.primary)}. If that is meant, write a new "
+        f"baseline: {again}"
+    )
+    parts = {name: value for name, value in asdict(found).items() if name != "rows"}
+    return Answer(
+        {CHECK: found.rows},
+        record={"verdict": verdict, **parts},
+        notes=(undecided,) if verdict == "undecided" else (),
+        left_out=tuple(
+            f"{count} runs of {here} that {there} lacks" for count, here, there in lacking if count
+        ),
+        error=None if found.held else worse,
     )
 
 
-def verdict_of(lower: float | None, upper: float | None, tolerance: float) -> Verdict:
-    """Say what an interval of a difference means, where a higher difference is better.
-
-    ``worse``: all of it lies below ``-tolerance``; ``better``: all above ``tolerance``;
-    ``held``: none of it below ``-tolerance``; ``undecided``: anything else, or no interval.
-
-    Example:
-        >>> [verdict_of(low, low + 0.01, 0.005) for low in (-0.02, -0.01, -0.005, 0.006)]
-        ['worse', 'undecided', 'held', 'better']
-    """
-    if lower is None or upper is None:
-        return "undecided"
-    if upper < -tolerance:
-        return "worse"
-    if lower > tolerance:
-        return "better"
-    return "held" if lower >= -tolerance else "undecided"
-
-
-def detectable_loss(differences: NDArray[np.float64], tolerance: float) -> float | None:
-    """Return the loss that such a check notices in 95 of 100 cases.
-
-    That is ``tolerance + (1.96 + 1.645) s / sqrt(S)``, with the standard deviation ``s`` of the
-    differences of S seeds: the interval has to end below the tolerance, and does so in 95 of 100
-    cases.
-
-    Args:
-        differences: ``[S]`` one difference a seed.
-        tolerance: Loss that is let pass.
-
-    Returns:
-        A loss in the unit of the differences; None for fewer than two, or for equal ones.
-
-    Example:
-        Differences of -1 and 1 have s = 1.414, and s / sqrt(2) = 1:
-
-        >>> round(detectable_loss(np.array([-1.0, 1.0]), 0.0), 3)
-        3.605
-    """
-    if len(differences) < 2 or not (spread := float(differences.std(ddof=1))):
-        return None
-    return tolerance + (1.960 + 1.645) * spread / math.sqrt(len(differences))
-
-
-def judged(
-    new: NDArray[np.float64], old: NDArray[np.float64], *, higher: bool, tolerance: float
-) -> dict[str, Any]:
-    """Return the part of a row of :data:`CHECK` that its pairs of values decide.
-
-    Args:
-        new: ``[S]`` values of what is checked, nan where there is none.
-        old: ``[S]`` values of the baseline, in the same order.
-        higher: Whether higher is better.
-        tolerance: Change for the worse that is let pass.
-    """
-    both = np.isfinite(new) & np.isfinite(old)
-    new, old = new[both], old[both]
-    interval = mean_interval(new - old, numpy_generator(0, stream="bootstrap"), level=LEVEL)
-    lower, upper = interval.lower, interval.upper
-    if not higher and lower is not None and upper is not None:
-        lower, upper = -upper, -lower
-    return {
-        "n_pairs": len(new),
-        "baseline": float(old.mean()) if len(old) else None,
-        "result": float(new.mean()) if len(new) else None,
-        "difference": interval.mean,
-        "lower": interval.lower,
-        "upper": interval.upper,
-        "tolerance": tolerance,
-        "verdict": verdict_of(lower, upper, tolerance),
-    }
-
-
-class _OtherDataError(DataError):
-    def __init__(self, task: str) -> None:
-        super().__init__(f"{task}: the two sides were measured on different data")
-        self.task = task
-
-
-def _primary(
-    pairs: Sequence[tuple[Row, Row]], tolerance: float
-) -> tuple[dict[str, Any], float | None]:
-    by_seed: dict[int, list[tuple[Row, Row]]] = defaultdict(list)
-    for pair in pairs:
-        by_seed[pair[0]["seed"]].append(pair)
-    means = [
-        [float(np.mean(side)) for side in _values(own, "kendall_tau")] for own in by_seed.values()
+def _view_check(result: Result[CheckConfig]) -> Iterable[Part]:
+    config, record, rows = result.config, result.record or {}, result.rows
+    if not rows:
+        yield Sheet.of([record])
+        return
+    lines = [
+        {
+            "runs": _where(row, rows),
+            "metric": _TITLES.get(row["metric"], row["metric"].replace("_", " ")),
+            "baseline": _number(row["baseline"], row["metric"]),
+            "result": _number(row["result"], row["metric"]),
+            "difference": _change(row),
+            "verdict": f"{row['verdict']}, decides" if row["primary"] else row["verdict"],
+        }
+        for row in rows
+        if row["metric"] in _TITLES or row["verdict"] in {"worse", "better"}
     ]
-    new, old = np.array(means).T
-    row = {
-        **dict.fromkeys(CELL),
-        "metric": PRIMARY,
-        "primary": True,
-        **judged(new, old, higher=True, tolerance=tolerance),
-    }
-    return row, detectable_loss(new - old, tolerance)
-
-
-def _values(
-    pairs: Sequence[tuple[Row, Row]], metric: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a metric of both sides, nan where there is none."""
-    missing = 0.0 if metric in _ORDER else math.nan
-    new, old = (
-        np.array([missing if pair[side][metric] is None else pair[side][metric] for pair in pairs])
-        for side in (0, 1)
+    fields = (
+        Field("runs", keep=8),
+        Field("metric", keep=9),
+        Field("baseline", right=True),
+        Field("result", right=True),
+        Field("difference", "difference [95 %]", right=True, keep=8),
+        Field("verdict", keep=9),
     )
-    return new.astype(np.float64), old.astype(np.float64)
+    seeds = rows[0]["n_pairs"]
+    title = f"{config.results} against {config.against}: {record['pairs']} pairs of runs"
+    yield Sheet(lines, fields, f"{title}, {seeds} seeds")
+    text = f"Worse: all of the interval lies below -{config.tolerance:g}."
+    if record["detectable"] is not None:
+        text += (
+            f" As noisy as these runs are, a loss of mean tau of {record['detectable']:.3f} would "
+            "be worse in 95 of 100 checks."
+        )
+    if hidden := len(rows) - len(lines):
+        text += f" {hidden} rows more, none better or worse: --format csv."
+    yield text
+    yield from (f"! {note}" for note in result.notes)
+
+
+def _where(row: Row, rows: Sequence[Row]) -> str:
+    """Name what a row is about, by the columns in which rows differ."""
+    if row["primary"]:
+        return "all"
+    several = [name for name in CELL if len({other[name] for other in rows[1:]}) > 1]
+    return " ".join(str(row[name]) for name in several or ("loss",))
+
+
+def _change(row: Row) -> str:
+    if row["difference"] is None:
+        return "-"
+    digits = _digits(row["metric"])
+    text = f"{row['difference']:+.{digits}f}"
+    if row["lower"] is not None:
+        text += f" [{row['lower']:+.{digits}f}, {row['upper']:+.{digits}f}]"
+    return text
+
+
+def _number(value: float | None, metric: str) -> str:
+    return "-" if value is None else f"{value:.{_digits(metric)}f}"
+
+
+def _digits(metric: str) -> int:
+    return 1 if metric.startswith(("first_hit", "n_at")) else 4
+
+
+CHECKED = Study(config=CheckConfig, main=CHECK, answer=_checked, view=_view_check)

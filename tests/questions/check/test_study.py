@@ -1,3 +1,4 @@
+import inspect
 import json
 import math
 
@@ -6,19 +7,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nasrank.errors import DataError, NothingToCompare
-from nasrank.questions.check.baseline import BASELINE, PAIRING, read_runs, run_key, write_baseline
-from nasrank.questions.check.study import (
-    CHECK,
-    check,
-    check_runs,
-    detectable_loss,
-    judged,
-    verdict_of,
-)
+import nasrank
+from nasrank.errors import CheckFailed, DataError, NothingToCompare, UsageError
+from nasrank.questions.check.baseline import read_runs, run_key, write_baseline
+from nasrank.questions.check.gate import check_runs, detectable_loss, judged, verdict_of
+from nasrank.questions.check.options import CheckConfig
+from nasrank.questions.check.tables import BASELINE, CHECK, PAIRING
 from nasrank.questions.compare.study import CompareConfig, compare
 from nasrank.runs.summarise import METRICS
 from nasrank.runs.tables import DISCOVERY, RUNS
+from nasrank.study.conduct import conduct
 
 
 def row(loss="mse", seed=0, tau=0.7, **changes):
@@ -201,6 +199,12 @@ def _folder(tmp_path, quick):
     return tmp_path / "out"
 
 
+def check(results, against):
+    """Check into a folder beside the results."""
+    place = results.parent / "check"
+    return conduct(CheckConfig(results=results, against=against), place)
+
+
 def test_a_baseline_holds_what_was_measured_and_is_small(folder, tmp_path):
     path = tmp_path / "baseline.parquet"
     runs = read_runs(folder)
@@ -226,8 +230,29 @@ def test_a_folder_is_checked_against_a_file_or_a_folder(folder, tmp_path):
     write_baseline(read_runs(folder), path)
     for against in (path, folder):
         found = check(folder, against)
-        assert found.held
-        assert found.pairs == 6
+        assert found.error is None
+        assert found.record["verdict"] == "held"
+        assert found.record["pairs"] == 6
+        assert CHECK.read(found.out / "check.parquet") == found.rows
+
+
+def test_as_a_function_results_are_given_by_place(folder, tmp_path):
+    path = tmp_path / "baseline.parquet"
+    written = nasrank.check(str(folder), against=path, update=True, out=tmp_path / "o")
+    assert written.record == {"baseline": str(path), "runs": 6, "bytes": path.stat().st_size}
+    worse = [{**r, "kendall_tau": r["kendall_tau"] - 0.1} for r in read_runs(folder)]
+    write_baseline(worse, tmp_path / "worse.parquet")
+    found = nasrank.check(tmp_path / "worse.parquet", against=path, out=str(tmp_path / "o"))
+    assert isinstance(found.error, CheckFailed)
+    assert found.frame()["verdict"].iloc[0] == found.record["verdict"] == "worse"
+    assert next(iter(inspect.signature(nasrank.check).parameters)) == "results"
+    with pytest.raises(UsageError, match="RESULTS is missing"):
+        nasrank.check(against=path)
+    for places, options in (((folder, path), {}), ((folder,), {"results": folder})):
+        with pytest.raises(TypeError, match=r"check\(\) takes results by place, each once"):
+            nasrank.check(*places, **options)
+    with pytest.raises(TypeError, match=r"budget\(\) takes nothing by place"):
+        nasrank.budget(0.01)
 
 
 def test_other_data_says_what_to_do(folder, tmp_path):

@@ -1,0 +1,61 @@
+"""The tables of ``check``: what every column means."""
+
+from __future__ import annotations
+
+from nasrank.runs.summarise import DISCOVERY_AT, METRICS
+from nasrank.runs.tables import RUNS
+from nasrank.tables import Column, Table
+
+__all__ = ["BASELINE", "CELL", "CHECK", "PAIRING", "PRIMARY"]
+
+CELL = ("task", "predictor", "loss", "n_train", "split", "labels", "test", "sampling")
+"""What runs that differ only in their seed share."""
+PAIRING = (*CELL, "seed")
+"""What a run and its partner in the baseline share; not the data, which has to be the same."""
+
+_DISCOVERY_AT = Column(
+    DISCOVERY_AT,
+    "double",
+    "1",
+    "Share of the top 1 % found in train or with 100 evaluations more, higher is better",
+    "the universe is too small for it",
+)
+_MEASURED = (*(c for c in RUNS.columns if c.name in METRICS), _DISCOVERY_AT)
+
+BASELINE = Table(
+    "baseline",
+    "What was measured on one run",
+    (
+        *(column for column in RUNS.columns if column.name in PAIRING),
+        Column("fingerprint", "string", "", "Digest of the task's data"),
+        *_MEASURED,
+        Column("diverged", "bool", "", "Whether a parameter was not finite at the end"),
+    ),
+)
+
+PRIMARY = "mean_tau"
+"""Name of the one row that decides: Kendall's tau, averaged over the subset."""
+
+_NO_INTERVAL = "fewer than two pairs"
+
+CHECK = Table(
+    "check",
+    "One metric of runs that differ in their seed, against the same runs of the baseline",
+    (
+        *(
+            Column(c.name, c.type, c.unit, c.about, "the primary row, which is about all runs")
+            for c in RUNS.columns
+            if c.name in CELL
+        ),
+        Column("metric", "string", "", f"A column of runs, diverged, or {PRIMARY}"),
+        Column("primary", "bool", "", "Whether this row decides"),
+        Column("n_pairs", "int64", "runs", "Pairs that had both values; seeds in the primary row"),
+        Column("baseline", "double", "metric", "Mean of the baseline", "no pair"),
+        Column("result", "double", "metric", "Mean of what is checked", "no pair"),
+        Column("difference", "double", "metric", "Result less baseline", "no pair"),
+        Column("lower", "double", "metric", "95 % bootstrap of the difference", _NO_INTERVAL),
+        Column("upper", "double", "metric", "95 % bootstrap of the difference", _NO_INTERVAL),
+        Column("tolerance", "double", "metric", "Change for the worse that is let pass"),
+        Column("verdict", "string", "", "held, worse, better or undecided"),
+    ),
+)
