@@ -10,6 +10,7 @@ __all__ = ["STUDIES", "config_of"]
 
 STUDIES = {
     "search": "nasrank.questions.search.options:SearchConfig",
+    "bench": "nasrank.questions.bench.options:BenchConfig",
     "budget": "nasrank.questions.budget.options:BudgetConfig",
     "check": "nasrank.questions.check.options:CheckConfig",
     "recommend": "nasrank.questions.budget.options:RecommendConfig",

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrank.cli import (
-    bench,
     compare,
     data,
     env,
@@ -48,7 +47,6 @@ app.add_typer(pr.app, name="pr")
 app.add_typer(ot.app, name="ot")
 app.command("hard", epilog=hard.EPILOG)(hard.hard)
 app.add_typer(supcon.app, name="supcon")
-app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("env", epilog=env.EPILOG)(env.env)
 
 

@@ -1,4 +1,4 @@
-"""One measurement of speed or memory: its table, and the clock and gauge behind it."""
+"""The clock and the gauge behind measurements of speed and memory."""
 
 from __future__ import annotations
 
@@ -8,116 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from nasrank.tables import Column, Table
-
-__all__ = ["BENCH", "Measurement", "Memory", "Setting", "Trend", "seconds_of", "watched_memory"]
-
-_SHARED = "not of one setting"
-
-BENCH = Table(
-    "bench",
-    "One measurement.",
-    (
-        Column("name", "string", "", "What was measured."),
-        Column("axis", "string", "", "What varies in its series.", null=_SHARED),
-        Column("predictor", "string", "", "Name of the predictor.", null=_SHARED),
-        Column("members", "int64", "predictors", "Trained together.", null=_SHARED),
-        Column("n_train", "int64", "architectures", "Trained on by each.", null=_SHARED),
-        Column("architectures", "int64", "architectures", "Different ones scored.", null=_SHARED),
-        Column("nodes", "int64", "nodes", "The most one architecture has.", null=_SHARED),
-        Column("value", "double", "", "What came out, in the unit of this row."),
-        Column("unit", "string", "", "Unit of value and goal."),
-        Column("goal", "double", "", "What nasrank aims at.", null="no goal"),
-        Column("better", "string", "", "higher or lower."),
-        Column("reached", "bool", "", "Whether the goal is reached.", null="no goal"),
-        Column("note", "string", "", "How it was measured."),
-    ),
-)
-"""The table that a bench writes."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where in a series something was measured.
-
-    Attributes:
-        axis: What varies: ``members``, ``n_train``, ``architectures`` or ``nodes``.
-        predictor: Name of the predictor.
-        members: Predictors trained together.
-        n_train: Architectures each is trained on.
-        architectures: Different architectures laid out and scored.
-        nodes: Nodes of the largest of them.
-    """
-
-    axis: str
-    predictor: str
-    members: int
-    n_train: int
-    architectures: int
-    nodes: int
-
-
-@dataclass(frozen=True)
-class Trend:
-    """A whole series.
-
-    Attributes:
-        axis: What varies in it.
-        predictor: Name of the predictor.
-    """
-
-    axis: str
-    predictor: str
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One line of the result.
-
-    Attributes:
-        name: What was measured; it ends with the unit where that is seconds.
-        value: What came out.
-        unit: Its unit.
-        note: How it was measured.
-        goal: What is aimed at, or None.
-        better: ``higher`` or ``lower``.
-        setting: The series or the point of one that it belongs to; None for what stands alone.
-    """
-
-    name: str
-    value: float
-    unit: str
-    note: str
-    goal: float | None = None
-    better: str = "lower"
-    setting: Setting | Trend | None = None
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the goal is reached; None without one."""
-        if self.goal is None:
-            return None
-        return self.value >= self.goal if self.better == "higher" else self.value <= self.goal
-
-    def row(self) -> dict[str, str | float | bool | None]:
-        """Return it as a row of :data:`BENCH`."""
-        where: dict[str, str | int | None] = dict.fromkeys(f.name for f in fields(Setting))
-        return {
-            "name": self.name,
-            **where,
-            **({} if self.setting is None else asdict(self.setting)),
-            "value": self.value,
-            "unit": self.unit,
-            "goal": self.goal,
-            "better": self.better,
-            "reached": self.reached,
-            "note": self.note,
-        }
+__all__ = ["Memory", "seconds_of", "watched_memory"]
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 import nasrank
 from nasrank.cli import env as command
-from nasrank.cli.env import environment
+from nasrank.runs.environment import environment
 
 app = typer.Typer()
 app.command("env", epilog=command.EPILOG)(command.env)
@@ -64,33 +64,3 @@ def test_table_and_csv_tell_the_same():
 def test_help_names_every_key():
     described = command.env.__doc__
     assert all(key in described for key in environment())
-
-
-def test_a_cache_that_cannot_be(monkeypatch, tmp_path):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("NASRANK_CACHE", str(tmp_path / "file" / "cache"))
-    assert environment()["cache"]["writable"] is False
-
-
-def test_no_home_is_no_error(monkeypatch):
-    for name in ("NASRANK_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-
-    def nowhere():
-        raise RuntimeError("no home")
-
-    monkeypatch.setattr("pathlib.Path.home", nowhere)
-    assert environment()["cache"] == {"folder": None, "exists": False, "writable": False}
-
-
-def test_packages_that_are_not_there(monkeypatch):
-    monkeypatch.setattr(command, "DATA_PACKAGES", ("no-such-package",))
-    assert environment()["data_packages"] == {"no-such-package": None}
-
-
-def test_a_processor_the_system_does_not_name(monkeypatch, tmp_path):
-    monkeypatch.setattr("platform.processor", str)
-    monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    assert command._processor(tmp_path / "none") == "riscv64"
-    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A: fast one\n")
-    assert command._processor(tmp_path / "cpuinfo") == "A: fast one"

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
-from nasrank.questions.bench.study import HEAVY
+from nasrank.questions.bench.speed import HEAVY
 from nasrank.studies import STUDIES
 
 

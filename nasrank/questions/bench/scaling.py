@@ -20,15 +20,10 @@ from nasrank.predictors.predictor import Fitted, Member, Predictor
 from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import make_predictor, parse_predictor
 from nasrank.questions.bench.matrix_rate import products_of, replay
+from nasrank.questions.bench.tables import Measurement, Setting, Trend
 from nasrank.runs.grid import losses_for
 from nasrank.seeds import numpy_generator
-from nasrank.study.measurement import (
-    Measurement,
-    Setting,
-    Trend,
-    seconds_of,
-    watched_memory,
-)
+from nasrank.study.measurement import seconds_of, watched_memory
 
 __all__ = [
     "AXES",

@@ -13,8 +13,9 @@ from nasrank.questions.bench.scaling import (
     random_graphs,
     trains_networks_alone,
 )
+from nasrank.questions.bench.tables import BENCH, Measurement, Setting, Trend
 from nasrank.study import measurement
-from nasrank.study.measurement import BENCH, Measurement, Setting, Trend, watched_memory
+from nasrank.study.measurement import watched_memory
 
 CPU = torch.device("cpu")
 NAMES = ["prepare_seconds", "fit_seconds", "score_seconds", "score_rate", "peak_memory"]
