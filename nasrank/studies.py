@@ -14,7 +14,10 @@ STUDIES = {
     "budget": "nasrank.questions.budget.options:BudgetConfig",
     "check": "nasrank.questions.check.options:CheckConfig",
     "recommend": "nasrank.questions.budget.options:RecommendConfig",
+    "supcon theory": "nasrank.companions.supcon.options:TheoryConfig",
     "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
+    "supcon train": "nasrank.companions.supcon.options:TrainConfig",
+    "supcon diagnose": "nasrank.companions.supcon.options:DiagnoseConfig",
 }
 """Where the configuration of a command is, which says where its study is."""
 

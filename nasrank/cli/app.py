@@ -18,7 +18,6 @@ from nasrank.cli import (
     ot,
     pr,
     rank,
-    supcon,
 )
 from nasrank.cli.lazy import group_of
 from nasrank.errors import DataError, Interrupted, NasrankError
@@ -46,7 +45,16 @@ app.add_typer(data.app, name="data")
 app.add_typer(pr.app, name="pr")
 app.add_typer(ot.app, name="ot")
 app.command("hard", epilog=hard.EPILOG)(hard.hard)
-app.add_typer(supcon.app, name="supcon")
+app.add_typer(
+    typer.Typer(
+        cls=group_of("supcon"),
+        help="Supervised contrastive learning: when do classes collapse, and does it hurt?",
+        epilog="Example: nasrank supcon theory --classes 10 --instances 50 --temperatures 0.1",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+    ),
+    name="supcon",
+)
 app.command("env", epilog=env.EPILOG)(env.env)
 
 

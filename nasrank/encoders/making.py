@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from nasrank.errors import UsageError
 from nasrank.registry import Registry
-from nasrank.seeds import seeded_torch
 
 if TYPE_CHECKING:
     from nasrank.encoders.encoder import Encoder
@@ -45,6 +44,7 @@ def make_encoder(
             for larger images.
     """
     from nasrank.encoders.encoder import DEFAULT_FEATURES
+    from nasrank.seeds import seeded_torch
 
     maker = ENCODERS[name]
     if features is not None and features < 1:

@@ -22,7 +22,7 @@ from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS, paired_claim
 from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
-from nasrank.study.options import Config
+from nasrank.study.options import ARCHS, Config
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
 from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds, plural
 from nasrank.tables import Column, Table
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from nasrank.predictors.fleet import SideLoss
 
 __all__ = [
-    "ARCHS",
     "MEASURES",
     "Beside",
     "BesideRun",
@@ -44,9 +43,6 @@ __all__ = [
 
 C = TypeVar("C", bound=Config)
 Row = dict[str, Any]
-
-ARCHS = "archs:"
-"""What names of data start with that are the architectures of a task."""
 
 _DEGENERATE = "degenerate_batches"
 _COPIED = {column.name: column for column in FINISHED.columns}

@@ -16,6 +16,7 @@ from nasrank.grammar import split_list
 from nasrank.registry import unknown_name
 
 __all__ = [
+    "ARCHS",
     "HOW",
     "OUTPUT",
     "Config",
@@ -37,6 +38,9 @@ __all__ = [
 
 HOW, OUTPUT = "How to run", "Output"
 """Panels of ``--help`` that every command has."""
+
+ARCHS = "archs:"
+"""What names of data start with that are the architectures of a task."""
 
 Chosen = TypeVar("Chosen", bound="Config")
 

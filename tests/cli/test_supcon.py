@@ -37,8 +37,8 @@ def vectors(elsewhere):
 
 
 def test_theory_as_a_table():
-    done = nasrank("theory", "--classes", "2", "--instances", "3", "--temperature", "1",
-                   "--alpha", "0.4,0.7,1")  # fmt: skip
+    done = nasrank("theory", "--classes", "2", "--instances", "3", "--temperatures",
+                   "1", "--alphas", "0.4,0.7,1", "--quiet")  # fmt: skip
     lines = done.stdout.splitlines()
     rows = [line.split() for line in lines if "included" in line]
     assert [row[6] for row in rows] == ["0.4923"] * 3
@@ -50,20 +50,21 @@ def test_theory_as_a_table():
 
 
 def test_theory_for_machines(elsewhere):
-    options = ("--alpha", "0.2,0.5", "--anchors", "included", "--out", "there")
+    options = ("--alphas", "0.2,0.5", "--anchors", "included", "--out", "there")
     done = nasrank("theory", *options, "--format", "json")
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["tables"]["theory"]
     assert [round(row["within_variance"], 4) for row in rows] == [0.2446, 0.3802]
-    assert "table: there/theory.parquet" in done.stderr
+    assert "tables: there" in done.stderr
+    assert (elsewhere / "there" / "theory.parquet").exists()
     assert (elsewhere / "there" / "phases.svg").exists()
     listed = csv.DictReader(io.StringIO(nasrank("theory", *options, "--format", "csv").stdout))
     assert [row["collapsed"] for row in listed] == ["false", "false"]
 
 
 def test_the_gram_matrix():
-    done = nasrank("theory", "--classes", "2", "--instances", "2", "--alpha", "1", "--anchors",
+    done = nasrank("theory", "--classes", "2", "--instances", "2", "--alphas", "1", "--anchors",
                    "included", "--gram", "--format", "json")  # fmt: skip
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["tables"]["gram"]
     assert [(row["class"], row["instance"], row["view"]) for row in rows][:3] == [
         (1, 1, 1), (1, 1, 2), (1, 2, 1),
     ]  # fmt: skip
@@ -97,16 +98,20 @@ def test_train(vectors, elsewhere):
     options = ("--data", vectors, "--alphas", "0,0.5,1", "--steps", "20", "--instances", "6",
                "--seeds", "2", "--out", "there")  # fmt: skip
     plan = json.loads(nasrank("train", *options, "--dry-run", "--format", "json").stdout)
-    assert plan == [{"models": 6, "to_train": 6, "folder": "there"}]
+    assert (plan["answer"]["runs"], plan["answer"]["to_do"]) == (6, 6)
     done = nasrank("train", *options, "--label-noises", "0,0.2", "--varied-alphas", "0")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("blobs.npz, mlp, included: 2 coarse classes x 6 instances")
-    assert sum(line.startswith(" base ") for line in lines) == 3
-    assert sum(line.startswith(" label noise 0.2 ") for line in lines) == 1
+    assert sum(line.startswith("base ") for line in lines) == 3
+    assert sum(line.startswith("label noise 0.2 ") for line in lines) == 1
     assert "turned" not in done.stdout.split("Claims")[0]
     assert (elsewhere / "there" / "train.svg").exists()
-    rows = json.loads(nasrank("train", *options, "--format", "json", "--quiet").stdout)
+    whole = json.loads(nasrank("train", *options, "--format", "json", "--quiet").stdout)
+    rows = whole["tables"]["train"]
     assert len(rows) == 6
+    assert whole["claims"]
+    more = nasrank("train", *options, "--seeds", "3", "--only-cached")
+    assert "left out: 3 of 9 encoders are not in" in more.stderr
     assert "/" not in rows[0]["data"]
 
 
@@ -115,8 +120,10 @@ def test_train_from_a_file(vectors, elsewhere):
         f'data = "{vectors}"\nalphas = [0.0]\nsteps = 10\ninstances = [4]\nout = "here"\n'
     )
     done = nasrank("train", "--config", "own.toml", "--seeds", "1", "--format", "json")
-    assert len(json.loads(done.stdout)) == 1
+    assert len(json.loads(done.stdout)["tables"]["train"]) == 1
     assert (elsewhere / "here" / "train.parquet").exists()
+    (elsewhere / "own.toml").write_text('data = "mnist"\ndata_dir = "nowhere"\n')
+    assert "nowhere" in str(nasrank("train", "--config", "own.toml").exception)
 
 
 @pytest.mark.slow
@@ -126,7 +133,7 @@ def test_train_on_architectures(elsewhere):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("archs:nb201/cifar10: 3 tiers x 8 cells, temperature 0.5")
     assert [line.split()[1] for line in lines if line.split()[:1] == ["20"]] == ["none", "0.8"]
-    folder = elsewhere / "nasrank-out" / "supcon-train"
+    folder = elsewhere / "nasrank-out" / "supcon" / "train"
     assert {"archs.parquet", "runs.parquet", "discovery.parquet", "archs.svg"} <= {
         path.name for path in folder.iterdir()
     }
@@ -140,11 +147,14 @@ def test_diagnose(vectors, elsewhere):
     )
     assert "Suggested: alpha" in done.stdout
     assert (elsewhere / "there" / "diagnosis.parquet").exists()
-    record = json.loads(nasrank("diagnose", vectors, "--format", "json").stdout)
+    whole = json.loads(nasrank("diagnose", vectors, "--format", "json").stdout)
+    record, rows = whole["answer"], whole["tables"]["diagnosis"]
     assert record["guideline"]["suggested"] is None
-    assert len(record["per_class"]) == 4
-    flat = dict(csv.reader(io.StringIO(nasrank("diagnose", vectors, "--format", "csv").stdout)))
-    assert flat["verdict"] == record["verdict"]
+    assert record["guideline"]["classes"] == 4
+    assert len(rows) == 5
+    listed = csv.DictReader(io.StringIO(nasrank("diagnose", vectors, "--format", "csv").stdout))
+    assert [row["verdict"] for row in listed] == [row["verdict"] for row in rows]
+    assert rows[0]["verdict"] == record["verdict"]
 
 
 def test_a_suggestion_is_checked_against_a_sweep(vectors):
@@ -157,18 +167,18 @@ def test_a_suggestion_is_checked_against_a_sweep(vectors):
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["theory", "--alpha", "1.5"], 2, "alpha 1.5"),
-        (["theory", "--alpha", "half"], 2, "--alpha 'half'"),
-        (["theory", "--alpha", "nan"], 2, "alpha nan"),
-        (["theory", "--temperature", "0"], 2, "temperature 0"),
-        (["theory", "--classes", "1"], 2, "classes 1"),
-        (["theory", "--instances", "1"], 2, "instances 1"),
+        (["theory", "--alphas", "1.5"], 2, "--alphas 1.5"),
+        (["theory", "--alphas", "half"], 2, "--alphas 'half'"),
+        (["theory", "--alphas", "nan"], 2, "--alphas nan"),
+        (["theory", "--temperatures", "0"], 2, "--temperatures 0"),
+        (["theory", "--classes", "1"], 2, "--classes 1"),
+        (["theory", "--instances", "1"], 2, "--instances 1"),
         (["theory", "--instances", "2.5"], 2, "--instances '2.5'"),
         (["theory", "--views", "1"], 2, "--views 2"),
-        (["theory", "--classes", "9" * 30], 2, "10^9"),
+        (["theory", "--classes", "9" * 30], 2, "1000000000"),
         (["theory", "--anchors", "in"], 2, "unknown anchor"),
         (["theory", "--gram"], 2, "--gram"),
-        (["theory", "--gram", "--alpha", "0", "--anchors", "included"], 2, "too long"),
+        (["theory", "--gram", "--alphas", "0", "--anchors", "included"], 2, "too long"),
         (["simulate", "--shapes", "3"], 2, "--shapes '3'"),
         (["simulate", "--steps", "1"], 2, "--steps 1"),
         (["simulate", "--device", "tpu"], 2, "unknown device"),
@@ -179,15 +189,20 @@ def test_a_suggestion_is_checked_against_a_sweep(vectors):
         (["train", "--data", "no.npz"], 4, "no.npz"),
         (["train", "--data", "mnist", "--data-dir", "nowhere"], 4, "nowhere"),
         (["train", "--seeds", "0"], 2, "--seeds 0"),
-        (["train", "--n-train", "39"], 2, "--n-train is an option of archs:TASK"),
-        (["train", "--data", "archs:nb201/cifar10", "--encoders", "cnn"], 2, "of samples"),
+        (["train", "--n-train", "39"], 2, "--n-train has no meaning for digits"),
+        (
+            ["train", "--data", "archs:nb201/cifar10", "--encoders", "cnn"],
+            2,
+            "no meaning",
+        ),
         (["train", "--data", "archs:nowhere/x"], 2, "unknown space"),
         (["diagnose", "no.parquet", "--label", "k"], 4, "no such file"),
         (["diagnose", "no.txt"], 2, ".parquet"),
+        (["diagnose"], 2, "EMBEDDINGS is missing"),
         (["diagnose", "no.npz", "--sweep", "x"], 2, "--suggest"),
     ],
 )
-def test_what_cannot_be_meant_or_done(arguments, code, text):
+def test_what_is_invalid_or_missing(arguments, code, text):
     with pytest.raises(NasrankError) as caught:
         CliRunner().invoke(app, ["supcon", *arguments], catch_exceptions=False)
     assert caught.value.exit_code == code

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.companions.supcon.tables import TRAINING
+from nasrank.companions.supcon.train_claims import base_rows
 from nasrank.errors import DataError
 from nasrank.metrics.embeddings import (
     effective_rank,
@@ -163,15 +164,8 @@ def check_sweep(folder: Path, alpha: float) -> SweepCheck:
     path = folder / "train.parquet"
     rows = TRAINING.read(path)
     values: dict[float, list[float]] = {}
-    base = None
-    for row in rows:
-        setting = tuple(
-            row[name]
-            for name in ("encoder", "temperature", "anchor", "features", "classes", "instances",
-                         "augmentation", "imbalance", "label_noise", "initial_scale")
-        )  # fmt: skip
-        base = setting if base is None else base
-        if setting == base and row["fine_probe_accuracy"] is not None:
+    for row in base_rows(rows) if rows else ():
+        if row["fine_probe_accuracy"] is not None:
             values.setdefault(row["alpha"], []).append(row["fine_probe_accuracy"])
     if not values:
         raise DataError(f"{path}: no trained encoder in it. Run nasrank supcon train again")

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nasrank.companions.supcon.augmentations import random_views, turned
 from nasrank.companions.supcon.closed_form import alpha_star, optimum
 from nasrank.companions.supcon.coarse import Grouped
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
-from nasrank.companions.supcon.views import random_views, turned
 from nasrank.encoders import make_encoder
 from nasrank.metrics.embeddings import (
     LinearProbe,

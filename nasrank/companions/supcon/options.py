@@ -2,13 +2,69 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from nasrank.study.options import HOW, OnDevice, Seeded, option
+from pydantic import Field, model_validator
 
-__all__ = ["SimulateConfig"]
+from nasrank.encoders import ENCODERS
+from nasrank.losses import LOSSES
+from nasrank.study.options import ARCHS, HOW, OUTPUT, Config, OnDevice, OnSamples, Seeded, option
+
+__all__ = ["DiagnoseConfig", "SimulateConfig", "TheoryConfig", "TrainConfig"]
 
 _GRID = "What to minimise"
+_DATA, _LOSS, _BATCH, _MODEL = "Data", "Loss", "Batches", "Encoder"
+_YOURS = "How you train"
+_SHARES = "Shares of the self-supervised loss"
+
+Anchor = Literal["included", "excluded"]
+Alpha = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(gt=0)]
+# Beyond, the closed form would lose its digits.
+AtLeastOne = Annotated[int, Field(ge=1, le=10**9)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=10**9)]
+
+
+class TheoryConfig(Config):
+    """Say which settings collapse classes, and what the best embeddings look like.
+
+    The loss is (1 - alpha) supervised + alpha self-supervised contrast of m classes with n
+    instances of p views. Everything is exact, for embeddings that are free to lie anywhere on
+    the sphere; encoders can only come close.
+
+    Classes collapse for alphas up to alpha_star, and at temperatures from temperature_star on.
+    """
+
+    command: ClassVar[str] = "supcon theory"
+    study: ClassVar[str] = "nasrank.companions.supcon.study:theory_study"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank supcon theory --classes 10 --instances 50 --temperatures 0.1 --alphas 0,0.2,1",
+        "nasrank supcon theory --classes 2,10 --instances 3,50 --out nasrank-out/theory",
+        "nasrank supcon theory --classes 2 --instances 3 --alphas 0.7 --anchors included --gram",
+    )
+
+    classes: tuple[AtLeastTwo, ...] = option((10,), "Classes m of a batch.", min_length=1)
+    instances: tuple[AtLeastTwo, ...] = option(
+        (50,), "Instances n of each class in a batch.", min_length=1
+    )
+    views: tuple[AtLeastOne, ...] = option((2,), "Views p of each instance.", min_length=1)
+    temperatures: tuple[Temperature, ...] = option(
+        (0.1,), "Temperatures of the softmax.", min_length=1
+    )
+    alphas: tuple[Alpha, ...] = option(
+        (0.0, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}: 0 is purely supervised.", min_length=1
+    )
+    anchors: tuple[Anchor, ...] = option(
+        ("included", "excluded"),
+        "Whether an anchor is in its own softmax, as in the theory, or not, as in usual code.",
+        min_length=1,
+    )
+    gram: bool = option(
+        False,
+        "Print the cosines of the optimal embeddings of one setting instead.",
+        panel=OUTPUT,
+    )
 
 
 class SimulateConfig(Seeded, OnDevice):
@@ -33,15 +89,14 @@ class SimulateConfig(Seeded, OnDevice):
         panel=_GRID,
         min_length=1,
     )
-    views: tuple[int, ...] = option((2,), "Views of an instance.", panel=_GRID, min_length=1)
-    temperatures: tuple[float, ...] = option(
+    views: tuple[AtLeastOne, ...] = option(
+        (2,), "Views of an instance.", panel=_GRID, min_length=1
+    )
+    temperatures: tuple[Temperature, ...] = option(
         (0.3, 0.5, 1.0), "Temperatures.", panel=_GRID, min_length=1
     )
-    alphas: tuple[float, ...] = option(
-        (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
-        "Shares of the self-supervised loss.",
-        panel=_GRID,
-        min_length=1,
+    alphas: tuple[Alpha, ...] = option(
+        (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), f"{_SHARES}.", panel=_GRID, min_length=1
     )
     near: tuple[float, ...] = option(
         (-0.01, 0.01),
@@ -49,7 +104,7 @@ class SimulateConfig(Seeded, OnDevice):
         "left out.",
         panel=_GRID,
     )
-    anchors: tuple[Literal["included", "excluded"], ...] = option(
+    anchors: tuple[Anchor, ...] = option(
         ("included",), "Whether an anchor is in its own softmax.", panel=_GRID, min_length=1
     )
     models: tuple[Literal["free", "net"], ...] = option(
@@ -59,3 +114,161 @@ class SimulateConfig(Seeded, OnDevice):
         min_length=1,
     )
     steps: int = option(800, "Steps of Adam.", panel=HOW, ge=10, le=100_000)
+
+
+class TrainConfig(Seeded, OnDevice, OnSamples):
+    """Train encoders with coarse labels, and see what is left of finer ones.
+
+    Trains with coarse classes (even and odd digits, four groups of clothes) and a range of alpha,
+    from purely supervised to purely self-supervised, then asks for the finer classes that
+    training never saw: by a linear probe and by neighbours, also on turned and noisy test images.
+    Variance within classes is measured beside it.
+
+    Of options with several values the first is the base, for which all alphas are trained; each
+    further value is tried alone, for --varied-alphas.
+
+    With archs:TASK the graph encoder of a predictor is pre-trained instead: classes are tiers of
+    accuracy of the labelled cells, views are cells and small edits of them; then the predictor
+    is trained on as usual and compared with one that was not pre-trained.
+
+    Writes train.parquet (archs.parquet and the tables of compare for archs:TASK), claims.parquet
+    and a picture.
+    """
+
+    command: ClassVar[str] = "supcon train"
+    study: ClassVar[str] = "nasrank.companions.supcon.study:train_study"
+    keeps_runs: ClassVar[bool] = True
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank supcon train",
+        "nasrank supcon train --data fashion-mnist --encoders cnn --instances 10 --seeds 5",
+        "nasrank supcon train --label-noises 0,0.3 --imbalances 1,8 --temperatures 0.5,0.1",
+        "nasrank supcon train --data vectors.parquet --label species --coarse family",
+        "nasrank supcon train --data archs:nb201/cifar10 --n-train 39,78",
+    )
+
+    data: str = option(
+        "digits",
+        "digits, mnist, fashion-mnist, a .parquet or .npz file, or archs:TASK.",
+        panel=_DATA,
+    )
+    label: str | None = option(None, "Column with the finer classes of a file.", panel=_DATA)
+    coarse: str | None = option(
+        None, "Column with the coarse ones.", usual="even and odd", panel=_DATA
+    )
+    train_limit: int = option(10_000, "Most training samples.", panel=_DATA, ge=1)
+    test_limit: int = option(5_000, "Most test samples.", panel=_DATA, ge=1)
+    imbalances: tuple[Annotated[float, Field(ge=1, le=1e6)], ...] = option(
+        (1.0,), "Largest class over smallest.", panel=_DATA, min_length=1
+    )
+    label_noises: tuple[Annotated[float, Field(ge=0, le=1)], ...] = option(
+        (0.0,), "Shares of wrong coarse labels.", panel=_DATA, min_length=1
+    )
+    n_train: tuple[Annotated[int, Field(ge=2)], ...] = option(
+        (39, 78), "Labelled architectures, of archs:TASK.", panel=_DATA, min_length=1
+    )
+    alphas: tuple[Alpha, ...] = option(
+        (0.0, 0.05, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}.", panel=_LOSS, min_length=1
+    )
+    varied_alphas: tuple[Alpha, ...] = option(
+        (0.0, 0.5), "Those for further values of other options.", panel=_LOSS
+    )
+    temperatures: tuple[Annotated[float, Field(ge=1e-4, le=1e4)], ...] = option(
+        (0.5,), "Temperatures.", panel=_LOSS, min_length=1
+    )
+    anchors: tuple[Anchor, ...] = option(
+        ("included",), "Whether an anchor is in its own softmax.", panel=_LOSS, min_length=1
+    )
+    loss: str = option(
+        "listmle",
+        "Loss of the predictor, of archs:TASK.",
+        panel=_LOSS,
+        complete=lambda: LOSSES,
+    )
+    classes: tuple[Annotated[int, Field(ge=0)], ...] = option(
+        (0,),
+        "Coarse classes: fine class modulo this, 0 for the usual ones; of archs:TASK tiers of "
+        "accuracy.",
+        usual="0; 3 tiers",
+        panel=_BATCH,
+        min_length=1,
+    )
+    instances: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = option(
+        (16,), "Instances of a class.", usual="16; 8 cells of a tier", panel=_BATCH, min_length=1
+    )
+    views: int = option(2, "Views of an instance.", panel=_BATCH, ge=2, le=100)
+    augmentations: tuple[Annotated[float, Field(ge=0, le=10)], ...] = option(
+        (1.0,), "Strengths of the views.", panel=_BATCH, min_length=1
+    )
+    steps: int = option(
+        600,
+        "Steps of contrastive training.",
+        usual="600; 150 of archs:TASK",
+        panel=_BATCH,
+        ge=10,
+        le=1_000_000,
+    )
+    encoders: tuple[str, ...] = option(
+        ("mlp",),
+        "Encoders.",
+        metavar="|".join(ENCODERS),
+        panel=_MODEL,
+        min_length=1,
+        complete=lambda: ENCODERS,
+    )
+    features: tuple[Annotated[int, Field(ge=0, le=65_536)], ...] = option(
+        (0,), "Lengths of their features, 0 for their own.", panel=_MODEL, min_length=1
+    )
+    initial_scales: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] = option(
+        (1.0,), "Factors of their first weights.", panel=_MODEL, min_length=1
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_of_architectures(cls, given: Any) -> Any:  # noqa: ANN401 - not validated yet
+        if isinstance(given, dict) and str(given.get("data")).startswith(ARCHS):
+            return {"classes": (3,), "instances": (8,), "steps": 150, **given}
+        return given
+
+
+class DiagnoseConfig(Config):
+    """Say whether the classes of embeddings are collapsed, and what to train with instead.
+
+    Embeddings are scaled to length 1 first. Variance within classes is judged as a share of all
+    variance: collapsed below 5 %, near below 15 %, healthy otherwise.
+
+    The answer of --format json holds verdict, reason, embeddings, within_share, within_variance,
+    between_variance, effective_rank, total_variance, simplex_distance (0: the class means form a
+    regular simplex), neighbours (share whose nearest embedding is of their class) and guideline
+    (alpha_star, expected_within at --alpha, lower, suggested and upper: the alphas with 25, 50
+    and 75 % of the largest variance, sweep); its table diagnosis has a row for each class.
+    """
+
+    command: ClassVar[str] = "supcon diagnose"
+    study: ClassVar[str] = "nasrank.companions.supcon.study:DIAGNOSE"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank supcon diagnose embeddings.parquet --label class",
+        "nasrank supcon diagnose embeddings.npz --suggest --instances 50 --temperature 0.1",
+    )
+
+    embeddings: Path = option(
+        about=".parquet with a class column, or .npz with values and classes.", argument=True
+    )
+    label: str | None = option(None, "Column with the classes, of a .parquet file.")
+    suggest: bool = option(False, "Also propose an alpha to train with.")
+    sweep: Path | None = option(
+        None, "Folder of nasrank supcon train, to check the proposed alpha against."
+    )
+    classes: AtLeastTwo | None = option(
+        None, "Classes of a batch.", usual="those found", panel=_YOURS
+    )
+    instances: AtLeastTwo = option(16, "Instances of each class in a batch.", panel=_YOURS)
+    views: AtLeastOne = option(2, "Views of each instance.", panel=_YOURS)
+    temperature: Temperature = option(0.1, "Temperature of the softmax.", panel=_YOURS)
+    alpha: Alpha | None = option(None, "Alpha of the loss, to compare with theory.", panel=_YOURS)
+    anchor: Anchor = option("excluded", "Whether an anchor is in its own softmax.", panel=_YOURS)
+
+    @model_validator(mode="after")
+    def _sweep_checks_a_suggestion(self) -> DiagnoseConfig:
+        if self.sweep is not None and not self.suggest:
+            raise ValueError("--sweep checks what --suggest proposes. Give --suggest too")
+        return self

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nasrank.benchmarks import Space
+from nasrank.benchmarks import Space, load_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
+from nasrank.companions.supcon.closed_form import alpha_star, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.metrics.embeddings import effective_rank, sphere_variance
 from nasrank.predictors.gnn import GNN, WIDTH
 from nasrank.predictors.predictor import Member
+from nasrank.runs.beside import Beside, BesideRun
 from nasrank.seeds import numpy_generator, torch_generator
+from nasrank.study.finished import Identity
 
-__all__ = ["Contrast", "Pretrained", "contrast_cells", "tiers_of"]
+__all__ = ["Contrast", "ContrastRun", "Pretrained", "contrast_cells", "pretrain", "tiers_of"]
 
 _RATE, _DECAY, _WARM_UP = 3e-3, 1e-2, 0.1
 _KEPT = ("operation", "attribute", "message", "shift", "gate")
@@ -47,6 +53,44 @@ class Contrast:
     alpha: float
     anchor: str
     steps: int
+
+    @property
+    def method(self) -> str:
+        """Its name in tables."""
+        return (
+            f"supcon(alpha={self.alpha:g},anchor={self.anchor},instances={self.instances},"
+            f"temperature={self.temperature:g},tiers={self.tiers})"
+        )
+
+
+@dataclass(frozen=True)
+class _Hashed(Identity):
+    """What the numbers of a predictor depend on."""
+
+    task: str
+    fingerprint: str
+    n_train: int
+    loss: str
+    seed: int
+    contrast: Contrast | None
+
+
+class ContrastRun(BesideRun):
+    """A predictor to pre-train, or not, and to train on."""
+
+    @property
+    def contrast(self) -> Contrast | None:
+        """How it is pre-trained; None for not at all."""
+        return None if self.settings["alpha"] is None else Contrast(**self.settings)
+
+    @cached_property
+    def run_id(self) -> str:
+        """Its identity, which names the settings one by one."""
+        shared = {name: self.run[name] for name in _HASHED}
+        return _Hashed(**shared, contrast=self.contrast).run_id
+
+
+_HASHED = ("task", "fingerprint", "n_train", "loss", "seed")
 
 
 @dataclass(frozen=True)
@@ -84,6 +128,50 @@ def tiers_of(targets: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     rank = np.argsort(np.argsort(targets, kind="stable"), kind="stable")
     tiers: NDArray[np.int64] = rank * count // len(targets)
     return tiers
+
+
+def pretrain(fleet: Sequence[ContrastRun], _device: str) -> Beside:
+    """Pre-train the predictors of a fleet, which differ in their seed alone.
+
+    Args:
+        fleet: The runs.
+    """
+    how = fleet[0].contrast
+    if how is None:
+        return Beside(
+            measured=lambda _place: {**dict.fromkeys(_MEASURED), "pretrain_seconds": 0.0}
+        )
+    setting = (how.tiers, how.instances, how.views, how.temperature)
+    theory = {
+        "alpha_star": float(alpha_star(*setting, anchor=how.anchor)),
+        "predicted_within": float(optimum(*setting, how.alpha, anchor=how.anchor).within_variance),
+    }
+    seen: list[tuple[Pretrained, float]] = []
+
+    def start(network: GNN, members: Sequence[Member]) -> Mapping[str, Tensor]:
+        began = time.perf_counter()
+        found = contrast_cells(network, members, load_task(fleet[0].run["task"]).space, how)
+        seen.append((found, (time.perf_counter() - began) / len(fleet)))
+        return found.weights
+
+    def measured(place: int) -> dict[str, Any]:
+        ((found, seconds),) = seen
+        numbers = (found.within[place], found.total[place], found.rank[place], found.loss[place])
+        values = (float(each) if np.isfinite(each) else None for each in numbers)
+        return {
+            **theory,
+            **dict(zip(_MEASURED[2:], values, strict=True)),
+            "degenerate_batches": int(found.degenerate[place]),
+            "pretrain_seconds": seconds,
+        }
+
+    return Beside(start=start, measured=measured)
+
+
+_MEASURED = (
+    "alpha_star", "predicted_within", "projector_within", "projector_total", "encoder_rank",
+    "contrastive_loss",
+)  # fmt: skip
 
 
 def contrast_cells(

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from nasrank.companions.supcon.figures import draw_simulation
-from nasrank.companions.supcon.options import SimulateConfig
+from nasrank.companions.supcon.advice import guideline
+from nasrank.companions.supcon.archs_claims import archs_claims, base_archs
+from nasrank.companions.supcon.closed_form import optimum
+from nasrank.companions.supcon.diagnose import check_sweep, diagnose
+from nasrank.companions.supcon.encoding import Encoding, train_encoder
+from nasrank.companions.supcon.figures import (
+    draw_archs,
+    draw_phases,
+    draw_simulation,
+    draw_training,
+)
+from nasrank.companions.supcon.options import (
+    DiagnoseConfig,
+    SimulateConfig,
+    TheoryConfig,
+    TrainConfig,
+)
+from nasrank.companions.supcon.plan import load_data, plan_encodings, plan_pretraining
+from nasrank.companions.supcon.pretraining import ContrastRun, pretrain
 from nasrank.companions.supcon.simulate import (
     Problem,
     cut_fleets,
@@ -15,15 +33,60 @@ from nasrank.companions.supcon.simulate import (
     solve_problems,
 )
 from nasrank.companions.supcon.simulate_claims import simulation_claims
-from nasrank.companions.supcon.tables import SIMULATION
+from nasrank.companions.supcon.tables import (
+    ARCHITECTURES,
+    DIAGNOSIS,
+    SIMULATION,
+    THEORY,
+    TRAINING,
+    gram_table,
+)
+from nasrank.companions.supcon.theory import gram_rows, phases, theory_rows
+from nasrank.companions.supcon.train_claims import base_rows, training_claims
+from nasrank.companions.supcon.view import (
+    view_architectures,
+    view_diagnosis,
+    view_gram,
+    view_simulation,
+    view_theory,
+    view_training,
+)
+from nasrank.runs.beside import archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
-from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study
-from nasrank.study.view import Field, Part, Sheet, plural
+from nasrank.study.options import ARCHS
+from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
 
-__all__ = ["SIMULATE"]
+__all__ = ["DIAGNOSE", "SIMULATE", "theory_study", "train_study"]
 
 Row = dict[str, Any]
+
+
+def theory_study(config: TheoryConfig) -> Study[TheoryConfig, Any]:
+    """Return the study of a grid of settings, or of the cosines of one."""
+    if not config.gram:
+        return _THEORY
+    rows = gram_rows(config)
+    gram = gram_table(len(rows))
+    return replace(
+        _THEORY,
+        main=gram,
+        answer=lambda job: Answer({gram: rows, THEORY: theory_rows(job.config)}),
+        view=view_gram,
+    )
+
+
+def _draw_theory(result: Result[TheoryConfig]) -> Iterable[Path]:
+    return [draw_phases(result.out / "phases.svg", *phases(result.config))]
+
+
+_THEORY: Study[TheoryConfig, Any] = Study(
+    config=TheoryConfig,
+    main=THEORY,
+    answer=lambda job: Answer({THEORY: theory_rows(job.config)}),
+    view=view_theory,
+    pictures=_draw_theory,
+)
 
 
 def _plan_problems(config: SimulateConfig) -> Plan[Problem]:
@@ -44,59 +107,6 @@ def _simulated(job: Job[SimulateConfig, Problem]) -> Answer:
     return Answer({SIMULATION: job.rows, CLAIMS: simulation_claims(job.rows)})
 
 
-def _view_simulation(result: Result[SimulateConfig]) -> Iterable[Part]:
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in result.rows:
-        shape = f"{row['classes']} x {row['instances']} x {row['views']}"
-        key = row["data"], row["method"], shape, row["temperature"]
-        groups.setdefault(key, []).append(row)
-    names = ("data", "method", "shape", "temperature")
-    lines = [
-        {**dict(zip(names, key, strict=True)), **_of_a_problem(own)} for key, own in groups.items()
-    ]
-    seeds = plural(len({row["seed"] for row in result.rows}), "seed")
-    yield Sheet(
-        lines,
-        (
-            Field("data", "embeddings", keep=9),
-            Field("method", "anchor", keep=9),
-            Field("shape", "m x n x p", right=True, keep=9),
-            Field("temperature", "tau", right=True, keep=9),
-            Field("points", right=True, keep=4),
-            Field("settled", "converged", right=True),
-            Field("counted", right=True, keep=4),
-            Field("collapsed", "collapsed,\npredicted", right=True, keep=8),
-            Field("error", "variance within,\nlargest error", right=True, keep=8),
-            Field("spread", "view spread,\nlargest error", right=True),
-            Field("total", "total variance,\nsmallest", right=True),
-        ),
-        f"Gradient descent against theory, {seeds}",
-    )
-    yield (
-        "Errors are over all points but those that diverged, converged or not; collapsed is a "
-        "variance within classes below 0.001, beside how many points theory says it of."
-    )
-
-
-def _of_a_problem(rows: Sequence[Row]) -> Row:
-    known = [row for row in rows if not row["diverged"]]
-
-    def worst(reached: str, predicted: str) -> str:
-        return f"{max((abs(r[reached] - r[predicted]) for r in known), default=0.0):.1e}"
-
-    gone = sum(row["within_variance"] < 1e-3 for row in known)
-    said = sum(row["predicted_within"] < 1e-3 for row in rows)
-    return {
-        "points": len(rows),
-        "settled": sum(row["converged"] for row in rows),
-        "counted": sum(row["counted"] for row in rows),
-        "collapsed": f"{gone}, {said}",
-        "error": worst("within_variance", "predicted_within"),
-        "spread": worst("view_spread", "predicted_spread"),
-        "total": f"{min((row['total_variance'] for row in known), default=0.0):.4f}",
-    }
-
-
 def _draw_simulation(result: Result[SimulateConfig]) -> Iterable[Path]:
     return [draw_simulation(result.rows, result.out / "simulate.svg")]
 
@@ -113,6 +123,108 @@ SIMULATE = Study(
         work=lambda problem: problem.steps,
     ),
     answer=_simulated,
-    view=_view_simulation,
+    view=view_simulation,
     pictures=_draw_simulation,
 )
+
+
+def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
+    """Return the study of encoders of samples, or of predictors of architectures."""
+    return _ARCHITECTURES if config.data.startswith(ARCHS) else _TRAIN
+
+
+def _plan_encodings(config: TrainConfig) -> Plan[Encoding]:
+    data = load_data(config)
+    return Plan([[run] for run in plan_encodings(config, data)], context=data)
+
+
+def _train(config: TrainConfig, plan: Plan[Encoding]) -> Worker[Encoding]:
+    device = choose_device(config.device)
+
+    def train(fleet: Sequence[Encoding], _on_work: OnWork) -> list[Row]:
+        return [train_encoder(run, plan.context, device) for run in fleet]
+
+    return train
+
+
+def _trained(job: Job[TrainConfig, Encoding]) -> Answer:
+    return Answer({TRAINING: job.rows, CLAIMS: training_claims(job.rows)})
+
+
+def _draw_training(result: Result[TrainConfig]) -> Iterable[Path]:
+    return [draw_training(base_rows(result.rows), result.out / "train.svg")]
+
+
+_TRAIN = Study(
+    config=TrainConfig,
+    main=TRAINING,
+    runs=Runs(
+        identity=Encoding,
+        kept=TRAINING,
+        plan=_plan_encodings,
+        worker=_train,
+        what="encoders",
+        work=lambda run: run.steps,
+    ),
+    answer=_trained,
+    view=view_training,
+    pictures=_draw_training,
+    refuses=("n_train", "loss"),
+)
+
+
+def _draw_archs(result: Result[TrainConfig]) -> Iterable[Path]:
+    return [draw_archs(base_archs(result.rows), result.out / "archs.svg")]
+
+
+_ARCHITECTURES = archs_study(
+    TrainConfig,
+    table=ARCHITECTURES,
+    identity=ContrastRun,
+    methods=plan_pretraining,
+    beside=pretrain,
+    claims=archs_claims,
+    loss=lambda config: config.loss,
+    view=view_architectures,
+    pictures=_draw_archs,
+    refuses=(
+        "label", "coarse", "train_limit", "test_limit", "imbalances", "label_noises",
+        "augmentations", "encoders", "features", "initial_scales", "data_dir",
+    ),
+)  # fmt: skip
+
+
+_WHOLE = ("embeddings", "within_share", "within_variance", "between_variance", "effective_rank")
+
+
+def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
+    config = job.config
+    found = diagnose(config.embeddings, config.label)
+    classes = len(found.rows) - 1 if config.classes is None else config.classes
+    batch = (classes, config.instances, config.views, config.temperature)
+    advice = guideline(*batch, anchor=config.anchor)
+    expected = seen = None
+    if config.alpha is not None:
+        expected = float(optimum(*batch, config.alpha, anchor=config.anchor).within_variance)
+    if config.sweep is not None:
+        seen = asdict(check_sweep(config.sweep, advice.suggested))
+    record = {
+        "verdict": found.verdict,
+        "reason": found.reason,
+        **{name: found.rows[0][name] for name in _WHOLE},
+        "total_variance": found.total_variance,
+        "simplex_distance": found.simplex_distance,
+        "neighbours": found.neighbours,
+        "guideline": {
+            "classes": classes,
+            **config.model_dump(include={"instances", "views", "temperature", "anchor"}),
+            **asdict(advice),
+            "suggested": advice.suggested if config.suggest else None,
+            "expected_within": expected,
+            "sweep": seen,
+        },
+    }
+    return Answer({DIAGNOSIS: found.rows}, record=record)
+
+
+DIAGNOSE = Study(config=DiagnoseConfig, main=DIAGNOSIS, answer=_diagnosed, view=view_diagnosis)

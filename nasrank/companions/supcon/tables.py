@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nasrank.runs.tables import FINISHED, RUNS
+from nasrank.runs.tables import RUNS
 from nasrank.tables import Column, Table
 
-__all__ = ["ARCHS", "DIAGNOSIS", "PRETRAINED", "SIMULATION", "THEORY", "TRAINING"]
+__all__ = ["ARCHITECTURES", "DIAGNOSIS", "SIMULATION", "THEORY", "TRAINING", "gram_table"]
 
 _GONE = "diverged"
 _ONE_SOURCE = "Hash of the run's configuration and data"
@@ -41,6 +41,24 @@ THEORY = Table(
         Column("loss", "double", "1", "Value of the loss there, which is the least there is"),
     ),
 )
+
+
+def gram_table(count: int) -> Table:
+    """Return the table of so many embeddings and their cosines with each other."""
+    return Table(
+        "gram",
+        "One of the optimal embeddings of one setting, and its cosine with each",
+        (
+            Column("class", "int64", "", "Its class, counted from 1"),
+            Column("instance", "int64", "", "Its instance of the class, counted from 1"),
+            Column("view", "int64", "", "Its view of the instance, counted from 1"),
+            *(
+                Column(str(number), "double", "1", f"Cosine with embedding {number}")
+                for number in range(1, count + 1)
+            ),
+        ),
+    )
+
 
 SIMULATION = Table(
     "simulate",
@@ -194,13 +212,7 @@ _RUN = (
     "regret_at_10", "diverged", "fit_seconds", "device",
 )  # fmt: skip
 
-PRETRAINED = Table(
-    "pretrained",
-    "One predictor with what was measured on it and on its pre-training",
-    (*FINISHED.columns, *_PRE),
-)
-
-ARCHS = Table(
+ARCHITECTURES = Table(
     "archs",
     "One graph encoder, pre-trained with tiers of accuracy and trained on as a predictor",
     (

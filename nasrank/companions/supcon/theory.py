@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from nasrank.companions.supcon.closed_form import (
-    ANCHORS,
     alpha_star,
     gram_matrix,
     optimum,
     temperature_star,
 )
-from nasrank.companions.supcon.figures import draw_phases
-from nasrank.companions.supcon.tables import THEORY
+from nasrank.companions.supcon.options import TheoryConfig
 from nasrank.errors import UsageError
 
-__all__ = ["TheoryConfig", "draw_theory", "gram_rows", "theory_rows", "write_theory"]
+__all__ = ["gram_rows", "phases", "theory_rows"]
 
 _MOST_SETTINGS = 1_000_000
 _MOST_GRAM = 400
 _MOST_PANELS = 6
 _FINE = 41
+Array = NDArray[np.float64]
 Row = dict[str, Any]
-
-
-class TheoryConfig(BaseModel):
-    """A grid of settings; the names are those of the command's options.
-
-    Attributes:
-        classes: Classes of a batch.
-        instances: Instances of each class.
-        views: Views of each instance.
-        temperatures: Temperatures.
-        alphas: Shares of the self-supervised loss.
-        anchors: Conventions of the loss.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    classes: tuple[int, ...] = Field((10,), min_length=1)
-    instances: tuple[int, ...] = Field((50,), min_length=1)
-    views: tuple[int, ...] = Field((2,), min_length=1)
-    temperatures: tuple[float, ...] = Field((0.1,), min_length=1)
-    alphas: tuple[float, ...] = Field((0.5,), min_length=1)
-    anchors: tuple[str, ...] = Field(ANCHORS, min_length=1)
 
 
 def theory_rows(config: TheoryConfig) -> list[Row]:
@@ -61,14 +36,12 @@ def theory_rows(config: TheoryConfig) -> list[Row]:
         Rows of :data:`~nasrank.companions.supcon.tables.THEORY`, alpha changing fastest.
 
     Raises:
-        UsageError: A value is out of range, or there are more than a million settings.
+        UsageError: There are more than a million settings, or an excluded anchor has one view.
     """
     lists = (config.classes, config.instances, config.views, config.temperatures, config.alphas)
     sizes = [len(each) for each in lists]
     if float(np.prod([float(size) for size in sizes])) * len(config.anchors) > _MOST_SETTINGS:
         raise UsageError(f"more than {_MOST_SETTINGS:,} settings. Give shorter lists")
-    if max(max(each) for each in lists[:3]) > 10**9:
-        raise UsageError("batches have at most 10^9 classes, instances and views. Give fewer")
     rows = []
     for anchor in dict.fromkeys(config.anchors):
         m, n, p, t, alpha = (each.ravel() for each in np.meshgrid(*lists, indexing="ij"))
@@ -116,7 +89,7 @@ def gram_rows(config: TheoryConfig) -> list[Row]:
         raise UsageError("--gram is of one setting: give one value of each, and one of --anchors")
     m, n, p = config.classes[0], config.instances[0], config.views[0]
     t, alpha, anchor = config.temperatures[0], config.alphas[0], config.anchors[0]
-    if min(m, n, p) > 0 and m * n * p > _MOST_GRAM:
+    if m * n * p > _MOST_GRAM:
         raise UsageError(
             f"--gram of {m * n * p:,} embeddings is too long to read: its cosines are those of "
             f"the table without it. Ask for {_MOST_GRAM} or fewer"
@@ -133,34 +106,14 @@ def gram_rows(config: TheoryConfig) -> list[Row]:
     ]
 
 
-def write_theory(rows: list[Row], config: TheoryConfig, out: Path) -> None:
-    """Write ``theory.parquet``.
-
-    Args:
-        rows: Rows of a grid.
-        config: The grid.
-        out: The folder.
-
-    Raises:
-        DataError: The folder cannot be written.
-    """
-    about = {"command": "supcon theory", "config": config.model_dump(mode="json")}
-    THEORY.write(rows, out / "theory.parquet", about)
-
-
-def draw_theory(config: TheoryConfig, out: Path) -> Path:
-    """Draw the phase diagram of the first six kinds of batch of a grid.
+def phases(config: TheoryConfig) -> tuple[Array, Array, list[tuple[str, Array, Array]]]:
+    """Compute the phase diagram of the first six kinds of batch of a grid.
 
     Args:
         config: The grid; its temperatures and alphas do not matter.
-        out: Folder of ``phases.svg``.
 
     Returns:
-        The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
+        Temperatures, alphas and panels of `nasrank.companions.supcon.figures.draw_phases`.
     """
     alphas = np.linspace(0, 1, _FINE)
     temperatures = np.geomspace(0.05, 2, _FINE)
@@ -172,7 +125,7 @@ def draw_theory(config: TheoryConfig, out: Path) -> Path:
         for p in config.views
         if anchor == "included" or p > 1
     ][:_MOST_PANELS]
-    panels: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]] = []
+    panels = []
     for m, n, p, anchor in kinds:
         found = optimum(m, n, p, temperatures, alphas[:, None], anchor=anchor)
         edge = alpha_star(m, n, p, temperatures, anchor=anchor)
@@ -180,4 +133,4 @@ def draw_theory(config: TheoryConfig, out: Path) -> Path:
             f"\nanchor excluded, {p} views" if anchor == "excluded" else "\nanchor included"
         )
         panels.append((title, found.within_variance, edge))
-    return draw_phases(out / "phases.svg", temperatures, alphas, panels)
+    return temperatures, alphas, panels

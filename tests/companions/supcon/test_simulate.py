@@ -103,13 +103,13 @@ def test_claims_fail_where_points_do():
         ({"shapes": ("2x1",)}, "instances 1"),
         ({"shapes": ("100x100",)}, "20,000 embeddings"),
         ({"shapes": ("2by3",)}, "--shapes '2by3'"),
-        ({"temperatures": (0.0,)}, "temperature 0"),
-        ({"alphas": (1.5,)}, "alpha 1.5"),
+        ({"temperatures": (0.0,)}, "--temperatures 0"),
+        ({"alphas": (1.5,)}, "--alphas 1.5"),
         ({"anchors": ("in",)}, "unknown anchor"),
         ({"models": ("tree",)}, "unknown model"),
         ({"views": (1,), "anchors": ("excluded",)}, "--views 2"),
     ],
 )
-def test_what_cannot_be_meant(changes, text):
+def test_what_is_invalid(changes, text):
     with pytest.raises(UsageError, match=text):
         plan_problems(checked(SimulateConfig, changes))

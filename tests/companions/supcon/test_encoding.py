@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from nasrank.companions.supcon import encoding as encoding_module
-from nasrank.companions.supcon import train as train_module
+from nasrank.companions.supcon import study as study_module
 from nasrank.companions.supcon.encoding import Encoding, train_encoder
+from nasrank.companions.supcon.options import TrainConfig
+from nasrank.companions.supcon.plan import load_data, plan_encodings
 from nasrank.companions.supcon.tables import TRAINING
-from nasrank.companions.supcon.train import TrainConfig, plan_encodings, planned_runs, train
 from nasrank.companions.supcon.train_claims import ends, training_claims
 from nasrank.errors import UsageError
+from nasrank.study.conduct import conduct, estimate
+from nasrank.study.options import checked
 
 CPU = torch.device("cpu")
 
@@ -127,9 +130,9 @@ def test_the_plan_varies_one_thing_at_a_time(grouped):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"alphas": (1.5,)}, "alpha 1.5"),
-        ({"alphas": (math.nan,)}, "alpha nan"),
-        ({"temperatures": (0.0,)}, "--temperatures 0"),
+        ({"alphas": (1.5,)}, "--alphas 1.5"),
+        ({"alphas": (math.nan,)}, "--alphas nan"),
+        ({"temperatures": (0.0,)}, "--temperatures 0.0"),
         ({"instances": (5000,)}, "20,000 views"),
         ({"instances": (1,)}, "--instances 1"),
         ({"imbalances": (0.5,)}, "--imbalances 0.5"),
@@ -140,24 +143,34 @@ def test_the_plan_varies_one_thing_at_a_time(grouped):
         ({"classes": (1,)}, "--classes 1"),
     ],
 )
-def test_what_cannot_be_meant(grouped, changes, text):
+def test_what_is_invalid(grouped, changes, text):
     with pytest.raises(UsageError, match=text):
-        plan_encodings(TrainConfig(**changes), grouped)
+        plan_encodings(checked(TrainConfig, changes), grouped)
 
 
 def test_resumed_and_written(grouped, tmp_path, monkeypatch):
-    monkeypatch.setattr(train_module, "load_grouped", lambda *_arguments, **_options: grouped)
-    config = TrainConfig(
-        data="blobs", alphas=(0.0, 1.0), instances=(4,), steps=10, seeds=2, train_limit=40
-    )
-    assert planned_runs(config, tmp_path).missing == 4
-    first = train(config, tmp_path)
+    limited = replace(grouped, samples=grouped.samples.limited(40, 40))
+    monkeypatch.setattr(study_module, "load_data", lambda _config: limited)
+    config = TrainConfig(data="blobs", alphas=(0.0, 1.0), instances=(4,), steps=10, seeds=2)
+    assert estimate(config, tmp_path).row()["to_do"] == 4
+    first = conduct(config, tmp_path)
     assert first.computed == 4
     assert first.rows[0]["train_size"] == 40
-    assert planned_runs(config, tmp_path).missing == 0
-    again = train(config, tmp_path, only_cached=True)
-    assert again.rows == first.rows
+    assert estimate(config, tmp_path).row()["to_do"] == 0
+    again = conduct(config, tmp_path, only_cached=True)
+    assert (again.rows, again.left_out) == (first.rows, ())
     assert TRAINING.read(tmp_path / "train.parquet") == first.rows
+    more = conduct(config.model_copy(update={"seeds": 3}), tmp_path, only_cached=True)
+    assert more.rows == first.rows
+    assert more.left_out == (f"2 of 6 encoders are not in {tmp_path / 'runs.d'}",)
+
+
+def test_data_is_limited_and_named_without_its_folder(grouped, tmp_path):
+    samples = grouped.samples.train
+    path = tmp_path / "blobs.npz"
+    np.savez(path, values=samples.values, classes=samples.classes)
+    data = load_data(TrainConfig(data=str(path), train_limit=40))
+    assert (data.samples.name, len(data.samples.train)) == ("blobs.npz", 40)
 
 
 def make_rows(run, seeds=5, **measures):

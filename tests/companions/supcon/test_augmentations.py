@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from nasrank.companions.supcon.views import random_views, turned
+from nasrank.companions.supcon.augmentations import random_views, turned
 from nasrank.seeds import torch_generator
 
 

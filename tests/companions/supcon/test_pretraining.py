@@ -6,17 +6,26 @@ import torch
 
 from nasrank.benchmarks.neighbours import neighbourhood_of
 from nasrank.companions.supcon import pretraining
-from nasrank.companions.supcon.architectures import ArchsConfig, plan_archs, train_archs
 from nasrank.companions.supcon.archs_claims import archs_claims
+from nasrank.companions.supcon.options import TrainConfig
 from nasrank.companions.supcon.pretraining import Contrast, contrast_cells, tiers_of
-from nasrank.companions.supcon.tables import ARCHS
+from nasrank.companions.supcon.study import train_study
+from nasrank.companions.supcon.tables import ARCHITECTURES
 from nasrank.errors import UsageError
 from nasrank.losses import parse
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.predictor import Member
+from nasrank.study.conduct import conduct
+from nasrank.study.options import checked
 from nasrank.tables import read_parquet
 
 HOW = Contrast(3, 4, 2, 0.5, 0.0, "included", 40)
+TASK = "archs:nb201/cifar10"
+
+
+def plan(**settings):
+    config = checked(TrainConfig, {"data": TASK, **settings})
+    return train_study(config).runs.plan(config)
 
 
 @pytest.fixture
@@ -97,10 +106,9 @@ def test_no_step_is_the_usual_start(task, members, monkeypatch):
 
 
 def test_the_plan(load):
-    config = ArchsConfig(
+    fleets = plan(
         alphas=(0.0, 0.5), varied_alphas=(0.5,), temperatures=(0.5, 0.1), n_train=(20, 30), seeds=2
-    )
-    fleets = plan_archs(config)
+    ).fleets
     # Nothing, two alphas, one further temperature; two sizes; two seeds in each fleet.
     assert [len(fleet) for fleet in fleets] == [2] * 8
     assert fleets[0][0].method == "gnn"
@@ -111,31 +119,31 @@ def test_the_plan(load):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"alphas": (2.0,)}, "alpha 2"),
-        ({"temperatures": (-1.0,)}, "temperature -1"),
+        ({"alphas": (2.0,)}, "--alphas 2"),
+        ({"temperatures": (-1.0,)}, "--temperatures -1"),
         ({"classes": (1,)}, "classes 1"),
         ({"instances": (5000,)}, "30,000 cells"),
-        ({"instances": (1,)}, "instances 1"),
+        ({"instances": (1,)}, "--instances 1"),
         ({"classes": (30,), "n_train": (20,)}, "--classes 30"),
-        ({"n_train": (9_999,)}, "--n-train"),
+        ({"n_train": (99_999,)}, "99,?999"),
         ({"loss": "mess"}, "unknown loss"),
         ({"data": "archs:nb202/x"}, "unknown space"),
     ],
 )
-def test_what_cannot_be_meant(load, changes, text):
+def test_what_is_invalid(load, changes, text):
     with pytest.raises(UsageError, match=text):
-        plan_archs(ArchsConfig(**changes))
+        plan(**changes)
 
 
 @pytest.mark.slow
 def test_trained_and_written(load, tmp_path):
-    config = ArchsConfig(alphas=(0.0, 0.8), n_train=(20,), seeds=2, steps=10)
-    first = train_archs(config, tmp_path)
+    config = TrainConfig(data=TASK, alphas=(0.0, 0.8), n_train=(20,), seeds=2, steps=10)
+    first = conduct(config, tmp_path)
     assert first.computed == 6
     plain = [row for row in first.rows if row["method"] == "gnn"]
     assert [row["alpha"] for row in plain] == [None, None]
-    assert train_archs(config, tmp_path).rows == first.rows
-    assert ARCHS.read(tmp_path / "archs.parquet") == first.rows
+    assert conduct(config, tmp_path).rows == first.rows
+    assert ARCHITECTURES.read(tmp_path / "archs.parquet") == first.rows
     runs = read_parquet(tmp_path / "runs.parquet").to_pylist()
     assert [row["run_id"] for row in runs] == [row["run_id"] for row in first.rows]
     assert (tmp_path / "discovery.parquet").exists()
