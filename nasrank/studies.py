@@ -14,6 +14,8 @@ STUDIES = {
     "budget": "nasrank.questions.budget.options:BudgetConfig",
     "check": "nasrank.questions.check.options:CheckConfig",
     "recommend": "nasrank.questions.budget.options:RecommendConfig",
+    "pr theory": "nasrank.companions.precision_recall.options:TheoryConfig",
+    "pr train": "nasrank.companions.precision_recall.options:TrainConfig",
     "supcon theory": "nasrank.companions.supcon.options:TheoryConfig",
     "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
     "supcon train": "nasrank.companions.supcon.options:TrainConfig",

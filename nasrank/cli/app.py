@@ -16,7 +16,6 @@ from nasrank.cli import (
     env,
     hard,
     ot,
-    pr,
     rank,
 )
 from nasrank.cli.lazy import group_of
@@ -39,10 +38,17 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode="markdown",
 )
+pr = typer.Typer(
+    cls=group_of("pr"),
+    help="Generators trained for a chosen trade-off of precision and recall.",
+    epilog="Example: nasrank pr train --data ring --lambdas 0.1,1,10",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("rank", epilog=rank.EPILOG)(rank.rank)
 app.add_typer(data.app, name="data")
-app.add_typer(pr.app, name="pr")
+app.add_typer(pr, name="pr")
 app.add_typer(ot.app, name="ot")
 app.command("hard", epilog=hard.EPILOG)(hard.hard)
 app.add_typer(

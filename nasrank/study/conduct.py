@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,7 +121,7 @@ def conduct(
         computed = 0
         absent: tuple[str, ...] = ()
     else:
-        plan = study.runs.plan(config)
+        plan = replace(study.runs.plan(config), out=folder)
         # Written first: a folder that cannot be written must not cost a run.
         write_json(about, folder / "run.json")
         remove_stale_parts(folder)

@@ -100,6 +100,7 @@ class Plan(Generic[R]):
         left_out: Why cells of the grid are missing, one line each.
         context: What was loaded to plan, for the worker and the tables.
         about: What the tables' metadata say beside the configuration, such as fingerprints.
+        out: Folder of the study, for workers that leave more than rows; `conduct` says it.
     """
 
     fleets: Sequence[Sequence[R]] = ()
@@ -107,6 +108,7 @@ class Plan(Generic[R]):
     left_out: tuple[str, ...] = ()
     context: Any = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    out: Path = Path()
 
     def __post_init__(self) -> None:
         if not self.runs:

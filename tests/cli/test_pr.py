@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
-from nasrank.companions.precision_recall import material, running
+from nasrank.companions.precision_recall import material, worker
 from nasrank.errors import NasrankError
 
 QUICK = (
     "--steps",
     "3",
-    "--batch",
+    "--batch-size",
     "8",
     "--seeds",
     "2",
@@ -37,7 +37,7 @@ def nasrank(*arguments):
 def elsewhere(tmp_path, monkeypatch, warm_cache):
     # Fewer points to measure with.
     monkeypatch.setattr(material, "_MOST_REAL", 300)
-    monkeypatch.setattr(running, "_TRUTH_DRAWS", 3_000)
+    monkeypatch.setattr(worker, "_TRUTH_DRAWS", 3_000)
     material.load_material.cache_clear()
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     monkeypatch.chdir(tmp_path)
@@ -59,8 +59,9 @@ def test_theory_for_machines(elsewhere):
                    "--format", "json", "--out", "there")  # fmt: skip
     content = json.loads(done.stdout)
     # min(1/2, 1/4) + min(1/2, 3/4) = 3/4
-    assert content["pr_theory"][0]["alpha"] == pytest.approx(0.75)
-    known = {row["divergence"]: row for row in content["pr_rebuilt"]}
+    tables = content["tables"]
+    assert tables["pr_theory"][0]["alpha"] == pytest.approx(0.75)
+    known = {row["divergence"]: row for row in tables["pr_rebuilt"]}
     assert known["tv"]["rebuilt"] == pytest.approx(0.25)
     assert known["kl"]["rebuilt"] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
     assert {path.name for path in (elsewhere / "there").iterdir()} >= {
@@ -69,27 +70,32 @@ def test_theory_for_machines(elsewhere):
     }  # fmt: skip
     listed = list(csv.DictReader(io.StringIO(nasrank("theory", "--format", "csv").stdout)))
     assert len(listed) == 7
+    assert (elsewhere / "nasrank-out" / "pr" / "theory" / "pr_theory.parquet").exists()
 
 
 def test_training_for_people(elsewhere):
     done = nasrank("train", *QUICK)
     assert done.exit_code == 0
-    assert done.stdout.startswith("ring, mean over seeds (lowest to highest)")
+    assert done.stdout.startswith("ring\n")
+    assert "±" in done.stdout
     for words in ("5-NN on points; truth by a grid", "Claims", "true", "hinge", "undecided"):
         assert words in done.stdout
-    folder = elsewhere / "nasrank-out" / "pr"
+    folder = elsewhere / "nasrank-out" / "pr" / "train"
     assert {path.name for path in folder.iterdir()} >= {
         "pr.parquet", "pr_frontiers.parquet", "claims.parquet", "run.json", "ring-mlp-lambda.svg",
         "ring-mlp-frontiers.svg", "ring-mlp-samples.svg",
     }  # fmt: skip
-    assert "tables: nasrank-out/pr" in done.stderr
+    assert "tables: nasrank-out/pr/train" in done.stderr
     again = nasrank("train", *QUICK, "--only-cached", "--quiet")
     assert again.stdout == done.stdout
     assert again.stderr == ""
 
 
 def test_rows_for_machines():
-    rows = json.loads(nasrank("train", *QUICK, "--format", "json", "--quiet").stdout)
+    document = json.loads(nasrank("train", *QUICK, "--format", "json", "--quiet").stdout)
+    rows = document["tables"]["pr"]
+    assert document["tables"].keys() == {"pr", "pr_frontiers"}
+    assert document["claims"]
     assert len(rows) == 9
     assert {row["method"] for row in rows} == {"pr", "hinge", "data"}
     table = nasrank("train", *QUICK, "--format", "csv", "--quiet").stdout
@@ -100,8 +106,8 @@ def test_rows_for_machines():
 
 def test_a_dry_run_writes_nothing(elsewhere):
     done = nasrank("train", *QUICK, "--dry-run", "--format", "json")
-    (row,) = json.loads(done.stdout)
-    assert (row["models"], row["to_train"], row["steps"]) == (9, 9, 24)
+    row = json.loads(done.stdout)["answer"]
+    assert (row["runs"], row["to_do"]) == (9, 9)
     assert not (elsewhere / "nasrank-out").exists()
 
 
@@ -110,11 +116,14 @@ def test_from_a_goal_to_lambda():
     assert done.exit_code == 0
     assert "from precision 0.99 to lambda" in done.stdout
     assert "not reached: the best is precision" in done.stdout
+    listed = nasrank("train", *QUICK, "--methods", "pr", "--target-precision", "0.99",
+                     "--only-cached", "--format", "csv").stdout  # fmt: skip
+    assert listed.startswith("data,target,wanted,step,lambda")
 
 
 def test_options_from_a_file(elsewhere):
     (elsewhere / "own.toml").write_text(
-        'data = "ring"\nsteps = 2\nbatch = 8\nseeds = 1\nlambdas = [1.0]\nout = "there"\n'
+        'data = "ring"\nsteps = 2\nbatch-size = 8\nseeds = 1\nlambdas = [1.0]\nout = "there"\n'
     )
     assert nasrank("train", "--config", "own.toml", "--quiet").exit_code == 0
     assert (elsewhere / "there" / "pr.parquet").exists()
@@ -123,13 +132,14 @@ def test_options_from_a_file(elsewhere):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("theory", "--lambdas", "0"), 2, "lambda 0"),
+        (("theory", "--lambdas", "0"), 2, "--lambdas 0.0"),
         (("theory", "--pair", "gaussian"), 2, "Did you mean 'gaussians'"),
         (("theory", "--pair", "samples"), 2, "--samples"),
         (("theory", "--pair", "samples", "--samples", "none.parquet"), 4, "no such file"),
-        (("theory", "--sd", "-1"), 2, "--sd above 0"),
+        (("theory", "--sd", "-1"), 2, "--sd -1.0"),
+        (("theory", "--modes", "3"), 2, "--pair ring"),
         (("theory", "--p", "1,x"), 2, "--p"),
-        (("train", "--lambdas", "1,-1"), 2, "lambda -1"),
+        (("train", "--lambdas", "1,-1"), 2, "--lambdas -1.0"),
         (("train", "--lambdas", "a"), 2, "--lambdas"),
         (("train", "--data", "rings"), 2, "Did you mean 'ring'"),
         (("train", "--data", "none.npy"), 4, "none.npy"),
@@ -145,7 +155,8 @@ def test_options_from_a_file(elsewhere):
         (("train", "--target-precision", "1.5"), 2, "--target-precision"),
         (("train", "--mode-weights", "1,2"), 2, "8 numbers"),
         (("train", "--data", "archs:nb201/cifar1"), 2, "cifar10"),
-        (("train", "--data", "archs:nb201/cifar10", "--n-labels", "9999"), 2, "out of range"),
+        (("train", "--data", "archs:nb201/cifar10", "--n-train", "9999"), 2, "out of range"),
+        (("train", "--n-train", "78"), 2, "--n-train has no meaning for ring"),
         (("train", "--only-cached", "--force"), 2, "leave one out"),
         (("train", "--only-cached"), 5, "--only-cached"),
     ],

@@ -65,7 +65,7 @@ def load_material(
     *,
     data_dir: Path | None = None,
     label: str | None = None,
-    most: int = 10_000,
+    train_limit: int = 10_000,
     side: int | None = None,
     mode_weights: tuple[float, ...] | None = None,
 ) -> Material:
@@ -75,7 +75,7 @@ def load_material(
         name: ``ring``, a name of `nasrank.samples.DATA_SETS`, or a path of vectors.
         data_dir: Folder of image files.
         label: Class column of a Parquet file.
-        most: Most training samples of images and vectors.
+        train_limit: Most training samples of images and vectors.
         side: Images are shrunk to this side by averaging; as they are if None.
         mode_weights: Weights of the ring's modes; even if None.
 
@@ -93,7 +93,7 @@ def load_material(
         raise unknown_name(
             "data", name, ("ring", *DATA_SETS, "archs:TASK", "a .parquet, .npy or .npz file")
         )
-    loaded = load_samples(name, data_dir=data_dir, label=label).limited(most, _MOST_REAL)
+    loaded = load_samples(name, data_dir=data_dir, label=label).limited(train_limit, _MOST_REAL)
     if len(loaded.shape) == 3:
         return _images(loaded if side is None else shrink(loaded, side))
     if side is not None:

@@ -1,327 +1,188 @@
-"""Train generators for a choice of precision and recall, and write what they reach."""
+"""The studies of ``nasrank pr``, declared."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nasrank.benchmarks import load_task
-from nasrank.companions.precision_recall.architectures import load_cells
-from nasrank.companions.precision_recall.checkpoints import checkpoint_digest, load_checkpoint
+from nasrank.companions.precision_recall.bisection import MOST_TRIED, Tried, replay, target_rows
 from nasrank.companions.precision_recall.claims import claims_of
-from nasrank.companions.precision_recall.material import Material, load_material
-from nasrank.companions.precision_recall.planning import (
-    PRRun,
-    TrainConfig,
-    cut_fleets,
-    plan_runs,
-    seeded_runs,
+from nasrank.companions.precision_recall.figures import draw_theory, draw_trainings
+from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfig
+from nasrank.companions.precision_recall.plan import cut_fleets, plan_training, seeded_runs
+from nasrank.companions.precision_recall.run import PRRun
+from nasrank.companions.precision_recall.tables import (
+    CONJUGATE,
+    FRONTIERS,
+    KEPT,
+    PR,
+    PR_THEORY,
+    REBUILT,
+    TARGETS,
+    WEIGHTS,
 )
-from nasrank.companions.precision_recall.running import Runner, networks_for
-from nasrank.companions.precision_recall.tables import FRONTIERS, KEPT, PR, TARGETS
-from nasrank.companions.precision_recall.targets import (
-    MOST_TRIED,
-    Tried,
-    bisect_lambda,
-    target_rows,
-)
-from nasrank.errors import DataError
-from nasrank.files import remove_stale_parts
-from nasrank.predictors.specification import parse_predictor
-from nasrank.runs.tabulate import write_run_tables
+from nasrank.companions.precision_recall.theory import theory_of
+from nasrank.companions.precision_recall.view import view_theory, view_training
+from nasrank.companions.precision_recall.worker import Runner, as_run
+from nasrank.runs.tables import BUDGET, FINISHED
+from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
-from nasrank.study.finished import FinishedRuns
-from nasrank.study.finishing import Progress, absences, finish, missing
-from nasrank.tables import write_json
+from nasrank.study.finished import rows_of_tables
+from nasrank.study.study import Answer, Job, Plan, Result, Runs, Study
+from nasrank.tables import Table
 
-__all__ = ["Estimate", "TrainConfig", "Trainings", "estimate", "train"]
+__all__ = ["THEORY", "train_study"]
 
-
-@dataclass(frozen=True)
-class Trainings:
-    """Finished trainings.
-
-    Attributes:
-        out: The folder they were written to.
-        tables: Rows of every table written, by name.
-        samples: Some draws of every run, one after another, by run.
-        shape: Shape of one sample.
-        left_out: What is missing, one line each.
-        trained: Number of runs that this call computed.
-    """
-
-    out: Path
-    tables: dict[str, list[dict[str, Any]]]
-    samples: dict[str, list[float]]
-    shape: tuple[int, ...]
-    left_out: tuple[str, ...]
-    trained: int
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a command would do.
-
-    Attributes:
-        runs: All its runs.
-        missing: How many of them are not finished.
-        steps: Steps of the generator in all that would be trained.
-        device: Kind of device they would run on.
-    """
-
-    runs: int
-    missing: int
-    steps: int
-    device: str
-
-
-def train(
-    config: TrainConfig,
-    out: Path,
-    *,
-    data_dir: Path | None = None,
-    keep_models: bool = False,
-    progress: Progress | None = None,
-    only_cached: bool = False,
-    force: bool = False,
-) -> Trainings:
-    """Train the models that are missing and write their tables.
-
-    Args:
-        config: What to train.
-        out: Folder for ``runs.d``, ``pr``, ``pr_frontiers``, ``claims`` and ``run.json``; with a
-            target ``pr_targets``, with architectures ``runs`` and ``discovery``.
-        data_dir: Folder of image files.
-        keep_models: Write every trained model to ``models`` in the folder.
-        progress: Hears how far it is; a step of a model, or measuring it, is 1.
-        only_cached: Train nothing; report what is there.
-        force: Train every model again.
-
-    Raises:
-        UsageError: The configuration cannot be meant.
-        DataError: Data is missing or damaged, or the folder cannot be written.
-        NothingToCompare: ``only_cached``, and no run is there.
-        Interrupted: Stopped by the user; finished fleets are kept.
-    """
-    device = choose_device(config.device)
-    material, runs = _planned(config, data_dir)
-    about = {"command": "pr train", "config": _recorded(config)}
-    # Written first: a folder that cannot be written must not cost a training.
-    write_json(about, out / "run.json")
-    remove_stale_parts(out)
-    finished = FinishedRuns(out / "runs.d", table=KEPT, kind=PRRun)
-    runner = Runner(
-        material,
-        device,
-        checkpoint=config.fine_tune,
-        models=out / "models" if keep_models else None,
-        on_work=None if progress is None else progress.advance,
-    )
-    side = _target(config)
-    sought = None if progress is None or side is None else _Sought(progress)
-    work = partial(
-        finish,
-        compute=runner.compute,
-        finished=finished,
-        what="models",
-        work=lambda run: run.steps + 1,
-        progress=progress if sought is None else sought,
-        only_cached=only_cached,
-        force=force,
-    )
-    kept: dict[str, dict[str, Any]] = {}
-    trained = 0
-    tables: dict[str, list[dict[str, Any]]] = {}
-    if side is not None:
-        runs_tried: list[PRRun] = []
-
-        def measure(lambdas: Sequence[float]) -> list[Tried]:
-            nonlocal trained
-            asked = [run for lam in lambdas for run in seeded_runs(runs, lam)]
-            rows, count = work(cut_fleets(asked))
-            kept.update(rows)
-            runs_tried.extend(asked)
-            trained += count
-            return [
-                _tried(lam, [(run, rows.get(run.run_id)) for run in asked if run.lam == lam])
-                for lam in lambdas
-            ]
-
-        wanted = config.target_precision or config.target_recall or 0.0
-        tried, chosen = bisect_lambda(
-            measure, side, wanted, min(config.lambdas), max(config.lambdas)
-        )
-        tables[TARGETS.name] = target_rows(config.data, side, wanted, tried, chosen)
-        runs = tuple(runs_tried)
-    else:
-        kept, trained = work(cut_fleets(runs))
-    present = [kept[run.run_id] for run in runs if run.run_id in kept]
-    names = [column.name for column in PR.columns]
-    tables[PR.name] = [{name: row[name] for name in names} for row in present]
-    tables[FRONTIERS.name] = [point for row in present for point in _frontier(row)]
-    # What `compare` would say of a model: of architectures alone.
-    as_runs = [json.loads(row["finished"] or "{}") for row in present]
-    judged = [
-        {**row, "regret_at_10": run.get("regret_at_10")}
-        for row, run in zip(tables[PR.name], as_runs, strict=True)
-    ]
-    tables[CLAIMS.name] = [] if TARGETS.name in tables else claims_of(judged)
-    for table in (PR, FRONTIERS, CLAIMS, TARGETS):
-        if table.name in tables:
-            table.write(tables[table.name], out / f"{table.name}.parquet", about)
-    # One predictor on one data set is one run, whatever it is compared with.
-    distinct = {run["run_id"]: run for run in as_runs if run}
-    if distinct:
-        write_run_tables(list(distinct.values()), out, about)
-    return Trainings(
-        out,
-        tables,
-        {row["run_id"]: row["sample"] for row in present},
-        () if material is None else material.shape,
-        absences(runs, kept, finished, what="models"),
-        trained,
+def _theory(job: Job[TheoryConfig, Any]) -> Answer:
+    found = theory_of(job.config)
+    return Answer(
+        {
+            PR_THEORY: found.frontier,
+            CONJUGATE: found.conjugate,
+            REBUILT: found.rebuilt,
+            WEIGHTS: found.weights,
+        }
     )
 
 
-def estimate(
-    config: TrainConfig,
-    out: Path,
-    *,
-    data_dir: Path | None = None,
-    only_cached: bool = False,
-    force: bool = False,
-) -> Estimate:
-    """Say what a command would do, without training or writing anything.
-
-    A search for a target is counted at its longest.
-
-    Args:
-        config: What to train.
-        out: Folder of the runs.
-        data_dir: Folder of image files.
-        only_cached: Train nothing.
-        force: Train every model again.
-    """
-    _, runs = _planned(config, data_dir)
-    if _target(config) is not None:
-        spread = np.geomspace(min(config.lambdas), max(config.lambdas), MOST_TRIED)
-        runs = tuple(run for lam in spread for run in seeded_runs(runs, float(lam)))
-    finished = FinishedRuns(out / "runs.d", table=KEPT, kind=PRRun)
-    left = missing(runs, finished, only_cached=only_cached, force=force)
-    device = choose_device(config.device).type
-    return Estimate(len(runs), len(left), sum(run.steps for run in left), device)
+def _draw_theory(result: Result[TheoryConfig]) -> Iterable[Path]:
+    weights = result.tables[WEIGHTS.name]
+    return draw_theory(result.rows, weights, result.rows[0]["pair"], result.out)
 
 
-class _Sought:
-    """Progress of a search for a target: of unknown length, and counted at its longest.
-
-    Args:
-        progress: What hears of it.
-    """
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._started = progress, False
-
-    def start(self, work: int, runs: int, finished: int) -> None:
-        """Say how much there may be to do, once: the first call is for two lambdas."""
-        if not self._started:
-            self._started = True
-            times = MOST_TRIED // 2
-            self._progress.start(times * work, times * runs, finished)
-
-    def advance(self, work: int) -> None:
-        """Pass on."""
-        self._progress.advance(work)
-
-    def saved(self, runs: int) -> None:
-        """Pass on."""
-        self._progress.saved(runs)
+THEORY = Study(
+    config=TheoryConfig,
+    main=PR_THEORY,
+    answer=_theory,
+    view=view_theory,
+    pictures=_draw_theory,
+)
 
 
-def _target(config: TrainConfig) -> str | None:
-    if config.target_precision is not None:
-        return "precision"
-    return None if config.target_recall is None else "recall"
+def train_study(config: TrainConfig) -> Study[TrainConfig, PRRun]:
+    """Return the study that trains generators for given lambdas, or seeks one for a target."""
+    sought = config.target is not None
+    return Study(
+        config=TrainConfig,
+        main=TARGETS if sought else PR,
+        runs=Runs(
+            identity=PRRun,
+            kept=KEPT,
+            plan=plan_training,
+            worker=_runner,
+            what="models",
+            # Measuring a model counts as much as a step of its training.
+            work=lambda run: run.steps + 1,
+            more=_next_fleets if sought else None,
+            more_runs=lambda config, _plan: (MOST_TRIED - 2) * config.seeds if sought else 0,
+        ),
+        answer=_trained,
+        view=view_training,
+        pictures=_draw_training,
+        refuses=_without_meaning(config),
+    )
 
 
-def _planned(
-    config: TrainConfig, data_dir: Path | None
-) -> tuple[Material | None, tuple[PRRun, ...]]:
-    start = None if config.fine_tune is None else checkpoint_digest(config.fine_tune)
+def _without_meaning(config: TrainConfig) -> tuple[str, ...]:
     if config.is_archs:
-        parse_predictor(config.predictor)
-        fingerprint = load_task(config.task).fingerprint
-        config = config.model_copy(update={"data": f"archs:{config.task}"})
-        runs = plan_runs(config, fingerprint, images=False, start=start)
-        for n_labels in config.n_labels:
-            # What cannot be drawn is refused before anything is trained.
-            load_cells(config.task, n_labels, config.seed)
-        _check_start(config, runs, (30,))
-        return None, runs
-    material = load_material(
-        config.data,
-        data_dir=data_dir,
-        label=config.label,
-        most=config.most,
-        side=config.side,
-        mode_weights=config.mode_weights,
+        return ("mode_weights", "label", "side", "train_limit", "neighbours", "data_dir")
+    if config.data == "ring":
+        return ("n_train", "predictor", "label", "side", "train_limit", "data_dir")
+    return ("n_train", "predictor", "mode_weights")
+
+
+def _runner(config: TrainConfig, plan: Plan[PRRun]) -> Runner:
+    return Runner(
+        plan.context,
+        choose_device(config.device),
+        checkpoint=config.fine_tune,
+        models=plan.out / "models" if config.keep_models else None,
     )
-    if len(material.real) <= config.neighbours:
-        raise DataError(
-            f"{config.data}: {len(material.real)} test samples for --neighbours "
-            f"{config.neighbours}. Give more samples, or fewer neighbours"
+
+
+def _search(
+    config: TrainConfig, plan: Plan[PRRun], rows: Mapping[str, Row]
+) -> tuple[list[Tried], list[float]]:
+    """Return what the search for a target has tried, and what it tries next."""
+
+    def known(lam: float) -> Tried | None:
+        asked = seeded_runs(plan.runs, lam)
+        return Tried.by(lam, [rows[run.run_id] for run in asked if run.run_id in rows])
+
+    side, wanted = config.target or ("", 0.0)
+    return replay(known, side, wanted, min(config.lambdas), max(config.lambdas))
+
+
+def _next_fleets(
+    config: TrainConfig, plan: Plan[PRRun], rows: Mapping[str, Row]
+) -> Sequence[Sequence[PRRun]]:
+    _, following = _search(config, plan, rows)
+    return cut_fleets([run for lam in following for run in seeded_runs(plan.runs, lam)])
+
+
+def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
+    names = [column.name for column in PR.columns]
+    rows = [{name: row[name] for name in names} for row in job.rows]
+    compared = _as_compared(job)
+    tables: dict[Table, Sequence[Row]] = {
+        PR: rows,
+        FRONTIERS: [point for row in job.rows for point in _frontier(row)],
+    }
+    record: Row | None = None
+    left_out: tuple[str, ...] = ()
+    if job.config.target is None:
+        tables[CLAIMS] = claims_of(
+            [
+                {**row, "regret_at_10": run.get("regret_at_10")}
+                for row, run in zip(rows, compared, strict=True)
+            ]
         )
-    fingerprint = material.fingerprint
-    if config.side is not None:
-        fingerprint += f"-{config.side}"
-    if not config.data.startswith("ring"):
-        fingerprint += f"-{config.most}"
-    runs = plan_runs(
-        config, fingerprint, images=material.is_images, samples=len(material.train), start=start
-    )
-    # Networks that do not fit the data are refused before anything is trained.
-    for first in {run.model: run for run in runs if run.model}.values():
-        networks_for(first, material.shape)
-    _check_start(config, runs, material.shape)
-    return material, runs
+    else:
+        side, wanted = job.config.target
+        kept = {row["run_id"]: row for row in job.rows}
+        tried, following = _search(job.config, job.plan, kept)
+        steps = target_rows(rows[0]["data"], side, wanted, tried)
+        tables = {TARGETS: steps, **tables, CLAIMS: []}
+        wished = ("target", "wanted", "lambda", "precision", "recall", "reached")
+        record = next({name: row[name] for name in wished} for row in steps if row["chosen"])
+        left_out = tuple(f"models for lambda {lam:.3g}, the next to try" for lam in following)
+    # One predictor on one data set is one run, whatever it is compared with.
+    distinct = {run["run_id"]: run for run in compared if run}
+    if distinct:
+        made = run_tables(list(distinct.values()))
+        tables |= {table: content for table, content in made if table is not BUDGET}
+    shape = () if job.plan.context is None else job.plan.context.shape
+    samples = {row["run_id"]: row["sample"] for row in job.rows}
+    return Answer(tables, record, left_out=left_out, shown=(samples, shape))
 
 
-def _check_start(config: TrainConfig, runs: Sequence[PRRun], shape: tuple[int, ...]) -> None:
-    if config.fine_tune is not None:
-        for run in {run.model: run for run in runs if run.start is not None}.values():
-            load_checkpoint(config.fine_tune, networks_for(run, shape), 1)
+def _as_compared(job: Job[TrainConfig, PRRun]) -> list[Row]:
+    """What `compare` would say of each model: of architectures alone, else nothing."""
+    if not job.config.is_archs:
+        return [{} for _ in job.rows]
+    # Rows from final tables are without it, but it has tables of its own.
+    known = rows_of_tables(job.out, FINISHED)
+    return [
+        json.loads(row["finished"]) if row["finished"] else known.get(as_run(run).run_id, {})
+        for run, row in zip(job.runs, job.rows, strict=True)
+    ]
 
 
-def _recorded(config: TrainConfig) -> dict[str, Any]:
-    return config.model_dump(mode="json")
-
-
-def _tried(lam: float, pairs: Sequence[tuple[PRRun, dict[str, Any] | None]]) -> Tried:
-    rows = [row for _, row in pairs if row is not None]
-    good = [row for row in rows if row["precision"] is not None]
-
-    def mean(column: str) -> float:
-        return float(np.mean([row[column] for row in good])) if good else float("nan")
-
-    return Tried(
-        lam,
-        mean("precision"),
-        mean("recall"),
-        sum(row["steps"] for row in rows),
-        sum(row["fit_seconds"] for row in rows),
-    )
-
-
-def _frontier(row: dict[str, Any]) -> list[dict[str, Any]]:
-    lists = (row[f"frontier.{name}"] for name in ("kind", "lambda", "alpha"))
+def _frontier(row: Row) -> list[Row]:
+    lists = (row[f"pr_frontiers.{name}"] for name in ("kind", "lambda", "alpha"))
     return [
         {"run_id": row["run_id"], "kind": kind, "lambda": lam, "alpha": alpha, "beta": alpha / lam}
         for kind, lam, alpha in zip(*lists, strict=True)
     ]
+
+
+def _draw_training(result: Result[TrainConfig]) -> Iterable[Path]:
+    samples, shape = result.shown
+    rows, points = result.tables[PR.name], result.tables[FRONTIERS.name]
+    return draw_trainings(rows, points, samples, shape, result.out)

@@ -2,7 +2,7 @@
 
 from nasrank.tables import Column, Table
 
-__all__ = ["CONJUGATE", "FRONTIERS", "KEPT", "PR", "REBUILT", "TARGETS", "THEORY", "WEIGHTS"]
+__all__ = ["CONJUGATE", "FRONTIERS", "KEPT", "PR", "PR_THEORY", "REBUILT", "TARGETS", "WEIGHTS"]
 
 _NO_LAMBDA = "the method has no lambda"
 _NOT_TRAINED = "nothing was trained"
@@ -119,16 +119,18 @@ TARGETS = Table(
 )
 
 _LISTS = (
-    Column("frontier.kind", "list<string>", "", "Kinds of the frontier's points"),
-    Column("frontier.lambda", "list<double>", "1", "Their weights"),
-    Column("frontier.alpha", "list<double>", "1", "Their precision"),
-    Column("sample", "list<double>", "data", "Some draws in the data's units, one after another"),
-    Column("finished", "string", "", "Row of a finished predictor, as JSON", _ONLY_ARCHS),
-)
+    Column("pr_frontiers.kind", "list<string>", "", "Kinds of the frontier's points"),
+    Column("pr_frontiers.lambda", "list<double>", "1", "Their weights"),
+    Column("pr_frontiers.alpha", "list<double>", "1", "Their precision"),
+    Column("sample", "list<double>", "data", "Some draws in the data's units, one after another",
+           "the row is from the final tables, which hold none"),
+    Column("finished", "string", "", "Row of a finished predictor, as JSON",
+           f"{_ONLY_ARCHS}, or the row is from the final tables"),
+)  # fmt: skip
 
 KEPT = Table("kept", "One run with all that was measured on it", (*PR.columns, *_LISTS))
 
-THEORY = Table(
+PR_THEORY = Table(
     "pr_theory",
     "Precision and recall of a pair of distributions at one weight",
     (

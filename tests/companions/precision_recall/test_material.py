@@ -46,7 +46,7 @@ def test_pixels_go_from_minus_one_to_one(monkeypatch):
     monkeypatch.setattr(features, "_STEPS", 20)
     load_material.cache_clear()
     pytest.importorskip("sklearn")
-    material = load_material("digits", most=200)
+    material = load_material("digits", train_limit=200)
     assert (material.train.min(), material.train.max()) == (-1.0, 1.0)
     assert material.restore(material.train[:3]).min() == 0
     assert "small classifier" in material.measure

@@ -1,24 +1,25 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from nasrank.companions.precision_recall import features, material, running
-from nasrank.companions.precision_recall.study import TrainConfig, estimate, train
+from nasrank.companions.precision_recall import features, material, worker
+from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfig
 from nasrank.companions.precision_recall.tables import FRONTIERS, PR, TARGETS
-from nasrank.companions.precision_recall.theory import TheoryConfig, theory, write_theory
-from nasrank.errors import DataError, NothingToCompare
+from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.runs.tables import DISCOVERY, RUNS
 from nasrank.study.claims import CLAIMS
+from nasrank.study.conduct import conduct, estimate
 
-QUICK = {"steps": 3, "seeds": 2, "lambdas": (0.1, 1.0, 10.0), "batch": 8, "device": "cpu"}
+QUICK = {"steps": 3, "seeds": 2, "lambdas": (0.1, 1.0, 10.0), "batch_size": 8, "device": "cpu"}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Fewer points to measure with, and a shorter training of the classifier."""
     monkeypatch.setattr(material, "_MOST_REAL", 300)
-    monkeypatch.setattr(running, "_TRUTH_DRAWS", 3_000)
+    monkeypatch.setattr(worker, "_TRUTH_DRAWS", 3_000)
     monkeypatch.setattr(features, "_STEPS", 20)
     material.load_material.cache_clear()
     yield
@@ -35,12 +36,12 @@ def vectors(tmp_path):
 def test_a_grid_is_trained_once_and_written(tmp_path):
     config = TrainConfig(methods=("pr", "naive", "hinge", "data"), **QUICK)
     planned = estimate(config, tmp_path)
-    assert (planned.runs, planned.missing, planned.steps) == (15, 15, 42)
-    first = train(config, tmp_path)
-    assert (first.trained, first.left_out) == (15, ())
-    assert estimate(config, tmp_path).missing == 0
-    again = train(config, tmp_path, only_cached=True)
-    assert again.trained == 0
+    assert (planned.runs, planned.finished) == (15, 0)
+    first = conduct(config, tmp_path)
+    assert (first.computed, first.left_out) == (15, ())
+    assert estimate(config, tmp_path).finished == 15
+    again = conduct(config, tmp_path, only_cached=True)
+    assert again.computed == 0
     assert again.tables == first.tables
     rows = PR.read(tmp_path / "pr.parquet")
     assert rows == first.tables["pr"]
@@ -61,8 +62,8 @@ def test_a_grid_is_trained_once_and_written(tmp_path):
 
 
 def test_a_run_does_not_depend_on_its_company(tmp_path):
-    few = train(TrainConfig(methods=("pr",), **{**QUICK, "lambdas": (1.0,)}), tmp_path / "few")
-    many = train(TrainConfig(methods=("hinge", "pr"), **QUICK), tmp_path / "many")
+    few = conduct(TrainConfig(methods=("pr",), **{**QUICK, "lambdas": (1.0,)}), tmp_path / "few")
+    many = conduct(TrainConfig(methods=("hinge", "pr"), **QUICK), tmp_path / "many")
     by_id = {row["run_id"]: row for row in many.tables["pr"]}
     for row in few.tables["pr"]:
         assert row["recall"] == pytest.approx(by_id[row["run_id"]]["recall"], abs=0.005)
@@ -71,32 +72,32 @@ def test_a_run_does_not_depend_on_its_company(tmp_path):
 
 def test_nothing_is_trained_where_that_was_asked(tmp_path):
     with pytest.raises(NothingToCompare):
-        train(TrainConfig(**QUICK), tmp_path, only_cached=True)
+        conduct(TrainConfig(**QUICK), tmp_path, only_cached=True)
 
 
 def test_vectors_of_ones_own_and_models_kept(tmp_path, vectors):
-    config = TrainConfig(data=vectors, methods=("pr", "tuned", "hinge"), **QUICK)
-    result = train(config, tmp_path, keep_models=True)
+    config = TrainConfig(data=vectors, methods=("pr", "tuned", "hinge"), keep_models=True, **QUICK)
+    result = conduct(config, tmp_path)
     row = result.tables["pr"][0]
     assert row["measure"] == "5-NN on standardised vectors"
     assert row["true_alpha_1"] is None
     model = tmp_path / "models" / f"{result.tables['pr'][-1]['run_id']}.npz"
-    tuned = train(
+    tuned = conduct(
         TrainConfig(data=vectors, methods=("pr",), fine_tune=model, **QUICK), tmp_path / "tuned"
     )
     assert {row["start"] for row in tuned.tables["pr"]} != {None}
     wider = TrainConfig(data=vectors, methods=("pr",), fine_tune=model, width=5, **QUICK)
     with pytest.raises(DataError, match="another model"):
-        train(wider, tmp_path / "wider")
+        conduct(wider, tmp_path / "wider")
     with pytest.raises(DataError, match="--keep-models"):
         estimate(wider.model_copy(update={"fine_tune": tmp_path / "none.npz"}), tmp_path)
 
 
 def test_steps_of_ones_own_keep_who_starts_from_the_checkpoint(tmp_path, vectors):
-    first = train(
-        TrainConfig(data=vectors, methods=("hinge",), **{**QUICK, "seeds": 1}), tmp_path / "a",
-        keep_models=True,
-    )  # fmt: skip
+    first = conduct(
+        TrainConfig(data=vectors, methods=("hinge",), keep_models=True, **{**QUICK, "seeds": 1}),
+        tmp_path / "a",
+    )
     model = tmp_path / "a" / "models" / f"{first.tables['pr'][0]['run_id']}.npz"
     alone = first.tables["pr"][0]
     for methods in (("pr", "hinge"), ("hinge", "pr")):
@@ -104,7 +105,7 @@ def test_steps_of_ones_own_keep_who_starts_from_the_checkpoint(tmp_path, vectors
         config = TrainConfig(
             data=vectors, methods=methods, fine_tune=model, **{**QUICK, "seeds": 1}
         )
-        rows = train(config, tmp_path / methods[0]).tables["pr"]
+        rows = conduct(config, tmp_path / methods[0]).tables["pr"]
         (hinge,) = (row for row in rows if row["method"] == "hinge")
         assert hinge["run_id"] == alone["run_id"]
         assert hinge["gradient_norm"] == pytest.approx(alone["gradient_norm"], rel=1e-4)
@@ -112,20 +113,20 @@ def test_steps_of_ones_own_keep_who_starts_from_the_checkpoint(tmp_path, vectors
 
 
 def test_fewer_training_samples_than_test_samples(tmp_path):
-    config = TrainConfig(data="digits", most=40, methods=("data",), **QUICK)
-    (row,) = train(config, tmp_path).tables["pr"]
+    config = TrainConfig(data="digits", train_limit=40, methods=("data",), **QUICK)
+    (row,) = conduct(config, tmp_path).tables["pr"]
     assert 0 < row["classifier_alpha_1"] <= 1
 
 
 def test_more_neighbours_than_samples(tmp_path, vectors):
     with pytest.raises(DataError, match="--neighbours"):
-        train(TrainConfig(data=vectors, neighbours=30, **QUICK), tmp_path)
+        conduct(TrainConfig(data=vectors, neighbours=30, **QUICK), tmp_path)
 
 
 def test_flows(tmp_path, vectors):
     pytest.importorskip("zuko")
     config = TrainConfig(data=vectors, models=("flow",), methods=("pr", "mle"), **QUICK)
-    rows = train(config, tmp_path).tables["pr"]
+    rows = conduct(config, tmp_path).tables["pr"]
     known = {row["method"]: row for row in rows}
     # What precedes adversarial training is not counted as its own.
     assert known["pr"]["steps"] == known["mle"]["steps"] == 3
@@ -136,18 +137,21 @@ def test_flows(tmp_path, vectors):
 
 def test_images_with_both_generators(tmp_path):
     pytest.importorskip("sklearn")
-    config = TrainConfig(data="digits", models=("mlp", "conv"), methods=("pr",), most=100, **QUICK)
-    result = train(config, tmp_path)
-    assert result.shape == (1, 8, 8)
+    config = TrainConfig(
+        data="digits", models=("mlp", "conv"), methods=("pr",), train_limit=100, **QUICK
+    )
+    result = conduct(config, tmp_path)
+    samples, shape = result.shown
+    assert shape == (1, 8, 8)
     for row in result.tables["pr"]:
         assert "classifier" in row["measure"]
-        assert len(result.samples[row["run_id"]]) == 10 * 64
+        assert len(samples[row["run_id"]]) == 10 * 64
 
 
 def test_rare_modes(tmp_path):
     weights = (0.5, 0.3, 0.1, 0.05, 0.02, 0.01, 0.01, 0.01)
     config = TrainConfig(methods=("pr",), mode_weights=weights, **QUICK)
-    rows = train(config, tmp_path).tables["pr"]
+    rows = conduct(config, tmp_path).tables["pr"]
     assert all(0 <= row["rare_recall"] <= 1 for row in rows)
 
 
@@ -155,12 +159,46 @@ def test_a_target(tmp_path):
     config = TrainConfig(methods=("pr",), target_recall=0.999, **QUICK)
     # Both ends and six halvings.
     assert estimate(config, tmp_path).runs == 16
-    result = train(config, tmp_path)
+    result = conduct(config, tmp_path)
     rows = TARGETS.read(tmp_path / "pr_targets.parquet")
     assert rows == result.tables["pr_targets"]
     assert [row["lambda"] for row in rows[:2]] == [0.1, 10.0]
     assert sum(row["chosen"] for row in rows) == 1
     assert rows[0]["generator_steps"] == 6
+
+
+def test_a_search_is_resumed_and_read_again(tmp_path):
+    config = TrainConfig(methods=("pr",), target_precision=0.7, **QUICK)
+    first = conduct(config, tmp_path)
+    again = conduct(config, tmp_path)
+    assert again.computed == 0
+    assert again.tables == first.tables
+    assert again.record == first.record
+    assert first.record["lambda"] in {row["lambda"] for row in first.rows}
+    assert len(first.tables["pr"]) == 2 * len(first.rows) == first.computed
+    # The search stops where its models are missing.
+    gone = first.rows[-1]["lambda"]
+    for row in first.tables["pr"]:
+        if row["lambda"] == gone:
+            (tmp_path / "runs.d" / f"{row['run_id']}.parquet").unlink()
+    (tmp_path / "pr.parquet").unlink()
+    cached = conduct(config, tmp_path, only_cached=True)
+    assert [row["lambda"] for row in cached.rows] == [row["lambda"] for row in first.rows[:-1]]
+    assert cached.left_out == (
+        f"2 of {len(first.tables['pr'])} models are not in {tmp_path / 'runs.d'}",
+        f"models for lambda {gone:.3g}, the next to try",
+    )
+    assert conduct(config, tmp_path).rows[-1]["lambda"] == gone
+
+
+def test_finished_models_are_found_in_the_final_tables(tmp_path):
+    config = TrainConfig(methods=("pr", "hinge", "data"), **QUICK)
+    first = conduct(config, tmp_path)
+    shutil.rmtree(tmp_path / "runs.d")
+    again = conduct(config, tmp_path, only_cached=True)
+    assert again.tables == first.tables
+    samples, _ = again.shown
+    assert set(samples.values()) == {None}
 
 
 class Heard:
@@ -181,20 +219,22 @@ class Heard:
 
 def test_progress_adds_up(tmp_path):
     heard = Heard()
-    train(TrainConfig(methods=("pr", "data"), **QUICK), tmp_path / "grid", progress=heard)
+    conduct(TrainConfig(methods=("pr", "data"), **QUICK), tmp_path / "grid", progress=heard)
     # Six models of three steps and a measurement each, and one measurement.
     assert heard.starts == [(25, 7, 0)]
     assert (heard.work, heard.runs) == (25, 7)
     heard = Heard()
-    config = TrainConfig(methods=("pr",), target_recall=0.999, **QUICK)
-    train(config, tmp_path / "target", progress=heard)
-    # A bar is started once, for eight lambdas at most.
-    assert heard.starts == [(4 * 16, 16, 0)]
-    assert heard.work <= 64
+    config = TrainConfig(methods=("pr",), target_precision=0.7, **QUICK)
+    done = conduct(config, tmp_path / "target", progress=heard)
+    # Both ends at once, then one lambda after the other.
+    assert heard.starts[0] == (16, 4, 0)
+    assert {start[:2] for start in heard.starts[1:]} <= {(8, 2)}
+    assert heard.runs == done.computed == 2 * len(done.rows)
+    assert heard.work == 4 * heard.runs
 
 
 def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatch):
-    whole = running.fit
+    whole = worker.fit
 
     def broken(*arguments, **options):
         trained = whole(*arguments, **options)
@@ -202,8 +242,8 @@ def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatc
             weight[0] = float("nan")
         return trained
 
-    monkeypatch.setattr(running, "fit", broken)
-    rows = train(TrainConfig(methods=("pr",), **QUICK), tmp_path).tables["pr"]
+    monkeypatch.setattr(worker, "fit", broken)
+    rows = conduct(TrainConfig(methods=("pr",), **QUICK), tmp_path).tables["pr"]
     assert [row["diverged"] for row in rows] == [True, *[False] * 5]
     assert rows[0]["precision"] is None
     assert rows[1]["precision"] is not None
@@ -211,8 +251,8 @@ def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatc
 
 def test_architectures(tmp_path, warm_cache, monkeypatch):
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
-    config = TrainConfig(data="archs:nb201/cifar10", n_labels=(78,), **QUICK)
-    result = train(config, tmp_path)
+    config = TrainConfig(data="archs:nb201/cifar10", n_train=(78,), **QUICK)
+    result = conduct(config, tmp_path)
     rows = result.tables["pr"]
     for row in rows:
         if row["method"] == "pr":
@@ -231,12 +271,22 @@ def test_architectures(tmp_path, warm_cache, monkeypatch):
 
 
 def test_theory_is_written(tmp_path):
-    config = TheoryConfig(pair="ring", modes=4, lambdas=(0.5, 2.0))
-    result = theory(config)
-    assert [round(row["alpha"], 2) for row in result.frontier] == [0.25, 1.0]
-    write_theory(result, config, tmp_path)
+    result = conduct(TheoryConfig(pair="ring", modes=4, lambdas=(0.5, 2.0)), tmp_path)
+    assert [round(row["alpha"], 2) for row in result.rows] == [0.25, 1.0]
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
         "pr_theory.parquet", "pr_conjugate.parquet", "pr_rebuilt.parquet", "pr_weights.parquet",
         "run.json",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pair": "ring", "p": (1.0, 2.0)}, "--p is an option of --pair discrete"),
+        ({"modes": 3}, "--modes is an option of --pair ring"),
+    ],
+)
+def test_options_of_another_pair(tmp_path, options, words):
+    with pytest.raises(UsageError, match=words):
+        conduct(TheoryConfig(**options), tmp_path)

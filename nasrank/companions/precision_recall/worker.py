@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nasrank.benchmarks.nb201 import EDGES, OPERATIONS
-from nasrank.companions.precision_recall.architectures import (
+from nasrank.companions.precision_recall.cells import (
     DRAWS,
     CellData,
     load_cells,
@@ -28,91 +27,39 @@ from nasrank.companions.precision_recall.measures import (
     neighbour_frontier,
     neighbour_precision_recall,
 )
-from nasrank.companions.precision_recall.networks import (
-    MLP,
-    CellGenerator,
-    ConvCritic,
-    ConvGenerator,
-    CouplingFlow,
-    Network,
-    Weights,
+from nasrank.companions.precision_recall.networks import Network, Weights
+from nasrank.companions.precision_recall.options import ARCHS
+from nasrank.companions.precision_recall.recipes import (
+    networks_for,
+    recipe_for,
+    trained_before,
 )
-from nasrank.companions.precision_recall.planning import ARCHS, PRRun
 from nasrank.companions.precision_recall.ring import Ring, histogram_pair
+from nasrank.companions.precision_recall.run import PRRun
 from nasrank.companions.precision_recall.tables import KEPT
-from nasrank.companions.precision_recall.training import Member, Recipe, Trained, fit
+from nasrank.companions.precision_recall.training import Member, Trained, fit
 from nasrank.runs.evaluate import Training, evaluate
 from nasrank.runs.run import Run
+from nasrank.study.study import OnWork
 
-__all__ = ["Runner", "networks_for", "recipe_for"]
+__all__ = ["Runner", "as_run"]
 
 Row = dict[str, Any]
 FloatArray = npt.NDArray[np.floating]
 
-_LEAST_NOISE, _NOISE_ROOT = 0.5, 7.0
-_TUNED_FROM = 10
 _TRUTH_DRAWS = 50_000
 _KEPT_POINTS, _KEPT_IMAGES = 300, 10
 _CELL_MEASURE = f"true top 5 % among distinct new classes of {DRAWS:,} draws"
 
 
-def recipe_for(run: PRRun, shape: tuple[int, ...]) -> Recipe:
-    """Return how a run is trained.
-
-    Settings were chosen on seeds from 100 on. Noise grows with the root of the numbers of a
-    sample, as what tells draws apart adds up over them; a flow gets a higher rate and less noise,
-    after half as many steps of maximum likelihood; fine-tuning twice the rate and less noise.
-
-    Args:
-        run: The run.
-        shape: Shape of one sample.
-    """
-    noise = max(_LEAST_NOISE, np.prod(shape) ** 0.5 / _NOISE_ROOT)
-    recipe = Recipe(steps=run.steps, batch=run.batch, noise=float(noise))
-    if run.method == "mle":
-        return replace(recipe, rate=5e-3, noise=0.2 if len(shape) == 3 else 0.0)
-    if run.model == "flow":
-        recipe = replace(recipe, rate=3e-3, noise=0.5 * recipe.noise)
-    if run.method == "tuned" or run.start is not None:
-        return replace(recipe, rate=2 * recipe.rate, noise=0.6 * recipe.noise)
-    return recipe
-
-
-def networks_for(run: PRRun, shape: tuple[int, ...]) -> tuple[Network, Network]:
-    """Return generator and critic of a run.
-
-    Args:
-        run: The run.
-        shape: Shape of one sample.
-
-    Raises:
-        UsageError: The model does not fit the data, or its extra is missing.
-    """
-    size = int(np.prod(shape))
-    images = len(shape) == 3
-    if run.data.startswith(ARCHS):
-        edges, operations = len(EDGES), len(OPERATIONS)
-        return CellGenerator(8, (run.width,), edges, operations), MLP((size, 64, 64, 1))
-    if run.model == "conv":
-        pixels = (shape[0], shape[1], shape[2])
-        return ConvGenerator(16, pixels, run.width), ConvCritic(pixels, 2 * run.width)
-    small = size == 2
-    critic = MLP((size, 32, 32, 1) if small else (size, 64, 64, 1))
-    if run.model == "flow":
-        return CouplingFlow(size, 4, run.width), critic
-    latent = 2 if small else 8
-    return MLP((latent, run.width, size), squashed=images), critic
-
-
 class Runner:
-    """Computes fleets.
+    """Computes fleets: rows of `KEPT` in the order of their runs.
 
     Args:
         material: The data, or None of architectures.
         device: Where to compute.
         checkpoint: What ``pr`` starts from.
         models: Folder to keep trained models in, or None to keep none.
-        on_work: Hears of work done: a step of a model, or measuring it, is 1.
     """
 
     def __init__(
@@ -122,30 +69,22 @@ class Runner:
         *,
         checkpoint: Path | None = None,
         models: Path | None = None,
-        on_work: Callable[[int], None] | None = None,
     ) -> None:
         self._material, self._device = material, device
         self._checkpoint, self._models = checkpoint, models
-        self._on_work = on_work
         self._name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
-    def compute(self, fleet: Sequence[PRRun]) -> list[Row]:
-        """Train and measure the runs of one fleet; rows of `KEPT` in their order."""
-        rows = self._computed(fleet)
-        if self._on_work is not None:
-            self._on_work(len(fleet))
-        return rows
-
-    def _computed(self, fleet: Sequence[PRRun]) -> list[Row]:
+    def __call__(self, fleet: Sequence[PRRun], on_work: OnWork) -> list[Row]:
+        """Train and measure the runs of one fleet."""
         first = fleet[0]
         if first.method == "data":
             return [self._ceiling(run) for run in fleet]
         if first.data.startswith(ARCHS):
-            return self._architectures(fleet)
+            return self._architectures(fleet, on_work)
         material = self._held
         networks = networks_for(first, material.shape)
         data = torch.as_tensor(material.train, device=self._device)
-        trained = self._train(fleet, networks, data, material.shape)
+        trained = self._train(fleet, networks, data, material.shape, on_work)
         return [
             self._row(run, trained, place, partial(self._measured, run, trained, place))
             for place, run in enumerate(fleet)
@@ -163,6 +102,7 @@ class Runner:
         networks: tuple[Network, Network],
         data: torch.Tensor,
         shape: tuple[int, ...],
+        on_work: OnWork,
     ) -> Trained:
         first = fleet[0]
         recipe = recipe_for(first, shape)
@@ -172,7 +112,7 @@ class Runner:
             for run in fleet
         ]  # fmt: skip
         start: tuple[Weights, Weights] | None = None
-        before = _before(first)
+        before = trained_before(first)
         if before is not None:
             seeds = sorted({run.seed for run in fleet})
             earlier = [Member(before.method, 1.0, seed) for seed in seeds]
@@ -184,7 +124,7 @@ class Runner:
             )
         elif self._checkpoint is not None and first.start is not None:
             start = load_checkpoint(self._checkpoint, networks, len(fleet))
-        trained = fit(members, *networks, data, recipe, start=start, on_step=self._on_work)
+        trained = fit(members, *networks, data, recipe, start=start, on_step=on_work)
         if self._models is not None:
             for place, run in enumerate(fleet):
                 about: dict[str, str | int] = {
@@ -246,7 +186,7 @@ class Runner:
         _add_truth(row, ring, draws, run.lam)
         return row
 
-    def _architectures(self, fleet: Sequence[PRRun]) -> list[Row]:
+    def _architectures(self, fleet: Sequence[PRRun], on_work: OnWork) -> list[Row]:
         first = fleet[0]
         task = first.data.removeprefix(ARCHS)
         cells = load_cells(task, first.n_labels or 0, first.seed)
@@ -255,7 +195,7 @@ class Runner:
                     for run in fleet]  # fmt: skip
         data = torch.as_tensor(cells.train, device=self._device)
         shape = (cells.train.shape[1],)
-        trained = self._train(fleet, networks_for(first, shape), data, shape)
+        trained = self._train(fleet, networks_for(first, shape), data, shape, on_work)
         return [
             self._row(run, trained, place, partial(self._drawn, run, cells, trained, place))
             for place, run in enumerate(fleet)
@@ -307,15 +247,6 @@ class Runner:
         }
 
 
-def _before(run: PRRun) -> PRRun | None:
-    """What a run of each seed is trained as first; its steps are not counted as the run's own."""
-    if run.method == "tuned":
-        return replace(run, method="hinge", steps=_TUNED_FROM * run.steps)
-    if run.model == "flow" and run.method != "mle" and run.start is None:
-        return replace(run, method="mle", steps=max(1, run.steps // 2))
-    return None
-
-
 def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
     """Measure draws against the test samples."""
     precision, recall = neighbour_precision_recall(material.real, fake, run.neighbours)
@@ -334,7 +265,7 @@ def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
     }
     if run.lam is not None:
         row["objective"] = float(alpha[-4]) / min(1.0, run.lam)
-    row |= {"frontier.kind": [], "frontier.lambda": [], "frontier.alpha": []}
+    row |= {"pr_frontiers.kind": [], "pr_frontiers.lambda": [], "pr_frontiers.alpha": []}
     _add_frontier(row, "classifier", alpha)
     return row
 
@@ -365,9 +296,9 @@ def _add_truth(row: Row, ring: Ring, draws: FloatArray, lam: float | None) -> No
 
 def _add_frontier(row: Row, kind: str, alpha: FloatArray) -> None:
     count = len(CURVE_LAMBDAS)
-    row["frontier.kind"] += [kind] * count
-    row["frontier.lambda"] += list(CURVE_LAMBDAS)
-    row["frontier.alpha"] += alpha[:count].astype(float).tolist()
+    row["pr_frontiers.kind"] += [kind] * count
+    row["pr_frontiers.lambda"] += list(CURVE_LAMBDAS)
+    row["pr_frontiers.alpha"] += alpha[:count].astype(float).tolist()
 
 
 def _blank(run: PRRun, device: str) -> Row:
@@ -408,11 +339,17 @@ def _finished(
     run: PRRun, cells: CellData, scores: npt.NDArray[np.float64], seconds: float, device: str
 ) -> str:
     """Measure scores of classes as `compare` does: how often it was drawn, or a predictor's."""
+    training = Training(float("nan"), False, seconds, 0.0, device)
+    return json.dumps(evaluate(as_run(run), cells.task, cells.split, scores, training))
+
+
+def as_run(run: PRRun) -> Run:
+    """Return what `compare` would call a run on architectures."""
     drawn = run.method != "predictor"
     loss = f"{run.method}(lambda={run.lam:g})" if run.lam is not None else run.method
-    identity = Run(
-        cells.task.name,
-        cells.task.fingerprint,
+    return Run(
+        run.data.removeprefix(ARCHS),
+        run.fingerprint,
         f"generator-{run.model}" if drawn else str(run.predictor),
         loss if drawn else "listmle",
         run.n_labels or 0,
@@ -422,8 +359,6 @@ def _finished(
         "rest",
         "random",
     )
-    training = Training(float("nan"), False, seconds, 0.0, device)
-    return json.dumps(evaluate(identity, cells.task, cells.split, scores, training))
 
 
 def _known(value: torch.Tensor) -> float | None:

@@ -1,7 +1,8 @@
 import pytest
 
-from nasrank.companions.precision_recall.planning import TrainConfig, plan_runs
-from nasrank.companions.precision_recall.running import recipe_for
+from nasrank.companions.precision_recall.options import TrainConfig
+from nasrank.companions.precision_recall.plan import plan_runs
+from nasrank.companions.precision_recall.recipes import recipe_for
 
 
 @pytest.mark.parametrize(

@@ -1,56 +1,7 @@
-import math
-
 import pytest
 
 from nasrank.companions.precision_recall.claims import claims_of
 from nasrank.companions.precision_recall.tables import PR
-from nasrank.companions.precision_recall.targets import Tried, bisect_lambda, target_rows
-
-
-def measure(lambdas):
-    """Precision rises from 0.25 at 0.1 to 0.75 at 10, recall falls likewise."""
-    tried = []
-    for lam in lambdas:
-        share = math.log(lam / 0.1) / math.log(100)
-        tried.append(Tried(lam, 0.25 + 0.5 * share, 0.75 - 0.5 * share, 100, 2.0))
-    return tried
-
-
-@pytest.mark.parametrize("side", ["precision", "recall"])
-def test_a_goal_in_between_is_found(side):
-    tried, chosen = bisect_lambda(measure, side, 0.4, 0.1, 10.0)
-    assert 0.38 <= getattr(tried[chosen], side) <= 0.45
-    assert len(tried) <= 8
-    # Of those that reach the goal it is the one with most of the other side.
-    other = "recall" if side == "precision" else "precision"
-    good = [each for each in tried if getattr(each, side) >= 0.38]
-    assert getattr(tried[chosen], other) == max(getattr(each, other) for each in good)
-
-
-def test_a_goal_that_the_poor_end_has_already():
-    tried, chosen = bisect_lambda(measure, "precision", 0.2, 0.1, 10.0)
-    assert (len(tried), tried[chosen].lam) == (2, 0.1)
-
-
-def test_a_goal_out_of_reach():
-    tried, chosen = bisect_lambda(measure, "recall", 0.9, 0.1, 10.0)
-    assert (len(tried), tried[chosen].lam) == (2, 0.1)
-    rows = target_rows("ring", "recall", 0.9, tried, chosen)
-    assert [row["reached"] for row in rows] == [False, False]
-    assert [row["generator_steps"] for row in rows] == [100, 200]
-
-
-def test_lambdas_whose_models_diverge_are_left_behind():
-    def broken(lambdas):
-        return [
-            each if each.lam < 2 else Tried(each.lam, math.nan, math.nan, 100, 2.0)
-            for each in measure(lambdas)
-        ]
-
-    tried, chosen = bisect_lambda(broken, "recall", 0.6, 0.1, 10.0)
-    assert tried[chosen].recall == pytest.approx(0.6, abs=0.06)
-    rows = target_rows("ring", "recall", 0.6, tried, chosen)
-    assert any(row["precision"] is None for row in rows)
 
 
 def row(method, lam, seed, precision, recall, **more):

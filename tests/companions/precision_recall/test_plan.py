@@ -1,17 +1,20 @@
+import numpy as np
 import pytest
-from pydantic import ValidationError
 
-from nasrank.companions.precision_recall.planning import (
-    TrainConfig,
+from nasrank.companions.precision_recall.options import TrainConfig
+from nasrank.companions.precision_recall.plan import (
     cut_fleets,
     plan_runs,
+    plan_training,
     seeded_runs,
 )
+from nasrank.companions.precision_recall.study import train_study
 from nasrank.errors import UsageError
+from nasrank.study.options import checked
 
 
 def plan(*, images=False, samples=0, start=None, **options):
-    config = TrainConfig(**options)
+    config = checked(TrainConfig, options)
     return plan_runs(config, "f" * 16, images=images, samples=samples, start=start)
 
 
@@ -63,7 +66,7 @@ def test_fleets_hold_what_trains_together():
 
 
 def test_architectures_are_cut_by_seed():
-    runs = plan(data="archs:nb201/cifar10", n_labels=(78, 156), seeds=2, lambdas=(1, 10))
+    runs = plan(data="archs:nb201/cifar10", n_train=(78, 156), seeds=2, lambdas=(1, 10))
     assert {run.n_labels for run in runs} == {78, 156, 0}
     for fleet in cut_fleets(runs):
         if fleet[0].method == "pr":
@@ -81,8 +84,9 @@ def test_moving_to_another_lambda():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"lambdas": (1.0, 0.0)}, "lambda 0"),
-        ({"lambdas": (-1.0,)}, "lambda -1"),
+        ({"lambdas": (1.0, 0.0)}, "--lambdas 0.0: input should be greater than 0"),
+        ({"lambdas": (-1.0,)}, "--lambdas -1.0"),
+        ({"lambdas": (float("inf"),)}, "--lambdas inf"),
         ({"methods": ("prr",)}, "Did you mean 'pr'"),
         ({"models": ("cnn",)}, "unknown model"),
         ({"models": ("conv",)}, "for images"),
@@ -93,9 +97,10 @@ def test_moving_to_another_lambda():
         ({"data": "archs:nb201/cifar10", "models": ("flow",)}, "--models mlp"),
         ({"methods": ("hinge",), "target_precision": 0.9}, "--target-precision"),
         ({"target_recall": 0.9, "target_precision": 0.9}, "two targets"),
+        ({"lambdas": (1.0,), "target_precision": 0.9}, "ends of --lambdas"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(options, words):
+def test_what_is_invalid_is_refused(options, words):
     with pytest.raises(UsageError, match=words):
         plan(**options)
 
@@ -104,20 +109,56 @@ def test_what_cannot_be_meant_is_refused(options, words):
     ("options", "word"),
     [
         (
-            {"data": "archs:nb201/cifar10", "n_labels": (78, 469), "target_recall": 0.5},
-            "--n-labels",
+            {"data": "archs:nb201/cifar10", "n_train": (78, 469), "target_recall": 0.5},
+            "--n-train",
         ),
         ({"models": ("mlp", "flow"), "target_recall": 0.5}, "--models"),
-        ({"side": 4}, "--side"),
-        ({"data": "archs:nb201/cifar10", "mode_weights": (1.0, 2.0)}, "--mode-weights"),
-        ({"data": "archs:nb201/cifar10", "label": "kind"}, "--label"),
     ],
 )
-def test_options_that_do_not_go_together(options, word):
+def test_a_target_is_met_for_one_setting(options, word):
     with pytest.raises(UsageError, match=word):
         plan(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"side": 4}, "--side"),
+        ({"n_train": (78,)}, "--n-train"),
+        ({"train_limit": 100}, "--train-limit"),
+        ({"data": "digits", "predictor": "trees"}, "--predictor"),
+        ({"data": "digits", "mode_weights": (1.0,) * 8}, "--mode-weights"),
+        ({"data": "archs:nb201/cifar10", "mode_weights": (1.0, 2.0)}, "--mode-weights"),
+        ({"data": "archs:nb201/cifar10", "label": "kind"}, "--label"),
+        ({"data": "archs:nb201/cifar10", "neighbours": 3}, "--neighbours"),
+    ],
+)
+def test_options_without_meaning_for_the_data(options, word):
+    config = TrainConfig(**options)
+    with pytest.raises(UsageError, match=f"{word} has no meaning for {config.data}"):
+        train_study(config).check(config)
+
+
 def test_a_predictor_needs_labels():
-    with pytest.raises(ValidationError, match="greater than or equal to 2"):
-        TrainConfig(data="archs:nb201/cifar10", n_labels=(0,))
+    with pytest.raises(UsageError, match="greater than or equal to 2"):
+        checked(TrainConfig, {"data": "archs:nb201/cifar10", "n_train": (0,)})
+
+
+def test_a_search_begins_with_both_ends():
+    planned = plan_training(TrainConfig(target_recall=0.5, seeds=2))
+    assert [(run.lam, run.seed) for run in planned.runs] == [(0.1, 0), (0.1, 1), (10, 0), (10, 1)]
+    assert {run.method for run in planned.runs} == {"pr"}
+
+
+def test_the_file_of_vectors_is_known_by_how_many_are_read(tmp_path):
+    """Also where its name begins like that of the ring."""
+    path = tmp_path / "rings.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32))
+    ids = {
+        run.run_id
+        for limit in (30, 40)
+        for run in plan_training(
+            TrainConfig(data=str(path), methods=("data",), train_limit=limit)
+        ).runs
+    }
+    assert len(ids) == 2

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nasrank.benchmarks.nb201 import official_order
-from nasrank.companions.precision_recall.architectures import (
+from nasrank.companions.precision_recall.cells import (
     load_cells,
     predictor_scores,
     shortlist,

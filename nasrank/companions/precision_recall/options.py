@@ -1,0 +1,238 @@
+"""What can be asked of ``nasrank pr``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from nasrank.study.options import Config, OnDevice, OnSamples, Seeded, option
+
+__all__ = ["ARCHS", "TheoryConfig", "TrainConfig"]
+
+ARCHS = "archs:"
+"""What the name of data begins with that is the architectures of a task."""
+
+_PAIR, _GRID, _TRAINING = "Which pair", "What to train", "How a training goes"
+
+_Weight = Annotated[float, Field(gt=0)]
+_Mass = Annotated[float, Field(ge=0)]
+_LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # those of the paper's experiments
+
+
+class TheoryConfig(Config):
+    """Precision and recall of a pair in closed form, and what divergences make of them.
+
+    Alpha is the precision, beta the recall on the frontier at a weight lambda, and the
+    divergence is min(1, lambda) - alpha: 0 where the model leaves nothing to be desired. Every
+    f-divergence is an average of these divergences over lambda; it is rebuilt from them by
+    quadrature and compared with its own definition.
+
+    Tables: pr_theory (the frontier), pr_conjugate (of the dual form, whose critic stops at
+    lambda), pr_rebuilt (f-divergences), pr_weights (the weight of each lambda in them).
+    """
+
+    command: ClassVar[str] = "pr theory"
+    study: ClassVar[str] = "nasrank.companions.precision_recall.study:THEORY"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank pr theory --mean 1 --lambdas 0.2,1,5",
+        "nasrank pr theory --pair discrete --p 0.5,0.3,0.2 --q 0.2,0.3,0.5",
+        "nasrank pr theory --pair ring --modes 4 --out nasrank-out/ring",
+    )
+
+    pair: Literal["gaussians", "discrete", "ring", "samples"] = option(
+        "gaussians", "Data and model with known densities.", panel=_PAIR
+    )
+    mean: float = option(
+        1.0,
+        "Gaussians: mean of the data, within 20; the model is N(0, 1).",
+        panel=_PAIR,
+        ge=-20,
+        le=20,
+    )
+    sd: float = option(
+        1.0, "Gaussians: standard deviation of the data, 0.05 to 20.", panel=_PAIR, ge=0.05, le=20
+    )
+    p: tuple[_Mass, ...] = option((0.5, 0.3, 0.2), "Discrete: masses of the data.", panel=_PAIR)
+    q: tuple[_Mass, ...] = option((0.2, 0.3, 0.5), "Discrete: masses of the model.", panel=_PAIR)
+    modes: int = option(
+        4, "Ring of 8 modes: how many of them the model has.", panel=_PAIR, ge=1, le=8
+    )
+    spread: float = option(
+        0.15,
+        "Ring: standard deviation of the model's modes; the data's is 0.15.",
+        panel=_PAIR,
+        gt=0,
+        le=5,
+    )
+    samples: Path | None = option(
+        None,
+        "Samples: Parquet with densities p and q at each sample, and drawn (p or q).",
+        panel=_PAIR,
+    )
+    lambdas: tuple[_Weight, ...] = option(
+        _LAMBDAS, "Weights of precision.", panel=_PAIR, min_length=1
+    )
+
+
+def _known_data() -> Collection[str]:
+    from nasrank.samples import DATA_SETS
+
+    return ("ring", *DATA_SETS, f"{ARCHS}nb201/cifar10")
+
+
+def _known_predictors() -> Collection[str]:
+    from nasrank.predictors import PREDICTORS
+
+    return PREDICTORS
+
+
+class TrainConfig(Seeded, OnDevice, OnSamples):
+    """Train generators that keep a promise on precision and recall.
+
+    A model that is too small for its data must choose between good draws and all kinds of draws.
+    Lambda makes the choice: every model is trained on the precision-recall divergence of its
+    lambda, beside controls, and what it reaches is measured.
+
+    With a target pr alone is trained, for one lambda after the other, and csv holds the steps of
+    the search.
+    """
+
+    command: ClassVar[str] = "pr train"
+    study: ClassVar[str] = "nasrank.companions.precision_recall.study:train_study"
+    keeps_runs: ClassVar[bool] = True
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank pr train --data ring --lambdas 0.1,1,10",
+        "nasrank pr train --data digits --methods pr,hinge,naive --seeds 5",
+        "nasrank pr train --data vectors.npy --target-precision 0.9",
+        "nasrank pr train --data archs:nb201/cifar10 --n-train 469",
+    )
+
+    data: str = option(
+        "ring",
+        "ring, digits, mnist, fashion-mnist, archs:TASK, or a .npy, .npz or .parquet file of "
+        "vectors.",
+        panel=_GRID,
+        complete=_known_data,
+    )
+    lambdas: tuple[_Weight, ...] = option(
+        _LAMBDAS,
+        "Weights of precision: large for good draws, small for many kinds.",
+        panel=_GRID,
+        min_length=1,
+    )
+    methods: (
+        tuple[
+            Literal[
+                "pr", "naive", "dual", "hinge", "kl", "rkl", "chi2", "mle", "tuned", "data",
+                "oracle", "predictor",
+            ],
+            ...,
+        ]
+        | None
+    ) = option(
+        None,
+        "Of pr, naive, dual, hinge, kl, rkl, chi2, mle, tuned, data; of architectures also "
+        "oracle and predictor.",
+        usual="pr,hinge,data; pr,oracle,predictor",
+        metavar="NAME",
+        panel=_GRID,
+        min_length=1,
+    )  # fmt: skip
+    models: tuple[Literal["mlp", "conv", "flow"], ...] = option(
+        ("mlp",), "Generators: mlp, conv (images), flow.", panel=_GRID, min_length=1
+    )
+    target_precision: float | None = option(
+        None,
+        "Find the lambda that gives this precision, between the ends of --lambdas.",
+        panel=_GRID,
+        gt=0,
+        lt=1,
+    )
+    target_recall: float | None = option(
+        None, "Find the lambda that gives this recall, likewise.", panel=_GRID, gt=0, lt=1
+    )
+    n_train: tuple[Annotated[int, Field(ge=2)], ...] = option(
+        (469,),
+        "Architectures: labelled cells, of which the best 20 % are the data.",
+        panel=_GRID,
+        min_length=1,
+    )
+    predictor: str = option(
+        "gp",
+        "Architectures: the predictor to compare with.",
+        panel=_GRID,
+        complete=_known_predictors,
+    )
+    mode_weights: tuple[_Mass, ...] | None = option(
+        None, "Ring: weights of its 8 modes.", usual="all the same", panel=_GRID
+    )
+    label: str | None = option(
+        None, "Class column of a Parquet file, which is no dimension.", panel=_GRID
+    )
+    auxiliary: Literal["chi2", "kl", "rkl"] = option(
+        "chi2", "Divergence that trains the critic of pr.", panel=_TRAINING
+    )
+    steps: int | None = option(
+        None,
+        "Steps of the generator.",
+        usual="1500 ring, 600 architectures, 400 conv, 800 flow, 3000 of 5,000 samples or more, "
+        "1000 others",
+        panel=_TRAINING,
+        ge=1,
+    )
+    batch_size: int | None = option(
+        None,
+        "Samples of a step.",
+        usual="128 ring and flow, 64 others",
+        panel=_TRAINING,
+        ge=2,
+    )
+    width: int | None = option(
+        None,
+        "Hidden units of the generator, maps of conv: one that is large enough has no trade-off "
+        "to make.",
+        usual="4 ring, 16 others, 8 flow on the ring and conv, 32 flow and architectures",
+        panel=_TRAINING,
+        ge=1,
+    )
+    neighbours: int = option(
+        5, "k of nearest-neighbour precision and recall.", panel=_TRAINING, ge=1
+    )
+    train_limit: int = option(10_000, "Most training samples.", panel=_TRAINING, ge=4)
+    side: int | None = option(
+        None,
+        "Shrink images to this side, for speed.",
+        usual="as they are",
+        panel=_TRAINING,
+        ge=1,
+    )
+    fine_tune: Path | None = option(
+        None,
+        "Start pr from a model of --keep-models, for a tenth of the steps unless --steps says "
+        "otherwise.",
+        metavar="CHECKPOINT",
+        panel=_TRAINING,
+    )
+    keep_models: bool = option(
+        False,
+        "Write every model that is trained now to OUT/models/RUN_ID.npz.",
+        panel=_TRAINING,
+        recorded=False,
+    )
+
+    @property
+    def is_archs(self) -> bool:
+        """Whether the data is the architectures of a task."""
+        return self.data.startswith(ARCHS)
+
+    @property
+    def target(self) -> tuple[str, float] | None:
+        """The side that a lambda is sought for and the value it should have, if any."""
+        for side in ("precision", "recall"):
+            wanted: float | None = getattr(self, f"target_{side}")
+            if wanted is not None:
+                return side, wanted
+        return None

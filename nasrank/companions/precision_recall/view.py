@@ -1,0 +1,171 @@
+"""What people see of the studies of ``nasrank pr``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfig
+from nasrank.companions.precision_recall.tables import CONJUGATE, PR, REBUILT, WEIGHTS
+from nasrank.study.study import Result
+from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds
+
+__all__ = ["view_theory", "view_training"]
+
+Row = Mapping[str, Any]
+
+
+def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
+    """Show the frontier, what divergences come to, and the weight of each lambda in them."""
+    ends = {
+        (row["lambda"], row["critic"]): row["conjugate"] for row in result.tables[CONJUGATE.name]
+    }
+    lines = [
+        {**row, "at_0": ends[row["lambda"], 0.0], "at_lambda": ends[row["lambda"], row["lambda"]]}
+        for row in result.rows
+    ]
+    yield Sheet(
+        lines,
+        (
+            Field("lambda", right=True, keep=9),
+            Field("alpha", "precision\nalpha", "{:.6f}".format, right=True, keep=9),
+            Field("beta", "recall\nbeta", "{:.6f}".format, right=True, keep=9),
+            Field("divergence", "PR divergence", "{:.6f}".format, right=True, keep=8),
+            Field("at_0", "conjugate\nat critic 0", right=True),
+            Field("at_lambda", "at critic\nlambda", right=True),
+        ),
+        result.rows[0]["pair"],
+    )
+    yield Sheet(
+        result.tables[REBUILT.name],
+        (
+            Field("divergence", keep=9),
+            Field("generator", "f(u), u = p/q"),
+            Field("rebuilt", "rebuilt from PR\ndivergences", _exact, right=True, keep=8),
+            Field("direct", "by its own\ndefinition", _exact, right=True, keep=8),
+            Field("error", show=lambda value: _known(value, "{:+.1e}"), right=True, keep=7),
+            Field("recall_share", "of it from\nlambda < 1", _percent, right=True, keep=6),
+        ),
+        "f-divergences as averages over lambda",
+    )
+    yield _weights(result.tables[WEIGHTS.name])
+    yield (
+        "Lambda below 1 looks at recall, above 1 at precision: kl weighs recall more than rkl by "
+        "1/lambda. Divergences are 0 at best; inf where one distribution has mass that the other "
+        "cannot excuse. The conjugate is straight from critic 0 to lambda and infinite beyond: "
+        "the best critic takes either end."
+    )
+
+
+def _weights(rows: Sequence[Row]) -> Sheet:
+    by_name: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        cells = by_name.setdefault(row["divergence"], dict(row))
+        cells[f"at {row['lambda']:g}"] = row["weight"]
+    lambdas = dict.fromkeys(row["lambda"] for row in rows)
+    return Sheet(
+        list(by_name.values()),
+        (
+            Field("divergence", keep=9),
+            Field("formula", "weight", keep=8),
+            *(Field(f"at {lam:g}", show=_short, right=True) for lam in lambdas),
+        ),
+        "weight that each divergence gives to a lambda",
+    )
+
+
+_MEASURES = (
+    Measure("precision", "precision", keep=8),
+    Measure("recall", "recall", keep=8),
+    Measure("true_alpha_10", "true\nalpha 10", spread=False, keep=7),
+    Measure("true_beta_0.1", "true\nbeta 0.1", spread=False, keep=7),
+    Measure("modes_found", "modes\nof 8", 1, spread=False, keep=6),
+    Measure("rare_recall", "rare modes'\nrecall", spread=False, keep=7),
+    Measure("classifier_alpha_10", "classifier\nalpha 10", spread=False),
+    Measure("classifier_beta_0.1", "classifier\nbeta 0.1", spread=False),
+    Measure("distinct_new", "distinct\nnew", 0, spread=False, keep=6),
+    Measure("predictor_precision", "predictor's\nprecision", spread=False, keep=7),
+    Measure("predictor_recall", "predictor's\nrecall", spread=False, keep=7),
+    Measure("gradient_norm", "gradient\nnorm", spread=False, keep=4),
+    Measure("saturation", "saturated", spread=False, keep=4),
+    Measure("fit_seconds", "seconds\na model", 1, spread=False, keep=3),
+)
+
+
+def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
+    """Show how the search for a target went, and what models reach."""
+    rows = result.tables[PR.name]
+    by = ["model", *(["n_labels"] if result.config.is_archs else []), "method", "lambda"]
+    lines, fields = over_seeds(rows, by, _MEASURES, extra=_failures)
+    titles = {"n_labels": Field("n_labels", "labels", right=True, keep=9)}
+    fields = [titles.get(each.key, each) for each in fields]
+    if any(line["failed"] for line in lines):
+        fields.append(Field("failed", right=True, keep=7))
+    if len({line["model"] for line in lines} - {""}) == 1:
+        fields = [replace(each, keep=6) if each.key == "model" else each for each in fields]
+    if result.config.target is not None:
+        yield from _search(result.rows)
+        yield ""
+    yield Sheet(lines, fields, rows[0]["data"])
+    measures = dict.fromkeys(row["measure"] for row in rows if row["measure"])
+    if measures:
+        yield f"Precision and recall: {'; '.join(measures)}. {SPREAD}"
+    yield (
+        "Lambda weighs precision: large for good draws, small for all kinds. Alpha and beta are "
+        "precision and recall on the frontier at lambda 10 and 0.1. Saturated: draws whose "
+        "density ratio is at an end of its range, from which the generator learns nothing."
+    )
+    if result.config.is_archs:
+        yield "The oracle has no labels: it is trained on the true top itself."
+
+
+def _failures(own: Sequence[Row]) -> Row:
+    failed = sum(row["diverged"] or row["collapsed"] for row in own)
+    return {"failed": f"{failed} of {len(own)}" if failed else ""}
+
+
+def _search(steps: Sequence[Row]) -> Iterable[Part]:
+    answer = next(row for row in steps if row["chosen"])
+    side, wanted, lam = answer["target"], answer["wanted"], answer["lambda"]
+    yield Sheet(
+        steps,
+        (
+            Field("step", right=True, keep=9),
+            Field("lambda", show="{:.3g}".format, right=True, keep=9),
+            Field("precision", show=_three, right=True, keep=8),
+            Field("recall", show=_three, right=True, keep=8),
+            Field("generator_steps", "steps\nso far", right=True),
+            Field("fit_seconds", "seconds\nso far", "{:.0f}".format, right=True),
+            Field("chosen", "", lambda chosen: "*" if chosen else "", keep=9),
+        ),
+        f"from {side} {wanted:g} to lambda",
+    )
+    found = _three(answer[side])
+    if answer["reached"]:
+        yield f"* lambda {lam:.3g}: {side} {found} at {wanted:g} wanted."
+    else:
+        yield (
+            f"* not reached: the best is {side} {found} at lambda {lam:.3g}. Widen --lambdas, or "
+            "train a larger --width."
+        )
+
+
+def _known(value: float | None, style: str) -> str:
+    return "-" if value is None else style.format(value)
+
+
+def _exact(value: float | None) -> str:
+    return _known(value, "{:.9g}")
+
+
+def _short(value: float | None) -> str:
+    return _known(value, "{:.4g}")
+
+
+def _three(value: float | None) -> str:
+    return _known(value, "{:.3f}")
+
+
+def _percent(value: float | None) -> str:
+    return _known(None if value is None else 100 * value, "{:.0f} %")
