@@ -50,77 +50,85 @@ def archs_claims(rows: Sequence[Row]) -> list[Row]:
     claims = []
     for size in dict.fromkeys(row["n_train"] for row in rows):
         own = [row for row in base if row["n_train"] == size]
-        plain = [row for row in rows if row["n_train"] == size and row["alpha"] is None]
-        data = f"{at['data']}, {size} labelled"
-        end = f"({size} labelled)"
+        bare = {r["seed"]: r for r in rows if r["n_train"] == size and r["alpha"] is None}
         pre = _by_seed(own, moderate)
-        collapsed = _by_seed(own, low)
-        bare = {row["seed"]: row for row in plain}
-        seeds = sorted({row["seed"] for row in own})
-        claims.append(
-            trend_claim(
-                "tier-variance-rises",
-                f"The measured within-tier variance rises with alpha, as predicted {end}",
-                data,
-                [
-                    {
-                        row["alpha"]: row["projector_within"]
-                        for row in own
-                        if row["seed"] == seed and row["projector_within"] is not None
-                    }
-                    for seed in seeds
-                ],
-                source="archs: projector_within, alpha",
-            )
-        )
-        claims += [
-            paired_claim(
-                "pre-training-raises-tau",
-                f"Pre-training (alpha {moderate:g}) raises the predictor's tau {end}",
-                data,
-                _column(pre, "kendall_tau"),
-                _column(bare, "kendall_tau"),
-                source="archs: kendall_tau",
-            ),
-            claim_row(
-                "pre-training-saves-evaluations",
-                f"Pre-training (alpha {moderate:g}) meets one of the top 0.1 % sooner (difference "
-                f"of log evaluations) {end}",
-                data,
-                [
-                    float(np.log1p(bare[seed]["first_hit_0.1pct"]))
-                    - float(np.log1p(pre[seed]["first_hit_0.1pct"]))
-                    for seed in sorted(pre.keys() & bare.keys())
-                    if None not in {bare[seed]["first_hit_0.1pct"], pre[seed]["first_hit_0.1pct"]}
-                ],
-                source="archs: first_hit_0.1pct",
-            ),
-        ]
+        end = f"({size} labelled)"
+        data = f"{at['data']}, {size} labelled"
+        claims.append(_variance_rises(own, data, end))
+        claims += _usefulness(pre, bare, f"(alpha {moderate:g})", data, end)
         if low < moderate and low <= at["alpha_star"] < moderate:
             claims.append(
-                paired_claim(
+                _raises_tau(
                     "collapse-lowers-tau",
                     f"Collapsed pre-training (alpha {low:g}) gives a lower tau than moderate "
                     f"variance (alpha {moderate:g}) {end}",
                     data,
-                    _column(pre, "kendall_tau"),
-                    _column(collapsed, "kendall_tau"),
-                    source="archs: kendall_tau",
+                    pre,
+                    _by_seed(own, low),
                 )
             )
         if 1.0 in alphas and moderate < 1:
             claims.append(
-                paired_claim(
+                _raises_tau(
                     "tiers-beat-self-supervision",
                     f"Pre-training with tiers (alpha {moderate:g}) gives a higher tau than pure "
                     f"self-supervision {end}",
                     data,
-                    _column(pre, "kendall_tau"),
-                    _column(_by_seed(own, 1.0), "kendall_tau"),
-                    source="archs: kendall_tau",
+                    pre,
+                    _by_seed(own, 1.0),
                 )
             )
     return claims
+
+
+def _variance_rises(own: Sequence[Row], data: str, end: str) -> Row:
+    curves: dict[int, dict[float, float]] = {}
+    for row in own:
+        curve = curves.setdefault(row["seed"], {})
+        if row["projector_within"] is not None:
+            curve[row["alpha"]] = row["projector_within"]
+    return trend_claim(
+        "tier-variance-rises",
+        f"The measured within-tier variance rises with alpha, as predicted {end}",
+        data,
+        [curves[seed] for seed in sorted(curves)],
+        source="archs: projector_within, alpha",
+    )
+
+
+def _usefulness(
+    pre: Mapping[int, Row], bare: Mapping[int, Row], how: str, data: str, end: str
+) -> list[Row]:
+    """Claim that pre-trained predictors are better than those that are not."""
+    hits, bare_hits = (_column(rows, "first_hit_0.1pct") for rows in (pre, bare))
+    return [
+        _raises_tau(
+            "pre-training-raises-tau",
+            f"Pre-training {how} raises the predictor's tau {end}",
+            data,
+            pre,
+            bare,
+        ),
+        claim_row(
+            "pre-training-saves-evaluations",
+            f"Pre-training {how} meets one of the top 0.1 % sooner (difference of log "
+            f"evaluations) {end}",
+            data,
+            [
+                float(np.log1p(bare_hits[seed])) - float(np.log1p(hits[seed]))
+                for seed in sorted(hits.keys() & bare_hits.keys())
+            ],
+            source="archs: first_hit_0.1pct",
+        ),
+    ]
+
+
+def _raises_tau(
+    claim_id: str, statement: str, data: str, better: Mapping[int, Row], worse: Mapping[int, Row]
+) -> Row:
+    name = "kendall_tau"
+    upper, lower = _column(better, name), _column(worse, name)
+    return paired_claim(claim_id, statement, data, upper, lower, source=f"archs: {name}")
 
 
 def _by_seed(rows: Sequence[Row], alpha: float) -> dict[int, Row]:

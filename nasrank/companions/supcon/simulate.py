@@ -73,10 +73,10 @@ class Problem(Identity):
 
 
 def plan_problems(config: SimulateConfig) -> tuple[Problem, ...]:
-    """Spell out the problems, and refuse what cannot be meant.
+    """Spell out the problems.
 
     Raises:
-        UsageError: A value cannot be meant.
+        UsageError: A shape is no shape or too large, or an excluded anchor has one view.
     """
     shapes = [_shape(each) for each in dict.fromkeys(config.shapes)]
     largest = max(m * n for m, n in shapes) * max(config.views)

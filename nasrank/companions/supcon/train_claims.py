@@ -66,48 +66,92 @@ def training_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     if low == moderate or low > base[0]["alpha_star"] or moderate <= base[0]["alpha_star"]:
         return []
     data = f"{base[0]['data']}, {base[0]['method']}"
-
-    def values(name: str, alpha: float, of: Sequence[Row] = base) -> Values:
-        return _values(of, name, alpha)
-
-    fine = {alpha: values("fine_probe_accuracy", alpha) for alpha in _alphas(base)}
-    others = [alpha for alpha in fine if alpha > base[0]["alpha_star"]]
-    means = {alpha: sum(own.values()) / len(own) for alpha, own in fine.items() if own}
-    best = max(means, key=lambda alpha: means[alpha], default=moderate)
-    seeds = sorted({row["seed"] for row in base})
     claims = [
         trend_claim(
             "variance-rises",
             "The measured within-class variance rises with alpha, as predicted",
             data,
-            [_curve(base, "projector_within", seed) for seed in seeds],
+            [_curve(base, "projector_within", seed) for seed in _seeds(base)],
             source="train: projector_within, alpha",
         ),
-        paired_claim(
-            "moderate-beats-collapse",
-            f"Finer labels are read better at moderate variance (alpha {moderate:g}) than under "
-            f"collapse (alpha {low:g})",
-            data,
-            fine[moderate],
-            fine[low],
-            source="train: fine_probe_accuracy",
+        *_ahead(base, low, moderate, data, _FINER),
+        *_sweep_claims(base, low, moderate, data),
+        *_ahead(base, low, moderate, data, _HARDER),
+    ]
+    if 1.0 in _alphas(base) and moderate < 1:
+        claims.append(
+            paired_claim(
+                "moderate-beats-self-supervision",
+                f"Moderate variance (alpha {moderate:g}) beats pure self-supervision",
+                data,
+                _values(base, "fine_probe_accuracy", moderate),
+                _values(base, "fine_probe_accuracy", 1.0),
+                source="train: fine_probe_accuracy",
+            )
+        )
+    return claims + _shifted(rows, base, low, moderate, data)
+
+
+_FINER = {
+    "fine_probe_accuracy": (
+        "moderate-beats-collapse",
+        (
+            "Finer labels are read better at moderate variance (alpha {moderate:g}) than under "
+            "collapse (alpha {low:g})"
         ),
-        paired_claim(
-            "moderate-beats-collapse-neighbours",
-            "Likewise by nearest neighbours",
-            data,
-            values("fine_knn_accuracy", moderate),
-            values("fine_knn_accuracy", low),
-            source="train: fine_knn_accuracy",
-        ),
-        paired_claim(
-            "moderate-beats-collapse-projector",
-            "Likewise on the projector's output, where the loss is taken",
-            data,
-            values("fine_probe_projector", moderate),
-            values("fine_probe_projector", low),
-            source="train: fine_probe_projector",
-        ),
+    ),
+    "fine_knn_accuracy": (
+        "moderate-beats-collapse-neighbours",
+        "Likewise by nearest neighbours",
+    ),
+    "fine_probe_projector": (
+        "moderate-beats-collapse-projector",
+        "Likewise on the projector's output, where the loss is taken",
+    ),
+}
+_HARDER = {
+    "fine_probe_rotated": (
+        "moderate-beats-collapse-turned",
+        "Moderate variance beats collapse where test samples are turned",
+    ),
+    "fine_probe_noisy": (
+        "moderate-beats-collapse-noisy",
+        "Moderate variance beats collapse where test samples are noisy",
+    ),
+}
+
+
+def _ahead(
+    rows: Sequence[Row],
+    low: float,
+    moderate: float,
+    data: str,
+    said: Mapping[str, tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Claim of each column that it is better at moderate variance than under collapse."""
+    claims = []
+    for name, (claim_id, statement) in said.items():
+        upper, lower = _values(rows, name, moderate), _values(rows, name, low)
+        # Images alone are turned.
+        if said is _FINER or (upper and lower):
+            told = statement.format(moderate=moderate, low=low)
+            claims.append(
+                paired_claim(claim_id, told, data, upper, lower, source=f"train: {name}")
+            )
+    return claims
+
+
+def _sweep_claims(
+    base: Sequence[Row], low: float, moderate: float, data: str
+) -> list[dict[str, Any]]:
+    """Claim what a sweep of alpha says as a whole, and what does not tell its ends apart."""
+    fine = {alpha: _values(base, "fine_probe_accuracy", alpha) for alpha in _alphas(base)}
+    others = [alpha for alpha in fine if alpha > base[0]["alpha_star"]]
+    means = {alpha: sum(own.values()) / len(own) for alpha, own in fine.items() if own}
+    best = max(means, key=lambda alpha: means[alpha], default=moderate)
+    seeds = _seeds(base)
+    coarse = [_values(base, "coarse_train_accuracy", alpha) for alpha in (moderate, low)]
+    return [
         claim_row(
             "collapse-is-worst",
             "Every alpha above the threshold beats collapse on finer labels",
@@ -123,8 +167,7 @@ def training_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "same-coarse-accuracy",
             f"The coarse training accuracy of the two is the same, up to {_SAME:g}",
             data,
-            _closeness(values("coarse_train_accuracy", moderate),
-                       values("coarse_train_accuracy", low), _SAME),
+            _closeness(coarse[0], coarse[1], _SAME),
             source="train: coarse_train_accuracy",
         ),
         claim_row(
@@ -140,36 +183,14 @@ def training_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
             f"The alpha that theory suggests is within {_SAME:g} of the best of the sweep "
             f"(alpha {best:g}) on finer labels",
             data,
-            [_SAME - (fine[best][seed] - fine[moderate][seed])
-             for seed in seeds if seed in fine[best] and seed in fine[moderate]],
+            [
+                _SAME - (fine[best][seed] - fine[moderate][seed])
+                for seed in seeds
+                if seed in fine[best] and seed in fine[moderate]
+            ],
             source="train: fine_probe_accuracy",
         ),
-    ]  # fmt: skip
-    for name, what in (("fine_probe_rotated", "turned"), ("fine_probe_noisy", "noisy")):
-        upper, lower = values(name, moderate), values(name, low)
-        if upper and lower:
-            claims.append(
-                paired_claim(
-                    f"moderate-beats-collapse-{what}",
-                    f"Moderate variance beats collapse where test samples are {what}",
-                    data,
-                    upper,
-                    lower,
-                    source=f"train: {name}",
-                )
-            )
-    if 1.0 in fine and moderate < 1:
-        claims.append(
-            paired_claim(
-                "moderate-beats-self-supervision",
-                f"Moderate variance (alpha {moderate:g}) beats pure self-supervision",
-                data,
-                fine[moderate],
-                fine[1.0],
-                source="train: fine_probe_accuracy",
-            )
-        )
-    return claims + _shifted(rows, base, low, moderate, data)
+    ]
 
 
 def _shifted(
@@ -238,6 +259,10 @@ def _factors(row: Row) -> tuple[Any, ...]:
 
 def _only(row: Row, base: Row, factor: str) -> bool:
     return all(row[name] == base[name] for name in FACTORS if name != factor)
+
+
+def _seeds(rows: Sequence[Row]) -> list[int]:
+    return sorted({row["seed"] for row in rows})
 
 
 def _alphas(rows: Sequence[Row]) -> list[float]:
