@@ -272,7 +272,9 @@ class _Loop:
         if self._engine.parallel:
             todo.reverse()
         self._progress.start(
-            sum(self._work(fleet) for fleet in todo), sum(map(len, todo)), len(self.rows)
+            sum(self._work(fleet) for fleet in todo),
+            sum(map(len, todo)),
+            len(self.rows) - self.computed,
         )
         if self._worker is None:
             self._worker = self._runs.worker(self._config, self._plan)
