@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["STUDIES", "config_of"]
 
 STUDIES = {
+    "rank": "nasrank.questions.rank.options:RankConfig",
     "search": "nasrank.questions.search.options:SearchConfig",
     "bench": "nasrank.questions.bench.options:BenchConfig",
     "budget": "nasrank.questions.budget.options:BudgetConfig",

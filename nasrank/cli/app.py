@@ -16,7 +16,6 @@ from nasrank.cli import (
     env,
     hard,
     ot,
-    rank,
 )
 from nasrank.cli.lazy import group_of
 from nasrank.errors import DataError, Interrupted, NasrankError
@@ -46,7 +45,6 @@ pr = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("rank", epilog=rank.EPILOG)(rank.rank)
 app.add_typer(data.app, name="data")
 app.add_typer(pr, name="pr")
 app.add_typer(ot.app, name="ot")

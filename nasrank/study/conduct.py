@@ -117,7 +117,8 @@ def conduct(
     about = {"command": config.command, "config": config.model_dump(mode="json")}
     if study.runs is None:
         job: Job[C, R] = Job(config, folder, Plan(), progress=progress)
-        write_json(about, folder / "run.json")
+        # Of an answer that fails nothing is said in the folder of an earlier one.
+        require_writable(folder)
         computed = 0
         absent: tuple[str, ...] = ()
     else:
@@ -133,7 +134,7 @@ def conduct(
         computed, absent = loop.computed, (*plan.left_out, *loop.absences(runs))
         about |= plan.about
     answer = study.answer(job)
-    if answer.about:
+    if study.runs is None or answer.about:
         about |= answer.about
         write_json(about, folder / "run.json")
     tables: dict[str, list[Row]] = {}

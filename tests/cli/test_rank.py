@@ -80,18 +80,18 @@ def test_choosing_prints_the_table_behind_it(elsewhere):
 def test_json_and_csv_hold_the_same_rows():
     given = ("rank", "--space", "my-space", "--top", "5", *QUICK, "--format")
     document = json.loads(nasrank(*given, "json").stdout)
-    assert document["evaluated"] == 40
-    assert document["candidates"] == 40
-    assert set(document["calibration"]) >= {"method", "kendall_tau", "coverage"}
+    assert document["answer"]["evaluated"] == 40
+    assert document["answer"]["candidates"] == 40
+    assert set(document["answer"]["calibration"]) >= {"method", "kendall_tau", "coverage"}
     rows = list(csv.DictReader(io.StringIO(nasrank(*given, "csv").stdout)))
-    assert [row["id"] for row in rows] == [row["id"] for row in document["rows"]]
-    assert set(rows[0]) == set(document["rows"][0])
+    assert [row["id"] for row in rows] == [row["id"] for row in document["tables"]["ranking"]]
+    assert set(rows[0]) == set(document["tables"]["ranking"][0])
 
 
 def test_an_update_says_what_changed(elsewhere):
     known = {name: label for name, _, label in chains(80)}
     first = nasrank("rank", "--space", "my-space", "--top", "4", *QUICK, "--format", "json")
-    chosen = [row["id"] for row in json.loads(first.stdout)["rows"]]
+    chosen = [row["id"] for row in json.loads(first.stdout)["tables"]["ranking"]]
     lines = [f"{name},{known[name]}" for name in chosen]
     (elsewhere / "new.csv").write_text("\n".join(["id,label", *lines]) + "\n")
     done = nasrank("rank", "--space", "my-space", "--update", "new.csv", *QUICK)
@@ -105,7 +105,7 @@ def test_options_from_a_file(elsewhere):
     )
     done = nasrank("rank", "--config", "own.toml", "--top", "2", "--format", "json")
     document = json.loads(done.stdout)
-    assert (document["loss"], len(document["rows"])) == ("hr", 2)
+    assert (document["answer"]["loss"], len(document["tables"]["ranking"])) == ("hr", 2)
     assert (elsewhere / "o" / "run.json").exists()
 
 
@@ -135,7 +135,7 @@ def test_labels_held_back_are_told():
         (["--space", "nb201/cifar10"], 4, "every architecture of it is evaluated"),
     ],
 )
-def test_what_cannot_be_meant_or_read(arguments, code, text, warm_cache, monkeypatch):
+def test_what_is_refused_or_missing(arguments, code, text, warm_cache, monkeypatch):
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     quick = () if {"--loss", "--losses", "--predictor", "--ensemble"} & {*arguments} else QUICK
     with pytest.raises(NasrankError, match=text) as caught:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +17,9 @@ from nasrank.questions.rank.calibration import Calibration, calibrate
 from nasrank.questions.rank.case import Case
 from nasrank.questions.rank.folds import folds_of
 from nasrank.questions.rank.scorer import Scorer, fit_scorer, score_folds
+from nasrank.study.study import SILENT, Progress
 
-__all__ = ["Model", "Stage", "Training", "learn"]
-
-Stage = Callable[[str], AbstractContextManager[Callable[[int, int | None], None]]]
-"""Told what goes on; gives what is to be told how far it is, and how far it goes if known."""
+__all__ = ["Model", "Training", "learn"]
 
 _MANY = 100
 
@@ -76,7 +73,7 @@ class Model:
         return kendall_tau(self.held, self.case.labels)
 
 
-def learn(case: Case, training: Training, confidence: float, stage: Stage) -> Model:
+def learn(case: Case, training: Training, confidence: float, progress: Progress = SILENT) -> Model:
     """Calibrate by cross-validation, then train on everything evaluated.
 
     There are ten folds up to 100 labels and five beyond.
@@ -87,7 +84,7 @@ def learn(case: Case, training: Training, confidence: float, stage: Stage) -> Mo
     # More folds where labels are few: predictors then learn from nearly all of them.
     most = 10 if len(case.items) <= _MANY else 5
     (folds,) = folds_of(case.units, most, 1, training.seed)
-    with stage("calibrating") as tell:
+    with progress.stage("calibrating") as tell:
         held = score_folds(
             case,
             training.spec,
@@ -102,7 +99,7 @@ def learn(case: Case, training: Training, confidence: float, stage: Stage) -> Mo
             f"{case.task.name}: training {training.spec} with {training.loss} diverged. Choose "
             "another --loss"
         )
-    with stage("training") as tell:
+    with progress.stage("training") as tell:
         scorer = training.fit(case, tell)
     calibration = calibrate(held, case.labels, folds, confidence)
     return Model(case, training, scorer, calibration, held, folds)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nasrank.errors import DataError, UsageError
-from nasrank.questions.rank.study import RankConfig, rank
+from nasrank.questions.rank.options import RankConfig
 from nasrank.questions.rank.tables import CALIBRATION, RANKING
+from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
 
 
@@ -23,8 +24,8 @@ def quick(space="nb201/cifar10", **options):
 
 
 def test_a_benchmark_with_labels_held_back(tmp_path):
-    found = rank(quick(n_train=78, top=15, confidence=0.8), tmp_path)
-    truth = found.held_back
+    found = conduct(quick(n_train=78, top=15, confidence=0.8), tmp_path)
+    truth = found.record["held_back"]
     assert truth["kendall_tau"] > 0.6
     assert truth["best_rank_in_list"] < 200
     rows = RANKING.read(tmp_path / "ranking.parquet")
@@ -35,12 +36,15 @@ def test_a_benchmark_with_labels_held_back(tmp_path):
     for row in rows:
         assert row["value_lower"] < row["value"] < row["value_upper"]
         assert row["uncertainty"] >= 0
-        assert row["nearest_label"] <= found.best_known[1]
+        assert row["nearest_label"] <= found.record["best_known"]["label"]
     assert truth["best_in_list"] == max(row["label"] for row in rows)
     held = CALIBRATION.read(tmp_path / "calibration.parquet")
     assert len(held) == 78
     document = json.loads((tmp_path / "ranking.json").read_text())
     assert document["rows"] == rows
+    assert document["held_back"] == truth
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert (about["task"], about["loss"]) == ("nb201/cifar10", "listmle")
     assert not (tmp_path / "choice.parquet").exists()
 
 
@@ -48,35 +52,37 @@ def test_intervals_hold_about_their_share_of_a_benchmark(tmp_path):
     shares = []
     for seed in range(4):
         config = quick(n_train=100, seed=seed, confidence=0.8, ensemble=1, top=1)
-        shares.append(rank(config, tmp_path).held_back["coverage"])
+        shares.append(conduct(config, tmp_path).record["held_back"]["coverage"])
     assert 0.7 < np.mean(shares) < 0.9
 
 
 def test_lower_is_better_is_turned_round(tmp_path):
-    found = rank(quick("nb201/cifar10:latency", n_train=60, top=5), tmp_path)
+    found = conduct(quick("nb201/cifar10:latency", n_train=60, top=5), tmp_path)
     values = [row["value"] for row in found.rows]
     assert values == sorted(values)
-    assert found.best_known[1] == -found.case.labels.max() > 0
-    assert found.held_back["best_in_list"] == min(row["label"] for row in found.rows)
+    assert found.record["better"] == "lower"
+    labels = [row["label"] for row in found.tables["calibration"]]
+    assert found.record["best_known"]["label"] == min(labels) > 0
+    assert found.record["held_back"]["best_in_list"] == min(row["label"] for row in found.rows)
     for row in found.rows:
         assert row["value_lower"] < row["value"] < row["value_upper"]
 
 
 def test_a_diverse_list_is_more_spread_out(tmp_path):
-    plain = rank(quick(n_train=78, top=10), tmp_path / "a")
-    spread = rank(quick(n_train=78, top=10, diverse=True), tmp_path / "b")
+    plain = conduct(quick(n_train=78, top=10), tmp_path / "a")
+    spread = conduct(quick(n_train=78, top=10, diverse=True), tmp_path / "b")
     assert spread.rows[0]["id"] == plain.rows[0]["id"]
     assert [row["rank"] for row in spread.rows] == list(range(1, 11))
     assert max(row["score_rank"] for row in spread.rows) > 10
 
 
 def test_every_score_on_request(tmp_path):
-    found = rank(quick(n_train=40, all_scores=True, top=3), tmp_path)
+    found = conduct(quick(n_train=40, all_scores=True, top=3), tmp_path)
     table = read_parquet(tmp_path / "scores" / "space" / "part-000000.parquet").to_pylist()
-    assert len(table) == found.seen
+    assert len(table) == found.record["candidates"]
     best = max(table, key=lambda row: row["score"])
     assert best["score"] == found.rows[0]["score"]
-    rank(quick(n_train=40, top=3), tmp_path)
+    conduct(quick(n_train=40, top=3), tmp_path)
     assert not (tmp_path / "scores").exists()
 
 
@@ -91,18 +97,37 @@ def test_every_score_on_request(tmp_path):
         ({"n_train": 1}, "--n-train 1"),
     ],
 )
-def test_what_cannot_be_meant(options, message, tmp_path):
+def test_what_is_refused(options, message, tmp_path):
     with pytest.raises(UsageError, match=message):
-        rank(quick(**options), tmp_path)
+        conduct(quick(**options), tmp_path)
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_a_choice_of_an_earlier_list_does_not_stay(tmp_path):
+    chosen = conduct(quick(n_train=40, top=3, loss="auto", losses=("mse", "hr")), tmp_path)
+    assert {row["loss"] for row in chosen.tables["choice"]} == {"mse", "hr"}
+    assert chosen.record["choice"]["folds"] == 5
+    assert (tmp_path / "choice.parquet").exists()
+    conduct(quick(n_train=40, top=3), tmp_path)
+    assert not (tmp_path / "choice.parquet").exists()
+
+
+def test_as_a_function_of_the_library(tmp_path):
+    import nasrank as nr
+
+    given = {"space": "nb201/cifar10", "n_train": 40, "predictor": "mlp", "loss": "hr", "top": 3}
+    assert len(nr.rank(**given, out=tmp_path).frame()) == 3
+    with pytest.raises(UsageError, match="--space is missing"):
+        nr.rank()
 
 
 def test_a_space_without_candidates(tmp_path):
     with pytest.raises(DataError, match="every architecture of it is evaluated"):
-        rank(quick(), tmp_path)
+        conduct(quick(), tmp_path)
 
 
 def test_a_predictor_with_doubt_of_its_own(tmp_path):
-    found = rank(quick(predictor="gp", loss="auto", n_train=40, top=3), tmp_path)
-    assert found.choice is None
-    assert found.model.training.loss == "mse"
+    found = conduct(quick(predictor="gp", loss="auto", n_train=40, top=3), tmp_path)
+    assert found.record["choice"] is None
+    assert found.record["loss"] == "mse"
     assert all(row["uncertainty"] > 0 for row in found.rows)

@@ -6,12 +6,13 @@ import pytest
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.importers.store import open_space
 from nasrank.errors import DataError, UsageError
-from nasrank.questions.rank.study import RankConfig, rank
+from nasrank.questions.rank.options import RankConfig
+from nasrank.study.conduct import conduct
 
 
 def run(tmp_path, **options):
     base = {"space": "my-space", "predictor": "mlp", "loss": "listmle", "ensemble": 1, "top": 10}
-    return rank(RankConfig(**base | options), tmp_path / "out")
+    return conduct(RankConfig(**base | options), tmp_path / "out")
 
 
 def new_labels(tmp_path, lines):
@@ -31,15 +32,15 @@ def test_new_labels_are_kept_and_learnt_from(own_space, tmp_path):
     assert np.isfinite(task.labels).sum() == 46
     for name in chosen:
         assert task.labels[task.space.position(name)] == pytest.approx(worth[name], abs=1e-3)
-    change = second.update
+    change = second.record["update"]
     assert (change["new_labels"], change["replaced_labels"]) == (6, 0)
     assert 0.3 < change["rank_correlation"] <= 1
     assert change["best_now"] >= change["best_before"]
     assert not {row["id"] for row in second.rows} & set(chosen)
     # The same labels again change nothing.
     third = run(tmp_path, update=path)
-    assert third.update["new_labels"] == third.update["replaced_labels"] == 0
-    assert third.update["rank_correlation"] == pytest.approx(1.0)
+    assert third.record["update"]["new_labels"] == third.record["update"]["replaced_labels"] == 0
+    assert third.record["update"]["rank_correlation"] == pytest.approx(1.0)
     assert third.rows == second.rows
 
 
@@ -49,8 +50,8 @@ def test_an_update_may_be_what_makes_them_enough(own_space, tmp_path):
         run(tmp_path)
     path = new_labels(tmp_path, [f"{row['id']},{row['worth']}" for row in rows[4:14]])
     found = run(tmp_path, update=path)
-    assert found.update["new_labels"] == 10
-    assert found.update["rank_correlation"] is None
+    assert found.record["update"]["new_labels"] == 10
+    assert found.record["update"]["rank_correlation"] is None
 
 
 def test_labels_of_a_pool_bring_their_graphs(own_space, networks, write_csv, tmp_path):
@@ -65,10 +66,10 @@ def test_labels_of_a_pool_bring_their_graphs(own_space, networks, write_csv, tmp
         run(tmp_path, update=path)
     second = run(tmp_path, update=path, pool=pool)
     assert open_space("my-space").size == 125
-    assert second.update["new_labels"] == 5
-    assert second.passed_over >= 5
+    assert second.record["update"]["new_labels"] == 5
+    assert second.record["passed_over"] >= 5
     assert not {row["id"] for row in second.rows} & set(chosen)
-    assert 40 < second.update["compared"] <= 75
+    assert 40 < second.record["update"]["compared"] <= 75
 
 
 @pytest.mark.parametrize(

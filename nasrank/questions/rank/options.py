@@ -1,0 +1,97 @@
+"""What can be asked of ``nasrank rank``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from nasrank.study.options import HOW, OUTPUT, OnDevice, option
+
+__all__ = ["RankConfig"]
+
+_WHAT, _LEARNING, _LIST = "What to rank", "What to learn with", "The list"
+
+
+class RankConfig(OnDevice):
+    """Rank the candidates of your own space: what to evaluate next.
+
+    Learns from the evaluated architectures of an imported space and lists the best candidates:
+    score, uncertainty, calibrated value with interval, the nearest evaluated architecture, and
+    what raises the score. A long pool that was stopped goes on where it was.
+
+    The answer of --format json: task, unit, better, predictor, loss, evaluated, best_known,
+    candidates, passed_over, score_seconds, choice, calibration, usual_operations, update,
+    held_back; its tables: ranking, calibration, and choice where a loss was chosen.
+    """
+
+    command: ClassVar[str] = "rank"
+    study: ClassVar[str] = "nasrank.questions.rank.study:RANK"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank rank --space my-space",
+        "nasrank rank --space my-space --update new-labels.csv",
+        "nasrank rank --space my-space --pool candidates.parquet --loss hr --top 50 --diverse",
+        "nasrank rank --space nb201/cifar10 --n-train 78",
+    )
+
+    space: str = option(
+        about="A space, or one of its tasks such as my-space/own:latency.", panel=_WHAT
+    )
+    pool: Path | None = option(
+        None,
+        "Candidates: .csv, .jsonl or .parquet as for data import, of any length.",
+        usual="the architectures of the space without a label",
+        panel=_WHAT,
+    )
+    update: Path | None = option(
+        None, "New labels, columns id and label, to put into the space first.", panel=_WHAT
+    )
+    n_train: int | None = option(
+        None,
+        "Learn from so many labels alone and check the list against the others.",
+        panel=_WHAT,
+        ge=1,
+    )
+    loss: str = option(
+        "auto", "A loss, or auto to choose one by cross-validation.", panel=_LEARNING
+    )
+    losses: tuple[str, ...] | None = option(
+        None,
+        "Losses for auto to choose from.",
+        usual="all, some with other options too",
+        panel=_LEARNING,
+        min_length=1,
+    )
+    predictor: str = option("gnn", "A predictor.", panel=_LEARNING)
+    ensemble: int = option(
+        4,
+        "Trainings that are averaged; their spread is the uncertainty.",
+        panel=_LEARNING,
+        ge=1,
+        le=64,
+    )
+    top: int = option(20, "How many to list.", panel=_LIST, ge=1, le=100_000)
+    diverse: bool = option(
+        False,
+        "Spread the list out: half quality, half distance from those listed before.",
+        panel=_LIST,
+    )
+    confidence: float = option(
+        0.9, "Share of labels that intervals should hold.", panel=_LIST, gt=0, lt=1
+    )
+    seed: int = option(
+        0, "Seed of folds, initial weights and the draw of --n-train.", panel=HOW, ge=0, lt=2**63
+    )
+    all_scores: bool = option(
+        False, "Write the score of every candidate to OUT/scores.", panel=OUTPUT
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_how_to_get_a_space(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic's
+        if isinstance(given, dict) and "space" not in given:
+            raise ValueError(
+                "--space is missing. Import your own with: nasrank data import my-space archs.csv"
+            )
+        return given
