@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasrank.cli.output import FormatOption, print_json, print_result, print_rows
+from nasrank.cli.output import FormatOption, QuietOption, print_json, print_result, print_rows
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
 from nasrank.study.options import (
@@ -52,10 +52,6 @@ ForceOption = Annotated[
 DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Print runs, estimated time and folder.", rich_help_panel=HOW),
-]
-QuietOption = Annotated[
-    bool,
-    typer.Option("--quiet", help="No progress and no notes on stderr.", rich_help_panel=OUTPUT),
 ]
 
 

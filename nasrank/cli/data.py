@@ -11,7 +11,7 @@ from rich.markup import escape
 from nasrank.cli.data_download import download_file
 from nasrank.cli.data_proxies import EPILOG as PROXIES_EPILOG
 from nasrank.cli.data_proxies import compute_space
-from nasrank.cli.output import FormatOption, show_record, show_rows
+from nasrank.cli.output import FormatOption, QuietOption, show_record, show_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
 from nasrank.study.view import Field
@@ -154,7 +154,7 @@ def import_space(
         str | None,
         typer.Option(help="What your own architectures were trained on; own by default."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: QuietOption = False,
     output_format: FormatOption = "table",
 ) -> None:
     """Read a benchmark's file, or architectures of your own, into the data folder.

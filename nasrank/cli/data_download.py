@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from nasrank.cli.output import FormatOption, show_rows
+from nasrank.cli.output import FormatOption, QuietOption, show_rows
 from nasrank.study.view import Field
 
 __all__ = ["download_file"]
@@ -22,7 +22,7 @@ def download_file(
         ),
     ] = None,
     *,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: QuietOption = False,
     output_format: FormatOption = "table",
 ) -> None:
     """Fetch a benchmark's file from its authors into the data folder.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nasrank.cli.output import FormatOption, show_record
+from nasrank.cli.output import FormatOption, QuietOption, show_record
 from nasrank.cli.progress import CountBar
 
 __all__ = ["EPILOG", "compute_space"]
@@ -18,7 +18,7 @@ def compute_space(
         str, typer.Argument(metavar="SPACE", help="A space such as nb201, or one of its tasks.")
     ],
     *,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: QuietOption = False,
     output_format: FormatOption = "table",
 ) -> None:
     """Compute the training-free proxies of a space, and keep them in the cache.

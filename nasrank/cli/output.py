@@ -29,6 +29,7 @@ __all__ = [
     "FORMATS",
     "Column",
     "FormatOption",
+    "QuietOption",
     "known_format",
     "latex_table",
     "markdown_table",
@@ -75,6 +76,12 @@ FormatOption = Annotated[
     ),
 ]
 """The option that every command with results has; give it the default ``"table"``."""
+
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", help="No progress and no notes on stderr.", rich_help_panel="Output"),
+]
+"""The option that every command with progress has; give it the default False."""
 
 
 @dataclass(frozen=True)
