@@ -10,9 +10,9 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nasrank.errors import DataError
 from nasrank.files import replacing
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "Better",
     "Column",
     "Table",
     "is_sealed",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
+Better = Literal["higher", "lower"]
 
 _SEAL = "nasrank.seal"
 _OPEN = b"0" * 64
@@ -48,8 +50,11 @@ class Column:
         type: An Arrow type by name: ``string``, ``int64``, ``double``, ``bool``, or a list of
             one of them, such as ``list<int64>``.
         unit: Unit of its values; ``1`` for pure numbers, empty for names.
-        about: What it says, with its direction where it has one.
+        about: What it says.
         null: What an empty cell means; None where the column has no empty cells.
+        better: Whether higher or lower values are better; None where neither is. This is the
+            only place where a column's direction stands.
+        margin: Difference that does not matter, in its unit, for verdicts of equivalence.
     """
 
     name: str
@@ -57,6 +62,19 @@ class Column:
     unit: str
     about: str
     null: str | None = None
+    better: Better | None = field(default=None, kw_only=True)
+    margin: float = field(default=0.0, kw_only=True)
+
+    @property
+    def sign(self) -> float:
+        """1 where higher is better, -1 where lower is.
+
+        Raises:
+            ValueError: Neither is.
+        """
+        if self.better is None:
+            raise ValueError(f"neither higher nor lower '{self.name}' is better")
+        return 1.0 if self.better == "higher" else -1.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +91,20 @@ class Table:
     about: str
     columns: tuple[Column, ...]
 
+    def column(self, name: str) -> Column:
+        """Return a column by name.
+
+        Raises:
+            ValueError: There is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ValueError(f"table '{self.name}' has no column '{name}'")
+
     @property
     def schema(self) -> "pa.Schema":
-        """Arrow schema; every field carries unit, meaning, and the meaning of null."""
+        """Arrow schema; every field carries unit, meaning, direction and the meaning of null."""
         import pyarrow as pa
 
         fields = []
@@ -83,6 +112,8 @@ class Table:
             metadata = {"unit": column.unit, "about": column.about}
             if column.null is not None:
                 metadata["null"] = column.null
+            if column.better is not None:
+                metadata["better"] = column.better
             fields.append(
                 pa.field(
                     column.name,

@@ -6,14 +6,10 @@ lower-is-better metrics first.
 
 from nasrank.metrics.budget import (
     CONFIDENCES,
-    Needed,
     budget_rows,
-    evaluations_quantile,
-    needed_evaluations,
     random_confidence,
     random_evaluations,
     savings,
-    seeds_needed,
 )
 from nasrank.metrics.ceiling import ceiling_tau, replicate_tau
 from nasrank.metrics.discovery import (
@@ -32,17 +28,14 @@ from nasrank.metrics.top import TOP_FRACTIONS, ceil_share, top_threshold
 __all__ = [
     "CONFIDENCES",
     "TOP_FRACTIONS",
-    "Needed",
     "Ranking",
     "budget_rows",
     "ceil_share",
     "ceiling_tau",
     "discovery_table",
     "evaluation_grid",
-    "evaluations_quantile",
     "first_hits",
     "kendall_tau",
-    "needed_evaluations",
     "precision_at",
     "random_confidence",
     "random_evaluations",
@@ -51,7 +44,6 @@ __all__ = [
     "ranking_metrics",
     "replicate_tau",
     "savings",
-    "seeds_needed",
     "spearman_rho",
     "top_threshold",
     "weighted_tau",

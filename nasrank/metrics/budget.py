@@ -6,48 +6,26 @@ of the top set is met in its order. A random search draws without replacement un
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from nasrank.metrics.inputs import FloatArray
-from nasrank.metrics.top import ceil_share
-from nasrank.statistics import percentile_bounds, resample, resampling
+from nasrank.statistics import order_statistic
 
 __all__ = [
     "CONFIDENCES",
-    "Needed",
     "budget_rows",
-    "evaluations_quantile",
-    "needed_evaluations",
     "random_confidence",
     "random_evaluations",
     "savings",
-    "seeds_needed",
 ]
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95)
 SECONDS_PER_HOUR = 3600
 
 Value = float | int | None
-
-
-@dataclass(frozen=True)
-class Needed:
-    """Evaluations that suffice with some confidence, and how far that is known.
-
-    Attributes:
-        evaluations: The order statistic over seeds; None with too few seeds for the confidence,
-            inf where the seed that decides it never got there.
-        lower: Lower end of the 95 % bootstrap over seeds; None with one seed or too few.
-        upper: Upper end, likewise.
-    """
-
-    evaluations: float | None
-    lower: float | None
-    upper: float | None
 
 
 def random_confidence(universe: int, top_size: int, evaluations: int) -> float:
@@ -147,95 +125,6 @@ def random_evaluations(universe: int, top_size: int, confidence: float) -> int:
     return high
 
 
-def evaluations_quantile(evaluations: npt.ArrayLike, confidence: float) -> float | None:
-    """The evaluations that suffice with a given confidence: an order statistic over seeds.
-
-    The ceil(confidence * (S + 1))-th smallest of S values. For exchangeable seeds a new one
-    needs no more than that with probability at least ``confidence``.
-
-    Args:
-        evaluations: ``n_train + first_hit`` of each seed ``[S]``; no nan, but inf for a seed
-            that never got there.
-        confidence: In (0, 1).
-
-    Returns:
-        One of the values, which may be inf; None where the index exceeds S: 0.8 needs 4 seeds,
-        0.9 needs 9, 0.95 needs 19.
-
-    Raises:
-        ValueError: A value is nan, the array is not flat, or the confidence is out of range.
-
-    References:
-        Vovk et al. (2005), "Algorithmic Learning in a Random World", for the S + 1.
-
-    Examples:
-        The ceil(0.8 * 5) = 4th smallest of four:
-
-        >>> evaluations_quantile([90, 80, 120, 100], 0.8)
-        120.0
-        >>> evaluations_quantile([90, 80, 120, 100], 0.9) is None
-        True
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"'confidence' should lie in (0, 1) and is {confidence}")
-    values = _over_seeds(evaluations)
-    place = ceil_share(confidence, len(values) + 1)
-    return None if place > len(values) else float(np.sort(values)[place - 1])
-
-
-def seeds_needed(confidence: float) -> int:
-    """The least number of seeds for which `evaluations_quantile` has an answer.
-
-    Args:
-        confidence: In (0, 1).
-
-    Raises:
-        ValueError: The confidence is out of range.
-
-    Examples:
-        >>> [seeds_needed(c) for c in (0.5, 0.8, 0.9, 0.95)]
-        [1, 4, 9, 19]
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"'confidence' should lie in (0, 1) and is {confidence}")
-    wanted = Fraction(str(float(confidence)))
-    # confidence (S + 1) <= S
-    return max(1, math.ceil(wanted / (1 - wanted)))
-
-
-def needed_evaluations(
-    evaluations: npt.ArrayLike, confidence: float, uniforms: FloatArray
-) -> Needed:
-    """`evaluations_quantile` with its 95 % percentile bootstrap over seeds.
-
-    Args:
-        evaluations: ``n_train + first_hit`` of each seed ``[S]``, see `evaluations_quantile`.
-        confidence: In (0, 1).
-        uniforms: From `~nasrank.statistics.resampling`, at least S columns.
-
-    Returns:
-        The value and bounds that are themselves values of seeds.
-
-    Raises:
-        ValueError: A value is nan, or the confidence is out of range.
-
-    References:
-        Efron (1979), "Bootstrap methods: another look at the jackknife", Annals of Statistics.
-    """
-    values = _over_seeds(evaluations)
-    needed = evaluations_quantile(values, confidence)
-    if needed is None or len(values) < 2:
-        return Needed(needed, None, None)
-    place = ceil_share(confidence, len(values) + 1) - 1
-    # Ranks are resampled instead of values, so that inf is never computed with.
-    order = np.argsort(values, kind="stable")
-    ranks = np.argsort(order).astype(np.float64)
-    draws = np.sort(resample(ranks, uniforms), axis=1)[:, place]
-    bounds = percentile_bounds(draws, method="inverted_cdf")
-    lower, upper = (float(values[order[round(rank)]]) for rank in bounds)
-    return Needed(needed, lower, upper)
-
-
 def savings(evaluations: float | None, by_random: int) -> float | None:
     """Share of random search's evaluations that the predictor does without.
 
@@ -259,7 +148,6 @@ def budget_rows(
     first_hits: Mapping[float, npt.ArrayLike],
     universe: int,
     top_sizes: Mapping[float, npt.ArrayLike],
-    rng: np.random.Generator,
     *,
     mean_seconds: float | None = None,
     seed_seconds: Mapping[float, npt.ArrayLike] | None = None,
@@ -273,7 +161,6 @@ def budget_rows(
         universe: Architectures in all, N.
         top_sizes: For each top fraction, |T|, one for all or by seed ``[S]``. Where seeds differ
             (ties), random search is granted the largest, so savings are not overstated.
-        rng: Source of the bootstrap over seeds.
         mean_seconds: GPU-seconds to train one architecture, on average over the task; None where
             the space has no training times.
         seed_seconds: For each top fraction, the exact GPU-seconds of those ``n_train +
@@ -283,8 +170,8 @@ def budget_rows(
         One row for each fraction and each of `CONFIDENCES`: ``top_fraction``, ``confidence``,
         ``n_seeds``, ``evaluations``, ``evaluations_lower``, ``evaluations_upper``,
         ``random_evaluations``, ``savings``, ``savings_lower``, ``savings_upper``, ``gpu_hours``,
-        ``random_gpu_hours``. Bounds are the 95 % percentile bootstrap over seeds and None with
-        one seed; all values of the predictor are None where S is too small for the confidence.
+        ``random_gpu_hours``. Evaluations and bounds are those of
+        `~nasrank.statistics.order_statistic`: None where S is too small for the confidence.
         ``gpu_hours`` is ``evaluations * mean_seconds / 3600``, or the same order statistic of
         ``seed_seconds``; ``random_gpu_hours`` is ``random_evaluations * mean_seconds / 3600``.
 
@@ -292,8 +179,8 @@ def budget_rows(
         ValueError: A value is nan or inf, or the fractions of the mappings differ.
 
     Examples:
-        >>> rows = budget_rows(78, {0.001: [2, 0, 22]}, 15625, {0.001: 16},
-        ...     np.random.default_rng(0), mean_seconds=36.0)
+        >>> rows = budget_rows(
+        ...     78, {0.001: [2, 0, 22]}, 15625, {0.001: 16}, mean_seconds=36.0)
         >>> rows[0]["evaluations"], rows[0]["random_evaluations"], round(rows[0]["savings"], 3)
         (80, 663, 0.879)
         >>> rows[0]["gpu_hours"], rows[1]["evaluations"]
@@ -306,31 +193,29 @@ def budget_rows(
     seeds = {fraction: n_train + _over_seeds(hits) for fraction, hits in first_hits.items()}
     if any(np.isinf(values).any() for values in seeds.values()):
         raise ValueError("'first_hits' should be finite: an order of all items meets every top")
-    # Drawn once for all fractions, so that leaving one out changes no interval of the others.
-    uniforms = resampling(max((len(values) for values in seeds.values()), default=0), rng)
     rows: list[dict[str, Value]] = []
     for fraction, evaluations in seeds.items():
         seconds = None if seed_seconds is None else seed_seconds[fraction]
         for confidence in CONFIDENCES:
-            needed = needed_evaluations(evaluations, confidence, uniforms)
+            needed = order_statistic(evaluations, confidence)
             random = random_evaluations(
                 universe, int(np.max(np.asarray(top_sizes[fraction]))), confidence
             )
             used = None
-            if needed.evaluations is not None and mean_seconds is not None:
-                used = needed.evaluations * mean_seconds
+            if needed.value is not None and mean_seconds is not None:
+                used = needed.value * mean_seconds
             if seconds is not None:
-                used = evaluations_quantile(seconds, confidence)
+                used = order_statistic(seconds, confidence).value
             rows.append(
                 {
                     "top_fraction": fraction,
                     "confidence": confidence,
                     "n_seeds": len(evaluations),
-                    "evaluations": _whole(needed.evaluations),
+                    "evaluations": _whole(needed.value),
                     "evaluations_lower": _whole(needed.lower),
                     "evaluations_upper": _whole(needed.upper),
                     "random_evaluations": random,
-                    "savings": savings(needed.evaluations, random),
+                    "savings": savings(needed.value, random),
                     # More evaluations save less, so the bounds change places.
                     "savings_lower": savings(needed.upper, random),
                     "savings_upper": savings(needed.lower, random),

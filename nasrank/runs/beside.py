@@ -177,7 +177,7 @@ class Rivals:
             better,
             worse,
             source=f"{self.source}: {metric}",
-            higher_is_better="lower is better" not in _COPIED[metric].about,
+            sign=_COPIED[metric].sign,
         )
 
 

@@ -12,42 +12,20 @@ from numpy.typing import NDArray
 from nasrank.benchmarks import load_task
 from nasrank.metrics import budget_rows
 from nasrank.metrics.budget import Value
-from nasrank.runs.tables import DISCOVERY
+from nasrank.runs.tables import (
+    DISCOVERY,
+    DISCOVERY_AT,
+    DIVERGED_SHARE,
+    METRICS,
+    TOP_STABILITY,
+)
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import compare_with_best, mean_interval, paired_p, top_stability
+from nasrank.statistics import compare_with_best, paired_interval, paired_p, top_stability
+from nasrank.tables import Column
 
-__all__ = [
-    "DISCOVERY_AT",
-    "METRICS",
-    "budget_table",
-    "headline",
-    "sampling_table",
-    "summary_table",
-]
+__all__ = ["budget_table", "headline", "sampling_table", "summary_table"]
 
 Row = Mapping[str, Any]
-
-DISCOVERY_AT = "discovery_1pct_at_100"
-"""Share of the top 1 % in hand after the training set and the 100 highest predicted."""
-
-METRICS: Mapping[str, bool] = {
-    "kendall_tau": True,
-    "weighted_tau": True,
-    "spearman_rho": True,
-    "precision_at_0.5pct": True,
-    "precision_at_1pct": True,
-    "precision_at_5pct": True,
-    DISCOVERY_AT: True,
-    "n_at_1": False,
-    "n_at_10": False,
-    "regret_at_1": False,
-    "regret_at_10": False,
-    "first_hit_0.1pct": False,
-    "first_hit_0.5pct": False,
-    "first_hit_1pct": False,
-    "first_hit_5pct": False,
-}
-"""Metrics with one value a run, and whether higher is better."""
 
 _HEADLINE_TOP, _HEADLINE_CONFIDENCE = 0.001, 0.8
 _PAIR = "\n"
@@ -76,7 +54,6 @@ def budget_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
             hits,
             universe,
             sizes,
-            numpy_generator(0, stream="bootstrap"),
             mean_seconds=None if known is None else float(np.nanmean(known)),
         )
         result += [{**key, **row} for row in budget]
@@ -93,16 +70,18 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         pairs = {
             _PAIR.join(pair.values()): own for pair, own in _grouped(runs, "predictor", "loss")
         }
-        for metric, higher in METRICS.items():
-            values = _paired(pairs, metric)
+        for metric in METRICS:
             compared = compare_with_best(
-                values, higher_is_better=higher, rng=numpy_generator(0, stream="bootstrap")
+                _paired(pairs, metric.name),
+                sign=metric.sign,
+                margin=metric.margin,
+                rng=numpy_generator(0, stream="flips"),
             )
             result += [
                 {
                     **key,
                     **_named(pair),
-                    "metric": metric,
+                    "metric": metric.name,
                     "n_seeds": c.n_seeds,
                     "mean": c.mean,
                     "sd": c.sd,
@@ -110,6 +89,11 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
                     "upper": c.upper,
                     "rank": c.rank,
                     "best": c.best,
+                    "difference": c.difference and c.difference.mean,
+                    "difference_lower": c.difference and c.difference.lower,
+                    "difference_upper": c.difference and c.difference.upper,
+                    "margin": metric.margin,
+                    "verdict": c.verdict,
                     "p_holm": c.p_holm,
                 }
                 for pair, c in compared.items()
@@ -123,8 +107,8 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         diverged = {
             pair: float(np.mean([run["diverged"] for run in own])) for pair, own in pairs.items()
         }
-        result += _single(key, "top_stability", stability, pairs, higher=True)
-        result += _single(key, "diverged_share", diverged, pairs, higher=False)
+        result += _single(key, TOP_STABILITY, stability, pairs)
+        result += _single(key, DIVERGED_SHARE, diverged, pairs)
     return result
 
 
@@ -135,18 +119,16 @@ def sampling_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         ways = dict(_by(runs, "sampling"))
         against, *others = ways
         for metric in METRICS:
-            values = _paired(ways, metric)
+            values = _paired(ways, metric.name)
             for way in others:
-                difference = values[way] - values[against]
-                known = difference[~np.isnan(difference)]
-                interval = mean_interval(known, numpy_generator(0, stream="bootstrap"))
+                interval = paired_interval(values[way], values[against])
                 result.append(
                     {
                         **key,
-                        "metric": metric,
+                        "metric": metric.name,
                         "sampling": way,
                         "against": against,
-                        "n_seeds": len(known),
+                        "n_seeds": interval.n_seeds,
                         "difference": interval.mean,
                         "lower": interval.lower,
                         "upper": interval.upper,
@@ -172,7 +154,7 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
     result: list[dict[str, Any]] = []
     for key, rows in _keyed(summary, names):
         by = {row["metric"]: row for row in rows}
-        tau, found, hit = (by[m] for m in ("kendall_tau", DISCOVERY_AT, "first_hit_0.1pct"))
+        tau, found, hit = (by[m] for m in ("kendall_tau", DISCOVERY_AT.name, "first_hit_0.1pct"))
         costs = [row for row in budgets.get(key, []) if row["top_fraction"] == _HEADLINE_TOP]
         known = [row for row in costs if row["evaluations"] is not None]
         cost = next((row for row in known if row["confidence"] == _HEADLINE_CONFIDENCE), None)
@@ -186,7 +168,7 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
                 "kendall_tau_upper": tau["upper"],
                 "kendall_tau_rank": tau["rank"],
                 "kendall_tau_p_holm": tau["p_holm"],
-                DISCOVERY_AT: found["mean"],
+                DISCOVERY_AT.name: found["mean"],
                 "discovery_lower": found["lower"],
                 "discovery_upper": found["upper"],
                 "discovery_rank": found["rank"],
@@ -209,8 +191,7 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
                         "random_gpu_hours",
                     )
                 },
-                "top_stability": by["top_stability"]["mean"],
-                "diverged_share": by["diverged_share"]["mean"],
+                **{c.name: by[c.name]["mean"] for c in (TOP_STABILITY, DIVERGED_SHARE)},
             }
         )
     groups = list(dict.fromkeys((row["task"], row["sampling"]) for row in result))
@@ -235,11 +216,9 @@ def _named(pair: str) -> dict[str, str]:
 
 def _single(
     key: dict[str, Any],
-    metric: str,
+    metric: Column,
     values: Mapping[str, float | None],
     pairs: Mapping[str, Sequence[Row]],
-    *,
-    higher: bool,
 ) -> list[dict[str, Any]]:
     """Rows of a metric with one value for all seeds together: a place, but no interval."""
     known = [value for value in values.values() if value is not None]
@@ -247,12 +226,12 @@ def _single(
     for pair, value in values.items():
         rank = None
         if value is not None:
-            rank = 1 + sum((other > value) if higher else (other < value) for other in known)
+            rank = 1 + sum(metric.sign * (other - value) > 0 for other in known)
         result.append(
             {
                 **key,
                 **_named(pair),
-                "metric": metric,
+                "metric": metric.name,
                 "n_seeds": len(pairs[pair]),
                 "mean": value,
                 "sd": None,
@@ -260,6 +239,11 @@ def _single(
                 "upper": None,
                 "rank": rank,
                 "best": rank == 1,
+                "difference": None,
+                "difference_lower": None,
+                "difference_upper": None,
+                "margin": metric.margin,
+                "verdict": None,
                 "p_holm": None,
             }
         )
@@ -273,7 +257,7 @@ def _paired(groups: Mapping[str, Sequence[Row]], metric: str) -> dict[str, NDArr
     for name, runs in groups.items():
         values = np.full(len(seeds), np.nan)
         for run in runs:
-            value = discovery_at(run, 0.01, 100) if metric == DISCOVERY_AT else run[metric]
+            value = discovery_at(run, 0.01, 100) if metric == DISCOVERY_AT.name else run[metric]
             # The tops of a diverged run are those of a random order, which says nothing of it.
             if value is not None and not run["diverged"]:
                 values[seeds.index(run["seed"])] = value

@@ -6,11 +6,15 @@ __all__ = [
     "BUDGET",
     "CURVES",
     "DISCOVERY",
+    "DISCOVERY_AT",
+    "DIVERGED_SHARE",
     "FINISHED",
+    "METRICS",
     "PREDICTIONS",
     "RUNS",
     "SAMPLING",
     "SUMMARY",
+    "TOP_STABILITY",
 ]
 
 _UNIT = "metric"
@@ -20,6 +24,12 @@ _DIVERGED = "undefined: the predictor diverged or gave all items one score"
 _NO_TOP = "the fraction of the universe is below one architecture"
 _NO_REPLICATES = "the task has one training seed"
 _FEW_SEEDS = "too few seeds for this confidence"
+_EXACT = "Exact binomial 95 % interval of this quantile over seeds"
+_OPEN = "open: too few seeds for a bound at this confidence"
+_NOT_AGAINST = "the best itself, or no shared seeds"
+
+_MARGIN = 0.01
+"""A difference of correlations or shares that does not matter."""
 
 _TOPS = (("0.1", "0.1pct"), ("0.5", "0.5pct"), ("1", "1pct"), ("5", "5pct"))
 
@@ -47,29 +57,37 @@ RUNS = Table(
             "kendall_tau",
             "double",
             "1",
-            "Kendall's tau-b on the test set, higher is better",
+            "Kendall's tau-b on the test set",
             _DIVERGED,
+            better="higher",
+            margin=_MARGIN,
         ),
         Column(
             "weighted_tau",
             "double",
             "1",
-            "Tau weighted by hyperbolic true rank, higher is better",
+            "Tau weighted by hyperbolic true rank",
             _DIVERGED,
+            better="higher",
+            margin=_MARGIN,
         ),
         Column(
             "spearman_rho",
             "double",
             "1",
-            "Spearman's rank correlation, higher is better",
+            "Spearman's rank correlation",
             _DIVERGED,
+            better="higher",
+            margin=_MARGIN,
         ),
         *(
             Column(
                 f"precision_at_{key}",
                 "double",
                 "1",
-                f"Overlap of predicted and true top {top} % of the test set, higher is better",
+                f"Overlap of predicted and true top {top} % of the test set",
+                better="higher",
+                margin=_MARGIN,
             )
             for top, key in _TOPS[1:]
         ),
@@ -78,7 +96,8 @@ RUNS = Table(
                 f"n_at_{k}",
                 "int64",
                 "rank",
-                f"Best true rank among the {k} highest predicted, 1 is best, lower is better",
+                f"Best true rank among the {k} highest predicted, 1 is best",
+                better="lower",
             )
             for k in (1, 10)
         ),
@@ -87,7 +106,8 @@ RUNS = Table(
                 f"regret_at_{k}",
                 "double",
                 _UNIT,
-                f"Best test label less the best among the {k} highest predicted, lower is better",
+                f"Best test label less the best among the {k} highest predicted",
+                better="lower",
             )
             for k in (1, 10)
         ),
@@ -98,8 +118,9 @@ RUNS = Table(
                 "int64",
                 "evaluations",
                 f"Evaluations after training until one of the top {top} % of the universe is "
-                "met; 0 if training met one; lower is better",
+                "met; 0 if training met one",
                 _NO_TOP,
+                better="lower",
             )
             for top, key in _TOPS
         ),
@@ -125,15 +146,29 @@ RUNS = Table(
             "the space has no training times",
         ),
         Column(
-            "final_loss", "double", "1", "Mean loss over the lists of the last epoch", "not finite"
+            "final_loss",
+            "double",
+            "1",
+            "Mean loss over the lists of the last epoch",
+            "not finite",
+            better="lower",
         ),
-        Column("diverged", "bool", "", "Whether a parameter was not finite at the end"),
-        Column("fit_seconds", "double", "s", "Wall time of the fleet divided by its members"),
+        Column(
+            "diverged", "bool", "", "Whether a parameter was not finite at the end", better="lower"
+        ),
+        Column(
+            "fit_seconds",
+            "double",
+            "s",
+            "Wall time of the fleet divided by its members",
+            better="lower",
+        ),
         Column(
             "predict_seconds",
             "double",
             "s",
             "Wall time of scoring the whole space with the fleet divided by its members",
+            better="lower",
         ),
         Column("device", "string", "", "What it ran on"),
     ),
@@ -151,22 +186,68 @@ DISCOVERY = Table(
             "discovery_rate",
             "double",
             "1",
-            "Share of the top found in train or by then, higher is better",
+            "Share of the top found in train or by then",
+            better="higher",
+            margin=_MARGIN,
         ),
         Column(
             "test_discovery_rate",
             "double",
             "1",
-            "Share of the top within test found by then, higher is better",
+            "Share of the top within test found by then",
             "the test set holds no member of the top",
+            better="higher",
         ),
-        Column("hit", "bool", "", "Whether any member of the top is found by then"),
-        Column("best_rank", "int64", "rank", "Rank in the universe of the best found, 1 is best"),
+        Column(
+            "hit", "bool", "", "Whether any member of the top is found by then", better="higher"
+        ),
+        Column(
+            "best_rank",
+            "int64",
+            "rank",
+            "Rank in the universe of the best found, 1 is best",
+            better="lower",
+        ),
         Column("best_label", "double", _UNIT, "Label of the best found by then"),
         Column(
-            "regret", "double", _UNIT, "Best label of the universe less that of the best found"
+            "regret",
+            "double",
+            _UNIT,
+            "Best label of the universe less that of the best found",
+            better="lower",
         ),
     ),
+)
+
+DISCOVERY_AT = Column(
+    "discovery_1pct_at_100",
+    "double",
+    "1",
+    "Share of the top 1 % found in train or with 100 evaluations more",
+    "the universe is too small for it",
+    better="higher",
+    margin=_MARGIN,
+)
+
+METRICS = (
+    *(column for column in RUNS.columns if column.name.startswith(("kendall", "weighted",
+      "spearman", "precision_at_"))),
+    DISCOVERY_AT,
+    *(column for column in RUNS.columns if column.name.startswith(("n_at_", "regret_at_",
+      "first_hit_"))),
+)  # fmt: skip
+"""Metrics with one value a run, which losses are compared by."""
+
+TOP_STABILITY = Column(
+    "top_stability",
+    "double",
+    "1",
+    "Mean overlap (Jaccard) of the predicted top 1 % between two seeds",
+    "fewer than two seeds",
+    better="higher",
+)
+DIVERGED_SHARE = Column(
+    "diverged_share", "double", "1", "Share of seeds whose predictor diverged", better="lower"
 )
 
 BUDGET = Table(
@@ -185,15 +266,12 @@ BUDGET = Table(
             "evaluations",
             "int64",
             "evaluations",
-            "Training set and candidates in order until the first hit, lower is better",
+            "Training set and candidates in order until the first hit",
             _FEW_SEEDS,
+            better="lower",
         ),
-        Column(
-            "evaluations_lower", "int64", "evaluations", "95 % bootstrap over seeds", _FEW_SEEDS
-        ),
-        Column(
-            "evaluations_upper", "int64", "evaluations", "95 % bootstrap over seeds", _FEW_SEEDS
-        ),
+        Column("evaluations_lower", "int64", "evaluations", _EXACT, _OPEN),
+        Column("evaluations_upper", "int64", "evaluations", _EXACT, _OPEN),
         Column(
             "random_evaluations",
             "int64",
@@ -204,17 +282,19 @@ BUDGET = Table(
             "savings",
             "double",
             "1",
-            "Share of random search's evaluations not needed, higher is better",
+            "Share of random search's evaluations not needed",
             _FEW_SEEDS,
+            better="higher",
         ),
-        Column("savings_lower", "double", "1", "95 % bootstrap over seeds", _FEW_SEEDS),
-        Column("savings_upper", "double", "1", "95 % bootstrap over seeds", _FEW_SEEDS),
+        Column("savings_lower", "double", "1", _EXACT, _OPEN),
+        Column("savings_upper", "double", "1", _EXACT, _OPEN),
         Column(
             "gpu_hours",
             "double",
             "h",
             "Evaluations times the mean training time of the task's architectures",
             "too few seeds, or the space has no training times",
+            better="lower",
         ),
         Column(
             "random_gpu_hours",
@@ -248,14 +328,14 @@ SUMMARY = Table(
             "lower",
             "double",
             _UNIT,
-            "95 % bootstrap interval of the mean",
+            "95 % Student interval of the mean",
             "fewer than two values",
         ),
         Column(
             "upper",
             "double",
             _UNIT,
-            "95 % bootstrap interval of the mean",
+            "95 % Student interval of the mean",
             "fewer than two values",
         ),
         Column(
@@ -263,11 +343,29 @@ SUMMARY = Table(
         ),
         Column("best", "bool", "", "Whether the rank is 1"),
         Column(
+            "difference", "double", _UNIT, "Mean less that of the best, same seeds", _NOT_AGAINST
+        ),
+        Column(
+            "difference_lower", "double", _UNIT, "95 % Student interval", "fewer than two pairs"
+        ),
+        Column(
+            "difference_upper", "double", _UNIT, "95 % Student interval", "fewer than two pairs"
+        ),
+        Column("margin", "double", _UNIT, "Difference that does not matter"),
+        Column(
+            "verdict",
+            "string",
+            "",
+            "worse or better where all of the interval is beyond the margin, equivalent where all "
+            "is within, or undecided",
+            _NOT_AGAINST,
+        ),
+        Column(
             "p_holm",
             "double",
             "1",
             "Paired test against the best predictor and loss, Holm-corrected over all",
-            "the best itself, or no shared seeds",
+            _NOT_AGAINST,
         ),
     ),
 )
@@ -289,14 +387,14 @@ SAMPLING = Table(
             "lower",
             "double",
             _UNIT,
-            "95 % bootstrap interval of the difference",
+            "95 % Student interval of the difference",
             "fewer than two seeds",
         ),
         Column(
             "upper",
             "double",
             _UNIT,
-            "95 % bootstrap interval of the difference",
+            "95 % Student interval of the difference",
             "fewer than two seeds",
         ),
         Column("p_value", "double", "1", "Paired sign-flip test over seeds", "no seeds"),
@@ -310,7 +408,7 @@ PREDICTIONS = Table(
         Column("run_id", "string", "", "The run"),
         Column("item", "int64", "", "Position in the space's own order"),
         Column("architecture", "string", "", "The architecture"),
-        Column("score", "double", "1", "Predicted score, higher is better", "diverged"),
+        Column("score", "double", "1", "Predicted score", "diverged", better="higher"),
         Column("label", "double", _UNIT, "What it is worth, in the metric's own direction"),
         Column("in_train", "bool", "", "Whether the predictor was trained on it"),
     ),
@@ -322,13 +420,21 @@ CURVES = Table(
     (
         Column("run_id", "string", "", "The run"),
         Column("epoch", "int64", "epochs", "Epochs finished"),
-        Column("loss", "double", "1", "Mean loss over the lists of the epoch", "not finite"),
+        Column(
+            "loss",
+            "double",
+            "1",
+            "Mean loss over the lists of the epoch",
+            "not finite",
+            better="lower",
+        ),
         Column(
             "kendall_tau",
             "double",
             "1",
             "Tau on at most 1,000 test architectures, the same in every epoch",
             _DIVERGED,
+            better="higher",
         ),
     ),
 )
@@ -336,7 +442,7 @@ CURVES = Table(
 
 def _nested(table: Table, null: str | None) -> tuple[Column, ...]:
     return tuple(
-        Column(f"{table.name}.{c.name}", f"list<{c.type}>", c.unit, c.about, null)
+        Column(f"{table.name}.{c.name}", f"list<{c.type}>", c.unit, c.about, null, better=c.better)
         for c in table.columns
         if c.name not in {"run_id", "architecture"}
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nasrank.statistics import mean_interval, verdict_of
 from nasrank.study.view import Field, Part, Sheet
 from nasrank.tables import Column, Table
 
@@ -23,7 +24,6 @@ __all__ = [
 FEWEST_SEEDS = 5
 """With fewer seeds a claim stays undecided, whatever its numbers."""
 
-_LEVEL = 0.95
 _FEW = "fewer than two seeds have a value"
 
 CLAIMS = Table(
@@ -110,38 +110,21 @@ def claim_row(
         >>> row["estimate"], round(row["lower"], 3), row["verdict"]
         (1.5, 0.879, 'holds')
     """
-    from scipy.special import stdtr, stdtrit
-
-    numbers = np.asarray(values, dtype=np.float64).ravel() - margin
-    numbers = numbers[np.isfinite(numbers)]
-    count = len(numbers)
-    row: dict[str, Any] = {
+    found = mean_interval(np.asarray(values, dtype=np.float64).ravel() - margin)
+    known = found.n_seeds > 1
+    verdict = verdict_of(found.lower, found.upper) if found.n_seeds >= FEWEST_SEEDS else None
+    return {
         "claim_id": claim_id,
         "statement": statement,
         "data": data,
-        "n_seeds": count,
-        "estimate": None,
-        "lower": None,
-        "upper": None,
-        "p_value": None,
-        "verdict": "undecided",
+        "n_seeds": found.n_seeds,
+        "estimate": found.mean if known else None,
+        "lower": found.lower,
+        "upper": found.upper,
+        "p_value": found.p_value,
+        "verdict": {"better": "holds", "worse": "fails"}.get(verdict or "", "undecided"),
         "source": source,
     }
-    if count < 2:
-        return row
-    mean, error = float(numbers.mean()), float(numbers.std(ddof=1)) / count**0.5
-    half = float(stdtrit(count - 1, (1 + _LEVEL) / 2)) * error
-    row |= {"estimate": mean, "lower": mean - half, "upper": mean + half}
-    if error > 0:
-        row["p_value"] = 2 * float(stdtr(count - 1, -abs(mean) / error))
-    else:
-        row["p_value"] = float(mean == 0)
-    if count >= FEWEST_SEEDS:
-        if row["lower"] > 0:
-            row["verdict"] = "holds"
-        elif row["upper"] < 0:
-            row["verdict"] = "fails"
-    return row
 
 
 def paired_claim(
@@ -152,7 +135,7 @@ def paired_claim(
     worse: Mapping[int, float],
     *,
     source: str,
-    higher_is_better: bool = True,
+    sign: float = 1.0,
     margin: float = 0.0,
 ) -> dict[str, Any]:
     """Judge the claim that one method is ahead of another on the same seeds.
@@ -164,13 +147,12 @@ def paired_claim(
         better: The first method's value by seed.
         worse: The second method's value by seed; seeds that only one has are left out.
         source: Table and columns.
-        higher_is_better: Direction of the values.
+        sign: 1 where higher is better, -1 where lower is: `Column.sign`.
         margin: What the advantage must exceed.
 
     Returns:
         A row of `CLAIMS`; see `claim_row`.
     """
-    sign = 1.0 if higher_is_better else -1.0
     seeds = sorted(better.keys() & worse.keys())
     values = [sign * (better[seed] - worse[seed]) for seed in seeds]
     return claim_row(claim_id, statement, data, values, source=source, margin=margin)

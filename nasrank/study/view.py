@@ -13,6 +13,7 @@ __all__ = [
     "Measure",
     "Part",
     "Sheet",
+    "bounds",
     "joined",
     "number",
     "over_seeds",
@@ -166,6 +167,24 @@ def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> st
     if not interval or found.upper is None:
         return text
     return f"{text} ± {found.upper - found.mean:.{digits}f}"
+
+
+def bounds(lower: Any, upper: Any, show: Callable[[Any], str]) -> str:  # noqa: ANN401 - numbers
+    """Write an interval, which may be open at either end.
+
+    Args:
+        lower: Lower bound; None where it is open.
+        upper: Upper bound; None where it is open.
+        show: Writes a bound.
+
+    Example:
+        >>> bounds(40, 80, str), bounds(40, None, str), bounds(None, None, str)
+        ('[40, 80]', '[40, ∞)', '')
+    """
+    if lower is None and upper is None:
+        return ""
+    left = "(-∞" if lower is None else f"[{show(lower)}"
+    return f"{left}, ∞)" if upper is None else f"{left}, {show(upper)}]"
 
 
 def number(value: object) -> str:  # noqa: PLR0911 - one a type

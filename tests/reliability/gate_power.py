@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nasrank.questions.check.gate import LEVEL, verdict_of
+from nasrank.questions.check.gate import gate_verdict
 from nasrank.questions.check.options import TOLERANCE
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import mean_interval
+from nasrank.statistics import paired_interval
 from nasrank.tables import Column, Table, read_parquet
 
 SEEDS = (5, 10, 20)
@@ -87,12 +87,10 @@ def simulate(pool, trials, *, seeds=SEEDS, tolerances=TOLERANCES, worsenings=WOR
             chosen = rng.permutation(len(pool.seeds))[:count]
             old = pool.tau[threads, root, chosen, 0]
             new = worse[threads ^ differs[0], root ^ differs[1], chosen]
-            interval = mean_interval(
-                new - old, numpy_generator(0, stream="bootstrap"), level=LEVEL
-            )
+            interval = paired_interval(new, old)
             bounds.append((interval.lower, interval.upper))
         for tolerance in tolerances:
-            verdicts = pd.Series([verdict_of(*bound, tolerance) for bound in bounds])
+            verdicts = pd.Series([gate_verdict(*bound, tolerance) for bound in bounds])
             shares = verdicts.value_counts(normalize=True)
             rows.append(
                 {

@@ -63,7 +63,7 @@ def test_pairs_are_matched_by_seed():
     b = {2: 1.0, 1: 1.0, 7: 9.0}
     found = paired_claim("c", "s", "d", a, b, source="t")
     assert (found["n_seeds"], found["estimate"]) == (2, 1.5)
-    lower = paired_claim("c", "s", "d", a, b, source="t", higher_is_better=False)
+    lower = paired_claim("c", "s", "d", a, b, source="t", sign=-1)
     assert lower["estimate"] == -1.5
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from nasrank.benchmarks import load_task, parse_task
@@ -25,7 +24,8 @@ from nasrank.runs.run import Run
 from nasrank.runs.side import train_with_side
 from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import write_run_tables
-from nasrank.study.claims import CLAIMS, claim_row, paired_claim
+from nasrank.statistics import mean_interval
+from nasrank.study.claims import CLAIMS, paired_claim
 from nasrank.study.device import choose_device
 from nasrank.study.finished import FinishedRuns, Identity
 from nasrank.study.finishing import Progress, absences, finish
@@ -221,9 +221,9 @@ def architectures_headline(rows: Sequence[Row]) -> list[Row]:
         }
         for metric in ("kendall_tau", "precision_at_5pct", "regret_at_10", "fit_seconds"):
             values = [row[metric] for row in own if row[metric] is not None]
-            interval = claim_row("", "", "", values, source="")
-            line[metric] = float(np.mean(values)) if values else None
-            line |= {f"{metric}_{end}": interval[end] for end in ("lower", "upper")}
+            interval = mean_interval(values)
+            line[metric] = interval.mean
+            line |= {f"{metric}_lower": interval.lower, f"{metric}_upper": interval.upper}
         found.append(line)
     return found
 
@@ -282,7 +282,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
             values(better, n_train, metric),
             values(worse, n_train, metric),
             source=f"{HARD_ARCHS.name}: {metric}",
-            higher_is_better=metric != "regret_at_10",
+            sign=HARD_ARCHS.column(metric).sign,
         )
         for n_train in dict.fromkeys(row["n_train"] for row in rows)
         for better, worse in pairs

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from nasrank.companions.hard_samples.planning import HardRun
 from nasrank.companions.hard_samples.variants import Variant, combined, generating_run
 from nasrank.errors import UsageError
-from nasrank.study.claims import claim_row
+from nasrank.statistics import mean_interval, paired_interval, verdict_of
+from nasrank.study.claims import FEWEST_SEEDS
 
 __all__ = ["best_of_all", "sensitivity_rows", "tuning_rows"]
 
@@ -29,14 +28,15 @@ def _recalls(runs: Sequence[HardRun], kept: Mapping[str, Row]) -> dict[int, floa
 def _compared(own: Mapping[int, float], usual: Mapping[int, float]) -> Row:
     """Mean of the first, and its difference to the second on the same seeds."""
     shared = sorted(own.keys() & usual.keys())
-    judged = claim_row("", "", "", [own[seed] - usual[seed] for seed in shared], source="")
+    found = paired_interval([own[seed] for seed in shared], [usual[seed] for seed in shared])
+    enough = found.n_seeds >= FEWEST_SEEDS
     return {
         "n_seeds": len(own),
-        "recall_at_1": float(np.mean(list(own.values()))) if own else None,
-        "difference": judged["estimate"],
-        "lower": judged["lower"],
-        "upper": judged["upper"],
-        "verdict": judged["verdict"],
+        "recall_at_1": mean_interval(list(own.values())).mean,
+        "difference": found.mean if found.n_seeds > 1 else None,
+        "lower": found.lower,
+        "upper": found.upper,
+        "verdict": verdict_of(found.lower, found.upper) if enough else "undecided",
     }
 
 
@@ -56,7 +56,7 @@ def sensitivity_rows(
     for option, value in dict.fromkeys((each.option, each.value) for each in swept):
         own = [each.run for each in swept if (each.option, each.value) == (option, value)]
         compared = _compared(_recalls(own, kept), usual)
-        matters = {"holds": "better", "fails": "worse"}.get(compared.pop("verdict"))
+        verdict = compared.pop("verdict")
         rows.append(
             {
                 "data": chosen.data,
@@ -64,7 +64,7 @@ def sensitivity_rows(
                 "option": option,
                 "value": value,
                 **compared,
-                "matters": matters or "no difference seen",
+                "matters": verdict if verdict in {"better", "worse"} else "no difference seen",
             }
         )
     return rows

@@ -25,17 +25,19 @@ _NO_TRAINING = "0 for the untrained control"
 _RETRIEVAL = (
     *(
         Column(f"recall_at_{k}", "double", "1",
-               f"Queries with one of their class among the {k} nearest; higher is better",
-               _DIVERGED)
+               f"Queries with one of their class among the {k} nearest",
+               _DIVERGED, better="higher")
         for k in (1, 2, 4, 8)
     ),
-    Column("nmi", "double", "1", "Normalised mutual information of k-means clusters and classes; "
-           "higher is better", _DIVERGED),
-    Column("f1", "double", "1", "Pairwise F1 of k-means clusters; higher is better", _DIVERGED),
-    Column("separation", "double", "1", "Mean distance between classes over that within them; "
-           "higher is better", _DIVERGED),
+    Column("nmi", "double", "1",
+           "Normalised mutual information of k-means clusters and classes", _DIVERGED,
+           better="higher"),
+    Column("f1", "double", "1", "Pairwise F1 of k-means clusters", _DIVERGED, better="higher"),
+    Column("separation", "double", "1",
+           "Mean distance between classes over that within them", _DIVERGED,
+           better="higher"),
     Column("fpr_at_95_recall", "double", "1", "Pairs of different classes accepted where 95 % of "
-           "true pairs are; lower is better", _DIVERGED),
+           "true pairs are", _DIVERGED, better="lower"),
 )  # fmt: skip
 
 _QUALITY = tuple(
@@ -49,12 +51,12 @@ _QUALITY = tuple(
                f"Mean distance of a generated {kind} to the nearest one of any other class; "
                f"{_SEEN}", _NOT_MADE),
         Column(f"{kind}_own_share", "double", "1",
-               f"Generated {kind}s nearer to their class than to any other; higher is better; "
-               f"{_SEEN}", _NOT_MADE),
+               f"Generated {kind}s nearer to their class than to any other; "
+               f"{_SEEN}", _NOT_MADE, better="higher"),
         Column(f"{kind}_coverage", "double", "1",
                f"Real samples with a generated {kind} among their 5 nearest of the class, or as "
                "near as the furthest where it has fewer; low where generators collapse in large "
-               f"classes; {_SEEN}", _NOT_MADE),
+               f"classes; {_SEEN}", _NOT_MADE, better="higher"),
         Column(f"{kind}_spread", "double", "1",
                f"Variance of generated {kind}s within classes over that of real samples; "
                f"{_SEEN}", _NOT_MADE),
@@ -81,19 +83,22 @@ _SETTINGS = (
 _LAST = (
     Column("triplet_loss", "double", "distance",
            "Triplet loss of the last epoch, mean over the triplets that have one",
-           "no epoch was trained or had a triplet"),
-    Column("degenerate_batches", "int64", "batches", "Batches without a triplet, not learnt from"),
-    Column("diverged", "bool", "", "Loss or embeddings not finite, or all in one point"),
-    Column("fit_seconds", "double", "s", "Time of the training"),
+           "no epoch was trained or had a triplet", better="lower"),
+    Column("degenerate_batches", "int64", "batches", "Batches without a triplet, not learnt from",
+           better="lower"),
+    Column("diverged", "bool", "", "Loss or embeddings not finite, or all in one point",
+           better="lower"),
+    Column("fit_seconds", "double", "s", "Time of the training", better="lower"),
     Column("device", "string", "", "Kind of device"),
 )  # fmt: skip
 
 _REWORK = (
     Column("rework_cost", "double", "cost", "Cost of wrong decisions per 1,000 pairs at the "
-           "threshold that is best on other samples; lower is better", _DIVERGED),
+           "threshold that is best on other samples", _DIVERGED, better="lower"),
     Column("false_accept_rate", "double", "1", "Pairs accepted there that are not of one class",
-           _DIVERGED),
-    Column("false_reject_rate", "double", "1", "Pairs rejected there that are", _DIVERGED),
+           _DIVERGED, better="lower"),
+    Column("false_reject_rate", "double", "1", "Pairs rejected there that are", _DIVERGED,
+           better="lower"),
 )  # fmt: skip
 
 _SIZES = (
@@ -182,10 +187,11 @@ HARD_SENSITIVITY = Table(
         Column("option", "string", "", "The option"),
         Column("value", "string", "", "Its value"),
         Column("n_seeds", "int64", "", "Seeds that had a value"),
-        Column("recall_at_1", "double", "1", "Mean over seeds; higher is better",
-               "no seed has a value"),
+        Column("recall_at_1", "double", "1", "Mean over seeds",
+               "no seed has a value", better="higher"),
         Column("difference", "double", "1",
-               "Mean difference to the settings asked for, on the same seeds", _NOBODY),
+               "Mean difference to the settings asked for, on the same seeds", _NOBODY,
+               better="higher"),
         Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
         Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
         Column("matters", "string", "",
@@ -203,9 +209,11 @@ HARD_TUNING = Table(
         Column("embedding", "int64", "1", "Width of the embedding"),
         Column("learning_rate", "double", "1", "Learning rate"),
         Column("n_seeds", "int64", "", "Seeds that had a value"),
-        Column("recall_at_1", "double", "1", "On held-out classes, mean over seeds; higher is "
-               "better", "no seed has a value"),
-        Column("difference", "double", "1", "Mean difference to the settings asked for", _NOBODY),
+        Column("recall_at_1", "double", "1", "On held-out classes, mean over seeds",
+               "no seed has a value",
+               better="higher"),
+        Column("difference", "double", "1", "Mean difference to the settings asked for", _NOBODY,
+               better="higher"),
         Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
         Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
         Column("proposed", "bool", "", "Whether it is the one with the highest recall"),

@@ -19,7 +19,8 @@ from nasrank.companions.hard_samples.tables import (
 )
 from nasrank.companions.hard_samples.train import EPOCH_NUMBERS
 from nasrank.metrics.retrieval import ErrorRates, rework_cost
-from nasrank.study.claims import CLAIMS, claim_row
+from nasrank.statistics import mean_interval
+from nasrank.study.claims import CLAIMS
 
 if TYPE_CHECKING:
     from nasrank.samples import SampleSet
@@ -98,7 +99,7 @@ def _summary_rows(rows: Sequence[Row]) -> list[Row]:
     for (data, method, augmentation, decay), own in cells.items():
         for metric in _SUMMARISED:
             values = [row[metric] for row in own if row[metric] is not None]
-            interval = claim_row("", "", "", values, source="")
+            interval = mean_interval(values)
             found.append(
                 {
                     "data": data,
@@ -107,9 +108,9 @@ def _summary_rows(rows: Sequence[Row]) -> list[Row]:
                     "weight_decay": decay,
                     "metric": metric,
                     "n_seeds": len(values),
-                    "mean": float(np.mean(values)) if values else None,
-                    "lower": interval["lower"],
-                    "upper": interval["upper"],
+                    "mean": interval.mean,
+                    "lower": interval.lower,
+                    "upper": interval.upper,
                 }
             )
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasrank.companions.optimal_transport.planning import PLAIN
+from nasrank.companions.optimal_transport.tables import OT
 from nasrank.study.claims import claim_row, paired_claim, trend_claim
 
 __all__ = ["ot_claims"]
@@ -105,20 +106,20 @@ def _against_plain(cells: _Cells, method: str, data: str) -> list[dict[str, Any]
             cells.values(method, metric),
             cells.values(PLAIN, metric),
             source=f"ot: {metric}",
-            higher_is_better=higher,
+            sign=OT.column(metric).sign,
         )
-        for name, text, metric, higher in (
-            ("nearer_mistakes", "mistakes are nearer in the tree", "mistake_distance", False),
+        for name, text, metric in (
+            ("nearer_mistakes", "mistakes are nearer in the tree", "mistake_distance"),
             # Of all samples: mistakes alone are farther where the near ones are gone.
             ("error_cost", "mean tree distance of predicted from true class is lower",
-             "mean_distance", False),
-            ("fine_retrieval", "fine retrieval (mAP) is better", "fine_map", True),
-            ("coarse_retrieval", "coarse retrieval (mAP) is better", "coarse_map", True),
-            ("fine_accuracy", "fine accuracy is higher", "fine_accuracy", True),
+             "mean_distance"),
+            ("fine_retrieval", "fine retrieval (mAP) is better", "fine_map"),
+            ("coarse_retrieval", "coarse retrieval (mAP) is better", "coarse_map"),
+            ("fine_accuracy", "fine accuracy is higher", "fine_accuracy"),
             ("unseen_fine", "one-shot accuracy on unseen classes is higher",
-             "unseen_fine_accuracy", True),
+             "unseen_fine_accuracy"),
             ("unseen_coarse", "coarse accuracy on unseen classes is higher",
-             "unseen_coarse_accuracy", True),
+             "unseen_coarse_accuracy"),
         )
     ]  # fmt: skip
     if len(cells.weights) > 2:

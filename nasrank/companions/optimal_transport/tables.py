@@ -30,77 +30,78 @@ OT = Table(
         Column(
             "test_cpcc", "double", "1",
             "CPCC of test features by the method's own distance, of emd and sinkhorn on at most "
-            "--test-per-class samples a class; higher is better", _PLAIN,
+            "--test-per-class samples a class", _PLAIN, better="higher",
         ),
         Column(
             "test_cpcc_l2", "double", "1",
-            "The same by l2, whatever the method; higher is better", _CONSTANT,
+            "The same by l2, whatever the method", _CONSTANT, better="higher",
         ),
         Column(
             "test_cpcc_emd", "double", "1",
-            "The same by emd, on at most --test-per-class samples a class; higher is better",
-            _CONSTANT,
+            "The same by emd, on at most --test-per-class samples a class",
+            _CONSTANT, better="higher",
         ),
         Column(
             "raw_cpcc_l2", "double", "1",
             "CPCC of the inputs themselves by l2, on at most --test-per-class samples a class",
-            _CONSTANT,
-        ),
+            _CONSTANT, better="higher"),
         Column(
             "raw_cpcc_emd", "double", "1",
             "CPCC of the inputs themselves by emd, on at most --test-per-class samples a class",
-            _CONSTANT,
-        ),
+            _CONSTANT, better="higher"),
         Column(
-            "fine_accuracy", "double", "%", "Test samples put into their class; higher is better",
-            _DIVERGED,
+            "fine_accuracy", "double", "%", "Test samples put into their class",
+            _DIVERGED, better="higher",
         ),
         Column(
             "coarse_accuracy", "double", "%",
             "Test samples put into their coarsest group, by the summed probabilities of its "
-            "classes; higher is better", _DIVERGED,
+            "classes", _DIVERGED, better="higher",
         ),
         Column(
             "fine_map", "double", "%",
             "Mean over classes of the average precision with which the cosine to the mean "
-            "training feature of the class ranks test samples; higher is better", _DIVERGED,
+            "training feature of the class ranks test samples", _DIVERGED, better="higher",
         ),
-        Column("coarse_map", "double", "%", "The same for the coarsest groups", _DIVERGED),
+        Column("coarse_map", "double", "%", "The same for the coarsest groups", _DIVERGED,
+               better="higher"),
         Column(
             "mistake_distance", "double", "edges",
-            "Mean tree distance between true and predicted class over the mistakes; lower is "
-            "better", "no mistakes, or the training diverged",
+            "Mean tree distance between true and predicted class over the mistakes",
+            "no mistakes, or the training diverged",
+            better="lower",
         ),
         Column(
-            "mean_distance", "double", "edges", "The same over all test samples, 0 where right; "
-            "lower is better", _DIVERGED,
+            "mean_distance", "double", "edges",
+            "The same over all test samples, 0 where right", _DIVERGED,
+            better="lower",
         ),
         Column(
             "expected_cost", "double", "cost",
-            "Mean of the user's cost of predicted for true class; lower is better",
-            "no cost matrix is given, or the training diverged",
+            "Mean of the user's cost of predicted for true class",
+            "no cost matrix is given, or the training diverged", better="lower",
         ),
         Column(
             "unseen_fine_accuracy", "double", "%",
             "Classes that the encoder never saw, by a linear layer on one sample of each, mean "
-            "over draws; higher is better", _TRANSFER,
+            "over draws", _TRANSFER, better="higher",
         ),
         Column(
             "unseen_coarse_accuracy", "double", "%",
-            "The coarsest group of samples of such classes, without any training on them; higher "
-            "is better", _TRANSFER,
+            "The coarsest group of samples of such classes, without any training on them",
+            _TRANSFER, better="higher",
         ),
         Column("batches", "int64", "batches", "Mini-batches trained on"),
         Column(
             "degenerate_batches", "int64", "batches",
             "Mini-batches without a correlation, which taught nothing of the tree",
-        ),
+            better="lower"),
         Column(
             "diverged", "bool", "",
             "Whether loss or weights became infinite or no number, or the model collapsed: it "
-            "takes all test samples for one class",
-        ),
-        Column("fit_seconds", "double", "s", "Processor time of the training; elapsed on a GPU"),
+            "takes all test samples for one class", better="lower"),
+        Column("fit_seconds", "double", "s", "Processor time of the training; elapsed on a GPU",
+               better="lower"),
         Column("device", "string", "", "cpu or cuda"),
     ),
 )  # fmt: skip
@@ -139,9 +140,9 @@ CONFUSIONS = Table(
         Column("true_class", "string", "", "What the samples are"),
         Column("predicted_class", "string", "", "What they are taken for"),
         Column("tree_distance", "double", "edges", "How far that is in the tree"),
-        Column("before", "double", "%", "Share of the class, plain; lower is better"),
-        Column("after", "double", "%", "Share of the class, with the regulariser"),
-        Column("change", "double", "%", "after - before; below 0 is better"),
+        Column("before", "double", "%", "Share of the class, plain", better="lower"),
+        Column("after", "double", "%", "Share of the class, with the regulariser", better="lower"),
+        Column("change", "double", "%", "after - before", better="lower"),
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nasrank.runs.tables import RUNS
-from nasrank.tables import Column, Table
+from nasrank.tables import Better, Column, Table
 
 __all__ = ["ARCHITECTURES", "DIAGNOSIS", "SIMULATION", "THEORY", "TRAINING", "gram_table"]
 
@@ -19,9 +19,21 @@ _THEORY = (
     Column("anchor", "string", "", "Whether an anchor is in its own softmax: included, excluded"),
 )
 _OUTCOME = (
-    Column("degenerate_batches", "int64", "batches", "Batches in which supervision said nothing"),
-    Column("diverged", "bool", "", "Whether training ended in numbers that are not finite"),
-    Column("fit_seconds", "double", "s", "Time of training"),
+    Column(
+        "degenerate_batches",
+        "int64",
+        "batches",
+        "Batches in which supervision said nothing",
+        better="lower",
+    ),
+    Column(
+        "diverged",
+        "bool",
+        "",
+        "Whether training ended in numbers that are not finite",
+        better="lower",
+    ),
+    Column("fit_seconds", "double", "s", "Time of training", better="lower"),
     Column("device", "string", "", "Where it was trained: cpu or cuda"),
 )
 
@@ -78,24 +90,32 @@ SIMULATION = Table(
         Column("predicted_spread", "double", "1", "Variance of an instance's views, optimum"),
         Column("view_spread", "double", "1", "That reached", _GONE),
         Column("predicted_loss", "double", "1", "Least value of the loss"),
-        Column("loss", "double", "1", "That reached, lower is better", _GONE),
-        Column("gradient_norm", "double", "1", "Length of the loss's gradient at the end", _GONE),
+        Column("loss", "double", "1", "That reached", _GONE, better="lower"),
+        Column(
+            "gradient_norm",
+            "double",
+            "1",
+            "Length of the loss's gradient at the end",
+            _GONE,
+            better="lower",
+        ),
         Column(
             "drift",
             "double",
             "1",
             "Largest change of the three variances over the last quarter of the steps",
             _GONE,
+            better="lower",
         ),
-        Column("converged", "bool", "", "Whether drift and gradient are small"),
+        Column("converged", "bool", "", "Whether drift and gradient are small", better="higher"),
         Column("counted", "bool", "", "Whether the claims are about this point"),
         *_OUTCOME,
     ),
 )
 
 
-def _share(name: str, about: str) -> Column:
-    return Column(name, "double", "1", about, _GONE)
+def _share(name: str, about: str, better: Better | None = None) -> Column:
+    return Column(name, "double", "1", about, _GONE, better=better)
 
 
 TRAINING = Table(
@@ -118,7 +138,7 @@ TRAINING = Table(
         Column("alpha_star", "double", "1", "Largest alpha at which free embeddings collapse"),
         Column("predicted_within", "double", "1", "Within-class variance of free embeddings"),
         Column("loss_floor", "double", "1", "Least loss that free embeddings of a batch reach"),
-        _share("final_loss", "Mean loss of the last tenth of the steps, lower is better"),
+        _share("final_loss", "Mean loss of the last tenth of the steps", better="lower"),
         _share("projector_within", "Within-class variance of projected training samples"),
         _share("projector_total", "Total variance of them, at most 1"),
         _share("projector_within_test", "Within-class variance of projected test samples"),
@@ -129,19 +149,38 @@ TRAINING = Table(
         _share("largest_class_within", "projector_within of the class with most samples"),
         _share("projector_rank", "Effective rank of projected training samples"),
         _share("encoder_rank", "Effective rank of training features"),
-        _share("coarse_train_accuracy", "Coarse accuracy on training samples, nearest class mean"),
-        _share("coarse_test_accuracy", "Coarse accuracy on test samples, likewise"),
-        _share("fine_knn_accuracy", "Finer labels of test samples by 10 neighbours, encoder"),
-        _share("fine_probe_accuracy", "Finer labels of test samples by a linear probe, encoder"),
-        _share("fine_probe_projector", "The same on the projector's output"),
+        _share(
+            "coarse_train_accuracy",
+            "Coarse accuracy on training samples, nearest class mean",
+            better="higher",
+        ),
+        _share(
+            "coarse_test_accuracy", "Coarse accuracy on test samples, likewise", better="higher"
+        ),
+        _share(
+            "fine_knn_accuracy",
+            "Finer labels of test samples by 10 neighbours, encoder",
+            better="higher",
+        ),
+        _share(
+            "fine_probe_accuracy",
+            "Finer labels of test samples by a linear probe, encoder",
+            better="higher",
+        ),
+        _share("fine_probe_projector", "The same on the projector's output", better="higher"),
         Column(
             "fine_probe_rotated",
             "double",
             "1",
             "fine_probe_accuracy where test images are turned by 20 degrees",
             "diverged, or the samples are no images",
+            better="higher",
         ),
-        _share("fine_probe_noisy", "fine_probe_accuracy under noise of half a deviation"),
+        _share(
+            "fine_probe_noisy",
+            "fine_probe_accuracy under noise of half a deviation",
+            better="higher",
+        ),
         *_OUTCOME,
     ),
 )
@@ -203,9 +242,22 @@ _PRE = (
         "1",
         "Mean loss of the last tenth of pre-training",
         "not pre-trained, or diverged",
+        better="lower",
     ),
-    Column("degenerate_batches", "int64", "batches", "Batches in which supervision said nothing"),
-    Column("pretrain_seconds", "double", "s", "Time of pre-training, a part of fit_seconds"),
+    Column(
+        "degenerate_batches",
+        "int64",
+        "batches",
+        "Batches in which supervision said nothing",
+        better="lower",
+    ),
+    Column(
+        "pretrain_seconds",
+        "double",
+        "s",
+        "Time of pre-training, a part of fit_seconds",
+        better="lower",
+    ),
 )
 _RUN = (
     "n_train", "loss", "kendall_tau", "weighted_tau", "precision_at_1pct", "first_hit_0.1pct",

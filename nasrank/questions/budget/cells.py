@@ -12,9 +12,10 @@ import numpy as np
 
 from nasrank.errors import NothingToCompare
 from nasrank.questions.budget.stored import StoredResults, make_command
-from nasrank.runs.summarise import DISCOVERY_AT
+from nasrank.runs.tables import DISCOVERY_AT, RUNS
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import compare_with_best
+from nasrank.tables import Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,32 +34,35 @@ class Goal:
     """What a predictor is wanted for.
 
     Attributes:
-        measure: The column it is measured by.
-        unit: Unit of that column.
-        higher: Whether higher is better.
+        column: The column it is measured by.
+        unit: Unit of that column, in words.
         about: What it measures, in words.
         note: What it does not measure, or None.
     """
 
-    measure: str
+    column: Column
     unit: str
-    higher: bool
     about: str
     note: str | None = None
 
+    @property
+    def measure(self) -> str:
+        """Name of that column."""
+        return self.column.name
+
 
 GOALS: Mapping[str, Goal] = {
-    "order": Goal("kendall_tau", "tau", True, "Kendall tau on architectures not trained on"),
+    "order": Goal(
+        RUNS.column("kendall_tau"), "tau", "Kendall tau on architectures not trained on"
+    ),
     "top": Goal(
         DISCOVERY_AT,
         "share of the top 1 %",
-        True,
         "share of the top 1 % in hand after training and 100 evaluations more",
     ),
     "value": Goal(
-        "regret_at_10",
+        RUNS.column("regret_at_10"),
         "the metric's unit",
-        False,
         "how far the best of the 10 highest predicted falls short of the best of all",
         "no table measures how far a predicted value is from the true one, so nothing here says "
         "which loss predicts values best. The losses are compared by regret_at_10, the value of "
@@ -101,8 +105,8 @@ class Cell:
         """The best loss and those that a paired test does not tell from it (Holm, 5 %)."""
         compared = compare_with_best(
             dict(zip(self.losses, self.values, strict=True)),
-            higher_is_better=True,
-            rng=numpy_generator(0, stream="bootstrap"),
+            sign=1,
+            rng=numpy_generator(0, stream="flips"),
         )
         return frozenset(
             loss
@@ -189,7 +193,7 @@ def cells_of(
     if left := [loss for loss in runs["loss"].unique() if loss not in everywhere]:
         notes.append(f"not on every task and training size, so left out: {', '.join(left)}")
     seeds = sorted(runs["seed"].unique())
-    sign = 1.0 if goal.higher else -1.0
+    sign = goal.column.sign
     cells = []
     for _, own in groups:
         table = own.pivot_table(index="loss", columns="seed", values="value", aggfunc="mean")
@@ -252,7 +256,7 @@ def likeness(
 def _measured(results: StoredResults, goal: Goal) -> pd.DataFrame:
     """Runs with the goal's measure in ``value``, nan where a run has none or diverged."""
     runs = results.runs.copy()
-    if goal.measure == DISCOVERY_AT:
+    if goal.column is DISCOVERY_AT:
         steps = results.discovery
         steps = steps[(steps["top_fraction"] == 0.01) & (steps["k"] == 100)]
         found = steps.set_index("run_id")["discovery_rate"]

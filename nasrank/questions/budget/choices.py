@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.metrics import needed_evaluations, random_confidence, random_evaluations, savings
+from nasrank.metrics import random_confidence, random_evaluations, savings
 from nasrank.questions.budget.stored import CHOICE, StoredResults
 from nasrank.questions.budget.targets import Reached, Target, search_reached
-from nasrank.seeds import numpy_generator
-from nasrank.statistics import resampling
+from nasrank.statistics import order_statistic, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +38,12 @@ def plan_rows(
         hits: When they had reached the target.
     """
     task = runs["task"].iloc[0]
-    uniforms = resampling(int(runs["seed"].nunique()), numpy_generator(0, stream="bootstrap"))
     rows = []
     for key, own in runs.groupby(list(CHOICE), sort=False):
         choice = dict(zip(CHOICE, key, strict=True))
         n_train = int(own["n_train"].iloc[0])
         after = np.asarray(hits.after[own["run_id"]], dtype=np.float64)
-        row = _answer(config, stored.hours.get(task), hits, n_train + after, uniforms)
+        row = _answer(config, stored.hours.get(task), hits, n_train + after)
         taken = row["evaluations"]
         rows.append(
             {
@@ -83,13 +81,11 @@ def search_rows(
         evaluations = search_reached(own, Target.of(config), universe)
         if evaluations is None:
             continue
-        uniforms = resampling(len(evaluations), numpy_generator(0, stream="bootstrap"))
         row = _answer(
             config,
             stored.hours.get(task),
             hits,
             np.asarray(evaluations, dtype=np.float64),
-            uniforms,
         )
         rows.append(
             {
@@ -116,13 +112,12 @@ def _answer(
     task_hours: float | None,
     hits: Reached,
     evaluations: NDArray[np.float64],
-    uniforms: NDArray[np.float64],
 ) -> Row:
     """Evaluations, hours and money of one choice, and of random search beside it."""
-    needed = needed_evaluations(evaluations, config.confidence, uniforms)
+    needed = order_statistic(evaluations, config.confidence)
     taken, lower, upper = (
         None if value is None or math.isinf(value) else int(value)
-        for value in (needed.evaluations, needed.lower, needed.upper)
+        for value in (needed.value, needed.lower, needed.upper)
     )
     size, top = hits.top_in(config.space_size)
     by_random = random_evaluations(size, top, config.confidence)
@@ -175,12 +170,9 @@ def _within(config: BudgetConfig, hits: Reached, n_train: int, after: NDArray[np
     names = ("reached_share", "reached_lower", "reached_upper", "random_reached")
     if config.k is None:
         return dict.fromkeys(names)
-    from scipy.stats import binomtest
-
     count = int(np.count_nonzero(after <= config.k))
-    interval = binomtest(count, len(after)).proportion_ci(method="exact")
     chance = random_confidence(*hits.top_in(config.space_size), n_train + config.k)
-    values = (count / len(after), float(interval.low), float(interval.high), chance)
+    values = (count / len(after), *share_interval(count, len(after)), chance)
     return dict(zip(names, values, strict=True))
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import NothingToCompare, UsageError
-from nasrank.metrics import seeds_needed
 from nasrank.questions.budget.choices import RANK_ONCE, plan_rows, search_rows
 from nasrank.questions.budget.options import BudgetConfig
 from nasrank.questions.budget.stages import staged_plan
@@ -16,6 +15,7 @@ from nasrank.questions.budget.stored import CHOICE, StoredResults, make_command,
 from nasrank.questions.budget.tables import CHOICES, PLAN, STAGES, TRANSFER
 from nasrank.questions.budget.targets import Reached, Target, reached
 from nasrank.questions.budget.transfer import robust_choices, transfer_rows
+from nasrank.statistics import seeds_needed
 from nasrank.study.study import Answer
 from nasrank.tables import Table
 

@@ -83,13 +83,13 @@ def _advice(
     order = np.argsort(cost, kind="stable")
     compared = compare_with_best(
         {loss: -shortfall[place] for place, loss in enumerate(losses)},
-        higher_is_better=True,
-        rng=numpy_generator(0, stream="bootstrap"),
+        sign=1,
+        rng=numpy_generator(0, stream="flips"),
     )
     rows = []
     for rank, place in enumerate(order, 1):
         loss = losses[place]
-        interval = mean_interval(shortfall[place], numpy_generator(0, stream="bootstrap"))
+        interval = mean_interval(shortfall[place])
         rows.append(
             {
                 "goal": config.goal,
@@ -171,9 +171,9 @@ def _rules(holdout: Sequence[Row], costs: dict[str, list[Any]]) -> list[Row]:
     rows = []
     for rule, by_seed in costs.items():
         own = [row for row in holdout if row["rule"] == rule]
-        # A seed draws the same training sets in every cell of a space, so seeds are resampled.
+        # A seed draws the same training sets in every cell of a space, so seeds are the units.
         with_seed = _average([each[None] for each in by_seed], np.ones(len(by_seed)))[0]
-        interval = mean_interval(with_seed, numpy_generator(0, stream="bootstrap"))
+        interval = mean_interval(with_seed)
         rows.append(
             {
                 "rule": rule,

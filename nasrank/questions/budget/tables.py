@@ -5,7 +5,8 @@ from nasrank.tables import Column, Table
 __all__ = ["CHOICES", "HOLDOUT", "PLAN", "RECOMMENDATION", "RULES", "STAGES", "TRANSFER"]
 
 _FEW = "too few seeds for this confidence, or a search that did not get there often enough"
-_ONE_SEED = "as for evaluations, or one seed"
+_OPEN = "as for evaluations, or open: too few seeds, or beyond what was searched"
+_EXACT = "Exact binomial 95 % interval of this quantile over seeds"
 _SEARCH = "a search in rounds, which has no training set of its own"
 _NO_HOURS = "as for evaluations, or the hours of an evaluation are not known"
 _NO_COST = "as for evaluations, or no cost was given"
@@ -28,14 +29,14 @@ PLAN = Table(
         Column("confidence", "double", "1", "Probability of having reached the target"),
         Column("n_seeds", "int64", "runs", "Seeds counted"),
         Column("k", "int64", "evaluations", "Evaluations after the training set", _FEW),
-        Column("evaluations", "int64", "evaluations", "All evaluations, lower is better", _FEW),
-        Column("evaluations_lower", "int64", "evaluations", "95 % bootstrap", _ONE_SEED),
+        Column("evaluations", "int64", "evaluations", "All evaluations", _FEW, better="lower"),
+        Column("evaluations_lower", "int64", "evaluations", _EXACT, _OPEN),
         Column(
             "evaluations_upper",
             "int64",
             "evaluations",
-            "95 % bootstrap over seeds",
-            "as for evaluations, one seed, or beyond what was searched",
+            _EXACT,
+            _OPEN,
         ),
         Column("exact", "bool", "", "False where the stored steps of k give an upper bound"),
         Column(
@@ -45,10 +46,19 @@ PLAN = Table(
             "Random evaluations with the same confidence; at least so many where not exact",
         ),
         Column("random_exact", "bool", "", "Whether the tables tell the size of the target set"),
-        Column("savings", "double", "1", "Share of random search's evaluations not needed", _FEW),
-        Column("savings_lower", "double", "1", "95 % bootstrap over seeds", _ONE_SEED),
-        Column("savings_upper", "double", "1", "95 % bootstrap over seeds", _ONE_SEED),
-        Column("gpu_hours", "double", "h", "Evaluations times hours of one", _NO_HOURS),
+        Column(
+            "savings",
+            "double",
+            "1",
+            "Share of random search's evaluations not needed",
+            _FEW,
+            better="higher",
+        ),
+        Column("savings_lower", "double", "1", _EXACT, _OPEN),
+        Column("savings_upper", "double", "1", _EXACT, _OPEN),
+        Column(
+            "gpu_hours", "double", "h", "Evaluations times hours of one", _NO_HOURS, better="lower"
+        ),
         Column(
             "random_gpu_hours",
             "double",
@@ -56,17 +66,32 @@ PLAN = Table(
             "The same for random search",
             "the hours of an evaluation are not known",
         ),
-        Column("cost", "double", "money", "Evaluations times the cost of one", _NO_COST),
+        Column(
+            "cost",
+            "double",
+            "money",
+            "Evaluations times the cost of one",
+            _NO_COST,
+            better="lower",
+        ),
         Column("random_cost", "double", "money", "The same for random search", "no cost given"),
-        Column("net_saving", "double", "money", "Saved cost less --overhead", _NO_COST),
-        Column("net_saving_lower", "double", "money", "95 % bootstrap over seeds", _NO_COST),
-        Column("net_saving_upper", "double", "money", "95 % bootstrap over seeds", _NO_COST),
+        Column(
+            "net_saving",
+            "double",
+            "money",
+            "Saved cost less --overhead",
+            _NO_COST,
+            better="higher",
+        ),
+        Column("net_saving_lower", "double", "money", _EXACT, f"{_OPEN}, or no cost was given"),
+        Column("net_saving_upper", "double", "money", _EXACT, f"{_OPEN}, or no cost was given"),
         Column(
             "return_on_work",
             "double",
             "1",
             "Saved cost divided by --overhead; above 1 it pays",
             "as for cost, or no --overhead",
+            better="higher",
         ),
         Column(
             "reached_share",
@@ -74,12 +99,13 @@ PLAN = Table(
             "1",
             "Share of seeds that reach the target within n_train + --k",
             _NO_LIMIT,
+            better="higher",
         ),
         Column("reached_lower", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
         Column("reached_upper", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
         Column("random_reached", "double", "1", "Chance of random search with as many", _NO_LIMIT),
         Column(
-            "kendall_tau", "double", "1", "Mean over seeds, higher is better", "none, or a search"
+            "kendall_tau", "double", "1", "Mean over seeds", "none, or a search", better="higher"
         ),
         Column("cheapest", "bool", "", "Whether nothing on this task takes fewer evaluations"),
     ),
@@ -94,7 +120,13 @@ CHOICES = Table(
     (
         *_DECIDED,
         Column("k", "int64", "evaluations", "Evaluations after the training set, worst task"),
-        Column("evaluations", "int64", "evaluations", "All evaluations on the worst task"),
+        Column(
+            "evaluations",
+            "int64",
+            "evaluations",
+            "All evaluations on the worst task",
+            better="lower",
+        ),
         Column("worst_task", "string", "", "Task on which it takes the most"),
     ),
 )
@@ -120,11 +152,22 @@ TRANSFER = Table(
         Column("left_out", "string", "", "The space or task the plan has not seen"),
         Column("task", "string", "", "Task of it on which the plan is carried out"),
         *_DECIDED,
-        Column("planned", "int64", "evaluations", "Evaluations of the plan"),
+        Column("planned", "int64", "evaluations", "Evaluations of the plan", better="lower"),
         Column("n_seeds", "int64", "runs", "Seeds of the task"),
-        Column("reached", "int64", "runs", "Seeds that reach the target within the plan"),
         Column(
-            "needed", "int64", "evaluations", "Evaluations this choice needs on the task", _FEW
+            "reached",
+            "int64",
+            "runs",
+            "Seeds that reach the target within the plan",
+            better="higher",
+        ),
+        Column(
+            "needed",
+            "int64",
+            "evaluations",
+            "Evaluations this choice needs on the task",
+            _FEW,
+            better="lower",
         ),
         Column(
             "cheapest", "int64", "evaluations", "Evaluations of the task's own cheapest choice"
@@ -143,13 +186,19 @@ RECOMMENDATION = Table(
         Column("place", "int64", "rank", "1 is the recommended loss"),
         Column("mean", "double", "metric", "Measure, weighted over cells by likeness"),
         Column(
-            "cost", "double", "metric", "What it falls short of each cell's best, lower is better"
+            "cost", "double", "metric", "What it falls short of each cell's best", better="lower"
         ),
-        Column("cost_lower", "double", "metric", "95 % bootstrap over seeds", "one seed"),
-        Column("cost_upper", "double", "metric", "95 % bootstrap over seeds", "one seed"),
-        Column("cost_worst", "double", "metric", "The largest of a single cell"),
-        Column("best", "int64", "cells", "Cells in which it is the best"),
-        Column("as_good", "int64", "cells", "Cells in which it is best or not told apart from it"),
+        Column("cost_lower", "double", "metric", "95 % Student interval over seeds", "one seed"),
+        Column("cost_upper", "double", "metric", "95 % Student interval over seeds", "one seed"),
+        Column("cost_worst", "double", "metric", "The largest of a single cell", better="lower"),
+        Column("best", "int64", "cells", "Cells in which it is the best", better="higher"),
+        Column(
+            "as_good",
+            "int64",
+            "cells",
+            "Cells in which it is best or not told apart from it",
+            better="higher",
+        ),
         Column("cells", "int64", "cells", "Cells compared: a task at a training size"),
         Column(
             "p_holm",
@@ -170,9 +219,21 @@ HOLDOUT = Table(
         Column("n_train", "int64", "architectures", "Training architectures of the cell"),
         Column("rule", "string", "", "recommend, best-on-average, listmle, or any-loss"),
         Column("loss", "string", "", "What it chose", "any loss, all of them equally often"),
-        Column("best", "double", "1", "Whether that was the best there, or how likely"),
-        Column("as_good", "double", "1", "Whether it was best or not told apart from it"),
-        Column("cost", "double", "metric", "What it fell short of the best, lower is better"),
+        Column(
+            "best",
+            "double",
+            "1",
+            "Whether that was the best there, or how likely",
+            better="higher",
+        ),
+        Column(
+            "as_good",
+            "double",
+            "1",
+            "Whether it was best or not told apart from it",
+            better="higher",
+        ),
+        Column("cost", "double", "metric", "What it fell short of the best", better="lower"),
         Column("best_loss", "string", "", "The best there"),
     ),
 )
@@ -183,11 +244,17 @@ RULES = Table(
     (
         Column("rule", "string", "", "As in holdout"),
         Column("cells", "int64", "cells", "Cells it chose for"),
-        Column("best", "double", "1", "Share of them in which it took the best"),
-        Column("as_good", "double", "1", "Share with the best or one not told apart from it"),
-        Column("cost", "double", "metric", "What it fell short of the best, lower is better"),
-        Column("cost_lower", "double", "metric", "95 % bootstrap over seeds", "one seed"),
-        Column("cost_upper", "double", "metric", "95 % bootstrap over seeds", "one seed"),
-        Column("cost_worst", "double", "metric", "The largest of a single cell"),
+        Column("best", "double", "1", "Share of them in which it took the best", better="higher"),
+        Column(
+            "as_good",
+            "double",
+            "1",
+            "Share with the best or one not told apart from it",
+            better="higher",
+        ),
+        Column("cost", "double", "metric", "What it fell short of the best", better="lower"),
+        Column("cost_lower", "double", "metric", "95 % Student interval over seeds", "one seed"),
+        Column("cost_upper", "double", "metric", "95 % Student interval over seeds", "one seed"),
+        Column("cost_worst", "double", "metric", "The largest of a single cell", better="lower"),
     ),
 )

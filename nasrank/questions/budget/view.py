@@ -11,7 +11,7 @@ from nasrank.questions.budget.options import BudgetConfig, RecommendConfig
 from nasrank.questions.budget.stored import CHOICE
 from nasrank.questions.budget.targets import Target
 from nasrank.study.study import Result
-from nasrank.study.view import Field, Part, Sheet, joined, number, plural
+from nasrank.study.view import Field, Part, Sheet, bounds, joined, number, plural
 
 __all__ = ["view_budget", "view_recommendation"]
 
@@ -132,7 +132,8 @@ def _bounded(row: Row, name: str, show: Callable[[Any], str]) -> str:
 
 def _interval(row: Row, name: str, show: Callable[[Any], str]) -> str:
     lower, upper = row[f"{name}_lower"], row[f"{name}_upper"]
-    return "" if lower is None or upper is None else f" [{show(lower)}, {show(upper)}]"
+    text = bounds(lower, upper, show)
+    return text and f" {text}"
 
 
 def _by_loss(rows: Sequence[Row], choices: Sequence[Row]) -> Sheet:
@@ -279,7 +280,7 @@ _MEASURED = (
 def view_recommendation(result: Result[RecommendConfig]) -> Iterable[Part]:
     """Return an advice as people read it: losses, and what the advice was worth elsewhere."""
     goal = GOALS[result.config.goal]
-    direction = "higher is better" if goal.higher else "lower is better"
+    direction = f"{goal.column.better} is better"
     yield f"Goal {result.config.goal}: {goal.about}, {direction}."
     yield ""
     several = len({row["n_train"] for row in result.rows}) > 1

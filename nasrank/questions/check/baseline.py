@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError, NothingToCompare
 from nasrank.questions.check.tables import BASELINE, PAIRING
-from nasrank.runs.summarise import DISCOVERY_AT
-from nasrank.runs.tables import DISCOVERY, RUNS
+from nasrank.runs.tables import DISCOVERY, DISCOVERY_AT, RUNS
 from nasrank.tables import Table, read_parquet
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def _read_folder(folder: Path) -> list[dict[str, Any]]:
                 f"{path}: does not say what data {row['task']} had. Make it again with: "
                 f"nasrank compare --out {folder}"
             )
-        row |= {"fingerprint": known[row["task"]], DISCOVERY_AT: found.get(run_id)}
+        row |= {"fingerprint": known[row["task"]], DISCOVERY_AT.name: found.get(run_id)}
         rows.append({column.name: row[column.name] for column in BASELINE.columns})
     return rows
 

@@ -15,29 +15,25 @@ from nasrank.errors import DataError, NothingToCompare
 from nasrank.questions.check.baseline import RunKey, run_key
 from nasrank.questions.check.options import TOLERANCE
 from nasrank.questions.check.tables import BASELINE, CELL, PRIMARY
-from nasrank.runs.summarise import METRICS
-from nasrank.seeds import numpy_generator
-from nasrank.statistics import mean_interval
+from nasrank.runs.tables import METRICS, RUNS
+from nasrank.statistics import paired_interval, verdict_of
 
 __all__ = [
-    "LEVEL",
     "Check",
     "OtherDataError",
     "Verdict",
     "check_runs",
     "detectable_loss",
+    "gate_verdict",
     "judged",
-    "verdict_of",
 ]
 
 Row = Mapping[str, Any]
 Verdict = Literal["held", "worse", "better", "undecided"]
 
-LEVEL = 0.95
-"""Level of every interval."""
 _ORDER = ("kendall_tau", "weighted_tau", "spearman_rho")
 """Metrics in which a predictor without an order is worth 0, rather than left out."""
-_DIRECTIONS: Mapping[str, bool] = {**METRICS, "diverged": False}
+_JUDGED = (*METRICS, RUNS.column("diverged"))
 _SHARES = {c.name for c in BASELINE.columns if c.unit == "1"} | {"diverged"}
 
 
@@ -110,35 +106,31 @@ def check_runs(
     primary, detectable = _primary(pairs, tolerance)
     rows = [primary]
     for key, own in cells.items():
-        for metric, higher in _DIRECTIONS.items():
-            allowed = tolerance if metric in _SHARES else 0.0
-            new, old = _values(own, metric)
-            row = judged(new, old, higher=higher, tolerance=allowed)
-            rows.append(
-                {**dict(zip(CELL, key, strict=True)), "metric": metric, "primary": False, **row}
-            )
+        cell = dict(zip(CELL, key, strict=True))
+        for metric in _JUDGED:
+            allowed = tolerance if metric.name in _SHARES else 0.0
+            new, old = _values(own, metric.name)
+            row = judged(new, old, sign=metric.sign, tolerance=allowed)
+            rows.append({**cell, "metric": metric.name, "primary": False, **row})
     return Check(
         rows, len(pairs), len(baseline) - len(pairs), len(results) - len(pairs), detectable
     )
 
 
-def verdict_of(lower: float | None, upper: float | None, tolerance: float) -> Verdict:
+def gate_verdict(lower: float | None, upper: float | None, tolerance: float) -> Verdict:
     """Say what an interval of a difference means, where a higher difference is better.
 
-    ``worse``: all of it lies below ``-tolerance``; ``better``: all above ``tolerance``;
-    ``held``: none of it below ``-tolerance``; ``undecided``: anything else, or no interval.
+    ``worse`` and ``better`` as in `~nasrank.statistics.verdict_of`; ``held`` where nothing of the
+    interval is worse by more than the tolerance; ``undecided`` otherwise, or with no interval.
 
     Example:
-        >>> [verdict_of(low, low + 0.01, 0.005) for low in (-0.02, -0.01, -0.005, 0.006)]
+        >>> [gate_verdict(low, low + 0.01, 0.005) for low in (-0.02, -0.01, -0.005, 0.006)]
         ['worse', 'undecided', 'held', 'better']
     """
-    if lower is None or upper is None:
-        return "undecided"
-    if upper < -tolerance:
-        return "worse"
-    if lower > tolerance:
-        return "better"
-    return "held" if lower >= -tolerance else "undecided"
+    match verdict_of(lower, upper, tolerance):
+        case "better" | "worse" as found:
+            return found
+    return "undecided" if lower is None or lower < -tolerance else "held"
 
 
 def detectable_loss(differences: NDArray[np.float64], tolerance: float) -> float | None:
@@ -167,22 +159,21 @@ def detectable_loss(differences: NDArray[np.float64], tolerance: float) -> float
 
 
 def judged(
-    new: NDArray[np.float64], old: NDArray[np.float64], *, higher: bool, tolerance: float
+    new: NDArray[np.float64], old: NDArray[np.float64], *, sign: float, tolerance: float
 ) -> dict[str, Any]:
     """Return the part of a row of ``check`` that its pairs of values decide.
 
     Args:
         new: ``[S]`` values of what is checked, nan where there is none.
         old: ``[S]`` values of the baseline, in the same order.
-        higher: Whether higher is better.
+        sign: 1 where higher is better, -1 where lower is.
         tolerance: Change for the worse that is let pass.
     """
     both = np.isfinite(new) & np.isfinite(old)
     new, old = new[both], old[both]
-    interval = mean_interval(new - old, numpy_generator(0, stream="bootstrap"), level=LEVEL)
-    lower, upper = interval.lower, interval.upper
-    if not higher and lower is not None and upper is not None:
-        lower, upper = -upper, -lower
+    interval = paired_interval(new, old)
+    # The same in the direction in which higher is better.
+    turned = paired_interval(sign * new, sign * old)
     return {
         "n_pairs": len(new),
         "baseline": float(old.mean()) if len(old) else None,
@@ -191,7 +182,7 @@ def judged(
         "lower": interval.lower,
         "upper": interval.upper,
         "tolerance": tolerance,
-        "verdict": verdict_of(lower, upper, tolerance),
+        "verdict": gate_verdict(turned.lower, turned.upper, tolerance),
     }
 
 
@@ -221,7 +212,7 @@ def _primary(
         **dict.fromkeys(CELL),
         "metric": PRIMARY,
         "primary": True,
-        **judged(new, old, higher=True, tolerance=tolerance),
+        **judged(new, old, sign=RUNS.column("kendall_tau").sign, tolerance=tolerance),
     }
     return row, detectable_loss(new - old, tolerance)
 

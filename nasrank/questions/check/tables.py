@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nasrank.runs.summarise import DISCOVERY_AT, METRICS
-from nasrank.runs.tables import RUNS
+from nasrank.runs.tables import DISCOVERY_AT, METRICS, RUNS
 from nasrank.tables import Column, Table
 
 __all__ = ["BASELINE", "CELL", "CHECK", "PAIRING", "PRIMARY"]
@@ -13,14 +12,7 @@ CELL = ("task", "predictor", "loss", "n_train", "split", "labels", "test", "samp
 PAIRING = (*CELL, "seed")
 """What a run and its partner in the baseline share; not the data, which has to be the same."""
 
-_DISCOVERY_AT = Column(
-    DISCOVERY_AT,
-    "double",
-    "1",
-    "Share of the top 1 % found in train or with 100 evaluations more, higher is better",
-    "the universe is too small for it",
-)
-_MEASURED = (*(c for c in RUNS.columns if c.name in METRICS), _DISCOVERY_AT)
+_MEASURED = (*(c for c in METRICS if c is not DISCOVERY_AT), DISCOVERY_AT)
 
 BASELINE = Table(
     "baseline",
@@ -29,7 +21,7 @@ BASELINE = Table(
         *(column for column in RUNS.columns if column.name in PAIRING),
         Column("fingerprint", "string", "", "Digest of the task's data"),
         *_MEASURED,
-        Column("diverged", "bool", "", "Whether a parameter was not finite at the end"),
+        RUNS.column("diverged"),
     ),
 )
 
@@ -53,8 +45,8 @@ CHECK = Table(
         Column("baseline", "double", "metric", "Mean of the baseline", "no pair"),
         Column("result", "double", "metric", "Mean of what is checked", "no pair"),
         Column("difference", "double", "metric", "Result less baseline", "no pair"),
-        Column("lower", "double", "metric", "95 % bootstrap of the difference", _NO_INTERVAL),
-        Column("upper", "double", "metric", "95 % bootstrap of the difference", _NO_INTERVAL),
+        Column("lower", "double", "metric", "95 % Student interval of that", _NO_INTERVAL),
+        Column("upper", "double", "metric", "95 % Student interval of that", _NO_INTERVAL),
         Column("tolerance", "double", "metric", "Change for the worse that is let pass"),
         Column("verdict", "string", "", "held, worse, better or undecided"),
     ),

@@ -14,10 +14,10 @@ from nasrank.losses import parse
 from nasrank.metrics import kendall_tau, precision_at
 from nasrank.predictors.specification import PredictorSpec
 from nasrank.questions.rank.case import Case
-from nasrank.questions.rank.folds import fold_estimate, folds_of
+from nasrank.questions.rank.folds import folds_of
 from nasrank.questions.rank.scorer import Steps, score_folds
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import holm
+from nasrank.statistics import holm, mean_interval, paired_interval
 
 __all__ = ["CANDIDATES", "DEFAULT", "Choice", "choose_loss"]
 
@@ -70,9 +70,10 @@ def choose_loss(
 
     In every fold Kendall's tau of the held-out architectures is taken. A loss replaces the
     default (`DEFAULT`, or the first loss where that is not among them) only if its tau is better
-    by a paired test over folds (`~nasrank.questions.rank.folds.fold_estimate`) with Holm's
-    correction for all losses, p at most .05; of several such losses the one with the best mean is
-    taken. The measures of the top are shown and decide nothing: a fold holds too few of it.
+    by a paired test over folds, which knows that folds share their data
+    (`~nasrank.statistics.mean_interval`), with Holm's correction for all losses, p at most .05;
+    of several such losses the one with the best mean is taken. The measures of the top are shown
+    and decide nothing: a fold holds too few of it.
 
     Args:
         case: What is evaluated; a seeded 400 of more.
@@ -102,7 +103,7 @@ def choose_loss(
     against = [
         None
         if name == default
-        else fold_estimate(measures[name][0] - measures[default][0], held_out).p
+        else paired_interval(measures[name][0], measures[default][0], held_out=held_out).p_value
         for name in names
     ]
     p_values = dict(zip(names, holm(against), strict=True))
@@ -141,13 +142,13 @@ def _measures(
 def _row(
     name: str, measures: NDArray[np.float64], held_out: float, p_holm: float | None
 ) -> dict[str, Any]:
-    tau, top = (fold_estimate(measures[place], held_out) for place in (0, 1))
+    tau, top = (mean_interval(measures[place], held_out=held_out) for place in (0, 1))
     regret = measures[2][np.isfinite(measures[2])]
     return {
         "loss": name,
         "place": 0,
         "chosen": False,
-        "folds": tau.count,
+        "folds": tau.n_seeds,
         "kendall_tau": tau.mean,
         "kendall_tau_lower": tau.lower,
         "kendall_tau_upper": tau.upper,

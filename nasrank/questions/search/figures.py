@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.seeds import numpy_generator
-from nasrank.statistics import percentile_bounds, resample, resampling
+from nasrank.statistics import mean_interval
 from nasrank.study.pictures import drawing, look, save
 
 if TYPE_CHECKING:
@@ -81,10 +80,10 @@ def _draw_task(axes: Axes, rows: Sequence[Row]) -> None:
     for method, loss in dict.fromkeys((row["method"], row["loss"]) for row in rows):
         own = [row for row in rows if (row["method"], row["loss"]) == (method, loss)]
         curves = mean_regret(own, at)
-        uniforms = resampling(len(curves), numpy_generator(0, stream="bootstrap"))
-        bounds = np.array(
-            [percentile_bounds(resample(column, uniforms).mean(axis=1)) for column in curves.T]
-        )
+        known = [mean_interval(column) for column in curves.T]
+        # One search has no interval: its line is drawn alone.
+        bounds = np.array([(each.lower, each.upper) for each in known], dtype=np.float64)
+        bounds = np.where(np.isnan(bounds), curves.mean(axis=0)[:, None], bounds)
         name = method if loss is None else f"{method}, {loss}"
         drawn.append((name, curves.mean(axis=0), bounds[:, 0], bounds[:, 1]))
     # A logarithm has no place for zero: the axis ends below the least regret that was seen.

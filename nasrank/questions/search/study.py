@@ -161,7 +161,8 @@ def _evaluations(row: Mapping[str, Any], name: str) -> str:
     median, lower, upper = (row[f"{name}{end}"] for end in ("", "_lower", "_upper"))
     if median is None and lower is None:
         return beyond
-    if median == lower == upper:
+    # Fewer than six searches bound no median.
+    if lower is None or median == lower == upper:
         return text(median)
     return f"{text(median)} [{text(lower)}, {text(upper)}]"
 

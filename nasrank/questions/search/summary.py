@@ -11,12 +11,21 @@ from numpy.typing import NDArray
 
 from nasrank.questions.search.tables import CHECKPOINTS, SEARCH_METHODS
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import holm, paired_p, percentile_bounds, resample, resampling
+from nasrank.statistics import (
+    holm,
+    mean_interval,
+    order_statistic,
+    paired_p,
+    share_interval,
+)
 
 __all__ = ["Censored", "censored_median", "checkpoints", "method_rows", "summary_rows"]
 
 Row = Mapping[str, Any]
 FloatArray = NDArray[np.float64]
+
+
+_SHARES = ("hit_share", "noise_share")
 
 
 @dataclass(frozen=True)
@@ -25,8 +34,9 @@ class Censored:
 
     Attributes:
         median: None where it lies beyond the budget.
-        lower: Lower end of the 95 % bootstrap over seeds; None beyond the budget, or with one.
-        upper: Upper end; None beyond the budget, or with one.
+        lower: Lower end of the exact binomial 95 % interval; None where it is open: beyond the
+            budget, or fewer than six searches.
+        upper: Upper end, likewise.
         missed: Searches that did not get there.
     """
 
@@ -41,7 +51,7 @@ def checkpoints(budget: int) -> list[int]:
     return sorted({*(at for at in CHECKPOINTS if at < budget), budget})
 
 
-def censored_median(values: FloatArray, uniforms: FloatArray) -> Censored:
+def censored_median(values: FloatArray) -> Censored:
     """Return the median of times to reach something, inf for those cut off before.
 
     What was cut off counts as longer than all others, which is all a median asks for, as long as
@@ -49,26 +59,23 @@ def censored_median(values: FloatArray, uniforms: FloatArray) -> Censored:
 
     Args:
         values: ``[S]`` one for each search, inf where it did not get there.
-        uniforms: From `~nasrank.statistics.resampling`, at least S columns.
 
     Example:
         Four searches took 10, 20, 30 and more than they had: the middle two are 20 and 30.
 
         >>> values = np.array([10.0, np.inf, 30.0, 20.0])
-        >>> result = censored_median(values, np.full((1, 4), 0.3))
+        >>> result = censored_median(values)
         >>> result.median, result.missed
         (25.0, 1)
-        >>> censored_median(np.array([10.0, np.inf]), np.full((1, 2), 0.3)).median is None
+        >>> censored_median(np.array([10.0, np.inf])).median is None
         True
     """
     missed = int(np.isinf(values).sum())
-    median = _median(values[None])[0]
-    bounds: tuple[float, float] = (np.inf, np.inf)
-    if len(values) > 1:
-        draws = _median(resample(values, uniforms))
-        bounds = percentile_bounds(draws, method="inverted_cdf")
-    lower, upper = (None if np.isinf(bound) else float(bound) for bound in bounds)
-    return Censored(None if np.isinf(median) else float(median), lower, upper, missed)
+    ordered = np.sort(values)
+    # inf where either of the middle values is.
+    median = float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
+    known = order_statistic(values, 0.5)
+    return Censored(None if np.isinf(median) else median, known.lower, known.upper, missed)
 
 
 def summary_rows(
@@ -150,23 +157,19 @@ def _of_task(
     budget: int,
     headline: tuple[str, str | None],
 ) -> Iterable[dict[str, Any]]:
-    seeds = max(len(own) for own in runs.values())
-    # One set of draws: leaving a method out changes no interval of the others.
-    uniforms = resampling(seeds, numpy_generator(0, stream="bootstrap"))
     for metric in _metrics(runs, budget):
         compared = _compared(metric, headline)
         corrected = dict(zip(compared, holm([p for _, p in compared.values()]), strict=True))
         for key, by_seed in metric.values.items():
             values = np.array(list(by_seed.values()))
             if metric.statistic == "median":
-                of = censored_median(values, uniforms)
+                of = censored_median(values)
+            elif metric.name in _SHARES:
+                bounds = share_interval(int(values.sum()), len(values))
+                of = Censored(float(values.mean()), *bounds, 0)
             else:
-                lower, upper = (
-                    percentile_bounds(resample(values, uniforms).mean(axis=1))
-                    if len(values) > 1
-                    else (None, None)
-                )
-                of = Censored(float(values.mean()), lower, upper, 0)
+                mean = mean_interval(values)
+                of = Censored(float(values.mean()), mean.lower, mean.upper, 0)
             yield {
                 "task": task,
                 "method": key[0],
@@ -188,7 +191,7 @@ def _of_task(
 def _metrics(
     runs: Mapping[tuple[str, str | None], Mapping[int, Sequence[Row]]], budget: int
 ) -> Iterable[_Metric]:
-    for goal, share in (("optimum", "hit_share"), ("noise", "noise_share")):
+    for goal, share in zip(("optimum", "noise"), _SHARES, strict=True):
         first = {
             key: {seed: _first(rows, goal) for seed, rows in own.items()}
             for key, own in runs.items()
@@ -264,12 +267,3 @@ def _compared(
         p = paired_p(here, there, numpy_generator(0, stream="flips"))
         compared[key] = float((here - there).mean()), p
     return compared
-
-
-def _median(rows: FloatArray) -> FloatArray:
-    """Median of each row; inf where either of the middle values is."""
-    ordered = np.sort(rows, axis=1)
-    count = rows.shape[1]
-    low, high = ordered[:, (count - 1) // 2], ordered[:, count // 2]
-    result: FloatArray = (low + high) / 2
-    return result

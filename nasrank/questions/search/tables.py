@@ -30,6 +30,8 @@ CHECKPOINTS = (50, 100, 150)
 
 _UNIT = "metric"
 _CONTROL = "a control, which no predictor guides"
+_INTERVAL = "95 % interval over seeds: exact binomial for medians and shares, Student for means"
+_OPEN = "open: beyond the budget, or fewer than six searches; or the mean of one"
 _HOUR = 3600.0
 
 SEARCH = Table(
@@ -53,14 +55,27 @@ SEARCH = Table(
             "Test label of that one, in the direction of its own metric",
             "the task has no test metric, or it is missing there",
         ),
-        Column("regret", "double", _UNIT, "How far that is from the best there is; 0 is best"),
-        Column("rank", "int64", "rank", "Its place among all, 1 is best, ties share the best"),
+        Column(
+            "regret",
+            "double",
+            _UNIT,
+            "How far that is from the best there is; 0 is best",
+            better="lower",
+        ),
+        Column(
+            "rank",
+            "int64",
+            "rank",
+            "Its place among all, 1 is best, ties share the best",
+            better="lower",
+        ),
         Column(
             "within_noise",
             "bool",
             "",
             "Whether it is within one standard error of the best one's mean",
             "the task has one training seed",
+            better="higher",
         ),
         Column(
             "gpu_hours",
@@ -69,7 +84,14 @@ SEARCH = Table(
             "Training time of what is evaluated, as the benchmark reports it",
             "the space has no training times",
         ),
-        Column("predictor_seconds", "double", "s", "Fitting and scoring so far", _CONTROL),
+        Column(
+            "predictor_seconds",
+            "double",
+            "s",
+            "Fitting and scoring so far",
+            _CONTROL,
+            better="lower",
+        ),
     ),
 )
 
@@ -114,10 +136,8 @@ SEARCH_SUMMARY = Table(
             "The statistic",
             "half of the searches or more did not get there, so it lies beyond the budget",
         ),
-        Column("lower", "double", _UNIT, "95 % bootstrap over seeds", "beyond the budget"),
-        Column(
-            "upper", "double", _UNIT, "95 % bootstrap over seeds", "beyond the budget, or one seed"
-        ),
+        Column("lower", "double", _UNIT, _INTERVAL, _OPEN),
+        Column("upper", "double", _UNIT, _INTERVAL, _OPEN),
         Column("against", "string", "", "The headline method", "the headline itself"),
         Column(
             "difference",
@@ -142,9 +162,9 @@ _SMALL = "the budget is smaller"
 
 def _compared(name: str, unit: str, about: str, null: str) -> tuple[Column, ...]:
     return (
-        Column(name, unit=unit, type="double", about=f"{about}, lower is better", null=null),
-        Column(f"{name}_lower", "double", unit, "95 % bootstrap over seeds", null),
-        Column(f"{name}_upper", "double", unit, "95 % bootstrap over seeds", f"{null}; one seed"),
+        Column(name, "double", unit, about, null, better="lower"),
+        Column(f"{name}_lower", "double", unit, _INTERVAL, f"{null}; {_OPEN}"),
+        Column(f"{name}_upper", "double", unit, _INTERVAL, f"{null}; {_OPEN}"),
         Column(
             f"{name}_p_holm",
             "double",
@@ -168,7 +188,7 @@ SEARCH_METHODS = Table(
         *_compared(
             "evaluations_to_optimum", "evaluations", "Median until the best is found", _BEYOND
         ),
-        Column("hit_share", "double", "1", "Share that found the best, higher is better"),
+        Column("hit_share", "double", "1", "Share that found the best", better="higher"),
         *_compared(
             "evaluations_to_noise",
             "evaluations",
@@ -179,15 +199,17 @@ SEARCH_METHODS = Table(
             "noise_share",
             "double",
             "1",
-            "Share that found something that noise cannot tell from the best, higher is better",
+            "Share that found something that noise cannot tell from the best",
             "the task has one training seed",
+            better="higher",
         ),
         Column(
             "gpu_hours_to_optimum",
             "double",
             "h",
-            "Median training time until the best is found, lower is better",
+            "Median training time until the best is found",
             "half of the searches or more did not get there, or there are no training times",
+            better="lower",
         ),
         Column("predictor_seconds", "double", "s", "Mean of fitting and scoring", _CONTROL),
         *(

@@ -10,22 +10,21 @@ import pytest
 import nasrank
 from nasrank.errors import CheckFailed, DataError, NothingToCompare, UsageError
 from nasrank.questions.check.baseline import read_runs, run_key, write_baseline
-from nasrank.questions.check.gate import check_runs, detectable_loss, judged, verdict_of
+from nasrank.questions.check.gate import check_runs, detectable_loss, gate_verdict, judged
 from nasrank.questions.check.options import CheckConfig
 from nasrank.questions.check.tables import BASELINE, CHECK, PAIRING
 from nasrank.questions.compare.study import CompareConfig, compare
-from nasrank.runs.summarise import METRICS
-from nasrank.runs.tables import DISCOVERY, RUNS
+from nasrank.runs.tables import DISCOVERY, METRICS, RUNS
 from nasrank.study.conduct import conduct
 
 
 def row(loss="mse", seed=0, tau=0.7, **changes):
     """What was measured on one run; metrics that a test does not name are 0."""
     usual = {
-        **dict.fromkeys(METRICS, 0.0),
+        **{metric.name: 0.0 for metric in METRICS},
         "n_at_1": 1,
         "n_at_10": 1,
-        **{name: 3 for name in METRICS if name.startswith("first_hit")},
+        **{metric.name: 3 for metric in METRICS if metric.name.startswith("first_hit")},
         "task": "nb201/cifar10",
         "predictor": "gnn",
         "loss": loss,
@@ -68,16 +67,16 @@ def one(found, **wanted):
     ],
 )
 def test_verdicts(lower, upper, verdict):
-    assert verdict_of(lower, upper, 0.005) == verdict
+    assert gate_verdict(lower, upper, 0.005) == verdict
 
 
 def test_where_lower_is_better_the_verdict_turns_and_the_numbers_do_not():
     old = np.arange(10.0)
-    more = judged(old + 2, old, higher=False, tolerance=0.0)
+    more = judged(old + 2, old, sign=-1, tolerance=0.0)
     assert (more["difference"], more["lower"], more["upper"]) == (2, 2, 2)
     assert more["verdict"] == "worse"
-    assert judged(old - 2, old, higher=False, tolerance=0.0)["verdict"] == "better"
-    assert judged(old, old, higher=False, tolerance=0.0)["verdict"] == "held"
+    assert judged(old - 2, old, sign=-1, tolerance=0.0)["verdict"] == "better"
+    assert judged(old, old, sign=-1, tolerance=0.0)["verdict"] == "held"
 
 
 def test_the_loss_that_can_be_seen_is_where_95_of_100_intervals_end_below():

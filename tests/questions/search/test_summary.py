@@ -17,14 +17,8 @@ from nasrank.questions.search.tables import (
     rows_of,
     search_rows,
 )
-from nasrank.seeds import numpy_generator
-from nasrank.statistics import resampling
 
 INF = float("inf")
-
-
-def uniforms(seeds):
-    return resampling(seeds, numpy_generator(0, stream="test"))
 
 
 @pytest.mark.parametrize(
@@ -40,15 +34,18 @@ def uniforms(seeds):
     ],
 )
 def test_medians_by_hand(values, median, missed):
-    result = censored_median(np.array(values), uniforms(len(values)))
+    result = censored_median(np.array(values))
     assert (result.median, result.missed) == (median, missed)
 
 
 def test_an_interval_may_reach_beyond_the_budget():
-    result = censored_median(np.array([10.0, 12.0, 14.0, INF, INF]), uniforms(5))
-    assert (result.median, result.upper) == (14.0, None)
-    assert result.lower in {10.0, 12.0}
-    assert censored_median(np.array([9.0]), uniforms(1)).lower is None
+    # Of six coins all show heads in 1 of 64 cases: the least and the largest enclose the median.
+    result = censored_median(np.array([10.0, 12.0, 14.0, 16.0, INF, INF]))
+    assert (result.median, result.lower, result.upper) == (15.0, 10.0, None)
+    assert censored_median(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).upper == 6.0
+    # Five are too few to bound it at 95 %.
+    few = censored_median(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    assert (few.median, few.lower, few.upper) == (3.0, None, None)
 
 
 def test_checkpoints_end_with_the_budget():
@@ -90,7 +87,10 @@ def test_a_summary_by_hand():
     # 20, 40 and beyond 60.
     assert (optimum["value"], optimum["n_missed"], optimum["n_seeds"]) == (40.0, 1, 3)
     assert found["random", "evaluations_to_optimum"]["value"] is None
-    assert found["gp ei", "hit_share"]["value"] == pytest.approx(2 / 3)
+    hits = found["gp ei", "hit_share"]
+    assert hits["value"] == pytest.approx(2 / 3)
+    # Clopper-Pearson of two in three.
+    assert (hits["lower"], hits["upper"]) == pytest.approx((0.0943, 0.9916), abs=1e-4)
     # After 50 evaluations: 0, 0 and, since nothing better came until 60, still 3.
     assert found["gp ei", "regret_at_50"]["value"] == pytest.approx(1.0)
     assert found["gp ei", "regret_at_60"]["value"] == pytest.approx(1 / 3)
