@@ -10,6 +10,9 @@ __all__ = ["STUDIES", "config_of"]
 
 STUDIES = {
     "rank": "nasrank.questions.rank.options:RankConfig",
+    "ot train": "nasrank.companions.optimal_transport.options:TrainConfig",
+    "ot diagnose": "nasrank.companions.optimal_transport.options:DiagnoseConfig",
+    "ot speed": "nasrank.companions.optimal_transport.options:SpeedConfig",
     "search": "nasrank.questions.search.options:SearchConfig",
     "bench": "nasrank.questions.bench.options:BenchConfig",
     "budget": "nasrank.questions.budget.options:BudgetConfig",

@@ -15,7 +15,6 @@ from nasrank.cli import (
     data,
     env,
     hard,
-    ot,
 )
 from nasrank.cli.lazy import group_of
 from nasrank.errors import DataError, Interrupted, NasrankError
@@ -47,7 +46,16 @@ pr = typer.Typer(
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(pr, name="pr")
-app.add_typer(ot.app, name="ot")
+app.add_typer(
+    typer.Typer(
+        cls=group_of("ot"),
+        help="Class hierarchies kept in features by optimal transport.",
+        epilog="Example: nasrank ot train --data digits --distances l2,emd,fastft",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+    ),
+    name="ot",
+)
 app.command("hard", epilog=hard.EPILOG)(hard.hard)
 app.add_typer(
     typer.Typer(

@@ -71,19 +71,19 @@ def test_json_and_csv_hold_the_same_runs(elsewhere):
     done = nasrank("train", *QUICK, "--format", "csv", "--quiet")
     listed = list(csv.DictReader(io.StringIO(done.stdout)))
     assert done.stderr == ""
-    assert [row["run_id"] for row in listed] == [row["run_id"] for row in found["runs"]]
-    assert found["runs"][0]["test_cpcc"] is None
+    assert [row["run_id"] for row in listed] == [row["run_id"] for row in found["tables"]["ot"]]
+    assert found["tables"]["ot"][0]["test_cpcc"] is None
     table = read_parquet(elsewhere / "nasrank-out" / "ot" / "train" / "ot.parquet")
-    assert table["run_id"].to_pylist() == [row["run_id"] for row in found["runs"]]
+    assert table["run_id"].to_pylist() == [row["run_id"] for row in found["tables"]["ot"]]
 
 
 def test_a_dry_run_writes_nothing(elsewhere):
     done = nasrank("train", *QUICK, "--dry-run", "--format", "json")
-    (row,) = json.loads(done.stdout)
-    assert (row["runs"], row["to_train"], row["device"]) == (6, 6, "cpu")
+    row = json.loads(done.stdout)["answer"]
+    assert (row["runs"], row["to_do"], row["device"]) == (6, 6, "cpu")
     archs = nasrank("train", "--data", "archs:nb201/cifar10", "--dry-run", "--format", "json")
     # A plain predictor and three distances, of two sizes and three seeds.
-    assert json.loads(archs.stdout)[0]["runs"] == 4 * 2 * 3
+    assert json.loads(archs.stdout)["answer"]["runs"] == 4 * 2 * 3
     assert not (elsewhere / "nasrank-out").exists()
 
 
@@ -97,11 +97,11 @@ def test_sweeps_have_pictures_and_columns(elsewhere):
 
 
 def test_pictures_where_every_training_diverged(elsewhere):
-    done = nasrank("train", "--data", "two-modes", "--rate", "100", *QUICK[4:6], "--seeds", "1",
-                   "--distances", "l2", "--weights", "0.5,1", *QUICK[8:], "--format", "json",
-                   )  # fmt: skip
+    done = nasrank("train", "--data", "two-modes", "--learning-rate", "100", *QUICK[4:6],
+                   "--seeds", "1", "--distances", "l2", "--weights", "0.5,1", *QUICK[8:],
+                   "--format", "json")  # fmt: skip
     assert done.exit_code == 0
-    assert all(row["diverged"] for row in json.loads(done.stdout)["runs"])
+    assert all(row["diverged"] for row in json.loads(done.stdout)["tables"]["ot"])
     folder = elsewhere / "nasrank-out" / "ot" / "train"
     for name in ("two-modes-measures.svg", "two-modes-weight.svg"):
         assert (folder / name).exists(), name
@@ -137,7 +137,7 @@ def test_options_from_a_file(elsewhere, features):
         'seeds = 1\nbatch-sizes = [16]\ncost-matrix = "costs.csv"\nout = "there"\n'
     )
     found = json.loads(nasrank("train", "--config", "own.toml", "--format", "json").stdout)
-    assert [row["expected_cost"] for row in found["runs"]] == [1, 1]
+    assert [row["expected_cost"] for row in found["tables"]["ot"]] == [1, 1]
     assert (elsewhere / "there" / "features-parquet-features.svg").exists()
 
 
@@ -174,8 +174,9 @@ def test_a_diagnosis(elsewhere, features):
     record = json.loads(
         nasrank("diagnose", features(), "--labels", "kind,family", "--format", "json").stdout
     )
-    assert record["classes"] == 4
-    assert record["cpcc_l2"] is not None
+    assert record["answer"]["classes"] == 4
+    assert record["answer"]["cpcc_l2"] is not None
+    assert record["tables"]["verdict"] == [record["answer"]]
 
 
 def test_a_measurement_of_speed(elsewhere):
@@ -186,7 +187,7 @@ def test_a_measurement_of_speed(elsewhere):
     assert "Milliseconds by samples of each of 4 classes" in done.stdout
     assert (elsewhere / "nasrank-out" / "ot" / "speed" / "speed.svg").exists()
     found = json.loads(nasrank(*line, "--format", "json", "--quiet").stdout)
-    assert len(found["speed"]) == 2 * 5
+    assert len(found["tables"]["speed"]) == 2 * 5
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_a_measurement_of_speed(elsewhere):
         (["train", "--batch-sizes", "x"], 2, "--batch-sizes 'x'"),
         (["train", "--weights", "x"], 2, "--weights 'x'"),
         (["train", "--weights", "0"], 2, "--weights"),
-        (["train", "--rate", "1e45"], 2, "--rate"),
+        (["train", "--learning-rate", "1e45"], 2, "--learning-rate"),
         (["train", "--epochs", "0"], 2, "--epochs 0"),
         (["train", "--seeds", "0"], 2, "--seeds 0"),
         (["train", "--steps", "9", "--epochs", "1"], 2, "leave one out"),
@@ -233,7 +234,7 @@ def test_a_measurement_of_speed(elsewhere):
         (["speed", "--device", "tpu"], 2, "unknown device"),
     ],
 )
-def test_what_cannot_be_meant_or_done(arguments, code, text, elsewhere, features):
+def test_what_is_refused_or_fails(arguments, code, text, elsewhere, features):
     features("one.parquet", kinds=1)
     features("nan.parquet", value=np.nan)
     (elsewhere / "circle.txt").write_text("a: b\nb: a\nc: 0,1,2,3,4\nd: 5,6,7,8,9\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nasrank.companions.optimal_transport.planning import PLAIN
+from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.tables import OT
 from nasrank.study.claims import claim_row, paired_claim, trend_claim
 

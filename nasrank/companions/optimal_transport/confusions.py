@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy
-from nasrank.companions.optimal_transport.planning import PLAIN
+from nasrank.companions.optimal_transport.plan import PLAIN
 
 __all__ = ["confusion_rows"]
 

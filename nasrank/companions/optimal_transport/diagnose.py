@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from nasrank.companions.optimal_transport.clouds import make_clouds
 from nasrank.companions.optimal_transport.distances import DistanceSpec
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy, hierarchy_of_columns
 from nasrank.companions.optimal_transport.made import MADE, make_mixture
 from nasrank.companions.optimal_transport.measures import feature_cpcc
+from nasrank.companions.optimal_transport.options import DiagnoseConfig
+from nasrank.companions.optimal_transport.tables import CLASSES
 from nasrank.companions.optimal_transport.trees import DEFAULT_TREES, load_tree
 from nasrank.errors import DataError, UsageError
 from nasrank.samples import Samples
 from nasrank.samples.arrays import read_columns
 from nasrank.seeds import derive_seed, numpy_generator, torch_generator
-from nasrank.tables import Column, Table, write_json
+from nasrank.study.study import Tell
 
-__all__ = ["CLASSES", "GEOMETRY", "DiagnoseConfig", "Diagnosis", "count_modes", "diagnose"]
+__all__ = ["Diagnosis", "count_modes", "diagnose"]
 
 FloatArray = NDArray[np.float64]
 
@@ -34,70 +35,13 @@ _MOST_AXES = 10
 _FITS = 2
 _EQUAL, _APART = 0.02, 0.05
 
-CLASSES = Table(
-    "classes",
-    "One class: how many normal components describe it best",
-    (
-        Column("class", "string", "", "The class"),
-        Column("samples", "int64", "samples", "Its samples"),
-        Column(
-            "axes", "int64", "1", "Principal axes that components were fitted on",
-            "fewer than 10 samples",
-        ),
-        Column(
-            "components_bic", "int64", "components", "Normal components of the least BIC",
-            "fewer than 10 samples",
-        ),
-        Column(
-            "components_aic", "int64", "components", "Normal components of the least AIC",
-            "fewer than 10 samples",
-        ),
-    ),
-)  # fmt: skip
-
-GEOMETRY = Table(
-    "geometry",
-    "One pair of classes: how far apart they are",
-    (
-        Column("first", "string", "", "A class"),
-        Column("second", "string", "", "Another class"),
-        Column("l2", "double", "", "Distance of the means"),
-        Column("emd", "double", "", "Earth mover's distance"),
-        Column(
-            "one_shape", "double", "",
-            "Earth mover's distance of normal clouds of the same means and one common covariance",
-        ),
-        Column("tree", "double", "edges", "Distance in the tree", "no tree is given"),
-    ),
-)  # fmt: skip
-
-
-class DiagnoseConfig(BaseModel):
-    """What to look at; the names are those of the command's options.
-
-    Attributes:
-        labels: Label columns, from the classes up to the coarsest groups.
-        tree: A tree by name or from a file.
-        per_class: Samples of a class whose distances are taken.
-        components: The most components tried for a class.
-        seed: Seed of samples, fits and comparison clouds.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    labels: tuple[str, ...] = ("label",)
-    tree: str | None = None
-    per_class: int = Field(128, ge=2)
-    components: int = Field(5, ge=1, le=50)
-    seed: int = Field(0, ge=0, lt=2**62)
-
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What was found.
 
     Attributes:
-        record: The numbers and the answer, one of yes, no, perhaps and unknown.
+        record: The row of `VERDICT`.
         classes: Rows of `CLASSES`.
         geometry: Rows of `GEOMETRY`.
     """
@@ -107,7 +51,7 @@ class Diagnosis:
     geometry: list[dict[str, Any]]
 
 
-def diagnose(source: str, config: DiagnoseConfig, out: Path | None = None) -> Diagnosis:
+def diagnose(config: DiagnoseConfig, tell: Tell = lambda _done, _of: None) -> Diagnosis:
     """Say whether distances of distributions see more than distances of means.
 
     CPCC is the same for distances that differ by scale and shift, so that means are enough where
@@ -120,20 +64,19 @@ def diagnose(source: str, config: DiagnoseConfig, out: Path | None = None) -> Di
     these features, and no promise that training with transport gains anything.
 
     Args:
-        source: A Parquet file of features, or ``one-mode`` or ``two-modes``.
         config: What to look at.
-        out: Folder for ``classes``, ``geometry`` and ``run.json``; None writes nothing.
+        tell: Is told of each class whose components are counted.
 
     Raises:
-        UsageError: A label or tree cannot be meant, or an extra is not installed.
+        UsageError: There is no such label or tree, or an extra is not installed.
         DataError: The file is missing, damaged, holds NaN or one class.
 
     References:
         Schwarz (1978), "Estimating the dimension of a model"; Akaike (1974), "A new look at the
         statistical model identification".
     """
-    samples, tree = _load(source, config)
-    rows = _class_rows(samples, config)
+    samples, tree = _load(config.features, config)
+    rows = _class_rows(samples, config, tell)
     geometry = _geometry_rows(samples, tree, config)
     known = [row for row in rows if row["components_bic"] is not None]
     l2, emd, normal = (
@@ -147,7 +90,7 @@ def diagnose(source: str, config: DiagnoseConfig, out: Path | None = None) -> Di
     }
     answer, reason = _answer(many, seen, expected, pairs=len(geometry))
     record: dict[str, Any] = {
-        "data": source,
+        "data": config.features,
         "samples": len(samples),
         "dimensions": samples.values.reshape(len(samples), -1).shape[1],
         "classes": len(rows),
@@ -160,11 +103,6 @@ def diagnose(source: str, config: DiagnoseConfig, out: Path | None = None) -> Di
         "one_shape_correlation": expected,
         **by_tree,
     }
-    if out is not None:
-        about = {"command": "ot diagnose", "config": config.model_dump(mode="json")}
-        write_json({**about, "result": record}, out / "run.json")
-        CLASSES.write(rows, out / "classes.parquet", about)
-        GEOMETRY.write(geometry, out / "geometry.parquet", about)
     return Diagnosis(record, rows, geometry)
 
 
@@ -235,7 +173,7 @@ def _load(source: str, config: DiagnoseConfig) -> tuple[Samples, Hierarchy | Non
     return samples, tree
 
 
-def _class_rows(samples: Samples, config: DiagnoseConfig) -> list[dict[str, Any]]:
+def _class_rows(samples: Samples, config: DiagnoseConfig, tell: Tell) -> list[dict[str, Any]]:
     flat = samples.values.reshape(len(samples), -1).astype(np.float64)
     rows = []
     for number, name in enumerate(samples.class_names):
@@ -246,6 +184,7 @@ def _class_rows(samples: Samples, config: DiagnoseConfig) -> list[dict[str, Any]
             axes, bic, aic = count_modes(own, config.components, config.seed)
             row |= {"axes": axes, "components_bic": bic, "components_aic": aic}
         rows.append(row)
+        tell(len(rows), len(samples.class_names))
     return rows
 
 

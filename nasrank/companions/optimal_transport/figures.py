@@ -25,6 +25,7 @@ __all__ = [
     "draw_measures",
     "draw_speed",
     "draw_sweep",
+    "draw_trained",
     "file_stem",
 ]
 
@@ -78,6 +79,52 @@ def file_stem(name: str) -> str:
         'where-parquet'
     """
     return re.sub(r"[^a-z0-9]+", "-", Path(name).name.lower()).strip("-") or "data"
+
+
+def draw_trained(rows: Sequence[Row], leaves: Leaves, folder: Path) -> list[Path]:
+    """Draw what was trained on samples: measures, features and what the grid varies.
+
+    Measures and features are of the first weight and the first batch size.
+
+    Args:
+        rows: Rows of `KEPT`, in the order of the grid.
+        leaves: The classes and their tree.
+        folder: Where to draw.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: A file cannot be written.
+    """
+    first = rows[0]
+    stem, title = file_stem(first["data"]), f"{first['data']}, {first['encoder']}"
+    kept = [row for row in rows if row["method"] != "plain"]
+    size, weight = first["batch_size"], kept[0]["weight"] if kept else 0.0
+    base = [row for row in rows if row["batch_size"] == size and row["weight"] in {0.0, weight}]
+    paths = [folder / f"{stem}-measures.svg"]
+    draw_measures(base, title, paths[0])
+    views = [
+        View(
+            row["method"],
+            np.array(row["shown"]).reshape(-1, 2),
+            np.array(row["shown_classes"]),
+            np.array(row["class_distances"]),
+        )
+        for row in base
+        if row["seed"] == first["seed"] and row["shown"] is not None
+    ]
+    if views:
+        paths.append(folder / f"{stem}-features.svg")
+        words = f"{title}: test features on their principal axes, seed {first['seed']}"
+        draw_features(views, leaves, words, paths[-1])
+    for axis, other, value in (("weight", "batch_size", size), ("batch_size", "weight", weight)):
+        own = [row for row in rows if row[other] == value or row["method"] == "plain"]
+        if len({row[axis] for row in own if row["method"] != "plain"}) > 1:
+            paths.append(folder / f"{stem}-{file_stem(axis)}.svg")
+            draw_sweep(own, axis, title, paths[-1])
+    return paths
 
 
 def draw_features(views: Sequence[View], leaves: Leaves, title: str, path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from nasrank.study.options import OnDevice, OnSamples, Seeded, option
+from nasrank.companions.optimal_transport.distances import DISTANCES
+from nasrank.study.options import HOW, Config, OnDevice, OnSamples, Seeded, option
 
-__all__ = ["TrainConfig"]
+__all__ = ["DiagnoseConfig", "SpeedConfig", "TrainConfig"]
 
 _GRID, _TRAINING = "What to train", "How a training goes"
 
@@ -54,6 +55,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         "Of l2, emd, sinkhorn, swd, twd, flowtree and fastft, with options such as "
         "sinkhorn(reg=1).",
         panel=_GRID,
+        complete=DISTANCES.names,
         min_length=1,
     )
     weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
@@ -107,3 +109,67 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         "CSV file of what it costs to take a class (line) for another (column).",
         panel=_TRAINING,
     )
+
+
+class DiagnoseConfig(Config):
+    """Ask whether class means hide structure that transport sees: yes, no or perhaps.
+
+    Counts the normal components of each class by BIC and AIC, and compares the distances of
+    classes by means (l2) and by transport (EMD). Where the two agree up to scale and shift, CPCC
+    cannot tell them apart, and means are enough. A yes is about the features as they are: whether
+    training with transport then gains anything, `train` has to show.
+    """
+
+    command: ClassVar[str] = "ot diagnose"
+    study: ClassVar[str] = "nasrank.companions.optimal_transport.study:DIAGNOSE"
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank ot diagnose features.parquet --labels kind,family",
+    )
+
+    features: str = option(
+        ...,
+        "A .parquet file of features with label columns; or one-mode or two-modes.",
+        argument=True,
+    )
+    labels: tuple[str, ...] = option(
+        ("label",), "Label columns, from the classes up to the coarsest groups."
+    )
+    tree: str | None = option(None, "A file with lines 'group: child, child', or JSON.")
+    per_class: int = option(128, "Samples of a class to compare.", ge=2)
+    components: int = option(5, "The most components of a class.", ge=1, le=50)
+    seed: int = option(
+        0, "Seed of samples, fits and comparison clouds.", panel=HOW, ge=0, lt=2**62
+    )
+
+
+class SpeedConfig(OnDevice):
+    """Measure time and memory of every distance as samples, dimension and classes grow.
+
+    Each measurement is the value and the gradient of the distances of all pairs of classes of one
+    batch. One of the three varies, the others stay at 128 samples, 64 dimensions and 4 classes.
+    Slopes are those of log time over log setting in the larger half: 1 is linear.
+    """
+
+    command: ClassVar[str] = "ot speed"
+    study: ClassVar[str] = "nasrank.companions.optimal_transport.study:SPEEDS"
+    examples: ClassVar[tuple[str, ...]] = ("nasrank ot speed --distances emd,fastft --repeats 3",)
+
+    distances: tuple[str, ...] = option(
+        tuple(DISTANCES.names()),
+        "Distances, with options.",
+        usual="all",
+        complete=DISTANCES.names,
+        min_length=1,
+    )
+    samples: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = option(
+        (32, 64, 128, 256, 512, 1024, 2048), "Samples of a class.", min_length=1
+    )
+    dimensions: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = option(
+        (16, 64, 256, 1024), "Dimensions.", min_length=1
+    )
+    classes: tuple[Annotated[int, Field(ge=2, le=100)], ...] = option(
+        (2, 4, 8, 16), "Classes.", min_length=1
+    )
+    quadratic_limit: int = option(512, "Most samples of a class for emd and sinkhorn.", gt=0)
+    repeats: int = option(5, "Times to measure all.", ge=1, le=1000)
+    seed: int = option(0, "Seed of the features.", panel=HOW, ge=0, lt=2**62)

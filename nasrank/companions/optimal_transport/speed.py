@@ -4,97 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from nasrank.companions.optimal_transport.clouds import make_clouds
-from nasrank.companions.optimal_transport.distances import DISTANCES, DistanceSpec, parse_distance
+from nasrank.companions.optimal_transport.distances import DistanceSpec, parse_distance
+from nasrank.companions.optimal_transport.options import SpeedConfig
+from nasrank.companions.optimal_transport.tables import SLOPES, SPEED
 from nasrank.companions.optimal_transport.training import clock
 from nasrank.seeds import numpy_generator, torch_generator
 from nasrank.study.claims import CLAIMS, claim_row
 from nasrank.study.device import choose_device
 from nasrank.study.measurement import watched_memory
-from nasrank.tables import Column, Table, write_json
+from nasrank.study.study import Tell
+from nasrank.tables import Table
 
-__all__ = ["AXES", "SLOPES", "SPEED", "SpeedConfig", "SpeedResult", "measure_speed"]
+__all__ = ["AXES", "measure_speed"]
 
 AXES = ("samples", "dimension", "classes")
 """What varies, one at a time; also the names of the columns."""
 
-_NO_FIT = "fewer than three points"
 _AT = 512
 _TIMES = 50.0
 _LINEAR = 1.2
 _LEAST_SECONDS = 0.02
-
-SPEED = Table(
-    "speed",
-    "One measurement: value and gradient of the distances of all pairs of classes of one batch",
-    (
-        Column("distance", "string", "", "Canonical spelling of the distance"),
-        Column("axis", "string", "", "What varies: samples, dimension or classes"),
-        Column("samples", "int64", "samples", "Samples of each class"),
-        Column("dimension", "int64", "1", "Dimension of the features"),
-        Column("classes", "int64", "classes", "Classes"),
-        Column("repeat", "int64", "", "Which of the repeats; each has features of its own"),
-        Column("seconds", "double", "s", "Processor time on a CPU, elapsed on a GPU"),
-        Column(
-            "mebibytes", "double", "MiB", "The most memory held beyond what was held before",
-            "not known on this system",
-        ),
-        Column("device", "string", "", "cpu or cuda"),
-    ),
-)  # fmt: skip
-
-SLOPES = Table(
-    "slopes",
-    "How the time of one distance grows along one axis",
-    (
-        Column("distance", "string", "", "Canonical spelling of the distance"),
-        Column("axis", "string", "", "What varies: samples, dimension or classes"),
-        Column("points", "int64", "", "Settings fitted: the larger half, at least three"),
-        Column(
-            "slope", "double", "1",
-            "Slope of log seconds over log setting, mean over repeats: 1 is linear", _NO_FIT,
-        ),
-        Column("lower", "double", "1", "Least of the repeats", _NO_FIT),
-        Column("upper", "double", "1", "Greatest of the repeats", _NO_FIT),
-    ),
-)  # fmt: skip
-
-
-class SpeedConfig(BaseModel):
-    """What to measure; the names are those of the command's options.
-
-    Attributes:
-        distances: Distances by name, with options.
-        samples: Samples of a class, where they vary.
-        dimensions: Dimensions, where they vary.
-        classes: Numbers of classes, where they vary.
-        most_quadratic: Largest number of samples for distances of quadratic cost or more.
-        repeats: Times that everything is measured.
-        seed: Seed of the features.
-        device: ``auto``, ``cpu`` or ``cuda``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    distances: tuple[str, ...] = Field(tuple(DISTANCES.names()), min_length=1)
-    samples: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
-        (32, 64, 128, 256, 512, 1024, 2048), min_length=1
-    )
-    dimensions: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = Field(
-        (16, 64, 256, 1024), min_length=1
-    )
-    classes: tuple[Annotated[int, Field(ge=2, le=100)], ...] = Field((2, 4, 8, 16), min_length=1)
-    most_quadratic: PositiveInt = 512
-    repeats: int = Field(5, ge=1, le=1000)
-    seed: int = Field(0, ge=0, lt=2**62)
-    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -107,22 +42,9 @@ class _Point:
     classes: int = 4
 
 
-@dataclass(frozen=True)
-class SpeedResult:
-    """What was measured.
-
-    Attributes:
-        rows: Rows of `SPEED`.
-        slopes: Rows of `SLOPES`.
-        claims: Rows of `CLAIMS`.
-    """
-
-    rows: list[dict[str, Any]]
-    slopes: list[dict[str, Any]]
-    claims: list[dict[str, Any]]
-
-
-def measure_speed(config: SpeedConfig, out: Path | None = None) -> SpeedResult:
+def measure_speed(
+    config: SpeedConfig, tell: Tell = lambda _done, _of: None
+) -> dict[Table, list[dict[str, Any]]]:
     """Measure time and memory, and fit how they grow.
 
     One of samples (of each of 4 classes), dimension and classes varies while the others stay at
@@ -131,33 +53,32 @@ def measure_speed(config: SpeedConfig, out: Path | None = None) -> SpeedResult:
 
     Args:
         config: What to measure.
-        out: Folder for ``speed``, ``slopes``, ``claims`` and ``run.json``; None writes nothing.
+        tell: Is told of each measurement.
+
+    Returns:
+        Rows of `SPEED`, `SLOPES` and `CLAIMS`.
 
     Raises:
-        UsageError: A distance or device cannot be meant, or POT is missing.
-        DataError: The folder cannot be written.
+        UsageError: There is no such distance or device, or POT is missing.
     """
     device = choose_device(config.device)
     specs = list(dict.fromkeys(parse_distance(each) for each in config.distances))
-    about = {"command": "ot speed", "config": config.model_dump(mode="json")}
-    if out is not None:
-        write_json(about, out / "run.json")
     for spec in specs:
         # What is imported or compiled at first use is no cost of the distance.
         _work(spec, _Point("samples", samples=4), 0, device)()
-    rows = [
-        _row(spec, point, repeat, config.seed, device)
+    settings = [
+        (spec, point, repeat)
         for repeat in range(config.repeats)
         for point in _points(config)
         for spec in specs
-        if not (spec.quadratic and point.samples > config.most_quadratic)
+        if not (spec.quadratic and point.samples > config.quadratic_limit)
     ]
+    rows = []
+    for spec, point, repeat in settings:
+        rows.append(_row(spec, point, repeat, config.seed, device))
+        tell(len(rows), len(settings))
     slopes = [_slope(rows, str(spec), axis) for spec in specs for axis in AXES]
-    claims = _claims(rows)
-    if out is not None:
-        for table, content in ((SPEED, rows), (SLOPES, slopes), (CLAIMS, claims)):
-            table.write(content, out / f"{table.name}.parquet", about)
-    return SpeedResult(rows, slopes, claims)
+    return {SPEED: rows, SLOPES: slopes, CLAIMS: _claims(rows)}
 
 
 def _points(config: SpeedConfig) -> list[_Point]:

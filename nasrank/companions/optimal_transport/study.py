@@ -2,35 +2,139 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nasrank.benchmarks import load_task
+from nasrank.companions.optimal_transport import figures, view
+from nasrank.companions.optimal_transport.claims import ot_claims
+from nasrank.companions.optimal_transport.confusions import confusion_rows
+from nasrank.companions.optimal_transport.diagnose import diagnose
 from nasrank.companions.optimal_transport.distances import parse_distance
-from nasrank.companions.optimal_transport.figures import draw_archs, file_stem
-from nasrank.companions.optimal_transport.options import TrainConfig
-from nasrank.companions.optimal_transport.tables import OT_ARCHS
-from nasrank.companions.optimal_transport.tree_loss import TreeLoss, families
-from nasrank.runs.beside import (
-    Beside,
-    BesideRun,
-    Method,
-    Rivals,
-    archs_study,
-    view_archs,
+from nasrank.companions.optimal_transport.options import (
+    DiagnoseConfig,
+    SpeedConfig,
+    TrainConfig,
 )
-from nasrank.study.study import Result
-from nasrank.study.view import Part
+from nasrank.companions.optimal_transport.plan import PLAIN, OtRun, plan_runs
+from nasrank.companions.optimal_transport.problem import Problem, load_problem
+from nasrank.companions.optimal_transport.speed import measure_speed
+from nasrank.companions.optimal_transport.tables import (
+    CLASSES,
+    CONFUSIONS,
+    GEOMETRY,
+    KEPT,
+    OT,
+    OT_ARCHS,
+    SLOPES,
+    SPEED,
+    VERDICT,
+)
+from nasrank.companions.optimal_transport.tree_loss import TreeLoss, families
+from nasrank.companions.optimal_transport.worker import ModelWorker
+from nasrank.errors import DataError
+from nasrank.runs.beside import Beside, BesideRun, Method, Rivals, archs_study
+from nasrank.study.claims import CLAIMS
+from nasrank.study.device import choose_device
+from nasrank.study.options import ARCHS
+from nasrank.study.study import Answer, Job, Plan, Result, Runs, Study
 
-__all__ = ["TRAIN_ARCHS"]
+__all__ = ["DIAGNOSE", "SPEEDS", "TRAIN", "TRAIN_ARCHS", "Trained", "train_study"]
 
-_PLAIN = "plain"
+Row = dict[str, Any]
+
+_FROM_TABLES = (
+    "some runs are known from ot.parquet alone: confusions are those of the command that trained "
+    "them, and their features are not drawn"
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What pictures need beside the tables.
+
+    Attributes:
+        problem: The data and its tree.
+        rows: Rows of `KEPT`, in the order of the grid.
+    """
+
+    problem: Problem
+    rows: Sequence[Row]
+
+
+def _plan(config: TrainConfig) -> Plan[OtRun]:
+    problem = load_problem(
+        config.data,
+        labels=config.labels,
+        tree=config.tree,
+        costs=config.cost_matrix,
+        train_limit=config.train_limit,
+        test_limit=config.test_limit,
+        data_dir=config.data_dir,
+    )
+    return Plan(
+        [(run,) for run in plan_runs(config, problem)],
+        context=problem,
+        about={"fingerprint": problem.data.fingerprint},
+    )
+
+
+def _worker(config: TrainConfig, plan: Plan[OtRun]) -> ModelWorker:
+    return ModelWorker(plan.context, choose_device(config.device))
+
+
+def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
+    problem: Problem = job.plan.context
+    rows = [{column.name: row[column.name] for column in OT.columns} for row in job.rows]
+    confusions = confusion_rows(job.rows, problem.tree, problem.data.class_names)
+    notes: tuple[str, ...] = ()
+    if any(row["confusion"] is None and not row["diverged"] for row in job.rows):
+        confusions = _kept_confusions(job.out, rows)
+        notes = (_FROM_TABLES,)
+    return Answer(
+        {OT: rows, CONFUSIONS: confusions, CLAIMS: ot_claims(rows)},
+        notes=notes,
+        shown=Trained(problem, job.rows),
+    )
+
+
+def _kept_confusions(out: Path, rows: Sequence[Row]) -> list[Row]:
+    """Return what an earlier command found of the settings of these rows."""
+    settings = {(row["method"], row["weight"], row["batch_size"]) for row in rows}
+    with contextlib.suppress(DataError):
+        return [
+            row
+            for row in CONFUSIONS.read(out / f"{CONFUSIONS.name}.parquet")
+            if (row["method"], row["weight"], row["batch_size"]) in settings
+        ]
+    return []
+
+
+def _draw_trained(result: Result[TrainConfig]) -> Iterable[Path]:
+    trained: Trained = result.shown
+    tree, names = trained.problem.tree, trained.problem.data.class_names
+    leaves = figures.Leaves(names, tree.group_of, tree.pair_distances())
+    return figures.draw_trained(trained.rows, leaves, result.out)
+
+
+TRAIN = Study(
+    config=TrainConfig,
+    main=OT,
+    runs=Runs(identity=OtRun, kept=KEPT, plan=_plan, worker=_worker),
+    answer=_trained,
+    view=view.view_trained,
+    pictures=_draw_trained,
+    refuses=("n_train",),
+)
 
 
 def _methods(config: TrainConfig) -> list[Method]:
     names = dict.fromkeys(str(parse_distance(each)) for each in config.distances)
     return [
-        Method(_PLAIN, "gnn", {"weight": 0.0}),
+        Method(PLAIN, "gnn", {"weight": 0.0}),
         *(
             Method(name, f"gnn+{name}*{weight:g}", {"weight": weight})
             for name in names
@@ -41,21 +145,17 @@ def _methods(config: TrainConfig) -> list[Method]:
 
 def _beside(fleet: Sequence[BesideRun], _device: str) -> Beside:
     first = fleet[0]
-    if first.method == _PLAIN:
+    if first.method == PLAIN:
         return Beside()
     family, names = families(load_task(first.run["task"]).space.graphs)
     distance, weight = parse_distance(first.method), first.settings["weight"]
     return Beside(TreeLoss(family, len(names), distance, weight, first.run["seed"]))
 
 
-def _view_archs(result: Result[TrainConfig]) -> Iterable[Part]:
-    return view_archs(result, settings=("weight",))
-
-
 def _draw_archs(result: Result[TrainConfig]) -> Iterable[Path]:
     data = result.config.data
-    path = result.out / f"{file_stem(data.replace('/', '-'))}.svg"
-    draw_archs(result.rows, data, path)
+    path = result.out / f"{figures.file_stem(data.replace('/', '-'))}.svg"
+    figures.draw_archs(result.rows, data, path)
     return [path]
 
 
@@ -76,7 +176,7 @@ TRAIN_ARCHS = archs_study(
         rivals=("l2",),
         settings=("weight",),
     ),
-    view=_view_archs,
+    view=view.view_architectures,
     pictures=_draw_archs,
     refuses=(
         "labels", "tree", "encoder", "batch_sizes", "epochs", "steps", "learning_rate",
@@ -84,3 +184,51 @@ TRAIN_ARCHS = archs_study(
     ),
 )  # fmt: skip
 """``archs:TASK``: a tree of operation family and accuracy tier beside the ranking loss."""
+
+
+def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
+    """Return the study of ``ot train``, which depends on its data."""
+    return TRAIN_ARCHS if config.data.startswith(ARCHS) else TRAIN
+
+
+def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
+    with job.progress.stage("counting components") as tell:
+        found = diagnose(job.config, tell)
+    tables = {VERDICT: [found.record], CLASSES: found.classes, GEOMETRY: found.geometry}
+    return Answer(tables, record=found.record)
+
+
+def _draw_geometry(result: Result[DiagnoseConfig]) -> Iterable[Path]:
+    path = result.out / "geometry.svg"
+    title = Path(result.config.features).name
+    figures.draw_geometry(result.tables[GEOMETRY.name], title, path)
+    return [path]
+
+
+DIAGNOSE: Study[DiagnoseConfig, Any] = Study(
+    config=DiagnoseConfig,
+    main=VERDICT,
+    answer=_diagnosed,
+    view=view.view_diagnosis,
+    pictures=_draw_geometry,
+)
+
+
+def _measured(job: Job[SpeedConfig, Any]) -> Answer:
+    with job.progress.stage("measuring") as tell:
+        return Answer(measure_speed(job.config, tell))
+
+
+def _draw_speed(result: Result[SpeedConfig]) -> Iterable[Path]:
+    path = result.out / "speed.svg"
+    figures.draw_speed(result.rows, result.tables[SLOPES.name], path)
+    return [path]
+
+
+SPEEDS: Study[SpeedConfig, Any] = Study(
+    config=SpeedConfig,
+    main=SPEED,
+    answer=_measured,
+    view=view.view_speed,
+    pictures=_draw_speed,
+)

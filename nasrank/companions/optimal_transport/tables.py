@@ -5,9 +5,20 @@ from __future__ import annotations
 from nasrank.runs.beside import copied
 from nasrank.tables import Column, Table
 
-__all__ = ["CONFUSIONS", "KEPT", "OT", "OT_ARCHS"]
+__all__ = [
+    "CLASSES",
+    "CONFUSIONS",
+    "GEOMETRY",
+    "KEPT",
+    "OT",
+    "OT_ARCHS",
+    "SLOPES",
+    "SPEED",
+    "VERDICT",
+]
 
 _DIVERGED = "the training diverged or collapsed"
+_UNKNOWN = "the training diverged or collapsed, or the run is known from final tables"
 _PLAIN = "a plain model, which has no distance of its own, or the training diverged"
 _TRANSFER = "no transfer was measured, or its training diverged or collapsed"
 _CONSTANT = "the distances are all equal, or the training diverged"
@@ -113,17 +124,17 @@ KEPT = Table(
         *OT.columns,
         Column(
             "confusion", "list<int64>", "samples",
-            "Test samples by true and predicted class, row by row", _DIVERGED,
+            "Test samples by true and predicted class, row by row", _UNKNOWN,
         ),
         Column(
             "class_distances", "list<double>", "",
-            "emd of test features of each pair of classes, row by row", _DIVERGED,
+            "emd of test features of each pair of classes, row by row", _UNKNOWN,
         ),
         Column(
             "shown", "list<double>", "",
-            "Some test features on their two principal axes, x and y in turn", _DIVERGED,
+            "Some test features on their two principal axes, x and y in turn", _UNKNOWN,
         ),
-        Column("shown_classes", "list<int64>", "", "Classes of these", _DIVERGED),
+        Column("shown_classes", "list<int64>", "", "Classes of these", _UNKNOWN),
     ),
 )  # fmt: skip
 """What `OT` holds, and what pictures and confusions need."""
@@ -161,8 +172,123 @@ OT_ARCHS = Table(
         ),
         Column(
             "degenerate_batches", "int64", "batches",
-            "Lists without a correlation, which taught nothing of the tree",
+            "Lists without a correlation, which taught nothing of the tree", better="lower",
         ),
         *copied("diverged", "fit_seconds", "device"),
+    ),
+)  # fmt: skip
+
+_FEW_SAMPLES = "no class has 10 samples"
+_NO_CORRELATION = "fewer than 3 classes, or the distances are all equal"
+_NO_TREE = "no tree is given, or the distances are all equal"
+
+VERDICT = Table(
+    "verdict",
+    "Whether class means hide structure that transport sees",
+    (
+        Column("data", "string", "", "The features"),
+        Column("samples", "int64", "samples", "How many there are"),
+        Column("dimensions", "int64", "1", "Their dimension"),
+        Column("classes", "int64", "classes", "Classes"),
+        Column("answer", "string", "", "yes, no, perhaps or unknown"),
+        Column("reason", "string", "", "Why"),
+        Column(
+            "multi_modal_share", "double", "1",
+            "Share of classes of two or more components by BIC",
+            _FEW_SAMPLES,
+        ),
+        Column(
+            "mean_components_bic", "double", "components", "Components of a class by BIC",
+            _FEW_SAMPLES,
+        ),
+        Column(
+            "mean_components_aic", "double", "components", "Components of a class by AIC",
+            _FEW_SAMPLES,
+        ),
+        Column(
+            "l2_emd_correlation", "double", "1", "Correlation of l2 and emd over pairs of classes",
+            _NO_CORRELATION,
+        ),
+        Column(
+            "one_shape_correlation", "double", "1", "The same for normal classes of one shape",
+            _NO_CORRELATION,
+        ),
+        Column("cpcc_l2", "double", "1", "CPCC with the tree by l2", _NO_TREE),
+        Column("cpcc_emd", "double", "1", "CPCC with the tree by emd", _NO_TREE),
+    ),
+)  # fmt: skip
+
+CLASSES = Table(
+    "classes",
+    "One class: how many normal components describe it best",
+    (
+        Column("class", "string", "", "The class"),
+        Column("samples", "int64", "samples", "Its samples"),
+        Column(
+            "axes", "int64", "1", "Principal axes that components were fitted on",
+            "fewer than 10 samples",
+        ),
+        Column(
+            "components_bic", "int64", "components", "Normal components of the least BIC",
+            "fewer than 10 samples",
+        ),
+        Column(
+            "components_aic", "int64", "components", "Normal components of the least AIC",
+            "fewer than 10 samples",
+        ),
+    ),
+)  # fmt: skip
+
+GEOMETRY = Table(
+    "geometry",
+    "One pair of classes: how far apart they are",
+    (
+        Column("first", "string", "", "A class"),
+        Column("second", "string", "", "Another class"),
+        Column("l2", "double", "", "Distance of the means"),
+        Column("emd", "double", "", "Earth mover's distance"),
+        Column(
+            "one_shape", "double", "",
+            "Earth mover's distance of normal clouds of the same means and one common covariance",
+        ),
+        Column("tree", "double", "edges", "Distance in the tree", "no tree is given"),
+    ),
+)  # fmt: skip
+
+_NO_FIT = "fewer than three points"
+
+SPEED = Table(
+    "speed",
+    "One measurement: value and gradient of the distances of all pairs of classes of one batch",
+    (
+        Column("distance", "string", "", "Canonical spelling of the distance"),
+        Column("axis", "string", "", "What varies: samples, dimension or classes"),
+        Column("samples", "int64", "samples", "Samples of each class"),
+        Column("dimension", "int64", "1", "Dimension of the features"),
+        Column("classes", "int64", "classes", "Classes"),
+        Column("repeat", "int64", "", "Which of the repeats; each has features of its own"),
+        Column("seconds", "double", "s", "Processor time on a CPU, elapsed on a GPU",
+               better="lower"),
+        Column(
+            "mebibytes", "double", "MiB", "The most memory held beyond what was held before",
+            "not known on this system", better="lower",
+        ),
+        Column("device", "string", "", "cpu or cuda"),
+    ),
+)  # fmt: skip
+
+SLOPES = Table(
+    "slopes",
+    "How the time of one distance grows along one axis",
+    (
+        Column("distance", "string", "", "Canonical spelling of the distance"),
+        Column("axis", "string", "", "What varies: samples, dimension or classes"),
+        Column("points", "int64", "", "Settings fitted: the larger half, at least three"),
+        Column(
+            "slope", "double", "1",
+            "Slope of log seconds over log setting, mean over repeats: 1 is linear", _NO_FIT,
+        ),
+        Column("lower", "double", "1", "Least of the repeats", _NO_FIT),
+        Column("upper", "double", "1", "Greatest of the repeats", _NO_FIT),
     ),
 )  # fmt: skip

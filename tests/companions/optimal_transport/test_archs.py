@@ -1,7 +1,6 @@
 import pytest
 
 from nasrank.companions.optimal_transport.options import TrainConfig
-from nasrank.companions.optimal_transport.study import TRAIN_ARCHS
 from nasrank.companions.optimal_transport.tables import OT_ARCHS
 from nasrank.errors import UsageError
 from nasrank.study.claims import CLAIMS
@@ -20,9 +19,9 @@ def cache(warm_cache, monkeypatch):
 def test_the_study(tmp_path):
     config = TrainConfig(data=f"archs:{TASK}", distances=("fastft",), n_train=(16,), seeds=2,
                          device="cpu")  # fmt: skip
-    planned = estimate(config, tmp_path, study=TRAIN_ARCHS)
+    planned = estimate(config, tmp_path)
     assert (planned.runs, planned.finished) == (4, 0)
-    result = conduct(config, tmp_path, study=TRAIN_ARCHS)
+    result = conduct(config, tmp_path)
     assert result.computed == 4
     rows = OT_ARCHS.read(tmp_path / "ot_archs.parquet")
     assert [(row["method"], row["seed"]) for row in rows] == [
@@ -34,8 +33,8 @@ def test_the_study(tmp_path):
     ]  # fmt: skip
     assert read_parquet(tmp_path / "discovery.parquet").num_rows
     assert len(CLAIMS.read(tmp_path / "claims.parquet")) == 3
-    assert conduct(config, tmp_path, study=TRAIN_ARCHS).computed == 0
-    assert estimate(config, tmp_path, study=TRAIN_ARCHS).finished == 4
+    assert conduct(config, tmp_path).computed == 0
+    assert estimate(config, tmp_path).finished == 4
 
 
 def test_what_does_not_go_together(tmp_path):
@@ -47,5 +46,5 @@ def test_what_does_not_go_together(tmp_path):
     ):
         config = TrainConfig(**{"data": f"archs:{TASK}", **changes})
         with pytest.raises(UsageError, match=message):
-            conduct(config, tmp_path / "out", study=TRAIN_ARCHS)
+            conduct(config, tmp_path / "out")
     assert not (tmp_path / "out").exists()

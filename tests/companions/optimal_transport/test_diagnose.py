@@ -2,21 +2,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from nasrank.companions.optimal_transport.diagnose import (
-    CLASSES,
-    GEOMETRY,
-    DiagnoseConfig,
-    count_modes,
-    diagnose,
-)
+from nasrank.companions.optimal_transport.diagnose import count_modes, diagnose
+from nasrank.companions.optimal_transport.options import DiagnoseConfig
+from nasrank.companions.optimal_transport.tables import CLASSES, GEOMETRY, VERDICT
 from nasrank.errors import DataError, UsageError
+from nasrank.study.conduct import conduct
 from nasrank.tables import write_parquet
 
 
 @pytest.mark.parametrize(("name", "answer"), [("one-mode", "no"), ("two-modes", "yes")])
 def test_the_answer_is_that_of_the_making(name, answer, tmp_path):
-    found = diagnose(name, DiagnoseConfig(), tmp_path)
-    record = found.record
+    record = conduct(DiagnoseConfig(features=name), tmp_path).record
+    assert VERDICT.read(tmp_path / "verdict.parquet") == [record]
     assert record["answer"] == answer
     assert answer != "yes" or "100 %" in record["reason"]
     modes = {row["components_bic"] for row in CLASSES.read(tmp_path / "classes.parquet")}
@@ -61,14 +58,14 @@ def features(tmp_path):
 
 
 def test_features_of_ones_own(features):
-    record = diagnose(features(), DiagnoseConfig()).record
+    record = diagnose(DiagnoseConfig(features=features())).record
     assert (record["classes"], record["samples"], record["dimensions"]) == (3, 30, 3)
     assert record["cpcc_l2"] is None
     assert record["one_shape_correlation"] is not None
 
 
 def test_two_classes_have_one_distance_and_no_correlation(features):
-    record = diagnose(features(kinds=2), DiagnoseConfig()).record
+    record = diagnose(DiagnoseConfig(features=features(kinds=2))).record
     assert record["answer"] == "unknown"
     assert record["l2_emd_correlation"] is None
 
@@ -76,13 +73,13 @@ def test_two_classes_have_one_distance_and_no_correlation(features):
 def test_equal_distances_are_the_reason(tmp_path):
     columns = {"x0": [1.0] * 36, "x1": [2.0] * 36, "label": [f"k{each % 3}" for each in range(36)]}
     write_parquet(pa.table(columns), tmp_path / "f.parquet")
-    record = diagnose(str(tmp_path / "f.parquet"), DiagnoseConfig()).record
+    record = diagnose(DiagnoseConfig(features=str(tmp_path / "f.parquet"))).record
     assert record["answer"] == "unknown"
     assert "all distances of classes are equal" in record["reason"]
 
 
 def test_small_classes_are_not_fitted(features):
-    found = diagnose(features(n=12), DiagnoseConfig())
+    found = diagnose(DiagnoseConfig(features=features(n=12)))
     assert [row["components_bic"] for row in found.classes] == [None] * 3
     assert found.record["answer"] == "unknown"
     assert "10 samples or more" in found.record["reason"]
@@ -96,11 +93,11 @@ def test_what_cannot_be_looked_at(features, tmp_path):
         ("one-mode", {"tree": "clothes"}, DataError, "not in the tree"),
     ):
         with pytest.raises(error, match=message):
-            diagnose(source, DiagnoseConfig(**settings))
+            diagnose(DiagnoseConfig(features=source, **settings))
     with pytest.raises(DataError, match="row 2 holds NaN"):
-        diagnose(features(value=np.nan), DiagnoseConfig())
+        diagnose(DiagnoseConfig(features=features(value=np.nan)))
     with pytest.raises(UsageError, match="no column 'other'"):
-        diagnose(features(), DiagnoseConfig(labels=("other",)))
+        diagnose(DiagnoseConfig(features=features(), labels=("other",)))
 
 
 def test_scikit_learn_is_named_where_it_is_missing(monkeypatch):

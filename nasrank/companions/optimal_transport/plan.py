@@ -1,0 +1,121 @@
+"""The models of ``nasrank ot train``, spelled out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from nasrank.companions.optimal_transport.distances import parse_distance
+from nasrank.companions.optimal_transport.options import TrainConfig
+from nasrank.companions.optimal_transport.problem import Problem
+from nasrank.errors import UsageError
+from nasrank.study.finished import Identity
+
+__all__ = ["PLAIN", "OtRun", "plan_runs"]
+
+PLAIN = "plain"
+"""The method without a regulariser."""
+
+_IMAGE_FILES = ("mnist", "fashion-mnist")
+_FEWEST = 3
+_EPOCHS = {"images": 10, "other": 40}
+_RATES = {"images": 0.05, "other": 0.1}
+
+
+@dataclass(frozen=True)
+class OtRun(Identity):
+    """The identity of a run: everything that its numbers depend on.
+
+    Attributes:
+        data: Name of the data set.
+        fingerprint: Digest of its samples.
+        tree: The tree's paths as JSON.
+        encoder: Name of the backbone.
+        method: Canonical spelling of the distance, or ``plain``.
+        weight: Weight of ``1 - CPCC``; 0 for ``plain``.
+        batch_size: Samples of a mini-batch.
+        epochs: Passes over the data.
+        rate: Learning rate.
+        seed: Seed of the run.
+        test_per_class: See `TrainConfig`.
+        transfer: See `TrainConfig`.
+        costs: Digest of the cost matrix, or None.
+    """
+
+    data: str
+    fingerprint: str
+    tree: str
+    encoder: str
+    method: str
+    weight: float
+    batch_size: int
+    epochs: int
+    rate: float
+    seed: int
+    test_per_class: int
+    transfer: bool
+    costs: str | None
+
+
+def plan_runs(config: TrainConfig, problem: Problem) -> tuple[OtRun, ...]:
+    """Spell out the runs, plain ones first, and refuse what does not go together.
+
+    Raises:
+        UsageError: A distance is unknown, or a size or the encoder does not fit the data.
+    """
+    if config.steps is not None and config.epochs is not None:
+        raise UsageError("--steps stands in place of --epochs; leave one out")
+    methods = dict.fromkeys(str(parse_distance(each)) for each in config.distances)
+    kind = "images" if config.data in _IMAGE_FILES else "other"
+    encoder: str = config.encoder
+    if encoder == "auto":
+        encoder = "cnn" if kind == "images" else "mlp"
+    if len(problem.data.shape) == 1 and encoder != "mlp":
+        raise UsageError(
+            f"encoder {encoder!r} is for images, and the samples are vectors. Use --encoder mlp"
+        )
+    samples = len(problem.data.train)
+    _refuse_sizes(config, samples, problem.data.name)
+    base = OtRun(
+        data=problem.data.name,
+        fingerprint=problem.data.fingerprint,
+        tree=json.dumps([problem.tree.name, *problem.tree.paths]),
+        encoder=encoder,
+        method=PLAIN,
+        weight=0.0,
+        batch_size=config.batch_sizes[0],
+        epochs=config.epochs or _EPOCHS[kind],
+        rate=config.learning_rate or _RATES[kind],
+        seed=config.seed,
+        test_per_class=config.test_per_class,
+        transfer=config.transfer,
+        costs=problem.costs_digest,
+    )
+    weights = dict.fromkeys(config.weights)
+    settings = [(PLAIN, 0.0), *((method, weight) for method in methods for weight in weights)]
+    return tuple(
+        replace(
+            base,
+            method=method,
+            weight=weight,
+            batch_size=size,
+            seed=seed,
+            epochs=base.epochs if config.steps is None else -(-config.steps // (samples // size)),
+        )
+        for size in dict.fromkeys(config.batch_sizes)
+        for method, weight in settings
+        for seed in config.all_seeds
+    )
+
+
+def _refuse_sizes(config: TrainConfig, samples: int, name: str) -> None:
+    for size in config.batch_sizes:
+        if size < _FEWEST:
+            raise UsageError(
+                f"--batch-sizes {size}: a correlation over pairs of classes needs samples of "
+                f"{_FEWEST} classes or more in a batch. Ask for more"
+            )
+        if size > samples:
+            raise UsageError(
+                f"--batch-sizes {size}: {name} has {samples:,} training samples. Ask for fewer"
+            )
