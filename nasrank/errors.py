@@ -21,7 +21,7 @@ class NasrankError(Exception):
 
 
 class UsageError(NasrankError):
-    """The command cannot be meant: an unknown name, option, device, size, or a missing extra."""
+    """The command is invalid: an unknown name, option, device or size, or a missing extra."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Gradient boosting: shallow trees that mend what those before them got wrong."""
+"""Gradient boosting: shallow trees, each fitted to the errors of those before it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def predictor_on(
         recipe: How networks are trained; the default recipe if None.
 
     Raises:
-        UsageError: The name cannot be meant, or the space has operations without proxies.
+        UsageError: The name is invalid, or the space has operations without proxies.
     """
     spec = parse_predictor(name)
     proxies = None

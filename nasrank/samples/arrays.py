@@ -136,7 +136,7 @@ def _samples(
     numbers = values.astype(np.float32)
     if not np.isfinite(numbers).all():
         row = int(np.argwhere(~np.isfinite(numbers))[0, 0])
-        raise DataError(f"{path}: row {row} holds NaN or infinity. Drop or mend such rows")
+        raise DataError(f"{path}: row {row} holds NaN or infinity. Drop or correct such rows")
     if labels is None:
         return Samples(numbers, np.zeros(len(numbers), dtype=np.int64), ("all",))
     if labels.shape != (len(numbers),):

@@ -1,1 +1,1 @@
-"""Where a grid is worked off: in this process, in several of this machine, or on a cluster."""
+"""Where fleets are executed: in this process, in several of this machine, or on a cluster."""

@@ -51,7 +51,7 @@ class DaskEngine(Engine):
         items: Sequence[Item],
         on_work: OnWork | None = None,
     ) -> Generator[tuple[int, Result], None, None]:
-        """Work off all items; see :meth:`Engine.map`.
+        """Execute all items; see :meth:`Engine.map`.
 
         What a lost worker had goes to another one. Workers that are at work on what is not
         wanted any more finish it, and nobody looks at it.

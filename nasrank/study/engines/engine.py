@@ -33,7 +33,7 @@ class Engine(ABC):
         items: Sequence[Item],
         on_work: OnWork | None = None,
     ) -> Generator[tuple[int, Result], None, None]:
-        """Work off all items; what a lost worker had is worked off again elsewhere.
+        """Execute all items; what a lost worker had is executed again elsewhere.
 
         Args:
             function: What to do with an item. A parallel engine pickles it, and gives it no

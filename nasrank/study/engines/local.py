@@ -24,6 +24,6 @@ class LocalEngine(Engine):
         items: Sequence[Item],
         on_work: OnWork | None = None,
     ) -> Generator[tuple[int, Result], None, None]:
-        """Work off all items in their order; see :meth:`Engine.map`."""
+        """Execute all items in their order; see :meth:`Engine.map`."""
         for place, item in enumerate(items):
             yield place, function(item, on_work)

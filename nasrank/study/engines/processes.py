@@ -51,9 +51,9 @@ class ProcessEngine(Engine):
         items: Sequence[Item],
         on_work: OnWork | None = None,
     ) -> Generator[tuple[int, Result], None, None]:
-        """Work off all items; see :meth:`Engine.map`.
+        """Execute all items; see :meth:`Engine.map`.
 
-        When a process is killed, so are the others, and what they had is worked off by new ones.
+        When a process is killed, so are the others, and what they had is executed by new ones.
 
         Raises:
             DataError: Processes were killed three times in a row, and nothing was finished
@@ -84,7 +84,7 @@ class ProcessEngine(Engine):
     def _once(
         self, function: Callable[[Item, OnWork | None], Result], items: dict[int, Item]
     ) -> Generator[tuple[int, Result], None, None]:
-        """Work off items with one pool, until it breaks."""
+        """Execute items with one pool, until it breaks."""
         import torch
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky import get_reusable_executor
