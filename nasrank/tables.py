@@ -7,6 +7,7 @@ a reader sees the old file, the new file, or none, and never half of one.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "Column",
     "Table",
     "is_sealed",
+    "plain",
     "read_parquet",
     "read_schema",
     "write_json",
@@ -172,6 +174,23 @@ class Table:
             )
         rows: list[dict[str, Any]] = table.to_pylist()
         return rows
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types
+    """Turn a value into what JSON has: dictionaries, lists, text, numbers, true, false, null.
+
+    NaN and infinities, which JSON lacks, become null; what else is no such thing becomes text.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    # Arrays and scalars of numpy, without importing it.
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def write_json(document: Row | Sequence[Any], path: Path) -> None:

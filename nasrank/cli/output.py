@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from nasrank.cli.layout import ENDLESS, lay_out, wrapped
 from nasrank.registry import unknown_name
 from nasrank.study.study import envelope
 from nasrank.study.view import Field, Part, Sheet
+from nasrank.tables import plain
 
 if TYPE_CHECKING:
     from nasrank.study.study import Result
@@ -111,7 +111,7 @@ def shown(value: object) -> str:
         >>> [shown(value) for value in (15625, 0.123456, None, True, ["a", "b"])]
         ['15,625', '0.1235', '-', 'yes', 'a, b']
     """
-    value = _plain(value)
+    value = plain(value)
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -307,7 +307,7 @@ def print_record(record: Row, output_format: str, view: Sequence[RenderableType]
 
 def print_json(value: object) -> None:
     """Print a value as JSON; NaN and infinities, which JSON lacks, become null."""
-    _write(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    _write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def print_csv(rows: Sequence[Row]) -> None:
@@ -376,7 +376,7 @@ def _every_column(rows: Sequence[Row]) -> list[Column]:
 
 
 def _is_number(value: object) -> bool:
-    value = _plain(value)
+    value = plain(value)
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
@@ -402,22 +402,8 @@ def _leaves(record: Row, path: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
     return leaves
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types
-    """Turn a value into what JSON has: dictionaries, lists, text, numbers, true, false, null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    # Arrays and scalars of numpy, without importing it.
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | None) else str(value)
-
-
 def _cell(value: object) -> str | int | float:
-    value = _plain(value)
+    value = plain(value)
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -27,7 +27,7 @@ from nasrank.study.study import (
     Study,
     Worker,
 )
-from nasrank.tables import write_json
+from nasrank.tables import plain, write_json
 
 __all__ = ["Estimate", "conduct", "estimate", "study_of", "usual_folder"]
 
@@ -97,7 +97,8 @@ def conduct(
 
     Args:
         config: What is asked.
-        out: Folder for ``runs.d``, the tables and ``run.json``; see `usual_folder`.
+        out: Folder for ``runs.d``, the tables, ``run.json`` and, where the answer is more than
+            tables, ``answer.json``; see `usual_folder`.
         study: The study; by default the one the configuration names.
         progress: Is told how far it is.
         only_cached: Compute no run; report those that are there.
@@ -115,6 +116,10 @@ def conduct(
     folder = usual_folder(type(config)) if out is None else out
     study.check(config)
     about = {"command": config.command, "config": config.model_dump(mode="json")}
+    if study.runs is None and (only_cached or force):
+        raise UsageError(
+            f"nasrank {config.command} keeps no runs. Leave out only_cached and force"
+        )
     if study.runs is None:
         job: Job[C, R] = Job(config, folder, Plan(), progress=progress)
         # Of an answer that fails nothing is said in the folder of an earlier one.
@@ -137,6 +142,8 @@ def conduct(
     if study.runs is None or answer.about:
         about |= answer.about
         write_json(about, folder / "run.json")
+    if answer.record is not None:
+        write_json(plain(answer.record), folder / "answer.json")
     tables: dict[str, list[Row]] = {}
     for table, found in answer.tables.items():
         tables[table.name] = [dict(row) for row in found]

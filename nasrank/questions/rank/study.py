@@ -33,7 +33,6 @@ from nasrank.questions.rank.updating import read_labels, store_labels
 from nasrank.questions.rank.view import view_ranking
 from nasrank.study.device import choose_device
 from nasrank.study.study import Answer, Job, Study
-from nasrank.tables import write_json
 from nasrank.version import __version__
 
 __all__ = ["RANK"]
@@ -77,7 +76,6 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
         "update": None if change is None else change_row(change, model, found, config.top),
         "held_back": truth_row(model, found, order),
     }
-    write_json({**record, "notes": notes, "rows": rows}, out / "ranking.json")
     tables: dict[Any, Sequence[Row]] = {RANKING: rows, CALIBRATION: _held_rows(model)}
     if choice is None:
         # That of an earlier list would be taken for the choice of this one.
