@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from jaxtyping import config as shape_checks
 from type_checks import PACKAGES
 
 from nasrank.benchmarks import load_task
@@ -111,6 +112,12 @@ def load(warm_cache, monkeypatch):
     """``load_task`` with that cache."""
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     return load_task
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Shapes are not checked, as where somebody uses the package, which has to refuse them."""
+    monkeypatch.setattr(shape_checks, "jaxtyping_disable", True)
 
 
 @pytest.fixture(autouse=True, scope="session")

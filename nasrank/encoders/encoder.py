@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 __all__ = ["DEFAULT_FEATURES", "Encoder"]
@@ -22,7 +23,7 @@ class Encoder(nn.Module):
     """A network from samples to features.
 
     Args:
-        body: From ``[n, *shape]`` to ``[n, features]``.
+        body: From samples to features.
         features: Length of the feature vector.
     """
 
@@ -30,7 +31,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.body, self.features = body, features
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """Return features ``[n, features]`` of samples ``[n, *shape]``, not normalised."""
+    def forward(self, samples: Float[Tensor, "n *shape"]) -> Float[Tensor, "n {self.features}"]:
+        """Return features of samples, not normalised."""
         out: Tensor = self.body(samples)
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from nasrank.encoders.encoder import Encoder
@@ -55,6 +56,8 @@ class _Block(nn.Module):
                 nn.Conv2d(inner, outer, 1, stride, bias=False), nn.BatchNorm2d(outer)
             )
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(
+        self, maps: Float[Tensor, "n inner height width"]
+    ) -> Float[Tensor, "n outer lower narrower"]:
         out: Tensor = (self.residual(maps) + self.shortcut(maps)).relu()
         return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from nasrank.encoders.encoder import Encoder
@@ -44,7 +45,9 @@ class _Patches(nn.Module):
         self.layers = nn.TransformerEncoder(layer, _LAYERS, enable_nested_tensor=False)
         self.head = nn.Sequential(nn.LayerNorm(_WIDTH), nn.Linear(_WIDTH, features))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(
+        self, images: Float[Tensor, "n channels height width"]
+    ) -> Float[Tensor, "n features"]:
         tokens = self.cut(images).flatten(2).transpose(1, 2) + self.place
         out: Tensor = self.head(self.layers(tokens).mean(dim=1))
         return out

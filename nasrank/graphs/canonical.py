@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Int32, Int64
 
 from nasrank.errors import DataError
 from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
@@ -70,11 +70,11 @@ def canonicalise(
     return _pack(batch, adjacency, live)
 
 
-def depths(adjacency: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return ``[items, nodes]``: the number of edges on the longest path that ends at each node.
+def depths(adjacency: Int32[np.ndarray, "items nodes nodes"]) -> Int64[np.ndarray, "items nodes"]:
+    """Return the number of edges on the longest path that ends at each node.
 
     Args:
-        adjacency: ``[items, nodes, nodes]`` edge counts.
+        adjacency: Edge counts.
 
     Raises:
         DataError: A graph has a cycle; the message names the first such item.
@@ -91,17 +91,21 @@ def depths(adjacency: NDArray[np.int32]) -> NDArray[np.int64]:
     raise DataError(f"architecture {cyclic} has a cycle; an architecture is an acyclic graph")
 
 
-def _named(batch: GraphBatch, names: Sequence[str]) -> NDArray[np.bool_]:
+def _named(batch: GraphBatch, names: Sequence[str]) -> Bool[np.ndarray, "items nodes"]:
     codes = [code for code, name in enumerate(batch.vocabulary) if name in names]
-    return np.isin(batch.operations, codes) & batch.mask
+    return np.asarray(np.isin(batch.operations, codes) & batch.mask)
 
 
-def _items_last(adjacency: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _items_last(
+    adjacency: Int32[np.ndarray, "items nodes nodes"],
+) -> Bool[np.ndarray, "nodes nodes items"]:
     """Return ``[source, target, item]``: reducing over nodes then runs along the memory."""
     return np.ascontiguousarray((adjacency > 0).transpose(1, 2, 0))
 
 
-def _reached(edges: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _reached(
+    edges: Bool[np.ndarray, "nodes nodes items"], start: Bool[np.ndarray, "items nodes"]
+) -> Bool[np.ndarray, "items nodes"]:
     reached = np.ascontiguousarray(start.T)
     for _ in range(edges.shape[0]):
         further = reached | (edges & reached[:, None]).any(axis=0)
@@ -111,7 +115,11 @@ def _reached(edges: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.b
     return reached.T
 
 
-def _pack(batch: GraphBatch, adjacency: NDArray[np.int32], live: NDArray[np.bool_]) -> GraphBatch:
+def _pack(
+    batch: GraphBatch,
+    adjacency: Int32[np.ndarray, "items nodes nodes"],
+    live: Bool[np.ndarray, "items nodes"],
+) -> GraphBatch:
     rank = depths(adjacency)
     rank[batch.operations == INPUT] = -1
     rank[batch.operations == OUTPUT] = batch.nodes

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 
 from nasrank.errors import DataError
 
@@ -23,21 +23,23 @@ class GraphBatch:
     """Directed acyclic multigraphs whose nodes carry operations.
 
     Attributes:
-        operations: ``[items, nodes]`` codes into ``vocabulary``; 0 where ``mask`` is False.
-        adjacency: ``[items, nodes, nodes]``; ``adjacency[i, u, v]`` is the number of edges from
+        operations: Codes into ``vocabulary``; 0 where ``mask`` is False.
+
+        adjacency: ``adjacency[i, u, v]`` is the number of edges from
             ``u`` to ``v``. More than one edge means that a sum takes the same source repeatedly.
-        mask: ``[items, nodes]``; True for nodes, False for padding.
+
+        mask: True for nodes, False for padding.
         vocabulary: Operation names; the first two are ``input`` and ``output``.
         attributes: ``[items, nodes, A]`` numbers of the nodes, such as widths; NaN where a node
             has none, and on padding. None where no node of the batch has any.
         attribute_names: ``[A]`` what they are; empty without attributes.
     """
 
-    operations: NDArray[np.int16]
-    adjacency: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
+    operations: Int16[np.ndarray, "items nodes"]
+    adjacency: UInt8[np.ndarray, "items nodes nodes"]
+    mask: Bool[np.ndarray, "items nodes"]
     vocabulary: tuple[str, ...]
-    attributes: NDArray[np.float32] | None = None
+    attributes: Float32[np.ndarray, "items nodes attributes"] | None = None
     attribute_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -80,7 +82,9 @@ class GraphBatch:
         """Return the number of architectures."""
         return len(self.operations)
 
-    def __getitem__(self, items: NDArray[np.int64] | Sequence[int] | slice) -> GraphBatch:
+    def __getitem__(
+        self, items: Int64[np.ndarray, "chosen"] | Sequence[int] | slice
+    ) -> GraphBatch:
         """Return the chosen architectures, padded as before."""
         index = items if isinstance(items, slice) else np.asarray(items, dtype=np.int64)
         return GraphBatch(
@@ -97,12 +101,12 @@ class GraphBatch:
         """Width of the padding: the most nodes any architecture has."""
         return int(self.operations.shape[1])
 
-    def sizes(self) -> NDArray[np.int64]:
+    def sizes(self) -> Int64[np.ndarray, "items"]:
         """Return the number of nodes of each architecture, input and output included."""
         return np.asarray(np.count_nonzero(self.mask, axis=1), np.int64)
 
-    def operation_counts(self) -> NDArray[np.float32]:
-        """Return ``[items, vocabulary]`` counts of each operation."""
+    def operation_counts(self) -> Float32[np.ndarray, "items vocabulary"]:
+        """Return how often each architecture has each operation."""
         counts = np.zeros((len(self), len(self.vocabulary)), np.float32)
         for code in range(len(self.vocabulary)):
             counts[:, code] = ((self.operations == code) & self.mask).sum(axis=1)

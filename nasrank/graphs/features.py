@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
 from nasrank.graphs.canonical import depths
@@ -18,13 +19,14 @@ class AttributeScale:
     """How attributes are spread over the nodes of some graphs that have them.
 
     Attributes:
-        mean: ``[A]`` mean of each attribute.
-        deviation: ``[A]`` its standard deviation (division by the number of nodes); 0 where it
+        mean: Mean of each attribute.
+
+        deviation: Its standard deviation (division by the number of nodes); 0 where it
             is the same everywhere or no node has it.
     """
 
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
+    mean: Float64[np.ndarray, "attributes"]
+    deviation: Float64[np.ndarray, "attributes"]
 
     @classmethod
     def of(cls, graphs: GraphBatch) -> AttributeScale | None:
@@ -65,7 +67,7 @@ class FeatureReference:
 
 def graph_features(
     graphs: GraphBatch, reference: FeatureReference | None = None
-) -> NDArray[np.float32]:
+) -> Float32[np.ndarray, "items columns"]:
     """Describe each graph by counts: operations, and edges by the operations at their ends.
 
     The square root tempers large counts, so the Euclidean distance of two rows is their
@@ -108,7 +110,7 @@ def graph_features(
 
 def standardised_attributes(
     graphs: GraphBatch, scale: AttributeScale | None = None
-) -> NDArray[np.float32] | None:
+) -> Float32[np.ndarray, "items nodes attributes"] | None:
     r"""Bring each attribute to mean 0 and standard deviation 1 over the nodes that have it.
 
     .. math:: z_{iv} = (a_{iv} - \bar a) / s_a

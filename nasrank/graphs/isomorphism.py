@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Int64
 
 from nasrank.graphs.dag import GraphBatch
 
 __all__ = ["isomorphism_classes"]
 
 
-def isomorphism_classes(batch: GraphBatch) -> NDArray[np.int64]:
+def isomorphism_classes(batch: GraphBatch) -> Int64[np.ndarray, "items"]:
     """Number the architectures so that two get the same number exactly if they are isomorphic.
 
     Colours are refined by the colours of sources and targets until nothing changes. Where two
@@ -24,7 +24,7 @@ def isomorphism_classes(batch: GraphBatch) -> NDArray[np.int64]:
             compare what they compute.
 
     Returns:
-        ``[items]`` class numbers, counted from 0 in the order of first occurrence.
+        Class numbers, counted from 0 in the order of first occurrence.
 
     References:
         McKay and Piperno (2014), "Practical graph isomorphism, II", J. Symbolic Computation.
@@ -49,7 +49,7 @@ def isomorphism_classes(batch: GraphBatch) -> NDArray[np.int64]:
     return _by_first_occurrence(_forms(colours, adjacency, mask)[same])
 
 
-def _kinds(batch: GraphBatch) -> NDArray[np.int64]:
+def _kinds(batch: GraphBatch) -> Int64[np.ndarray, "items nodes"]:
     """Number the nodes by what they are on their own: operation and attributes."""
     operations = batch.operations.astype(np.int64)
     if batch.attributes is None:
@@ -62,8 +62,10 @@ def _kinds(batch: GraphBatch) -> NDArray[np.int64]:
 
 
 def _forms(
-    colours: NDArray[np.int64], adjacency: NDArray[np.int64], mask: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+    colours: Int64[np.ndarray, "graphs nodes"],
+    adjacency: Int64[np.ndarray, "graphs nodes nodes"],
+    mask: Bool[np.ndarray, "graphs nodes"],
+) -> Int64[np.ndarray, "graphs"]:
     """Return one number a graph, equal exactly for isomorphic graphs."""
     form = np.full(len(colours), -1, np.int64)
     owner = np.arange(len(colours))
@@ -98,12 +100,12 @@ def _forms(
 
 
 def _tell_apart(
-    colours: NDArray[np.int64],
-    owner: NDArray[np.int64],
-    ordered: NDArray[np.int64],
-    tied: NDArray[np.bool_],
-    adjacency: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    colours: Int64[np.ndarray, "branches nodes"],
+    owner: Int64[np.ndarray, "branches"],
+    ordered: Int64[np.ndarray, "branches nodes"],
+    tied: Bool[np.ndarray, "branches nodes-1"],
+    adjacency: Int64[np.ndarray, "graphs nodes nodes"],
+) -> tuple[Int64[np.ndarray, "children nodes"], Int64[np.ndarray, "children"]]:
     """Branch on the least shared colour of each graph: one child a node that has it."""
     if len(owner) == 0:
         return colours, owner
@@ -125,8 +127,10 @@ def _tell_apart(
 
 
 def _refine(
-    colours: NDArray[np.int64], adjacency: NDArray[np.int64], mask: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+    colours: Int64[np.ndarray, "branches nodes"],
+    adjacency: Int64[np.ndarray, "branches nodes nodes"],
+    mask: Bool[np.ndarray, "branches nodes"],
+) -> Int64[np.ndarray, "branches nodes"]:
     """Split colours by the colours of sources and targets until their number stays."""
     rows, nodes = colours.shape
     edge_base = int(adjacency.max(initial=0)) + 1
@@ -151,7 +155,7 @@ def _refine(
         count = finer
 
 
-def _row_numbers(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _row_numbers(rows: Int64[np.ndarray, "rows columns"]) -> Int64[np.ndarray, "rows"]:
     """Number equal rows equally, by folding one column at a time into a dense code."""
     code = np.zeros(len(rows), np.int64)
     for column in rows.T:
@@ -162,7 +166,7 @@ def _row_numbers(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return code
 
 
-def _by_first_occurrence(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+def _by_first_occurrence(numbers: Int64[np.ndarray, "items"]) -> Int64[np.ndarray, "items"]:
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

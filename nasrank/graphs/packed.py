@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Float32, Int, Int32, Int64
 from torch import Tensor
 
 from nasrank.graphs.dag import GraphBatch
@@ -23,17 +23,19 @@ class Bags:
     """A sparse matrix by rows: row ``r`` sums ``weight[i] * table[index[i]]`` over its own ``i``.
 
     Attributes:
-        index: ``[entries]`` rows of the table.
-        start: ``[rows]`` where each row's entries begin.
-        weight: ``[entries]``, or None where every weight is 1.
+        index: Rows of the table.
+
+        start: Where each row's entries begin.
+
+        weight: One an entry, or None where every weight is 1.
     """
 
-    index: Tensor
-    start: Tensor
-    weight: Tensor | None
+    index: Int[Tensor, "entries"]
+    start: Int[Tensor, "rows"]
+    weight: Float[Tensor, "entries"] | None
 
-    def sum(self, table: Tensor) -> Tensor:
-        """Multiply: ``[table rows, width]`` to ``[rows, width]``; an empty row gives zeros."""
+    def sum(self, table: Float[Tensor, "table width"]) -> Float[Tensor, "rows width"]:
+        """Multiply with the rows of a table; an empty row gives zeros."""
         return torch.nn.functional.embedding_bag(
             self.index, table, self.start, mode="sum", per_sample_weights=self.weight
         )
@@ -47,24 +49,28 @@ class PackedGraphs:
         members: Number of lists.
         rows: Rows of each member: its nodes, then padding up to the longest member.
         items: Graphs of each member, padding included.
-        operations: ``[members, rows, vocabulary]`` one-hot operations, zero on padding.
+
+        operations: One-hot operations, zero on padding.
         hear: Rows are nodes; the table has :data:`RELATIONS` rows a node.
         heard: The transpose of ``hear``, for the way back.
         read: Rows are graphs, the table has a row a node.
-        graph: ``[members * rows]`` the graph each row belongs to; ``members * items`` on padding.
-        attributes: ``[members, rows, A]`` standardised attributes, zero on padding; None where
+
+        graph: The graph each row belongs to; ``members * items`` on padding.
+
+        attributes: Standardised attributes, zero on padding; None where
             the graphs have none.
     """
 
     members: int
     rows: int
     items: int
-    operations: Tensor
+
+    operations: Float[Tensor, "members rows vocabulary"]
     hear: Bags
     heard: Bags
     read: Bags
-    graph: Tensor
-    attributes: Tensor | None = None
+    graph: Int64[Tensor, "members*rows"]
+    attributes: Float[Tensor, "members rows attributes"] | None = None
 
 
 class GraphStore:
@@ -121,19 +127,19 @@ class GraphStore:
         """Return the number of graphs."""
         return len(self._sizes)
 
-    def pack(self, items: NDArray[np.int64]) -> PackedGraphs:
+    def pack(self, items: Int64[np.ndarray, "members items"]) -> PackedGraphs:
         """Assemble one batch a member.
 
         Args:
-            items: ``[members, items]`` numbers of graphs; -1 is padding.
+            items: Numbers of graphs; -1 is padding.
         """
         return self.pack_steps(items[None])[0]
 
-    def pack_steps(self, items: NDArray[np.int64]) -> list[PackedGraphs]:
+    def pack_steps(self, items: Int64[np.ndarray, "steps members items"]) -> list[PackedGraphs]:
         """Assemble the batches of several steps at once, which costs little more than one.
 
         Args:
-            items: ``[steps, members, items]`` numbers of graphs; -1 is padding.
+            items: Numbers of graphs; -1 is padding.
         """
         steps, members, width = items.shape
         real = items >= 0
@@ -209,18 +215,23 @@ class GraphStore:
             )
         return result
 
-    def _int(self, values: NDArray[np.int64]) -> Tensor:
+    def _int(self, values: Int64[np.ndarray, "n"]) -> Int32[Tensor, "n"]:
         return torch.from_numpy(values.astype(np.int32)).to(self.device)
 
     def _bags(
         self,
-        taken: tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
-        row_step: NDArray[np.int64],
-        row: NDArray[np.int64],
+        taken: tuple[
+            Int64[np.ndarray, "entries"],
+            Float32[np.ndarray, "entries"],
+            Int64[np.ndarray, "taken"],
+            Int64[np.ndarray, "graphs"],
+        ],
+        row_step: Int64[np.ndarray, "taken"],
+        row: Int64[np.ndarray, "taken"],
         *,
         rows: int,
         steps: int,
-        graph_step: NDArray[np.int64],
+        graph_step: Int64[np.ndarray, "graphs"],
     ) -> list[Bags]:
         index, weight, row_counts, graph_counts = taken
         counts = np.zeros((steps, rows), np.int64)
@@ -244,22 +255,22 @@ class GraphStore:
 class _Ranges:
     """Bag entries of all graphs, in the order graph, row."""
 
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
-    index: NDArray[np.int64]
-    weight: NDArray[np.float32]
-    row_first: NDArray[np.int64]
-    row_total: NDArray[np.int64]
-    row_count: NDArray[np.int64]
+    first: Int64[np.ndarray, "graphs"]
+    count: Int64[np.ndarray, "graphs"]
+    index: Int64[np.ndarray, "entries"]
+    weight: Float32[np.ndarray, "entries"]
+    row_first: Int64[np.ndarray, "graphs"]
+    row_total: Int64[np.ndarray, "graphs"]
+    row_count: Int64[np.ndarray, "rows"]
 
     @classmethod
     def build(
         cls,
-        graph: NDArray[np.int64],
-        row: NDArray[np.int64],
-        index: NDArray[np.int64],
-        weight: NDArray[np.float32],
-        rows: NDArray[np.int64],
+        graph: Int64[np.ndarray, "entries"],
+        row: Int64[np.ndarray, "entries"],
+        index: Int64[np.ndarray, "entries"],
+        weight: Float32[np.ndarray, "entries"],
+        rows: Int64[np.ndarray, "graphs"],
     ) -> _Ranges:
         order = np.lexsort((index, row, graph))
         count = np.bincount(graph, minlength=len(rows))
@@ -269,8 +280,13 @@ class _Ranges:
         return cls(first, count, index[order], weight[order], row_first, rows, row_count)
 
     def take(
-        self, graphs: NDArray[np.int64], base: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+        self, graphs: Int64[np.ndarray, "taken"], base: Int64[np.ndarray, "taken"]
+    ) -> tuple[
+        Int64[np.ndarray, "entries"],
+        Float32[np.ndarray, "entries"],
+        Int64[np.ndarray, "rows"],
+        Int64[np.ndarray, "taken"],
+    ]:
         """Return shifted entries, weights, entries a row and entries a graph."""
         count = self.count[graphs]
         entries = _spans(self.first[graphs], count)
@@ -283,11 +299,14 @@ class _Ranges:
         )
 
 
-def _spans(first: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+def _spans(
+    first: Int64[np.ndarray, "n"], count: Int64[np.ndarray, "n"]
+) -> Int64[np.ndarray, "span"]:
     """Concatenate ``range(first[i], first[i] + count[i])`` over all i."""
     ends = np.cumsum(count)
-    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(first - ends + count, count)
+    whole = np.arange(int(ends[-1]) if len(ends) else 0)
+    return np.asarray(whole + np.repeat(first - ends + count, count))
 
 
-def _starts(count: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.cumsum(count) - count
+def _starts(count: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+    return np.asarray(np.cumsum(count) - count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Float64
 
 from nasrank.graphs.canonical import depths
 from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
@@ -18,7 +18,7 @@ _AT_ONCE = 4096
 """Graphs laid out at a time, which bounds the memory."""
 
 
-def path_statistics(graphs: GraphBatch) -> NDArray[np.float32]:
+def path_statistics(graphs: GraphBatch) -> Float32[np.ndarray, "items columns"]:
     """Describe the paths from inputs to outputs by how many of each operation lie on one.
 
     For every operation, every pair of operations, and all operations together: the mean, the
@@ -68,7 +68,9 @@ def _sets(vocabulary: int) -> list[tuple[int, ...]]:
     return sets
 
 
-def _described(graphs: GraphBatch, member: NDArray[np.float64]) -> NDArray[np.float64]:
+def _described(
+    graphs: GraphBatch, member: Float64[np.ndarray, "vocabulary sets"]
+) -> Float64[np.ndarray, "items columns"]:
     items, nodes = graphs.operations.shape
     shape = (items, nodes, member.shape[1])
     # Nodes by their depth: every source stands before its targets, wherever padding lies.

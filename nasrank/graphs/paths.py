@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
@@ -44,7 +45,7 @@ class PathCounts:
         self.kinds: list[tuple[int, ...]] = []
         self._walk(graphs, learn=True)
 
-    def of(self, graphs: GraphBatch) -> NDArray[np.float32]:
+    def of(self, graphs: GraphBatch) -> Float32[np.ndarray, "items kinds"]:
         """Count the paths of each kind.
 
         Args:
@@ -52,11 +53,11 @@ class PathCounts:
                 does not have are not counted.
 
         Returns:
-            ``[items, kinds]``.
+            How often each architecture has each of `kinds`.
         """
         return self._walk(graphs, learn=False)
 
-    def _walk(self, graphs: GraphBatch, *, learn: bool) -> NDArray[np.float32]:
+    def _walk(self, graphs: GraphBatch, *, learn: bool) -> Float32[np.ndarray, "items kinds"]:
         adjacency = graphs.adjacency.astype(np.float32)
         ends = (graphs.mask & (graphs.operations == OUTPUT)).astype(np.float32)
         start = (graphs.mask & (graphs.operations == INPUT)).astype(np.float32)

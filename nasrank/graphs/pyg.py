@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
@@ -135,12 +136,12 @@ class _Columns:
     Node numbers in ``edge_index`` count from 0 in every graph.
     """
 
-    x: Tensor
-    edge_index: Tensor
-    edge_weight: Tensor
-    attributes: Tensor | None
-    node_bounds: Tensor
-    edge_bounds: Tensor
+    x: Int64[Tensor, "nodes"]
+    edge_index: Int64[Tensor, "2 edges"]
+    edge_weight: Float[Tensor, "edges"]
+    attributes: Float[Tensor, "nodes attributes"] | None
+    node_bounds: Int64[Tensor, "starts"]
+    edge_bounds: Int64[Tensor, "starts"]
 
     @classmethod
     def of(cls, batch: GraphBatch) -> _Columns:
@@ -162,7 +163,9 @@ class _Columns:
         )
 
 
-def _column(name: str, values: ArrayLike, items: int, dtype: torch.dtype) -> Tensor:
+def _column(
+    name: str, values: ArrayLike, items: int, dtype: torch.dtype
+) -> Shaped[Tensor, "{items}"]:
     array = np.asarray(values)
     _one_each(name, array.shape, items)
     return torch.tensor(array, dtype=dtype)

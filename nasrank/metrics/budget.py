@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64
 
 from nasrank.metrics.inputs import FloatArray
 from nasrank.statistics import order_statistic
@@ -228,7 +229,7 @@ def budget_rows(
     return rows
 
 
-def _over_seeds(values: npt.ArrayLike) -> FloatArray:
+def _over_seeds(values: npt.ArrayLike) -> Float64[FloatArray, "seeds"]:
     """One value for each seed."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or np.isnan(array).any():

@@ -6,6 +6,7 @@ better than their noise lets anyone, so a tau is read against what the noise lea
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64
 
 from nasrank.metrics.inputs import FloatArray
 from nasrank.metrics.tau import kendall_tau
@@ -101,7 +102,7 @@ def ceiling_tau(values: npt.ArrayLike, rng: np.random.Generator) -> float | None
     return _defined(float(np.mean(taus)))
 
 
-def _table(values: npt.ArrayLike) -> FloatArray:
+def _table(values: npt.ArrayLike) -> Float64[FloatArray, "items replicates"]:
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2:
         raise ValueError(f"'values' should have axes items and replicates, not {table.ndim}")

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64, Int64
 
 from nasrank.metrics.inputs import FloatArray, checked_labels, checked_scores
 from nasrank.metrics.top import TOP_FRACTIONS, ceil_share, top_threshold
@@ -38,25 +39,25 @@ class Ranking:
     """The labels of one run, in the order in which its predictor would evaluate them.
 
     Attributes:
-        train: Labels of the training items ``[n_train]``; may be empty.
-        ranked: Labels of all test items ``[n_test]``, highest predicted first.
+        train: Labels of the training items; may be empty.
+        ranked: Labels of all test items, highest predicted first.
         candidates: ``ranked`` without the items that are training items too. The same array
             as ``ranked`` unless a run scores its training items.
     """
 
-    train: FloatArray
-    ranked: FloatArray
-    candidates: FloatArray
+    train: Float64[FloatArray, "n_train"]
+    ranked: Float64[FloatArray, "n_test"]
+    candidates: Float64[FloatArray, "candidates"]
 
     @cached_property
-    def universe(self) -> FloatArray:
+    def universe(self) -> Float64[FloatArray, "universe"]:
         """Labels of training and test items together, each once, ascending."""
         return np.sort(np.concatenate([self.train, self.candidates]))
 
 
 def rank_order(
     scores: npt.ArrayLike, tie_order: npt.ArrayLike, *, groups: npt.ArrayLike | None = None
-) -> npt.NDArray[np.intp]:
+) -> Int64[npt.NDArray[np.intp], "items"]:
     """Indices of the items, highest score first.
 
     Equal scores are ordered by ``tie_order``. A nan score (a diverged predictor) ranks last, so

@@ -6,11 +6,14 @@ where a function says otherwise. An embedding of length 0 stays where it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
-from numpy.typing import NDArray
+from jaxtyping import Float64, Integer, Real
+
+from nasrank.metrics.inputs import FloatArray
 
 __all__ = [
     "LinearProbe",
@@ -26,8 +29,12 @@ __all__ = [
 _AT_ONCE = 2_000_000
 _ROUNDS = 100
 
-Array = NDArray[np.float64]
-Classes = NDArray[np.int64]
+Rows: TypeAlias = Real[np.ndarray, "n d"] | Sequence[Sequence[float]]
+"""One embedding a row."""
+Classes: TypeAlias = Integer[np.ndarray, "n"] | Sequence[int]
+"""The class of each embedding."""
+Means: TypeAlias = Real[np.ndarray, "classes d"] | Sequence[Sequence[float]]
+"""One class a row."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +45,30 @@ class SphereVariance:
         within: Mean squared distance to the mean of the own class.
         between: Mean squared distance of that mean to the mean of all.
         total: Their sum, at most 1: one less the squared length of the mean of all.
-        class_within: ``[C]`` the first, class by class; nan for a class without embeddings.
-        class_means: ``[C, d]`` means by class; nan likewise.
+        class_within: The first, class by class; nan for a class without embeddings.
+        class_means: Means by class; nan likewise.
     """
 
     within: float
     between: float
     total: float
-    class_within: Array
-    class_means: Array
+    class_within: Float64[FloatArray, "classes"]
+    class_means: Float64[FloatArray, "classes d"]
 
 
-def on_sphere(embeddings: npt.ArrayLike) -> Array:
-    """Return embeddings ``[n, d]`` divided by their lengths; those of length 0 stay 0."""
+def on_sphere(embeddings: Rows) -> Float64[FloatArray, "n d"]:
+    """Return embeddings divided by their lengths; those of length 0 stay 0."""
     rows = np.asarray(embeddings, dtype=np.float64)
     # First to size 1, so that squares neither overflow nor vanish.
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
     rows = rows / np.where(largest > 0, largest, 1.0)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Array = rows / np.where(length > 0, length, 1.0)
+    unit: FloatArray = rows / np.where(length > 0, length, 1.0)
     return unit
 
 
 def sphere_variance(
-    embeddings: npt.ArrayLike, classes: npt.ArrayLike, count: int | None = None
+    embeddings: Rows, classes: Classes, count: int | None = None
 ) -> SphereVariance:
     r"""Split the variance of unit embeddings into that within classes and that between them.
 
@@ -74,8 +81,8 @@ def sphere_variance(
     centred.
 
     Args:
-        embeddings: ``[n, d]``, n at least 1, of any length but 0.
-        classes: ``[n]`` numbers from 0.
+        embeddings: At least one, of any length but 0.
+        classes: Numbers from 0.
         count: Number of classes; one more than the largest number if None.
 
     References:
@@ -100,11 +107,11 @@ def sphere_variance(
     centre = unit.mean(axis=0)
     total = 1 - float(centre @ centre)
     within = max(1 - kept, 0.0)
-    inner: Array = np.maximum(1 - squares, 0.0)
+    inner: FloatArray = np.maximum(1 - squares, 0.0)
     return SphereVariance(within, max(total - within, 0.0), total, inner, means)
 
 
-def effective_rank(embeddings: npt.ArrayLike) -> float:
+def effective_rank(embeddings: Rows) -> float:
     """Return how many directions embeddings vary in: the exponential of an entropy.
 
     The entropy is that of the singular values of the centred embeddings, scaled to sum to 1. It
@@ -112,7 +119,7 @@ def effective_rank(embeddings: npt.ArrayLike) -> float:
     are used as they are.
 
     Args:
-        embeddings: ``[n, d]``.
+        embeddings: One a row.
 
     References:
         Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality",
@@ -141,7 +148,7 @@ def effective_rank(embeddings: npt.ArrayLike) -> float:
     return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def simplex_distance(means: npt.ArrayLike) -> float:
+def simplex_distance(means: Means) -> float:
     r"""Return how far class means are from the corners of a regular simplex about their centre.
 
     With G the matrix of products of the centred means and S that of a simplex of C corners,
@@ -152,7 +159,7 @@ def simplex_distance(means: npt.ArrayLike) -> float:
     means that all coincide are as far as that.
 
     Args:
-        means: ``[C, d]``, C at least 2; used as they are.
+        means: At least 2; used as they are.
 
     References:
         Papyan, Han & Donoho (2020), "Prevalence of neural collapse during the terminal phase of
@@ -172,15 +179,13 @@ def simplex_distance(means: npt.ArrayLike) -> float:
     return float(np.linalg.norm(gram / size - corners / np.linalg.norm(corners)))
 
 
-def nearest_mean_accuracy(
-    means: npt.ArrayLike, embeddings: npt.ArrayLike, classes: npt.ArrayLike
-) -> float:
+def nearest_mean_accuracy(means: Means, embeddings: Rows, classes: Classes) -> float:
     """Return the share of embeddings whose class has the nearest mean in angle, 0 to 1.
 
     Args:
-        means: ``[C, d]``; a class with nan is nobody's.
-        embeddings: ``[n, d]``, n at least 1.
-        classes: ``[n]`` numbers of means. Of equally near means the first counts.
+        means: A class with nan is nobody's.
+        embeddings: At least one.
+        classes: Numbers of means. Of equally near means the first counts.
     """
     centres = on_sphere(np.nan_to_num(np.asarray(means, dtype=np.float64)))
     likeness = on_sphere(embeddings) @ centres.T
@@ -189,10 +194,10 @@ def nearest_mean_accuracy(
 
 
 def knn_accuracy(
-    known: npt.ArrayLike,
-    known_classes: npt.ArrayLike,
-    asked: npt.ArrayLike,
-    asked_classes: npt.ArrayLike,
+    known: Rows,
+    known_classes: Classes,
+    asked: Real[np.ndarray, "asked d"] | Sequence[Sequence[float]],
+    asked_classes: Integer[np.ndarray, "asked"] | Sequence[int],
     *,
     neighbours: int = 10,
 ) -> float:
@@ -202,10 +207,10 @@ def knn_accuracy(
     are the nearest in sum wins.
 
     Args:
-        known: ``[n, d]``, n at least 1.
-        known_classes: ``[n]`` numbers from 0.
-        asked: ``[q, d]``, q at least 1.
-        asked_classes: ``[q]``.
+        known: At least one embedding.
+        known_classes: Numbers from 0.
+        asked: At least one embedding.
+        asked_classes: Numbers from 0.
         neighbours: How many vote; all where there are fewer.
     """
     base, names = on_sphere(known).astype(np.float32), np.asarray(known_classes, dtype=np.int64)
@@ -232,33 +237,31 @@ class LinearProbe:
     """Logistic regression on embeddings, which says what a linear map can still read from them.
 
     Attributes:
-        weights: ``[d, C]``.
-        shifts: ``[C]``.
-        mean: ``[d]`` what is subtracted from embeddings first.
-        deviation: ``[d]`` what they are then divided by.
+        weights: What a dimension says for a class.
+        shifts: What is added to the score of a class.
+        mean: What is subtracted from embeddings first.
+        deviation: What they are then divided by.
 
     References:
         Alain & Bengio (2017), "Understanding intermediate layers using linear classifier
         probes", ICLR workshop.
     """
 
-    weights: Array
-    shifts: Array
-    mean: Array
-    deviation: Array
+    weights: Float64[FloatArray, "d classes"]
+    shifts: Float64[FloatArray, "classes"]
+    mean: Float64[FloatArray, "d"]
+    deviation: Float64[FloatArray, "d"]
 
     @classmethod
-    def fit(
-        cls, embeddings: npt.ArrayLike, classes: npt.ArrayLike, *, penalty: float = 1e-3
-    ) -> LinearProbe:
+    def fit(cls, embeddings: Rows, classes: Classes, *, penalty: float = 1e-3) -> LinearProbe:
         """Minimise the mean cross-entropy plus half the penalty times the squared weights.
 
         The embeddings are standardised first, a dimension that never changes left out; the
         shifts are not penalised. L-BFGS stops after 100 rounds at the latest.
 
         Args:
-            embeddings: ``[n, d]``, n at least 1.
-            classes: ``[n]`` numbers from 0.
+            embeddings: At least one.
+            classes: Numbers from 0.
             penalty: Weight of the squares, above 0.
         """
         from scipy.optimize import minimize
@@ -272,7 +275,9 @@ class LinearProbe:
         wanted = np.zeros((len(rows), count))
         wanted[np.arange(len(rows)), numbers] = 1 / len(rows)
 
-        def cost(flat: Array) -> tuple[float, Array]:
+        def cost(
+            flat: Float64[FloatArray, "both"],
+        ) -> tuple[float, Float64[FloatArray, "both"]]:
             both = flat.reshape(-1, count)
             weights, shifts = both[:-1], both[-1]
             scores = inputs @ weights + shifts
@@ -290,10 +295,10 @@ class LinearProbe:
         both = found.x.reshape(-1, count)
         return cls(both[:-1], both[-1], mean, deviation)
 
-    def accuracy(self, embeddings: npt.ArrayLike, classes: npt.ArrayLike) -> float:
-        """Return the share of embeddings ``[q, d]`` named rightly, 0 to 1.
+    def accuracy(self, embeddings: Rows, classes: Classes) -> float:
+        """Return the share of embeddings named rightly, 0 to 1.
 
-        A class ``[q]`` that was not known is never named.
+        A class that was not known is never named.
         """
         inputs = (np.asarray(embeddings, np.float64) - self.mean) / self.deviation
         named = (inputs @ self.weights + self.shifts).argmax(axis=1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64
 
 from nasrank.errors import DataError
 
@@ -10,7 +11,7 @@ __all__ = ["FloatArray", "checked_labels", "checked_scores"]
 FloatArray = npt.NDArray[np.float64]
 
 
-def checked_labels(labels: npt.ArrayLike) -> FloatArray:
+def checked_labels(labels: npt.ArrayLike) -> Float64[FloatArray, "items"]:
     """Labels as a flat float64 array, all finite.
 
     A missing label would be counted as a bad architecture, so it is refused and never skipped.
@@ -35,7 +36,7 @@ def checked_labels(labels: npt.ArrayLike) -> FloatArray:
     return array
 
 
-def checked_scores(scores: npt.ArrayLike, items: int) -> FloatArray:
+def checked_scores(scores: npt.ArrayLike, items: int) -> Float64[FloatArray, "{items}"]:
     """Scores as a flat float64 array of the given length; non-finite ones are let through.
 
     Args:

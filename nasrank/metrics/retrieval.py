@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64, Int64, Shaped
 
 from nasrank.metrics.inputs import FloatArray
 
@@ -37,17 +38,17 @@ class Pairs:
     """All pairs of some samples, each counted once.
 
     Attributes:
-        same: ``[same pairs]`` distances of two samples of one class, ascending.
-        different: ``[other pairs]`` distances of two samples of different classes, ascending.
+        same: Distances of two samples of one class, ascending.
+        different: Distances of two samples of different classes, ascending.
     """
 
-    same: FloatArray
-    different: FloatArray
+    same: Float64[FloatArray, "same"]
+    different: Float64[FloatArray, "different"]
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorRates:
-    """Wrong decisions at growing thresholds, ``[thresholds]`` each, in [0, 1].
+    """Wrong decisions at growing thresholds, each in [0, 1].
 
     Attributes:
         accept: Pairs of different classes taken for one, among those that choose a threshold.
@@ -56,10 +57,10 @@ class ErrorRates:
         counted_reject: As ``reject``, among the pairs that count.
     """
 
-    accept: FloatArray
-    reject: FloatArray
-    counted_accept: FloatArray
-    counted_reject: FloatArray
+    accept: Float64[FloatArray, "thresholds"]
+    reject: Float64[FloatArray, "thresholds"]
+    counted_accept: Float64[FloatArray, "thresholds"]
+    counted_reject: Float64[FloatArray, "thresholds"]
 
 
 def recall_at(
@@ -321,8 +322,10 @@ def rework_cost(
 
 
 def _hit_share(
-    places: npt.NDArray[np.int64], right: npt.NDArray[np.int64], wrong: npt.NDArray[np.int64]
-) -> FloatArray:
+    places: Int64[npt.NDArray[np.int64], "queries"],
+    right: Int64[npt.NDArray[np.int64], "queries"],
+    wrong: Int64[npt.NDArray[np.int64], "queries"],
+) -> Float64[FloatArray, "queries"]:
     """Chance that ``places`` draws from right and wrong ones hold a right one."""
     missed = (places <= 0).astype(np.float64)
     for row in np.flatnonzero((places > 0) & (wrong > 0)).tolist():
@@ -333,7 +336,9 @@ def _hit_share(
     return 1 - missed
 
 
-def _contingency(clusters: npt.ArrayLike, classes: npt.ArrayLike) -> FloatArray:
+def _contingency(
+    clusters: npt.ArrayLike, classes: npt.ArrayLike
+) -> Float64[FloatArray, "clusters classes"]:
     rows, columns = np.asarray(clusters), np.asarray(classes)
     if rows.ndim != 1 or rows.shape != columns.shape:
         raise ValueError(f"clusters {rows.shape} and classes {columns.shape} should be one axis")
@@ -348,14 +353,14 @@ def _pairs(counts: FloatArray) -> float:
     return float((counts * (counts - 1)).sum() / 2)
 
 
-def _entropy(shares: FloatArray) -> float:
+def _entropy(shares: Float64[FloatArray, "groups"]) -> float:
     positive = shares[shares > 0]
     return float(-(positive * np.log(positive)).sum())
 
 
 def _checked(
     embeddings: npt.ArrayLike, classes: npt.ArrayLike
-) -> tuple[FloatArray, npt.NDArray[np.generic]]:
+) -> tuple[Float64[FloatArray, "n d"], Shaped[npt.NDArray[np.generic], "n"]]:
     points, labels = np.asarray(embeddings, dtype=np.float64), np.asarray(classes)
     if points.ndim != 2 or labels.shape != points.shape[:1]:
         raise ValueError(

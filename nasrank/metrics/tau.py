@@ -7,6 +7,7 @@ constant labels, or a score that is not finite (a diverged predictor).
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64
 
 from nasrank.metrics.inputs import FloatArray, checked_labels, checked_scores
 
@@ -125,7 +126,7 @@ def spearman_rho(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 def _rankable(
     scores: npt.ArrayLike, labels: npt.ArrayLike
-) -> tuple[FloatArray, FloatArray] | None:
+) -> tuple[Float64[FloatArray, "items"], Float64[FloatArray, "items"]] | None:
     """Scores and labels, or None where no order can be compared."""
     true = checked_labels(labels)
     predicted = checked_scores(scores, len(true))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -55,7 +56,7 @@ class Blend(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         features: Literal["graph", "proxies"] = "graph",
@@ -113,29 +114,33 @@ class _Blended(Fitted):
 
     Args:
         parts: What was fitted.
-        weights: ``[parts, members]``.
-        knots: For each part ``[members, quantiles]`` of its scores over the space.
+        weights: Of each part, for each member.
+        knots: For each part the quantiles of its scores over the space.
     """
 
     def __init__(
         self,
         parts: Sequence[Fitted],
-        weights: NDArray[np.float64],
-        knots: Sequence[NDArray[np.float64]],
+        weights: Float64[np.ndarray, "parts members"],
+        knots: Sequence[Float64[np.ndarray, "members quantiles"]],
     ) -> None:
         self._parts, self._weights, self._knots = parts, weights, knots
         self.final_loss = parts[-1].final_loss
 
     @property
-    def diverged(self) -> NDArray[np.bool_]:
+    def diverged(self) -> Bool[np.ndarray, "members"]:
         return np.asarray(np.any([part.diverged for part in self._parts], axis=0), np.bool_)
 
-    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         weighted = self._weights[:, :, None] * self._said(items)
         total: NDArray[np.float64] = weighted.sum(axis=0)
         return total
 
-    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Return how far the three are apart: their standard deviation around the mean."""
         said = self._said(items)
         weights = self._weights[:, :, None]
@@ -143,12 +148,16 @@ class _Blended(Fitted):
         apart: NDArray[np.float64] = np.sqrt((weights * (said - mean) ** 2).sum(axis=0))
         return apart
 
-    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Fitted:
         moved = [part.on(graphs, proxies) for part in self._parts]
         return _Blended(moved, self._weights, self._knots)
 
-    def _said(self, items: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Every part's opinion as normal quantiles, ``[parts, members, graphs]``."""
+    def _said(
+        self, items: Int64[np.ndarray, "graphs"] | None
+    ) -> Float64[np.ndarray, "parts members graphs"]:
+        """Every part's opinion as normal quantiles."""
         level = ndtri((np.arange(_KNOTS) + 0.5) / _KNOTS)
         return np.stack(
             [
@@ -164,8 +173,10 @@ class _Blended(Fitted):
 
 
 def _interpolated(
-    scores: NDArray[np.float64], knots: NDArray[np.float64], level: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    scores: Float64[np.ndarray, "graphs"],
+    knots: Float64[np.ndarray, "quantiles"],
+    level: Float64[np.ndarray, "quantiles"],
+) -> Float64[np.ndarray, "graphs"]:
     """Map scores through quantiles, going on straight beyond the outermost ones.
 
     The top of a space is beyond the last quantile, and its order must not be lost.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float32, Float64
 
 from nasrank.graphs import GraphBatch
 from nasrank.losses.ranges import Above
@@ -41,7 +41,7 @@ class Boosting(TreePredictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         features: Literal["graph", "proxies"] = "graph",
@@ -58,7 +58,10 @@ class Boosting(TreePredictor):
         return trees * (6e-4 + 1e-6 * n)
 
     def parts(
-        self, columns: NDArray[np.float32], targets: NDArray[np.float64], seed: int
+        self,
+        columns: Float32[np.ndarray, "n columns"],
+        targets: Float64[np.ndarray, "n"],
+        seed: int,
     ) -> Parts:
         """Fit boosters; each is a part."""
         boosters = [

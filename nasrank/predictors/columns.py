@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Float64
 
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.features import FeatureReference, graph_features
@@ -22,26 +22,28 @@ class GraphColumns:
 
     Args:
         graphs: Canonical graphs that fix which columns there are.
-        proxies: ``[items, P]`` of the same graphs, or None.
+        proxies: Those of the same graphs, or None.
     """
 
-    def __init__(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> None:
         self._features = FeatureReference.of(graphs)
         self._paths = PathCounts(graphs)
         self._with_proxies = proxies is not None
         self.reference = self.of(graphs, proxies)
 
     def of(
-        self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float32]:
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Float32[np.ndarray, "items columns"]:
         """Describe graphs of the same vocabulary.
 
         Args:
             graphs: ``[items]`` canonical graphs.
-            proxies: ``[items, P]``, where these columns were made with some.
+            proxies: Theirs, where these columns were made with some.
 
         Returns:
-            ``[items, columns]``; contiguous, as trees want it.
+            One row a graph; contiguous, as trees want it.
 
         Raises:
             UsageError: Proxies are needed and there are none.

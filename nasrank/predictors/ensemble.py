@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 
 from nasrank.graphs import GraphBatch
@@ -36,7 +37,7 @@ class Ensemble(Fitted):
 
     Args:
         parts: ``members * size`` trained predictors, those of one member side by side.
-        centre: ``[members * size]`` mean score of each part on its training graphs.
+        centre: Mean score of each part on its training graphs.
         scale: ``[members * size]`` standard deviation of these scores, above zero.
         size: Parts of one member.
     """
@@ -44,8 +45,8 @@ class Ensemble(Fitted):
     def __init__(
         self,
         parts: Fitted,
-        centre: NDArray[np.float64],
-        scale: NDArray[np.float64],
+        centre: Float64[np.ndarray, "parts"],
+        scale: Float64[np.ndarray, "parts"],
         size: int,
     ) -> None:
         self._parts, self._centre, self._scale, self.size = parts, centre, scale, size
@@ -65,31 +66,41 @@ class Ensemble(Fitted):
         return cls(parts, centre, scale, size)
 
     @property
-    def diverged(self) -> NDArray[np.bool_]:
-        """``[members]`` True where any part diverged."""
+    def diverged(self) -> Bool[np.ndarray, "members"]:
+        """True where any part diverged."""
         return np.asarray(self._parts.diverged.reshape(-1, self.size).any(axis=1), np.bool_)
 
-    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Return the mean over parts; see :meth:`Fitted.scores`."""
         mean: NDArray[np.float64] = self._standardised(items).mean(axis=1)
         return mean
 
-    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64] | None:
+    def spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"] | None:
         """Return the standard deviation over parts, None for a single part."""
         if self.size == 1:
             return None
         deviation: NDArray[np.float64] = self._standardised(items).std(axis=1, ddof=1)
         return deviation
 
-    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Ensemble:
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Ensemble:
         """Return the same parts for other graphs; see :meth:`Fitted.on`."""
         return Ensemble(self._parts.on(graphs, proxies), self._centre, self._scale, self.size)
 
-    def parts(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Return every part's scores, ``[members, size, graphs]``, in their common unit."""
+    def parts(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members size graphs"]:
+        """Return every part's scores in their common unit."""
         return self._standardised(items)
 
-    def _standardised(self, items: NDArray[np.int64] | None) -> NDArray[np.float64]:
+    def _standardised(
+        self, items: Int64[np.ndarray, "graphs"] | None
+    ) -> Float64[np.ndarray, "members size graphs"]:
         scores = (self._parts.scores(items) - self._centre[:, None]) / self._scale[:, None]
         shaped: NDArray[np.float64] = scores.reshape(-1, self.size, scores.shape[1])
         return shaped

@@ -5,29 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossFunction, PiecewiseSpec, prepare, resolve
 from nasrank.predictors.gnn import GNN
-from nasrank.predictors.network import Network
+from nasrank.predictors.network import Network, Weights
 from nasrank.predictors.predictor import Epoch, Fitted, Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.seeds import numpy_generator, torch_generator
 
 __all__ = ["Fleet", "SideLoss", "train_fleet"]
 
-SideLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+SideLoss: TypeAlias = Callable[
+    [
+        Float[Tensor, "members items width"],
+        Float[Tensor, "members items"],
+        Bool[Tensor, "members items"],
+        Int64[Tensor, "members items"],
+    ],
+    Float[Tensor, "members"],
+]
 """What embeddings should be like, beside what the scores should.
 
-Takes embeddings ``[members, items, width]``, targets ``[members, items]`` in the task's unit and
-turned so that higher is better, which of the items are real (bool, the same shape), and their
-numbers in the network (int64, anything on padding). Returns one loss a member, lower is better,
-that is added to the loss of the scores.
+Takes embeddings, targets in the task's unit and turned so that higher is better, which of the
+items are real, and their numbers in the network (anything on padding). Returns one loss a
+member, lower is better, that is added to the loss of the scores.
 """
 
 _PACKED_STEPS = 32
@@ -42,30 +51,32 @@ class Fleet(Fitted):
 
     Attributes:
         network: What they are.
-        weights: Their parameters by name, ``[members, *shape]``.
-        final_loss: ``[members]`` mean loss over the lists of the last epoch finished.
+        weights: Their parameters by name.
+        final_loss: Mean loss over the lists of the last epoch finished.
     """
 
     network: Network
-    weights: dict[str, Tensor]
-    final_loss: NDArray[np.float64]
+    weights: Weights
+    final_loss: Float64[np.ndarray, "members"]
 
     @property
-    def diverged(self) -> NDArray[np.bool_]:
-        """``[members]`` True where a parameter is not finite; such a member scores NaN."""
+    def diverged(self) -> Bool[np.ndarray, "members"]:
+        """True where a parameter is not finite; such a member scores NaN."""
         finite = [torch.isfinite(w).flatten(1).all(dim=1) for w in self.weights.values()]
         result: NDArray[np.bool_] = ~torch.stack(finite).all(dim=0).cpu().numpy()
         return result
 
     @torch.no_grad()
-    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Score graphs with every member.
 
         Args:
-            items: ``[graphs]`` numbers of graphs; all of the network's by default.
+            items: Numbers of graphs; all of the network's by default.
 
         Returns:
-            ``[members, graphs]`` raw scores, higher is better; NaN for a diverged member.
+            Raw scores, higher is better; NaN for a diverged member.
         """
         chosen = np.arange(len(self.network.graphs)) if items is None else items
         members = len(self.final_loss)
@@ -84,7 +95,9 @@ class Fleet(Fitted):
         result[self.diverged] = np.nan
         return result
 
-    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fleet:
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Fleet:
         """Return the same members for other graphs; see :meth:`Fitted.on`."""
         return replace(self, network=self.network.on(graphs))
 
@@ -94,7 +107,7 @@ def train_fleet(
     members: Sequence[Member],
     recipe: Recipe | None = None,
     *,
-    start: Mapping[str, Tensor] | None = None,
+    start: Mapping[str, Float[Tensor, "members ..."]] | None = None,
     side: SideLoss | None = None,
     on_step: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -108,7 +121,7 @@ def train_fleet(
         network: The predictor, which also fixes device and floating type.
         members: At least one; training sets may differ in size.
         recipe: Settings; the default recipe if None.
-        start: First weights by name, ``[members, *shape]``; members draw their own for names
+        start: First weights by name; members draw their own for names
             that are not in it.
         side: A loss on embeddings that is added to every member's own; of a network that has
             embeddings.
@@ -190,7 +203,7 @@ class _Stage:
 
     def run(
         self,
-        start: dict[str, Tensor],
+        start: Weights,
         on_step: Callable[[int], None],
         on_epoch: Callable[[Epoch], None] | None,
     ) -> Fleet:
@@ -248,7 +261,9 @@ class _Stage:
                     on_epoch(Epoch(number[back], finished[back], self._fleet(weights, final)))
         return self._fleet(weights, final)
 
-    def _forward(self, weights: dict[str, Tensor], batch: object) -> tuple[Tensor, Tensor | None]:
+    def _forward(
+        self, weights: Weights, batch: object
+    ) -> tuple[Float[Tensor, "members items"], Float[Tensor, "members items width"] | None]:
         """Return scores, and the embeddings behind them where a side loss looks at them."""
         if self.side is None or not isinstance(self.network, GNN):
             return self.network.forward(weights, batch), None
@@ -266,7 +281,7 @@ class _Stage:
         for gradient in known:
             gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
-    def _optimizer(self, weights: dict[str, Tensor]) -> torch.optim.AdamW:
+    def _optimizer(self, weights: Weights) -> torch.optim.AdamW:
         """One parameter group for each length of training: its members share their rate."""
         groups = []
         for end in np.unique(self.ends):
@@ -282,7 +297,7 @@ class _Stage:
             fused=True,
         )
 
-    def _step(self, optimizer: torch.optim.AdamW, weights: dict[str, Tensor], step: int) -> None:
+    def _step(self, optimizer: torch.optim.AdamW, weights: Weights, step: int) -> None:
         """Update the members that are not past their last step."""
         for group in optimizer.param_groups:
             ahead = step < group["steps"]
@@ -294,7 +309,7 @@ class _Stage:
                 view.grad = gradient[group["members"]] if ahead and gradient is not None else None
         optimizer.step()
 
-    def _fleet(self, weights: dict[str, Tensor], final: Tensor) -> Fleet:
+    def _fleet(self, weights: Weights, final: Float[Tensor, "members"]) -> Fleet:
         """Put members back into the caller's order."""
         back = np.argsort(self.order)
         return Fleet(
@@ -303,7 +318,7 @@ class _Stage:
             final.cpu().double().numpy()[back],
         )
 
-    def _schedule(self) -> NDArray[np.int64]:
+    def _schedule(self) -> Int64[np.ndarray, "steps members longest"]:
         own = [
             self.recipe.schedule(
                 len(m.items), numpy_generator(m.seed, stream="order", n=len(m.items))
@@ -316,7 +331,9 @@ class _Stage:
             result[: len(each), member, : each.shape[1]] = each
         return result
 
-    def _prepare(self) -> tuple[NDArray[np.int64], Tensor, list[_Group]]:
+    def _prepare(
+        self,
+    ) -> tuple[Int64[np.ndarray, "members items"], Float[Tensor, "members items"], list[_Group]]:
         longest = max(len(m.items) for m in self.members)
         items = np.zeros((len(self.members), longest), np.int64)
         targets = torch.zeros(len(self.members), longest, dtype=torch.float64)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.features import AttributeScale
 from nasrank.graphs.packed import RELATIONS, Bags, GraphStore, PackedGraphs
-from nasrank.predictors.network import Network, Parameter
+from nasrank.predictors.network import Network, Parameter, Weights
 
 __all__ = ["GNN"]
 
@@ -86,21 +86,23 @@ class GNN(Network):
             Parameter("score_shift", (1, 1), 0.0),
         ]
 
-    def batches(self, items: NDArray[np.int64]) -> Iterator[PackedGraphs]:
+    def batches(self, items: Int64[np.ndarray, "steps members items"]) -> Iterator[PackedGraphs]:
         """Pack the graphs of consecutive steps; see :meth:`Network.batches`."""
         yield from self._store.pack_steps(items)
 
-    def forward(self, weights: dict[str, Tensor], batch: object) -> Tensor:
+    def forward(self, weights: Weights, batch: object) -> Float[Tensor, "members items"]:
         """Score a batch; see :meth:`Network.forward`."""
         return self.score(weights, self.embed(weights, batch))
 
-    def score(self, weights: dict[str, Tensor], embedded: Tensor) -> Tensor:
-        """Score embeddings ``[members, items, width]``: the last two layers."""
+    def score(
+        self, weights: Weights, embedded: Float[Tensor, "members items width"]
+    ) -> Float[Tensor, "members items"]:
+        """Score embeddings: the last two layers."""
         hidden = torch.relu(torch.baddbmm(weights["hidden_shift"], embedded, weights["hidden"]))
         return torch.baddbmm(weights["score_shift"], hidden, weights["score"]).squeeze(-1)
 
-    def embed(self, weights: dict[str, Tensor], batch: object) -> Tensor:
-        """Return what the last two layers score, ``[members, items, width]``: summed nodes."""
+    def embed(self, weights: Weights, batch: object) -> Float[Tensor, "members items width"]:
+        """Return what the last two layers score: summed nodes."""
         if not isinstance(batch, PackedGraphs):
             raise TypeError(f"expected PackedGraphs, not {type(batch).__name__}")
         embedded = weights["operation"]
@@ -128,7 +130,12 @@ class _Aggregate(torch.autograd.Function):
     """A sparse product whose way back is the product with the transpose."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, hear: Bags, heard: Bags) -> Tensor:  # noqa: ANN401
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        table: Float[Tensor, "table width"],
+        hear: Bags,
+        heard: Bags,
+    ) -> Float[Tensor, "rows width"]:
         ctx.heard = heard
         return hear.sum(table)
 
@@ -141,7 +148,12 @@ class _Readout(torch.autograd.Function):
     """The sum over the nodes of each graph."""
 
     @staticmethod
-    def forward(ctx: Any, nodes: Tensor, read: Bags, graph: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        nodes: Float[Tensor, "nodes width"],
+        read: Bags,
+        graph: Int64[Tensor, "nodes"],
+    ) -> Float[Tensor, "graphs width"]:
         ctx.graph = graph
         return read.sum(nodes)
 
@@ -152,7 +164,9 @@ class _Readout(torch.autograd.Function):
         return padded.index_select(0, ctx.graph), None, None
 
 
-def _normalised(nodes: Tensor) -> Tensor:
+def _normalised(
+    nodes: Float[Tensor, "members nodes width"],
+) -> Float[Tensor, "members nodes width"]:
     return torch.nn.functional.layer_norm(nodes, (WIDTH,))
 
 

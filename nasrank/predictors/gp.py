@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
@@ -29,7 +30,8 @@ _USUAL_NOISE = 0.3
 """Noise expected beforehand, in robust scores of the labels."""
 _JITTER = 1e-6
 
-Views: TypeAlias = Mapping[str, Tensor]
+Views: TypeAlias = Mapping[str, Float64[Tensor, "_ _"]]
+"""Rows of numbers by view."""
 
 
 class GaussianProcess(Predictor):
@@ -57,7 +59,7 @@ class GaussianProcess(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         features: Literal["graph", "proxies"] = "graph",
@@ -101,20 +103,20 @@ class _Posterior:
         views: Its training graphs.
         names: Views whose training graphs differ at all.
         parameters: Logarithms of scales, then lengths, then the noise.
-        factor: Lower Cholesky factor of the kernel with noise, ``[n, n]``.
-        weights: ``[n]`` inverse kernel times targets.
+        factor: Lower Cholesky factor of the kernel with noise.
+        weights: Inverse kernel times targets.
         loss: Negative logarithm of likelihood times prior, per label.
     """
 
     views: Views
     names: tuple[str, ...]
-    parameters: NDArray[np.float64]
-    factor: Tensor
-    weights: Tensor
+    parameters: Float64[np.ndarray, "parameters"]
+    factor: Float64[Tensor, "n n"]
+    weights: Float64[Tensor, "n"]
     loss: float
 
     @classmethod
-    def of(cls, views: Views, targets: Tensor) -> _Posterior:
+    def of(cls, views: Views, targets: Float64[Tensor, "n"]) -> _Posterior:
         tuned = min(len(targets), TUNED_ON)
         distances = {name: _distances(view, view) for name, view in views.items()}
         typical = {
@@ -150,8 +152,8 @@ class _Posterior:
         weights = torch.cholesky_solve(targets[:, None], factor)[:, 0]
         return cls(views, names, parameters, factor, weights, loss)
 
-    def cross(self, views: Views, items: Tensor) -> Tensor:
-        """Kernel between graphs and the training graphs, ``[graphs, n]``."""
+    def cross(self, views: Views, items: Int64[Tensor, "graphs"]) -> Float64[Tensor, "graphs n"]:
+        """Kernel between graphs and the training graphs."""
         total = torch.zeros(len(items), len(self.weights), dtype=torch.float64)
         for place, name in enumerate(self.names):
             distance = _distances(views[name][items], self.views[name])
@@ -170,17 +172,21 @@ class _Posteriors(Fitted):
         self.final_loss = np.array([posterior.loss for posterior in posteriors])
 
     @property
-    def diverged(self) -> NDArray[np.bool_]:
+    def diverged(self) -> Bool[np.ndarray, "members"]:
         return np.array([not each.weights.isfinite().all() for each in self._posteriors])
 
-    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Posterior means, in robust scores of the training labels."""
         chosen = self._chosen(items)
         means = [each.cross(self._views, chosen) @ each.weights for each in self._posteriors]
         result: NDArray[np.float64] = torch.stack(means).numpy()
         return result
 
-    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Posterior standard deviations, without the noise of a label."""
         chosen = self._chosen(items)
         rows = []
@@ -192,30 +198,42 @@ class _Posteriors(Fitted):
         result: NDArray[np.float64] = torch.stack(rows).clamp_min(0).sqrt().numpy()
         return result
 
-    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Fitted:
         return _Posteriors(self._made, self._made.of(graphs, proxies), self._posteriors)
 
-    def _chosen(self, items: NDArray[np.int64] | None) -> Tensor:
+    def _chosen(self, items: Int64[np.ndarray, "graphs"] | None) -> Int64[Tensor, "graphs"]:
         if items is None:
             return torch.arange(len(self._views["counts"]))
         return torch.from_numpy(np.asarray(items, np.int64))
 
 
-def _distances(rows: Tensor, columns: Tensor) -> Tensor:
+def _distances(
+    rows: Float64[Tensor, "rows columns"], columns: Float64[Tensor, "others columns"]
+) -> Float64[Tensor, "rows others"]:
     """Euclidean distances by one matrix product; good to about 1e-7 of the norms."""
     squares = rows.pow(2).sum(dim=1)[:, None] + columns.pow(2).sum(dim=1)
     return torch.addmm(squares, rows, columns.T, alpha=-2).clamp_min_(0).sqrt_()
 
 
-def _matern(distance: Tensor, parameters: NDArray[np.float64], place: int, count: int) -> Tensor:
+def _matern(
+    distance: Float64[Tensor, "rows others"],
+    parameters: Float64[np.ndarray, "parameters"],
+    place: int,
+    count: int,
+) -> Float64[Tensor, "rows others"]:
     reach = distance * float(np.sqrt(5) * np.exp(-parameters[count + place]))
     decay = torch.exp(2 * parameters[place] - reach)
     return decay.mul_(1 + reach + reach.square() / 3)
 
 
 def _objective(
-    parameters: NDArray[np.float64], distances: Tensor, targets: Tensor, prior: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
+    parameters: Float64[np.ndarray, "parameters"],
+    distances: Float64[Tensor, "views n n"],
+    targets: Float64[Tensor, "n"],
+    prior: Float64[np.ndarray, "parameters"],
+) -> tuple[float, Float64[np.ndarray, "parameters"]]:
     """Negative log of likelihood times prior, and its gradient.
 
     With one parameter p, d/dp = tr((inverse - w w') dK/dp) / 2 for w = inverse @ targets.

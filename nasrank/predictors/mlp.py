@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.features import FeatureReference, graph_features
-from nasrank.predictors.network import Network, Parameter
+from nasrank.predictors.network import Network, Parameter, Weights
 
 __all__ = ["MLP"]
 
@@ -22,7 +22,7 @@ WIDTH = 128
 
 @dataclass(frozen=True)
 class _Rows:
-    features: Tensor
+    features: Float[Tensor, "members items columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class _Columns:
     """Which features are inputs, and what they are measured against."""
 
     reference: FeatureReference
-    varies: NDArray[np.bool_]
+    varies: Bool[np.ndarray, "columns"]
 
     @classmethod
     def of(cls, graphs: GraphBatch) -> _Columns:
@@ -40,7 +40,7 @@ class _Columns:
         varies[0] |= not varies.any()
         return cls(reference, varies)
 
-    def rows(self, graphs: GraphBatch) -> NDArray[np.float32]:
+    def rows(self, graphs: GraphBatch) -> Float32[np.ndarray, "items varying"]:
         return graph_features(graphs, self.reference)[:, self.varies]
 
 
@@ -88,13 +88,13 @@ class MLP(Network):
             Parameter("score_shift", (1, 1), 0.0),
         ]
 
-    def batches(self, items: NDArray[np.int64]) -> Iterator[_Rows]:
+    def batches(self, items: Int64[np.ndarray, "steps members items"]) -> Iterator[_Rows]:
         """Gather the features of consecutive steps; see :meth:`Network.batches`."""
         for step in items:
             index = torch.from_numpy(np.maximum(step, 0)).to(self.device)
             yield _Rows(self._features[index])
 
-    def forward(self, weights: dict[str, Tensor], batch: object) -> Tensor:
+    def forward(self, weights: Weights, batch: object) -> Float[Tensor, "members items"]:
         """Score a batch; see :meth:`Network.forward`."""
         if not isinstance(batch, _Rows):
             raise TypeError(f"expected rows of features, not {type(batch).__name__}")

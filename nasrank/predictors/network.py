@@ -6,15 +6,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 
-__all__ = ["Network", "Parameter"]
+__all__ = ["Network", "Parameter", "Weights"]
+
+Weights: TypeAlias = dict[str, Float[Tensor, "members ..."]]
+"""Weights by name."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +67,22 @@ class Network(ABC):
         """Return the weights of one member."""
 
     @abstractmethod
-    def batches(self, items: NDArray[np.int64]) -> Iterator[object]:
+    def batches(self, items: Int64[np.ndarray, "steps members items"]) -> Iterator[object]:
         """Prepare the batches of consecutive steps.
 
         Args:
-            items: ``[steps, members, items]`` numbers of graphs; -1 is padding.
+            items: Numbers of graphs; -1 is padding.
 
         Yields:
             One batch a step, for :meth:`forward`.
         """
 
     @abstractmethod
-    def forward(self, weights: dict[str, Tensor], batch: object) -> Tensor:
+    def forward(self, weights: Weights, batch: object) -> Float[Tensor, "members items"]:
         """Score a batch.
 
         Args:
-            weights: Every weight by name, ``[members, *shape]``.
+            weights: Every weight by name.
             batch: One of :meth:`batches`.
 
         Returns:
@@ -98,8 +102,8 @@ class Network(ABC):
         """Number of parameters of one member."""
         return sum(parameter.size for parameter in self.parameters)
 
-    def initial(self, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
-        """Draw first parameters, ``[members, *shape]`` by name.
+    def initial(self, generators: Sequence[torch.Generator]) -> Weights:
+        """Draw first parameters by name.
 
         They are drawn on the CPU in double precision, one member after the other, so that they
         are the same on every device, in every floating type, and in any company.

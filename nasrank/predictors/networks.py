@@ -9,8 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from jaxtyping import Float64
 
 from nasrank.graphs import GraphBatch
 from nasrank.losses.options import options_of_signature
@@ -19,7 +18,7 @@ from nasrank.predictors.ensemble import Ensemble, spelled_out
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.mlp import MLP
-from nasrank.predictors.network import Network
+from nasrank.predictors.network import Network, Weights
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
 from nasrank.predictors.pretraining import pretrain
 from nasrank.predictors.recipe import Recipe
@@ -47,7 +46,7 @@ class NetworkPredictor(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         ensemble: Annotated[int, Above(0)] = 1,
@@ -102,7 +101,7 @@ class GNNPredictor(NetworkPredictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         ensemble: Annotated[int, Above(0)] = 1,
@@ -119,16 +118,20 @@ class _Pretrained(GNN):
     """Members start where the proxies led, but for the score, which is their own."""
 
     def __init__(
-        self, graphs: GraphBatch, proxies: NDArray[np.float64], *, device: torch.device | str
+        self,
+        graphs: GraphBatch,
+        proxies: Float64[np.ndarray, "items proxies"],
+        *,
+        device: torch.device | str,
     ) -> None:
         super().__init__(graphs, device=device)
         self._proxies = proxies
 
     @cached_property
-    def start(self) -> dict[str, Tensor]:
+    def start(self) -> Weights:
         return pretrain(GNN(self.graphs, device=self.device), self._proxies)
 
-    def initial(self, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
+    def initial(self, generators: Sequence[torch.Generator]) -> Weights:
         drawn = super().initial(generators)
         return {
             name: self.start[name].expand_as(weight).clone() if name in self.start else weight

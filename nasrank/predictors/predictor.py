@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float64, Int64
 
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
@@ -24,16 +24,16 @@ class Member:
     """One predictor to train.
 
     Attributes:
-        items: ``[n]`` numbers of the training graphs in the predictor's list; they may repeat.
-        targets: ``[n]`` their labels, higher is better, in any unit.
+        items: Numbers of the training graphs in the predictor's list; they may repeat.
+        targets: Their labels, higher is better, in any unit.
         loss: What to train with; a piecewise loss trains on the first ``switch`` items with its
             first loss and then on all items with its second, from the weights so found.
         seed: Seed of the run. Initial weights and the order of the items depend on the seed and
             on n alone, not on the loss nor on the other members.
     """
 
-    items: NDArray[np.int64]
-    targets: NDArray[np.float64]
+    items: Int64[np.ndarray, "n"]
+    targets: Float64[np.ndarray, "n"]
     loss: LossSpec | PiecewiseSpec
     seed: int
 
@@ -43,13 +43,13 @@ class Epoch:
     """What is known when some members have just finished an epoch.
 
     Attributes:
-        number: ``[members]`` epochs finished, counted from 1.
-        finished: ``[members]`` True for those that finished one in this very step.
+        number: Epochs finished, counted from 1.
+        finished: True for those that finished one in this very step.
         fitted: The members at this moment.
     """
 
-    number: NDArray[np.int64]
-    finished: NDArray[np.bool_]
+    number: Int64[np.ndarray, "members"]
+    finished: Bool[np.ndarray, "members"]
     fitted: Fitted
 
 
@@ -57,42 +57,48 @@ class Fitted(ABC):
     """Trained members.
 
     Attributes:
-        final_loss: ``[members]`` what training minimised, at its end; NaN where there is no such
+        final_loss: What training minimised, at its end; NaN where there is no such
             number.
     """
 
-    final_loss: NDArray[np.float64]
+    final_loss: Float64[np.ndarray, "members"]
 
     @property
     @abstractmethod
-    def diverged(self) -> NDArray[np.bool_]:
-        """``[members]`` True where training failed; such a member scores NaN."""
+    def diverged(self) -> Bool[np.ndarray, "members"]:
+        """True where training failed; such a member scores NaN."""
 
     @abstractmethod
-    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Score graphs with every member.
 
         Args:
-            items: ``[graphs]`` numbers of graphs; all of the predictor's by default.
+            items: Numbers of graphs; all of the predictor's by default.
 
         Returns:
-            ``[members, graphs]`` scores, higher is better; their unit means nothing.
+            Scores, higher is better; their unit means nothing.
         """
 
-    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64] | None:
+    def spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"] | None:
         """Say how unsure every member is of its scores.
 
         Args:
             items: As for `scores`.
 
         Returns:
-            ``[members, graphs]`` standard deviations in the unit of the scores, or None from a
+            Standard deviations in the unit of the scores, or None from a
             predictor that does not know.
         """
         return None
 
     @abstractmethod
-    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Fitted:
         """Return the same members for other graphs of the same vocabulary.
 
         Args:
@@ -109,7 +115,7 @@ class Predictor(ABC):
 
     Args:
         graphs: ``[items]`` the canonical graphs that can be trained on and scored, by number.
-        proxies: ``[items, P]`` what is known of each without training it, or None.
+        proxies: What is known of each without training it, or None.
         device: Where to compute, if it computes with torch.
         recipe: How networks are trained, if it has any; the default recipe if None.
     """
@@ -123,7 +129,7 @@ class Predictor(ABC):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
     ) -> None:
@@ -177,7 +183,9 @@ class Predictor(ABC):
         """
 
 
-def required_proxies(proxies: NDArray[np.float64] | None) -> NDArray[np.float64]:
+def required_proxies(
+    proxies: Float64[np.ndarray, "items proxies"] | None,
+) -> Float64[np.ndarray, "items proxies"]:
     """Return proxies where an option asks for them.
 
     Raises:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from jaxtyping import Float64
 
 from nasrank.predictors.gnn import GNN, WIDTH
+from nasrank.predictors.network import Weights
 from nasrank.predictors.standard import Standard
 from nasrank.seeds import numpy_generator, torch_generator
 
@@ -21,7 +21,9 @@ RATE = 3e-3
 WARM_UP = 0.1
 
 
-def pretrain(network: GNN, proxies: NDArray[np.float64], seed: int = 0) -> dict[str, Tensor]:
+def pretrain(
+    network: GNN, proxies: Float64[np.ndarray, "items proxies"], seed: int = 0
+) -> Weights:
     """Train a network to predict every proxy of a space at once, and keep all but its last layer.
 
     The proxies cost no training of an architecture, so every graph of the space can be used. A
@@ -31,11 +33,11 @@ def pretrain(network: GNN, proxies: NDArray[np.float64], seed: int = 0) -> dict[
 
     Args:
         network: Knows the graphs.
-        proxies: ``[items, P]`` of its graphs; standardised, all count alike.
+        proxies: Those of its graphs; standardised, all count alike.
         seed: Of initial weights and batches.
 
     Returns:
-        Weights by name, ``[1, *shape]``, without those of the score.
+        Weights of one member by name, without those of the score.
     """
     weights = network.initial([torch_generator(seed, stream="pretraining")])
     wanted = Standard.of(proxies).apply(proxies)

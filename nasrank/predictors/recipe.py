@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int64
 
 __all__ = ["Recipe"]
 
@@ -53,8 +53,10 @@ class Recipe:
         left = (done - self.warm_up) / (1 - self.warm_up)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * left))
 
-    def schedule(self, items: int, generator: np.random.Generator) -> NDArray[np.int64]:
-        """Return ``[steps, longest list]``: the items of every step's list; -1 is padding."""
+    def schedule(
+        self, items: int, generator: np.random.Generator
+    ) -> Int64[np.ndarray, "steps longest"]:
+        """Return the items of every step's list; -1 is padding."""
         lists = self.lists(items)
         width = math.ceil(items / lists)
         cut = np.full((lists, width), -1, np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import NDArray
 
 __all__ = ["Standard"]
@@ -17,7 +18,7 @@ class Standard:
     Columns in which these rows are all alike tell nothing and are left out.
 
     Attributes:
-        centre: ``[columns]``.
+        centre: Means.
         spread: ``[columns]``; 0 for those left out.
 
     Example:
@@ -26,17 +27,19 @@ class Standard:
         [[-1.0], [1.0]]
     """
 
-    centre: NDArray[np.float64]
-    spread: NDArray[np.float64]
+    centre: Float64[np.ndarray, "columns"]
+    spread: Float64[np.ndarray, "columns"]
 
     @classmethod
-    def of(cls, rows: NDArray[np.float64]) -> Standard:
-        """Measure ``[items, columns]``."""
+    def of(cls, rows: Float64[np.ndarray, "items columns"]) -> Standard:
+        """Measure rows."""
         alike = np.ptp(rows, axis=0) == 0
         return cls(rows.mean(axis=0), np.where(alike, 0.0, rows.std(axis=0)))
 
-    def apply(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return ``[items, columns kept]``."""
+    def apply(
+        self, rows: Float64[np.ndarray, "items columns"]
+    ) -> Float64[np.ndarray, "items kept"]:
+        """Return rows of the columns kept."""
         kept = self.spread > 0
         scaled: NDArray[np.float64] = (rows[:, kept] - self.centre[kept]) / self.spread[kept]
         return scaled

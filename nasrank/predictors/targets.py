@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import rankdata
@@ -13,7 +14,7 @@ _FARTHEST = 3.0
 """Deviations from the median beyond which a label is no farther."""
 
 
-def normal_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+def normal_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
     r"""Replace labels by the normal quantiles of their ranks.
 
     .. math:: z_i = \Phi^{-1}\left(\frac{r_i - 1/2}{n}\right)
@@ -21,10 +22,10 @@ def normal_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     A few failed trainings far below the rest then weigh no more than their order.
 
     Args:
-        labels: ``[n]`` higher is better, in any unit; ties share their mean rank.
+        labels: Higher is better, in any unit; ties share their mean rank.
 
     Returns:
-        ``[n]`` about standard normal.
+        About standard normal.
 
     Example:
         >>> normal_scores(np.array([10.0, 93.0, 94.0])).round(3).tolist()
@@ -34,7 +35,7 @@ def normal_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     return quantiles
 
 
-def robust_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+def robust_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
     r"""Bring labels to a common scale on which neither rank nor distance is lost.
 
     .. math:: t_i = \tfrac12 z_i
@@ -44,10 +45,10 @@ def robust_scores(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     it. Ranks alone lose how far apart two labels are, labels alone follow a few failed trainings.
 
     Args:
-        labels: ``[n]`` higher is better, in any unit.
+        labels: Higher is better, in any unit.
 
     Returns:
-        ``[n]``; the normal scores alone where more than half of the labels are alike.
+        The normal scores alone where more than half of the labels are alike.
 
     Example:
         >>> robust_scores(np.array([10.0, 92.0, 93.0, 94.0])).round(2).tolist()

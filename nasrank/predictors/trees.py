@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ExtraTrees", "Parts", "TreePredictor", "scikit_seed"]
 
-Parts: TypeAlias = Sequence[Callable[[NDArray[np.float32]], NDArray[np.float64]]]
-"""One member: functions from ``[items, columns]`` to ``[items]``, whose mean is the score."""
+Parts: TypeAlias = Sequence[
+    Callable[[Float32[np.ndarray, "items columns"]], Float64[np.ndarray, "items"]]
+]
+"""One member: functions whose mean is the score."""
 
 
 def scikit_seed(seed: int, **axes: str | int) -> int:
@@ -55,7 +57,7 @@ class TreePredictor(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         features: Literal["graph", "proxies"] = "graph",
@@ -87,13 +89,16 @@ class TreePredictor(Predictor):
 
     @abstractmethod
     def parts(
-        self, columns: NDArray[np.float32], targets: NDArray[np.float64], seed: int
+        self,
+        columns: Float32[np.ndarray, "n columns"],
+        targets: Float64[np.ndarray, "n"],
+        seed: int,
     ) -> Parts:
         """Fit one member.
 
         Args:
-            columns: ``[n, columns]``.
-            targets: ``[n]`` robust scores of the labels.
+            columns: What is known of the training graphs.
+            targets: Robust scores of the labels.
             seed: Seed of the run.
         """
 
@@ -136,7 +141,7 @@ class ExtraTrees(TreePredictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: NDArray[np.float64] | None = None,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         features: Literal["graph", "proxies"] = "graph",
@@ -151,7 +156,10 @@ class ExtraTrees(TreePredictor):
         return int(options.get("trees", 300)) * (1e-3 + 4e-6 * n)
 
     def parts(
-        self, columns: NDArray[np.float32], targets: NDArray[np.float64], seed: int
+        self,
+        columns: Float32[np.ndarray, "n columns"],
+        targets: Float64[np.ndarray, "n"],
+        seed: int,
     ) -> Parts:
         """Fit a forest; its parts are the trees."""
         forest = self._ensembles().ExtraTreesRegressor(
@@ -168,39 +176,47 @@ class _Averages(Fitted):
     def __init__(
         self,
         made: GraphColumns,
-        columns: NDArray[np.float32],
+        columns: Float32[np.ndarray, "graphs columns"],
         members: Sequence[Parts],
-        errors: NDArray[np.float64],
+        errors: Float64[np.ndarray, "members"],
     ) -> None:
         self._made, self._columns, self._members = made, columns, members
         self.final_loss = errors
 
     @property
-    def diverged(self) -> NDArray[np.bool_]:
+    def diverged(self) -> Bool[np.ndarray, "members"]:
         """Never: averages of labels are finite."""
         return np.zeros(len(self._members), bool)
 
-    def scores(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Return the mean over parts, in robust scores of the training labels."""
         return self._of(items, 0)
 
-    def spread(self, items: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    def spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
         """Return the standard deviation over parts, 0 for a single part."""
         return self._of(items, 1)
 
-    def on(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> Fitted:
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Fitted:
         """Return the same members for other graphs; see :meth:`Fitted.on`."""
         columns = self._made.of(graphs, proxies)
         return _Averages(self._made, columns, self._members, self.final_loss)
 
-    def _of(self, items: NDArray[np.int64] | None, moment: int) -> NDArray[np.float64]:
+    def _of(
+        self, items: Int64[np.ndarray, "graphs"] | None, moment: int
+    ) -> Float64[np.ndarray, "members graphs"]:
         chosen = self._columns if items is None else self._columns[items]
         return np.stack([_moments(parts, chosen)[moment] for parts in self._members])
 
 
 def _moments(
-    parts: Parts, columns: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    parts: Parts, columns: Float32[np.ndarray, "graphs columns"]
+) -> tuple[Float64[np.ndarray, "graphs"], Float64[np.ndarray, "graphs"]]:
     """Mean and standard deviation over parts, without keeping what each of hundreds says."""
     total, squares = np.zeros((2, len(columns)))
     if len(columns):

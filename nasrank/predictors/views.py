@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
@@ -29,7 +29,7 @@ _EMBEDDED_AT_ONCE = 1024
 
 
 class GraphViews:
-    """Views of the graphs of one space, each ``[items, columns]``.
+    """Views of the graphs of one space, each with a row a graph.
 
     ``counts``: operations and edges by their ends, square roots. ``paths``: kinds of paths,
     square roots. ``untrained``: what graph networks with random weights make of the graph,
@@ -40,10 +40,12 @@ class GraphViews:
 
     Args:
         graphs: The graphs that fix kinds of paths and directions.
-        proxies: ``[items, P]`` of the same graphs, or None.
+        proxies: Those of the same graphs, or None.
     """
 
-    def __init__(self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> None:
         self._paths = PathCounts(graphs)
         self._features = FeatureReference.of(graphs)
         self._with_proxies = proxies is not None
@@ -65,8 +67,8 @@ class GraphViews:
         self.reference = self._of(self._network, proxies, [embedded] if whole else None)
 
     def of(
-        self, graphs: GraphBatch, proxies: NDArray[np.float64] | None = None
-    ) -> Mapping[str, Tensor]:
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Mapping[str, Float64[Tensor, "items _"]]:
         """Return the views of other graphs of the same vocabulary.
 
         Args:
@@ -78,9 +80,9 @@ class GraphViews:
     def _of(
         self,
         network: GNN,
-        proxies: NDArray[np.float64] | None,
-        embedded: Iterable[NDArray[np.float32]] | None,
-    ) -> Mapping[str, Tensor]:
+        proxies: Float64[np.ndarray, "items proxies"] | None,
+        embedded: Iterable[Float32[np.ndarray, "_ columns"]] | None,
+    ) -> Mapping[str, Float64[Tensor, "items _"]]:
         graphs = network.graphs
         parts = self._embedded(network, np.arange(len(graphs))) if embedded is None else embedded
         views = {
@@ -94,15 +96,17 @@ class GraphViews:
         return {name: torch.from_numpy(view) for name, view in views.items()}
 
     def _measured(
-        self, graphs: GraphBatch, proxies: NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None
+    ) -> Float64[np.ndarray, "items columns"]:
         statistics = path_statistics(graphs).astype(np.float64)
         if not self._with_proxies:
             return statistics
         return np.concatenate([statistics, required_proxies(proxies)], axis=1)
 
     @torch.no_grad()
-    def _embedded(self, network: GNN, items: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    def _embedded(
+        self, network: GNN, items: Int64[np.ndarray, "items"]
+    ) -> Iterator[Float32[np.ndarray, "_ columns"]]:
         """Embed with every network on its own scale, ``[items, networks * width]`` by parts."""
         for part in np.array_split(items, max(1, -(-len(items) // _EMBEDDED_AT_ONCE))):
             (batch,) = network.batches(part[None, None])

@@ -37,6 +37,7 @@ def test_choosing_none_and_a_slice(write):
     assert batch[1:].sizes().tolist() == [2]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_arrays_that_do_not_fit_are_refused(write):
     batch = write(DIAMOND)
     with pytest.raises(DataError, match=r"adjacency \(1, 3, 3\)"):
