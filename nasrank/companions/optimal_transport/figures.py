@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.statistics import student_interval
 from nasrank.study.pictures import drawing, look, save
 
 if TYPE_CHECKING:
@@ -403,17 +404,12 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
 
 def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:
     """Draw one dot a value, their mean and its 95 % Student interval."""
-    from scipy.special import stdtrit
-
     axes.scatter(values, [at] * len(values), s=8, alpha=0.4, linewidths=0, color=colour)
-    if len(values) > 1:
-        error = float(np.std(values, ddof=1)) / len(values) ** 0.5
-        half = float(stdtrit(len(values) - 1, 0.975)) * error
-        axes.plot(
-            np.mean(values) + half * np.array([-1, 1]), [at, at], color=colour, linewidth=1.5
-        )
-    if values:
-        axes.scatter([np.mean(values)], [at], s=30, color=colour)
+    found = student_interval(values)
+    if found.lower is not None and found.upper is not None:
+        axes.plot([found.lower, found.upper], [at, at], color=colour, linewidth=1.5)
+    if found.mean is not None:
+        axes.scatter([found.mean], [at], s=30, color=colour)
 
 
 def _colour(leaves: Leaves, number: int) -> str:

@@ -72,7 +72,7 @@ def load_problem(
         data_dir: Folder of image files.
 
     Raises:
-        UsageError: A name cannot be meant, or there is no tree.
+        UsageError: There is no such data or tree, or the data has none of its own.
         DataError: A file is missing, damaged or does not fit, or there are fewer than 3 classes.
     """
     columns: dict[str, Sequence[str]] = {}
@@ -151,7 +151,7 @@ def read_costs(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
                     f"{path}: the cost of {predicted!r} for {true!r} is no number. Write one"
                 ) from error
     if not np.isfinite(result).all() or (result < 0).any():
-        raise DataError(f"{path}: costs must be finite and not negative. Mend the file")
+        raise DataError(f"{path}: costs must be finite and not negative. Correct the file")
     return result
 
 
