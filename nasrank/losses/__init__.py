@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.grammar import split_list
 from nasrank.losses.catalogue import LOSSES, LossFunction, LossInfo
-from nasrank.losses.options import LossSpec
+from nasrank.losses.named import LossSpec
 from nasrank.losses.piecewise import PiecewiseSpec
 from nasrank.losses.specification import parse, resolve
 

@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nasrank.losses.ranges import Count, Positive
 from nasrank.losses.reduction import (
     Reduction,
     differences,
@@ -13,6 +12,7 @@ from nasrank.losses.reduction import (
     mean_over_items,
     over_lists,
 )
+from nasrank.named import Count, Positive
 
 __all__ = ["approx_ndcg_loss", "listmle_loss", "listnet_loss"]
 

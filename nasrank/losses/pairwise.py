@@ -4,7 +4,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from nasrank.losses.ranges import Positive
 from nasrank.losses.reduction import (
     Reduction,
     differences,
@@ -13,6 +12,7 @@ from nasrank.losses.reduction import (
     ordered_pairs,
     over_lists,
 )
+from nasrank.named import Positive
 
 __all__ = ["hinge_loss", "logistic_loss", "soft_tau_loss"]
 

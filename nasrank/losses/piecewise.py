@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nasrank.errors import UsageError
-from nasrank.losses.options import LossSpec
+from nasrank.losses.named import LossSpec
 
 __all__ = ["PiecewiseSpec"]
 

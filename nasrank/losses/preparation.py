@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nasrank.errors import UsageError
 from nasrank.losses.catalogue import LOSSES
-from nasrank.losses.options import LossSpec
+from nasrank.losses.named import LossSpec
 from nasrank.losses.reduction import extremes, keep, mean_over_items
 from nasrank.losses.specification import parse
 

@@ -3,7 +3,6 @@
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nasrank.losses.ranges import Positive
 from nasrank.losses.reduction import (
     Reduction,
     all_pairs,
@@ -13,6 +12,7 @@ from nasrank.losses.reduction import (
     mean_over_pairs,
     over_lists,
 )
+from nasrank.named import Positive
 
 __all__ = ["mse_loss", "mse_with_sequence_ranking_loss"]
 

@@ -6,7 +6,7 @@ from functools import partial
 from nasrank.errors import UsageError
 from nasrank.grammar import read_call, split_list
 from nasrank.losses.catalogue import LOSSES, LossFunction
-from nasrank.losses.options import LossSpec
+from nasrank.losses.named import LossSpec
 from nasrank.losses.piecewise import PiecewiseSpec
 
 __all__ = ["LossSpec", "PiecewiseSpec", "parse", "resolve", "split_list"]
@@ -32,11 +32,7 @@ def parse(text: str) -> LossSpec | PiecewiseSpec:
     """
     call = read_call(text)
     if call.name != "pw":
-        if call.parts:
-            raise UsageError(
-                f"cannot read {call.parts[0]!r} in {text!r}. Write options like hr(margin=0.5)."
-            )
-        return LossSpec(call.name, call.options)
+        return LossSpec.parse(text)
     if call.options or len(call.parts) != 3 or not SWITCH.fullmatch(call.parts[2]):
         raise UsageError(
             f"{text!r} should name two losses and a whole number. Write it like pw(hr,mape,50)."

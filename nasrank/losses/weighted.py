@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from nasrank.losses.preparation import GAP, upper_bound
-from nasrank.losses.ranges import Positive
 from nasrank.losses.reduction import (
     Reduction,
     differences,
@@ -18,6 +17,7 @@ from nasrank.losses.reduction import (
     ordered_pairs,
     over_lists,
 )
+from nasrank.named import Positive
 
 __all__ = ["exponential_loss", "lambdarank_loss", "mape_loss", "warp_loss"]
 

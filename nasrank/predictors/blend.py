@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from nasrank.graphs import GraphBatch
-from nasrank.losses.ranges import Above
+from nasrank.named import Above
 from nasrank.predictors.gp import GaussianProcess
 from nasrank.predictors.networks import GNNPredictor
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor

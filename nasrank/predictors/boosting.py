@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32, Float64
 
 from nasrank.graphs import GraphBatch
-from nasrank.losses.ranges import Above
+from nasrank.named import Above
 from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.trees import Parts, TreePredictor, scikit_seed
 

@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float64
 
 from nasrank.graphs import GraphBatch
-from nasrank.losses.options import options_of_signature
-from nasrank.losses.ranges import Above
+from nasrank.named import Above, options_of_signature
 from nasrank.predictors.ensemble import Ensemble, spelled_out
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.gnn import GNN

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from nasrank.errors import UsageError
-from nasrank.grammar import read_call
-from nasrank.losses.options import (
-    OptionValue,
-    canonical_options,
-    options_of_signature,
-    spelled_call,
-)
+from nasrank.named import Named
 from nasrank.predictors import PREDICTORS
+from nasrank.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,15 +22,8 @@ __all__ = ["PredictorSpec", "make_predictor", "parse_predictor"]
 
 
 @dataclass(frozen=True)
-class PredictorSpec:
+class PredictorSpec(Named):
     """A predictor and the options that differ from its defaults.
-
-    Options are checked, those equal to the default are dropped and the rest are sorted, so equal
-    meanings are equal objects with the same text.
-
-    Attributes:
-        name: The name of a registered predictor.
-        options: Pairs of an option's name and its value or the text of it.
 
     Raises:
         UsageError: There is no such predictor or option, or the option cannot have this value.
@@ -44,46 +31,20 @@ class PredictorSpec:
     Example:
         >>> str(PredictorSpec("gnn", (("ensemble", "04"),)))
         'gnn(ensemble=4)'
+        >>> str(parse_predictor("gnn( ensemble = 1 )"))
+        'gnn'
     """
 
-    name: str
-    options: tuple[tuple[str, OptionValue], ...] = ()
-
-    def __post_init__(self) -> None:
-        """Bring the options to their canonical form."""
-        # The names are known without importing any; only options need the class.
-        if self.options or self.name not in PREDICTORS:
-            known = options_of_signature(PREDICTORS[self.name].__init__)
-            options = canonical_options(f"predictor '{self.name}'", known, dict(self.options))
-            object.__setattr__(self, "options", options)
+    registry: ClassVar[Registry[type[Predictor]]] = PREDICTORS
+    example: ClassVar[str] = "gnn(ensemble=4)"
 
     @property
     def needs_proxies(self) -> bool:
         """Whether an option asks for the proxies of the space."""
         return ("features", "proxies") in self.options
 
-    def __str__(self) -> str:
-        return spelled_call(self.name, self.options)
 
-
-def parse_predictor(text: str) -> PredictorSpec:
-    """Read a predictor: ``gnn``, ``gnn(ensemble=4)``.
-
-    ``str`` of what is returned is the canonical spelling.
-
-    Raises:
-        UsageError: It cannot be read, or names a predictor, option or value that does not exist.
-
-    Example:
-        >>> str(parse_predictor("gnn( ensemble = 1 )"))
-        'gnn'
-    """
-    call = read_call(text)
-    if call.parts:
-        raise UsageError(
-            f"cannot read {call.parts[0]!r} in {text!r}. Write options like gnn(ensemble=4)."
-        )
-    return PredictorSpec(call.name, call.options)
+parse_predictor = PredictorSpec.parse
 
 
 def make_predictor(

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
-from nasrank.losses.ranges import Above
+from nasrank.named import Above
 from nasrank.predictors.columns import GraphColumns
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
 from nasrank.predictors.recipe import Recipe

@@ -14,7 +14,7 @@ from torch import Tensor
 from nasrank import registry
 from nasrank.losses import LOSSES, prepare
 from nasrank.losses.catalogue import LossRegistry
-from nasrank.losses.options import options_of
+from nasrank.losses.named import options_of
 
 EVERY = pytest.mark.parametrize("name", list(LOSSES))
 RANKING = pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from nasrank.errors import UsageError
 from nasrank.losses import LOSSES, LossSpec, PiecewiseSpec, parse, resolve, split_list
-from nasrank.losses.options import Option, options_of
+from nasrank.losses.named import options_of
+from nasrank.named import Option
 
 
 def value_of(option: Option) -> st.SearchStrategy[float | int | str]:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nasrank.companions.hard_samples.mining import MINERS
 from nasrank.errors import UsageError
 from nasrank.grammar import read_call
-from nasrank.losses.options import (
-    OptionValue,
-    canonical_options,
-    options_of_signature,
-    spelled_call,
-)
+from nasrank.named import OptionValue, canonical_options, options_of_signature, spelled_call
 from nasrank.registry import Registry, unknown_name
 
 if TYPE_CHECKING:

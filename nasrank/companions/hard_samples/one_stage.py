@@ -12,7 +12,7 @@ from nasrank.companions.hard_samples.generators import Conditional, relative_err
 from nasrank.companions.hard_samples.hdml import harden_negative, real_weight
 from nasrank.companions.hard_samples.synthesis import Batch, Classifier, Generated, Sizes, descend
 from nasrank.errors import UsageError
-from nasrank.losses.ranges import Positive
+from nasrank.named import Positive
 
 if TYPE_CHECKING:
     from nasrank.companions.hard_samples.synthesis import Synthesiser

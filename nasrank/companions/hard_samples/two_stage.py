@@ -23,7 +23,7 @@ from nasrank.companions.hard_samples.mining import distances_of
 from nasrank.companions.hard_samples.stretching import Shape, stretch, stretch_factor
 from nasrank.companions.hard_samples.synthesis import Batch, Classifier, Generated, Sizes, descend
 from nasrank.errors import UsageError
-from nasrank.losses.ranges import Positive
+from nasrank.named import Positive
 
 if TYPE_CHECKING:
     from nasrank.companions.hard_samples.synthesis import Synthesiser

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from nasrank.errors import UsageError
-from nasrank.grammar import read_call
-from nasrank.losses.options import (
-    OptionValue,
-    canonical_options,
-    options_of_signature,
-    spelled_call,
-)
+from nasrank.named import Named
 from nasrank.registry import Registry
 
 if TYPE_CHECKING:
@@ -41,33 +34,19 @@ DISTANCES.register("fastft", target=f"{_HERE}.greedy:fastft")
 
 
 @dataclass(frozen=True)
-class DistanceSpec:
+class DistanceSpec(Named):
     """A distance and the options that differ from its defaults.
-
-    Options are checked, those equal to the default are dropped and the rest are sorted, so equal
-    meanings are equal objects with the same text.
-
-    Attributes:
-        name: The name of a registered distance.
-        options: Pairs of an option's name and its value or the text of it.
 
     Raises:
         UsageError: There is no such distance or option, or it cannot have this value.
+
+    Example:
+        >>> str(parse_distance("sinkhorn( reg = 10.0, iterations=50)")), str(parse_distance("l2"))
+        ('sinkhorn(iterations=50)', 'l2')
     """
 
-    name: str
-    options: tuple[tuple[str, OptionValue], ...] = ()
-
-    def __post_init__(self) -> None:
-        """Bring the options to their canonical form."""
-        # The names are known without importing any; only options need the function.
-        if self.options or self.name not in DISTANCES:
-            known = options_of_signature(DISTANCES[self.name])
-            options = canonical_options(f"distance '{self.name}'", known, dict(self.options))
-            object.__setattr__(self, "options", options)
-
-    def __str__(self) -> str:
-        return spelled_call(self.name, self.options)
+    registry: ClassVar[Registry[Distance]] = DISTANCES
+    example: ClassVar[str] = "sinkhorn(reg=1)"
 
     @property
     def quadratic(self) -> bool:
@@ -85,19 +64,4 @@ class DistanceSpec:
         return DISTANCES[self.name](clouds, draws, **options)
 
 
-def parse_distance(text: str) -> DistanceSpec:
-    """Read a distance: ``emd``, ``sinkhorn(reg=1)``.
-
-    Raises:
-        UsageError: It cannot be read, or names one, an option or a value that does not exist.
-
-    Example:
-        >>> str(parse_distance("sinkhorn( reg = 10.0, iterations=50)")), str(parse_distance("l2"))
-        ('sinkhorn(iterations=50)', 'l2')
-    """
-    call = read_call(text)
-    if call.parts:
-        raise UsageError(
-            f"cannot read {call.parts[0]!r} in {text!r}. Write options like sinkhorn(reg=1)."
-        )
-    return DistanceSpec(call.name, call.options)
+parse_distance = DistanceSpec.parse

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
-from nasrank.losses.ranges import Count, Positive
+from nasrank.named import Count, Positive
 
 __all__ = ["sinkhorn"]
 

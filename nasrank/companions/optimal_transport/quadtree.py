@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
 from nasrank.companions.optimal_transport.plans import Plan, euclidean_cost, greedy_plan, joined
-from nasrank.losses.ranges import Count
+from nasrank.named import Count
 
 __all__ = ["Cells", "flowtree", "make_cells", "tree_plan", "twd"]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
 from nasrank.companions.optimal_transport.plans import compress, greedy_plan
-from nasrank.losses.ranges import Count
+from nasrank.named import Count
 
 __all__ = ["sliced", "swd"]
 

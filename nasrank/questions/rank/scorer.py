@@ -13,7 +13,7 @@ from nasrank.errors import DataError
 from nasrank.grammar import read_call
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
-from nasrank.losses.options import options_of_signature
+from nasrank.named import options_of_signature
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.ensemble import Ensemble
 from nasrank.predictors.predictor import Fitted, Member

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.errors import UsageError
-from nasrank.grammar import read_call
-from nasrank.losses.options import (
-    OptionValue,
-    canonical_options,
-    options_of_signature,
-    spelled_call,
-)
-from nasrank.losses.ranges import Above
+from nasrank.named import Above, Named
 from nasrank.registry import Registry
 
 __all__ = [
@@ -192,31 +185,19 @@ def needs_spread(spec: AcquisitionSpec) -> bool:
 
 
 @dataclass(frozen=True)
-class AcquisitionSpec:
+class AcquisitionSpec(Named):
     """An acquisition and the options that differ from its defaults.
-
-    Options are checked, those equal to the default are dropped and the rest are sorted, so equal
-    meanings are equal objects with the same text.
-
-    Attributes:
-        name: The name of a registered acquisition.
-        options: Pairs of an option's name and its value or the text of it.
 
     Raises:
         UsageError: There is no such acquisition or option, or it cannot have this value.
+
+    Example:
+        >>> str(parse_acquisition("ucb( kappa = 0.50 )")), str(parse_acquisition("ucb(kappa=2)"))
+        ('ucb(kappa=0.5)', 'ucb')
     """
 
-    name: str
-    options: tuple[tuple[str, OptionValue], ...] = ()
-
-    def __post_init__(self) -> None:
-        """Bring the options to their canonical form."""
-        known = options_of_signature(ACQUISITIONS[self.name])
-        options = canonical_options(f"acquisition '{self.name}'", known, dict(self.options))
-        object.__setattr__(self, "options", options)
-
-    def __str__(self) -> str:
-        return spelled_call(self.name, self.options)
+    registry: ClassVar[Registry[Acquisition]] = ACQUISITIONS
+    example: ClassVar[str] = "ucb(kappa=0.5)"
 
     @property
     def function(self) -> Acquisition:
@@ -224,22 +205,7 @@ class AcquisitionSpec:
         return partial(ACQUISITIONS[self.name], **dict(self.options))
 
 
-def parse_acquisition(text: str) -> AcquisitionSpec:
-    """Read an acquisition: ``greedy``, ``ucb(kappa=0.5)``.
-
-    Raises:
-        UsageError: It cannot be read, or names one, an option or a value that does not exist.
-
-    Example:
-        >>> str(parse_acquisition("ucb( kappa = 0.50 )")), str(parse_acquisition("ucb(kappa=2)"))
-        ('ucb(kappa=0.5)', 'ucb')
-    """
-    call = read_call(text)
-    if call.parts:
-        raise UsageError(
-            f"cannot read {call.parts[0]!r} in {text!r}. Write options like ucb(kappa=0.5)."
-        )
-    return AcquisitionSpec(call.name, call.options)
+parse_acquisition = AcquisitionSpec.parse
 
 
 def choose(worth: FloatArray, picks: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from nasrank.benchmarks import parse_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
 from nasrank.errors import UsageError
 from nasrank.losses import parse
-from nasrank.losses.options import options_of_signature
+from nasrank.named import options_of_signature
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.questions.search.acquisition import needs_spread, parse_acquisition

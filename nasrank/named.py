@@ -1,7 +1,7 @@
-"""A plain loss with its options: ``hr``, ``hr(margin=0.5)``.
+"""Names with options: ``hr``, ``gnn(ensemble=4)``, ``sinkhorn(reg=1)``.
 
-The options of a loss are the keyword-only arguments of its function, and their types and
-ranges are those of its signature; nothing is written down twice.
+The options of a loss, a predictor or a distance are the keyword-only arguments of its function
+or class, and their types and ranges are those of its signature; nothing is written down twice.
 """
 
 import inspect
@@ -9,21 +9,31 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeAlias,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from nasrank.errors import UsageError
-from nasrank.losses.catalogue import LOSSES
-from nasrank.losses.ranges import Above
-from nasrank.registry import unknown_name
+from nasrank.grammar import read_call
+from nasrank.registry import Registry, unknown_name
 
 __all__ = [
-    "LossSpec",
+    "Above",
+    "Count",
+    "Named",
     "Option",
     "OptionValue",
+    "Positive",
     "canonical_options",
-    "options_of",
     "options_of_signature",
     "spelled",
     "spelled_call",
@@ -40,8 +50,26 @@ WRITTEN = {
 
 
 @dataclass(frozen=True)
+class Above:
+    """Allows the numbers above ``bound``."""
+
+    bound: float | int
+
+    def allows(self, value: float | int) -> bool:
+        """Say whether the value may be used."""
+        return value > self.bound
+
+    def __str__(self) -> str:
+        return f"above {self.bound:g}"
+
+
+Positive: TypeAlias = Annotated[float, Above(0)]
+Count: TypeAlias = Annotated[int, Above(0)]
+
+
+@dataclass(frozen=True)
 class Option:
-    """One option of a loss, as its signature says.
+    """One option, as a signature says.
 
     Args:
         name: The keyword.
@@ -82,58 +110,65 @@ class Option:
 
 
 @dataclass(frozen=True)
-class LossSpec:
-    """A plain loss and the options that differ from its defaults.
+class Named:
+    """A registered name and the options that differ from its defaults.
 
     However it is made, the options are checked, those equal to the default are dropped and the
-    rest are sorted, so equal meanings are equal objects with the same text.
+    rest are sorted, so equal meanings are equal objects with the same text. A subclass says whose
+    names they are.
 
-    Args:
-        name: The name of a registered loss.
+    Attributes:
+        name: A name of the registry.
         options: Pairs of an option's name and its value or the text of it.
+        registry: The names there are.
+        example: How options are written, for messages.
 
     Raises:
-        UsageError: There is no such loss or option, or the option cannot have this value.
-
-    Example:
-        >>> LossSpec("hr", (("margin", "0.50"),))
-        LossSpec(name='hr', options=(('margin', 0.5),))
-        >>> str(LossSpec("hr", (("margin", 0.1),)))  # the default
-        'hr'
+        UsageError: There is no such name or option, or the option cannot have this value.
     """
 
     name: str
     options: tuple[tuple[str, OptionValue], ...] = ()
 
+    registry: ClassVar[Registry[Any]]
+    example: ClassVar[str]
+
     def __post_init__(self) -> None:
-        if self.name not in LOSSES:
-            raise unknown_name("loss", self.name, LOSSES)
-        # Signatures need torch, so a loss without options is left alone.
-        if self.options:
-            known = options_of(self.name)
-            options = canonical_options(f"loss '{self.name}'", known, dict(self.options))
+        """Bring the options to their canonical form."""
+        # Names are known without importing anything; only options need what is named.
+        if self.options or self.name not in self.registry:
+            owner = f"{self.registry.kind} '{self.name}'"
+            options = canonical_options(owner, self.known(self.name), dict(self.options))
             object.__setattr__(self, "options", options)
+
+    @classmethod
+    def known(cls, name: str) -> Mapping[str, Option]:
+        """Return the options of a name: the keyword-only arguments of what it names.
+
+        Raises:
+            UsageError: There is no such name.
+        """
+        named = cls.registry[name]
+        made = named.__init__ if inspect.isclass(named) else named
+        return options_of_signature(made)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a name with options; ``str`` of what is returned is the canonical spelling.
+
+        Raises:
+            UsageError: It cannot be read, or names something, an option or a value that does not
+                exist.
+        """
+        call = read_call(text)
+        if call.parts:
+            raise UsageError(
+                f"cannot read {call.parts[0]!r} in {text!r}. Write options like {cls.example}."
+            )
+        return cls(call.name, call.options)
 
     def __str__(self) -> str:
         return spelled_call(self.name, self.options)
-
-
-@cache
-def options_of(name: str) -> dict[str, Option]:
-    """Return the options of a loss by name, from the signature of its function.
-
-    Options are the keyword-only numbers and words of the signature.
-
-    Raises:
-        UsageError: There is no such loss.
-
-    Example:
-        >>> options_of("hr")["margin"].default
-        0.1
-    """
-    return options_of_signature(
-        LOSSES[name], without=("where", "reduction", *LOSSES.entry(name).derived)
-    )
 
 
 def options_of_signature(
