@@ -20,6 +20,7 @@ STUDIES = {
     "recommend": "nasrank.questions.budget.options:RecommendConfig",
     "pr theory": "nasrank.companions.precision_recall.options:TheoryConfig",
     "pr train": "nasrank.companions.precision_recall.options:TrainConfig",
+    "hard": "nasrank.companions.hard_samples.options:HardConfig",
     "supcon theory": "nasrank.companions.supcon.options:TheoryConfig",
     "supcon simulate": "nasrank.companions.supcon.options:SimulateConfig",
     "supcon train": "nasrank.companions.supcon.options:TrainConfig",

@@ -14,7 +14,6 @@ from nasrank.cli import (
     compare,
     data,
     env,
-    hard,
 )
 from nasrank.cli.lazy import group_of
 from nasrank.errors import DataError, Interrupted, NasrankError
@@ -56,7 +55,6 @@ app.add_typer(
     ),
     name="ot",
 )
-app.command("hard", epilog=hard.EPILOG)(hard.hard)
 app.add_typer(
     typer.Typer(
         cls=group_of("supcon"),

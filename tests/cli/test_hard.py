@@ -51,7 +51,7 @@ def test_a_table_for_people(own, elsewhere):
     assert lines[0] == (
         "own.parquet: 4 classes seen, 4 unseen, 48 samples to train on, 48 to measure, 2 seeds"
     )
-    assert [line.split()[0] for line in lines[3:6]] == ["untrained", "triplet-random", "two-stage"]
+    assert [line.split()[0] for line in lines[4:7]] == ["untrained", "triplet-random", "two-stage"]
     assert "two-stage is a reconstruction" in done.stdout
     assert "undecided" in done.stdout
     assert "tables: nasrank-out/hard" in done.stderr
@@ -65,19 +65,21 @@ def test_a_table_for_people(own, elsewhere):
 
 
 def test_json_and_csv_hold_the_same_rows(own):
-    rows = json.loads(nasrank(*own, *QUICK, *TWO, "--format", "json", "--quiet").stdout)
+    document = json.loads(nasrank(*own, *QUICK, *TWO, "--format", "json", "--quiet").stdout)
+    rows = document["tables"]["hard"]
     listed = nasrank(*own, *QUICK, *TWO, "--format", "csv", "--quiet").stdout
     table = list(csv.DictReader(io.StringIO(listed)))
     assert [row["method"] for row in table] == [row["method"] for row in rows]
     assert [float(row["recall_at_1"]) for row in table] == [row["recall_at_1"] for row in rows]
     assert all(0 <= row["recall_at_1"] <= 1 for row in rows)
+    assert {row["verdict"] for row in document["claims"]} == {"undecided"}
 
 
 def test_a_dry_run_writes_nothing(own, elsewhere):
     done = nasrank(*own, *QUICK, "--dry-run", "--format", "json")
-    (row,) = json.loads(done.stdout)
+    row = json.loads(done.stdout)["answer"]
     # Five methods and the control, two seeds.
-    assert (row["runs"], row["to_train"]) == (12, 12)
+    assert (row["runs"], row["to_do"]) == (12, 12)
     assert not (elsewhere / "nasrank-out").exists()
 
 
@@ -95,10 +97,10 @@ def test_sweeps_and_proposals_are_printed(own, elsewhere):
 
 def test_settings_are_compared(own, elsewhere):
     done = nasrank(
-        *own, *QUICK, "--methods", "semi-hard", "--augmentation", "off,on", "--weight-decay",
-        "0,0.1", "--format", "json", "--quiet",
+        *own, *QUICK, "--methods", "semi-hard", "--augmentations", "off,on",
+        "--weight-decays", "0,0.1", "--seeds", "1", "--format", "json", "--quiet",
     )  # fmt: skip
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["tables"]["hard"]
     assert [(row["augmentation"], row["weight_decay"]) for row in rows[1:]] == [
         (False, 0), (False, 0.1), (True, 0), (True, 0.1),
     ]  # fmt: skip
@@ -114,7 +116,7 @@ def test_options_from_a_file(own, elsewhere):
         'out = "there"\ncost-false-accept = 5.0\n'
     )
     done = nasrank("--config", "own.toml", "--quiet", "--format", "json", "--seeds", "1")
-    assert {row["n_seeds"] for row in json.loads(done.stdout)} == {1}
+    assert {row["seed"] for row in json.loads(done.stdout)["tables"]["hard"]} == {0}
     about = json.loads((elsewhere / "there" / "run.json").read_text())
     assert about["config"]["cost_false_accept"] == 5
 
@@ -142,8 +144,10 @@ def test_nan_in_a_table_is_one_line(elsewhere):
         (["--data", "archs:nb202/x"], 2, "unknown space"),
         (["--data", "archs:nbgraph/cora", "--methods", "daml"], 2, "not daml"),
         (["--data", "archs:nbgraph/cora", "--tiers", "30"], 2, "--tiers 30"),
-        (["--data", "archs:nbgraph/cora", "--tune"], 2, "--tune is for samples"),
-        (["--data", "archs:nbgraph/cora", "--sensitivity"], 2, "--sensitivity is for samples"),
+        (["--data", "archs:nbgraph/cora", "--tune"], 2, "--tune has no meaning"),
+        (["--data", "archs:nbgraph/cora", "--sensitivity"], 2, "--sensitivity has no meaning"),
+        (["--data", "archs:nbgraph/cora", "--encoder", "mlp"], 2, "--encoder has no meaning"),
+        (["--tiers", "3"], 2, "--tiers has no meaning for digits"),
         (["--methods", "two-stages"], 2, "Did you mean 'two-stage'"),
         (["--methods", "two-stage(stretch=-1)"], 2, "above 0"),
         (["--methods", "two-stage(start=1)", "--epochs", "1"], 2, "below its start"),
@@ -155,10 +159,10 @@ def test_nan_in_a_table_is_one_line(elsewhere):
         (["--epochs", "0"], 2, "--epochs 0"),
         (["--seeds", "0"], 2, "--seeds 0"),
         (["--margin", "nan"], 2, "--margin"),
-        (["--batch", "1"], 2, "--batch 1"),
-        (["--augmentation", "maybe"], 2, "--augmentation"),
-        (["--weight-decay", "x"], 2, "--weight-decay 'x'"),
-        (["--weight-decay", "-1"], 2, "--weight-decay"),
+        (["--batch-size", "1"], 2, "--batch-size 1"),
+        (["--augmentations", "maybe"], 2, "unknown augmentation 'maybe'"),
+        (["--weight-decays", "x"], 2, "--weight-decays 'x'"),
+        (["--weight-decays", "-1"], 2, "--weight-decays"),
         (["--cost-false-accept", "-1"], 2, "--cost-false-accept"),
         (["--genuine-share", "1"], 2, "--genuine-share"),
         (["--device", "tpu"], 2, "unknown device"),
@@ -168,7 +172,7 @@ def test_nan_in_a_table_is_one_line(elsewhere):
         (["--out", "own.parquet"], 4, "own.parquet"),
     ],
 )
-def test_what_cannot_be_meant_or_done(arguments, code, text):
+def test_what_is_invalid_or_cannot_be_done(arguments, code, text):
     with pytest.raises(NasrankError) as caught:
         CliRunner().invoke(app, ["hard", *arguments], catch_exceptions=False)
     assert caught.value.exit_code == code

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from nasrank.companions.hard_samples.methods import UNTRAINED
-from nasrank.companions.hard_samples.mining import MINERS
+from nasrank.companions.hard_samples.methods import MINERS, UNTRAINED
 from nasrank.study.claims import claim_row, paired_claim
 
 __all__ = ["hard_claims"]

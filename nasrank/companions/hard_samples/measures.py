@@ -23,7 +23,7 @@ from nasrank.metrics.retrieval import (
 from nasrank.seeds import derive_seed, numpy_generator
 
 if TYPE_CHECKING:
-    from nasrank.companions.hard_samples.train import Trained
+    from nasrank.companions.hard_samples.training import Trained
     from nasrank.samples import Samples
 
 __all__ = ["QUALITY", "RETRIEVAL", "covered_modes", "judge", "judge_generated", "own_and_other"]

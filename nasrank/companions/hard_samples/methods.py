@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nasrank.companions.hard_samples.mining import MINERS
 from nasrank.errors import UsageError
 from nasrank.grammar import read_call
 from nasrank.named import OptionValue, canonical_options, options_of_signature, spelled_call
@@ -17,7 +16,18 @@ if TYPE_CHECKING:
 
     from nasrank.companions.hard_samples.synthesis import Sizes, Synthesiser
 
-__all__ = ["GENERATORS", "UNTRAINED", "Method", "make_synthesiser", "parse_method"]
+__all__ = [
+    "GENERATORS",
+    "MINERS",
+    "UNTRAINED",
+    "Method",
+    "make_synthesiser",
+    "parse_method",
+    "possible_method",
+]
+
+MINERS = ("triplet-random", "semi-hard", "batch-hard", "distance-weighted")
+"""Ways to choose triplets; the first looks at no distance."""
 
 UNTRAINED = "untrained"
 """The control that is its initial weights: what training has to beat."""
@@ -37,8 +47,7 @@ class Method:
     Attributes:
         generator: What generates samples, or None.
         options: Its options that differ from their defaults.
-        miner: What chooses triplets, one of `~nasrank.companions.hard_samples.mining.MINERS`, or
-            `UNTRAINED`.
+        miner: What chooses triplets, one of `MINERS`, or `UNTRAINED`.
     """
 
     generator: str | None
@@ -119,3 +128,20 @@ def make_synthesiser(method: Method, sizes: Sizes, device: torch.device) -> Synt
     options: dict[str, Any] = dict(method.options)
     made: Synthesiser = GENERATORS[method.generator](sizes, device, **options)
     return made
+
+
+def possible_method(text: str) -> Method:
+    """Read a method, and see that its options go together.
+
+    Raises:
+        UsageError: It cannot be read, or its options contradict one another.
+    """
+    import torch
+
+    from nasrank.companions.hard_samples.synthesis import Sizes
+    from nasrank.seeds import seeded_torch
+
+    method = parse_method(text)
+    with seeded_torch(0, stream="possible"):
+        make_synthesiser(method, Sizes(2, 2, 2, 0.2), torch.device("cpu"))
+    return method

@@ -13,10 +13,7 @@ from nasrank.errors import UsageError
 if TYPE_CHECKING:
     Miner = Callable[[Tensor, Tensor], "Triplets"]
 
-__all__ = ["MINERS", "Triplets", "distances_of", "mean_distances", "mine", "triplet_loss"]
-
-MINERS = ("triplet-random", "semi-hard", "batch-hard", "distance-weighted")
-"""Ways to choose triplets; the first looks at no distance."""
+__all__ = ["Triplets", "distances_of", "mean_distances", "mine", "triplet_loss"]
 
 
 class Triplets(NamedTuple):
@@ -52,7 +49,7 @@ def mine(name: str, embeddings: Tensor, classes: Tensor, *, margin: float) -> Tr
     - ``distance-weighted``: negatives drawn against the density of distances on a sphere.
 
     Args:
-        name: One of :data:`MINERS`.
+        name: One of `~nasrank.companions.hard_samples.methods.MINERS`.
         embeddings: ``[n, d]`` on the unit sphere.
         classes: ``[n]``.
         margin: Of the triplet loss.

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from nasrank.companions.hard_samples.train import EPOCH_NUMBERS
+from collections.abc import Mapping
+from typing import Any
+
+from nasrank.companions.hard_samples.training import EPOCH_NUMBERS
+from nasrank.runs.beside import copied
 from nasrank.tables import Column, Table
 
 __all__ = [
     "HARD",
+    "HARD_ARCHS",
     "HARD_EPOCHS",
-    "HARD_FINISHED",
+    "HARD_KEPT",
     "HARD_SENSITIVITY",
     "HARD_SUMMARY",
     "HARD_TUNING",
+    "HARD_VARIANTS",
     "MEASURES",
     "RATES",
+    "spelled_setting",
 ]
 
 _DIVERGED = "the training diverged, or classes are too small for it"
@@ -92,12 +99,14 @@ _LAST = (
     Column("device", "string", "", "Kind of device"),
 )  # fmt: skip
 
+_NO_COST = f"{_DIVERGED}, or error rates were not kept and other costs were asked for"
+
 _REWORK = (
     Column("rework_cost", "double", "cost", "Cost of wrong decisions per 1,000 pairs at the "
-           "threshold that is best on other samples", _DIVERGED, better="lower"),
+           "threshold that is best on other samples", _NO_COST, better="lower"),
     Column("false_accept_rate", "double", "1", "Pairs accepted there that are not of one class",
-           _DIVERGED, better="lower"),
-    Column("false_reject_rate", "double", "1", "Pairs rejected there that are", _DIVERGED,
+           _NO_COST, better="lower"),
+    Column("false_reject_rate", "double", "1", "Pairs rejected there that are", _NO_COST,
            better="lower"),
 )  # fmt: skip
 
@@ -120,20 +129,6 @@ HARD = Table(
 
 RATES = ("accept", "reject", "counted_accept", "counted_reject")
 """Error rates that are kept of a run."""
-
-HARD_FINISHED = Table(
-    "hard_finished",
-    "One run as it is kept: what tables are made of",
-    (
-        _SETTINGS[0], *_SIZES, *_RETRIEVAL, *_QUALITY, *_LAST,
-        *(Column(f"rates.{name}", "list<double>", "1", "Error rates at growing thresholds")
-          for name in RATES),
-        *(Column(f"log.{name}", "list<double>", "", "By epoch; nan where there is none")
-          for name in EPOCH_NUMBERS),
-        Column("pictures", "string", "", "Embeddings in two dimensions by epoch, as JSON",
-               "not kept for this run"),
-    ),
-)  # fmt: skip
 
 _ABOUT = {
     "triplet_loss": ("distance", "Triplet loss, mean over the real triplets that have one"),
@@ -162,6 +157,23 @@ HARD_EPOCHS = Table(
     ),
 )  # fmt: skip
 
+HARD_KEPT = Table(
+    "hard_kept",
+    "One run as it is kept: what tables are made of",
+    (
+        *HARD.columns,
+        *(Column(f"rates.{name}", "list<double>", "1", "Error rates at growing thresholds",
+                 "not kept for this run")
+          for name in RATES),
+        *(Column(f"hard_epochs.{name}", "list<double>", "", "By epoch; null where there is none",
+                 "not kept for this run")
+          for name in EPOCH_NUMBERS),
+        Column("pictures", "string", "", "Embeddings in two dimensions by epoch, as JSON",
+               "not kept for this run"),
+    ),
+)  # fmt: skip
+"""Costs of wrong decisions depend on what was asked for, so they are made of the rates anew."""
+
 HARD_SUMMARY = Table(
     "hard_summary",
     "One number of one method over its seeds",
@@ -177,6 +189,13 @@ HARD_SUMMARY = Table(
         Column("upper", "double", "metric", "Upper bound, 95 % Student interval", _NOBODY),
     ),
 )
+
+HARD_VARIANTS = Table(
+    "hard_variants",
+    "One embedding of hard_sensitivity or hard_tuning, as in hard",
+    (*HARD.columns, Column("held_out", "bool", "", "Whether measured on classes held out of those "
+                           "that hard trains on")),
+)  # fmt: skip
 
 HARD_SENSITIVITY = Table(
     "hard_sensitivity",
@@ -219,3 +238,31 @@ HARD_TUNING = Table(
         Column("proposed", "bool", "", "Whether it is the one with the highest recall"),
     ),
 )  # fmt: skip
+
+HARD_ARCHS = Table(
+    "hard_archs",
+    "One predictor trained once",
+    (
+        Column("run_id", "string", "", "Hash of the run's configuration and data"),
+        Column("data", "string", "", "archs: and the task"),
+        Column("method", "string", "", "Triplets beside the ranking loss, or plain for none; "
+               "two-stage is a reconstruction"),
+        Column("seed", "int64", "", "Seed of the run"),
+        Column("tiers", "int64", "1", "Classes that labels are cut into", "none are"),
+        Column("margin", "double", "distance", "Margin of the triplet loss", "there is none"),
+        Column("side_weight", "double", "1", "Weight of the triplet loss"),
+        *copied(
+            "n_train", "n_test", "kendall_tau", "precision_at_1pct", "precision_at_5pct",
+            "regret_at_10",
+        ),
+        Column("degenerate_batches", "int64", "batches", "Lists without a triplet"),
+        *copied("diverged", "fit_seconds", "device"),
+    ),
+)  # fmt: skip
+
+
+def spelled_setting(row: Mapping[str, Any]) -> str:
+    """Write the method of a row, with what it was trained with beside it."""
+    extra = ["augmented"] if row["augmentation"] else []
+    extra += [f"decay {row['weight_decay']:g}"] if row["weight_decay"] else []
+    return ", ".join([row["method"], *extra])

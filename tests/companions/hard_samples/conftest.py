@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasrank.companions.hard_samples.methods import parse_method
-from nasrank.companions.hard_samples.train import Training
+from nasrank.companions.hard_samples.training import Training
 from nasrank.samples import Samples, SampleSet, split_by_class
 from nasrank.tables import write_parquet
 

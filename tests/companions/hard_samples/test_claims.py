@@ -1,7 +1,7 @@
 import pytest
 
 from nasrank.companions.hard_samples.claims import hard_claims
-from nasrank.companions.hard_samples.planning import SUBSETS
+from nasrank.companions.hard_samples.options import HardConfig
 from nasrank.study.claims import CLAIMS
 
 
@@ -18,7 +18,7 @@ def rows(methods, value, seeds=5):
 
 
 def test_the_full_grid_judges_every_claim():
-    methods = ("untrained", *SUBSETS["full"]["methods"])
+    methods = ("untrained", *HardConfig.subsets["full"]["methods"])
     found = hard_claims(rows(methods, lambda m, s: 0.5 + 0.1 * (m == "two-stage")), "digits")
     CLAIMS.build(found)
     verdicts = {row["claim_id"]: row["verdict"] for row in found}

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from nasrank.companions.hard_samples.figures import draw_architectures, draw_hard, write_page
+from nasrank.companions.hard_samples.figures import draw_archs, draw_hard, write_page
 
 pytest.importorskip("matplotlib")
 
@@ -65,11 +65,10 @@ def test_nothing_to_draw(tmp_path):
 
 
 def test_architectures(tmp_path):
-    line = {"n_train": 20, "method": "plain"}
-    for metric in ("kendall_tau", "precision_at_5pct"):
-        line |= {metric: 0.5, f"{metric}_lower": 0.4, f"{metric}_upper": 0.6}
-    empty = dict.fromkeys(line) | {"n_train": 20, "method": "two-stage"}
-    path = draw_architectures([line, empty], tmp_path)
+    metrics = ("kendall_tau", "precision_at_5pct")
+    rows = [{"n_train": 20, "method": "plain", **dict.fromkeys(metrics, v)} for v in (0.4, 0.6)]
+    rows.append({"n_train": 20, "method": "two-stage", **dict.fromkeys(metrics)})
+    path = draw_archs(rows, tmp_path)
     assert "n = 20, two-stage" in path.read_text()
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from pytorch_metric_learning.losses import TripletMarginLoss
 
+from nasrank.companions.hard_samples.methods import MINERS
 from nasrank.companions.hard_samples.mining import (
-    MINERS,
     Triplets,
     distances_of,
     mean_distances,

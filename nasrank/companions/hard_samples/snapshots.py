@@ -38,6 +38,14 @@ class Picture:
     positive: NDArray[np.float64] | None
     negative: NDArray[np.float64] | None
 
+    def points(self) -> dict[str, list[list[float]] | None]:
+        """Return its points by kind, as the page shows them."""
+        kinds = {"real": self.real, "positive": self.positive, "negative": self.negative}
+        return {
+            kind: None if points is None else points.round(3).tolist()
+            for kind, points in kinds.items()
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Look:

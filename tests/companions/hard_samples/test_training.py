@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nasrank.companions.hard_samples.measures import judge, judge_generated
-from nasrank.companions.hard_samples.train import EPOCH_NUMBERS, train
+from nasrank.companions.hard_samples.training import EPOCH_NUMBERS, train
 from nasrank.errors import DataError
 
 EVERY = (

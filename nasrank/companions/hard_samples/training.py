@@ -21,7 +21,7 @@ from nasrank.companions.hard_samples.mining import (
     mine,
     triplet_loss,
 )
-from nasrank.companions.hard_samples.pictures import Look, Picture, Shown, flattened, look_at
+from nasrank.companions.hard_samples.snapshots import Look, Picture, Shown, flattened, look_at
 from nasrank.companions.hard_samples.synthesis import Batch, Sizes, Synthesiser
 from nasrank.encoders import make_encoder
 from nasrank.errors import DataError
@@ -117,7 +117,7 @@ def train(
         pictures: Whether to keep pictures of the epochs.
 
     Raises:
-        UsageError: A name or option cannot be meant, or an extra is not installed.
+        UsageError: A name or option is invalid, or an extra is not installed.
         DataError: No class has two samples.
     """
     began = time.perf_counter()

@@ -1,13 +1,13 @@
 import pytest
 
-from nasrank.companions.hard_samples import architectures
-from nasrank.companions.hard_samples.architectures import HARD_ARCHS
-from nasrank.companions.hard_samples.planning import HardConfig
-from nasrank.companions.hard_samples.study import estimate_hard, hard
+from nasrank.companions.hard_samples import archs
+from nasrank.companions.hard_samples.options import HardConfig
+from nasrank.companions.hard_samples.tables import HARD_ARCHS
 from nasrank.errors import UsageError
 from nasrank.predictors import recipe as recipe_module
 from nasrank.runs.tables import DISCOVERY, RUNS
 from nasrank.study.claims import CLAIMS
+from nasrank.study.conduct import conduct, estimate
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def quick(monkeypatch, warm_cache):
     """A few epochs instead of sixty."""
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     short = recipe_module.Recipe(epochs=3)
-    for module in (architectures, "nasrank.predictors.fleet"):
+    for module in (archs, "nasrank.predictors.fleet"):
         target = f"{module}.Recipe" if isinstance(module, str) else (module, "Recipe")
         if isinstance(target, str):
             monkeypatch.setattr(target, lambda: short)
@@ -30,7 +30,7 @@ def config(**changes):
 
 @pytest.mark.slow
 def test_tables_of_compare_and_of_the_study(tmp_path):
-    result = hard(config(), tmp_path)
+    result = conduct(config(), tmp_path)
     assert result.computed == 6
     rows = HARD_ARCHS.read(tmp_path / "hard_archs.parquet")
     assert [row["method"] for row in rows] == [
@@ -48,14 +48,13 @@ def test_tables_of_compare_and_of_the_study(tmp_path):
     claims = CLAIMS.read(tmp_path / "claims.parquet")
     # Three pairs of methods, three metrics.
     assert len(claims) == 9
-    assert hard(config(), tmp_path).computed == 0
-    assert estimate_hard(config(), tmp_path).missing == 0
-    assert [line["method"] for line in result.headline] == ["plain", "triplet-random", "two-stage"]
+    assert conduct(config(), tmp_path).computed == 0
+    assert estimate(config(), tmp_path).finished == 6
 
 
 @pytest.mark.slow
 def test_without_weight_it_is_the_plain_predictor(tmp_path):
-    result = hard(config(side_weight=1e-30, seeds=1), tmp_path)
+    result = conduct(config(side_weight=1e-30, seeds=1), tmp_path)
     taus = {row["method"]: row["kendall_tau"] for row in result.tables["hard_archs"]}
     assert taus["triplet-random"] == pytest.approx(taus["plain"], abs=5e-3)
     assert taus["two-stage"] == pytest.approx(taus["plain"], abs=5e-3)
@@ -68,14 +67,14 @@ def test_without_weight_it_is_the_plain_predictor(tmp_path):
         ({"methods": ("two-stage+semi-hard",)}, "not two-stage"),
         ({"data": "archs:nbgraph/core"}, "unknown dataset"),
         ({"methods": ("two-stage(end=-0.5)",)}, "below its start"),
-        ({"tune": True}, "--tune is for samples"),
-        ({"sensitivity": True}, "--sensitivity is for samples"),
+        ({"tune": True}, "--tune has no meaning for archs:nbgraph/cora"),
+        ({"sensitivity": True}, "--sensitivity has no meaning for archs:"),
         ({"tiers": 11}, "Ask for 10 tiers or fewer"),
         ({"n_train": (10**6,)}, "out of range"),
     ],
 )
-def test_what_cannot_be_meant(tmp_path, changes, message):
+def test_what_is_invalid(tmp_path, changes, message):
     with pytest.raises(UsageError, match=message) as caught:
-        hard(config(**changes), tmp_path / "out")
+        conduct(config(**changes), tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()

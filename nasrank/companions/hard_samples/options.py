@@ -1,0 +1,140 @@
+"""What can be asked of ``nasrank hard``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nasrank.companions.hard_samples.methods import GENERATORS, MINERS
+from nasrank.study.options import OnDevice, OnSamples, Seeded, option
+
+__all__ = ["ARCHS_METHODS", "SAMPLES_METHODS", "HardConfig"]
+
+SAMPLES_METHODS = ("triplet-random", "semi-hard", "hdml", "daml", "two-stage")
+"""What is compared on samples where nobody says."""
+
+ARCHS_METHODS = ("triplet-random", "two-stage")
+"""What is compared on architectures where nobody says."""
+
+_ABLATIONS = tuple(
+    f"two-stage(without={part})" for part in ("stage-one", "stage-two", "condition", "adaptation")
+)
+_COMBINED = tuple(f"two-stage+{miner}" for miner in MINERS[1:])
+_DATA, _TRAINING, _MORE, _ARCHS = (
+    "Data", "Training", "What else to find out", "Architectures",
+)  # fmt: skip
+
+
+class HardConfig(Seeded, OnDevice, OnSamples):
+    """Learn a metric from hard samples: do generated ones beat mined ones?
+
+    Trains embeddings on some classes and measures retrieval, clusters and verification on others:
+    Recall@K, NMI, F1, separation, false positives, and the cost of wrong decisions. Triplets are
+    mined, or made by generators in one stage (hdml, daml) or in two. An untrained network stands
+    beside them as a control.
+
+    The method two-stage is a reconstruction: what is published are its stages, an anchor-positive
+    pair stretched piecewise linearly with a conditional GAN, then negatives from an adaptive
+    reverse triplet. Its pieces and its adaptive rule are choices made here; all are options, such
+    as two-stage(shape=flat,adaptive=loss). without= leaves out stage-one, stage-two, condition or
+    adaptation.
+
+    With archs:TASK the classes are tiers of accuracy, and triplets stand beside the ranking loss
+    of a predictor, which is compared with one without them.
+
+    Writes hard.parquet, its epochs and summary, claims.parquet, pictures, and a page that plays
+    real and generated embeddings by epoch.
+    """
+
+    command: ClassVar[str] = "hard"
+    study: ClassVar[str] = "nasrank.companions.hard_samples.study:study_of_data"
+    keeps_runs: ClassVar[bool] = True
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank hard",
+        "nasrank hard --data emoji --data-dir node_modules --subset full",
+        'nasrank hard --methods "semi-hard,two-stage(stretch=0.5,adaptive=loss)+semi-hard" --tune',
+        "nasrank hard --data products.parquet --label product --cost-false-accept 5",
+        "nasrank hard --data archs:nb201/cifar10 --n-train 20,78 --seeds 10",
+    )
+    subsets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # For a quick check on a CPU, and for every method and claim.
+        "ci": {"methods": ("triplet-random", "two-stage"), "seeds": 2, "epochs": 2},
+        "full": {
+            "methods": (*MINERS, "hdml", "daml", "two-stage", *_ABLATIONS, *_COMBINED),
+            "seeds": 5,
+        },
+    }
+
+    data: str = option(
+        "digits",
+        "digits, mnist, fashion-mnist, emoji, a .parquet or .npz file, or archs:TASK.",
+        panel=_DATA,
+        min_length=1,
+    )
+    label: str | None = option(None, "Class column of a Parquet file.", panel=_DATA)
+    unseen: int | None = option(
+        None, "Classes to measure on, the last ones.", usual="half of them", panel=_DATA, ge=1
+    )
+    train_limit: int = option(10_000, "Most training samples.", panel=_DATA, ge=4)
+    test_limit: int = option(5_000, "Most samples to measure on.", panel=_DATA, ge=4)
+    methods: tuple[str, ...] | None = option(
+        None,
+        "triplet-random, semi-hard, batch-hard or distance-weighted mining; hdml, daml or "
+        "two-stage, with options, +MINER to generate from mined triplets.",
+        usual=f"{', '.join(SAMPLES_METHODS)}; for archs:TASK {' and '.join(ARCHS_METHODS)}",
+        panel=_TRAINING,
+        complete=lambda: (*MINERS, *GENERATORS),
+        min_length=1,
+    )
+    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = option(
+        "auto",
+        "Network before the embedding; auto is cnn for images of 16 pixels or more, else mlp.",
+        panel=_TRAINING,
+    )
+    embedding: int = option(64, "Width of the embedding.", panel=_TRAINING, ge=2, le=4096)
+    epochs: int = option(10, "Epochs.", panel=_TRAINING, ge=1, le=100_000)
+    batch_size: int = option(64, "Samples of a batch.", panel=_TRAINING, ge=4, le=4096)
+    images_per_class: int = option(
+        8, "Samples of a class in a batch.", panel=_TRAINING, ge=2, le=1024
+    )
+    margin: float = option(
+        0.2, "Margin of the triplet loss, on the unit sphere.", panel=_TRAINING, gt=0, le=2
+    )
+    learning_rate: float = option(3e-4, "Learning rate of Adam.", panel=_TRAINING, gt=0, le=1)
+    warm_up: float = option(
+        0.2,
+        "Share of the epochs before generated samples are used.",
+        panel=_TRAINING,
+        ge=0,
+        lt=1,
+    )
+    augmentations: tuple[Literal["off", "on"], ...] = option(
+        ("off",), "Shift and noise samples; both to compare.", panel=_TRAINING, min_length=1
+    )
+    weight_decays: tuple[Annotated[float, Field(ge=0)], ...] = option(
+        (0.0,), "Weight decay; several to compare.", panel=_TRAINING, min_length=1
+    )
+    sensitivity: bool = option(
+        False, "Sweep the options of the first method that generates.", panel=_MORE
+    )
+    tune: bool = option(
+        False, "Propose settings for it, measured on held-out seen classes.", panel=_MORE
+    )
+    cost_false_accept: float = option(
+        1.0, "Cost of taking two for one class that are not.", panel=_MORE, ge=0
+    )
+    cost_false_reject: float = option(
+        1.0, "Cost of not taking two for one class that are.", panel=_MORE, ge=0
+    )
+    genuine_share: float = option(
+        0.5, "Share of pairs of one class among those to decide on.", panel=_MORE, gt=0, lt=1
+    )
+    n_train: tuple[Annotated[int, Field(ge=1)], ...] = option(
+        (20, 78), "Training architectures.", panel=_ARCHS, min_length=1
+    )
+    tiers: int = option(4, "Classes that their labels are cut into.", panel=_ARCHS, ge=2, le=100)
+    side_weight: float = option(
+        0.3, "Weight of the triplets beside the ranking loss.", panel=_ARCHS, gt=0
+    )
