@@ -11,7 +11,7 @@ __all__ = ["PACKAGES", "checked"]
 PACKAGES = [
     f"nasrank.{name}"
     for name in (
-        "losses", "metrics", "graphs", "predictors", "encoders", "statistics",
+        "losses", "metrics", "graphs", "predictors", "encoders", "statistics", "companions.supcon",
     )
 ]  # fmt: skip
 """Where annotations say shapes."""

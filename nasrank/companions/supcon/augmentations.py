@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
@@ -15,8 +16,12 @@ _BLUR, _DROPPED = 0.2, 0.1
 
 
 def random_views(
-    samples: Tensor, generator: torch.Generator, *, strength: float, deviation: Tensor
-) -> Tensor:
+    samples: Float[Tensor, "n *shape"],
+    generator: torch.Generator,
+    *,
+    strength: float,
+    deviation: Float[Tensor, "*shape"],
+) -> Float[Tensor, "n *shape"]:
     """Return one random view of each sample.
 
     Images are turned by up to 15 degrees, moved by up to a tenth of their side, scaled and
@@ -25,10 +30,10 @@ def random_views(
     deviation, and a tenth of their values is set to 0.
 
     Args:
-        samples: ``[n, channels, height, width]`` or ``[n, d]``.
+        samples: Images, channels first, or vectors.
         generator: Draws, on the CPU.
         strength: Factor of every amount; 0 returns the samples.
-        deviation: Of the training samples, of the shape of one sample; images ignore it.
+        deviation: Of the training samples, one a number of a sample; images ignore it.
     """
     if strength == 0:
         return samples
@@ -46,13 +51,20 @@ def random_views(
     return views + strength * _NOISE * noise
 
 
-def turned(images: Tensor, degrees: float) -> Tensor:
-    """Return images ``[n, channels, height, width]`` turned about their centres."""
+def turned(
+    images: Float[Tensor, "n channels height width"], degrees: float
+) -> Float[Tensor, "n channels height width"]:
+    """Return images turned about their centres."""
     angle = torch.full((len(images),), math.radians(degrees), device=images.device)
     return _warp(images, angle, torch.ones_like(angle), angle.new_zeros(len(images), 2))
 
 
-def _warp(images: Tensor, angle: Tensor, scale: Tensor, moved: Tensor) -> Tensor:
+def _warp(
+    images: Float[Tensor, "n channels height width"],
+    angle: Float[Tensor, "n"],
+    scale: Float[Tensor, "n"],
+    moved: Float[Tensor, "n 2"],
+) -> Float[Tensor, "n channels height width"]:
     cosine, sine = scale * angle.cos(), scale * angle.sin()
     turn = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
     grid = affine_grid(

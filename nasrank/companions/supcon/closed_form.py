@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+from jaxtyping import Bool, Float64, Real
 from numpy.typing import NDArray
 
 from nasrank.errors import UsageError
@@ -31,7 +32,10 @@ instance needs two views to have a positive of its own."""
 
 _HALVINGS = 100
 
-Array = NDArray[np.float64]
+Given: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | Real[np.ndarray, "..."]
+"""Settings to be broadcast."""
+Array: TypeAlias = Float64[NDArray[np.float64], "settings"]
+"""Settings one after the other, or what is said of each."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +55,23 @@ class Optimum:
         loss: The value of the loss, which no embeddings undercut.
     """
 
-    within_variance: Array
-    between_variance: Array
-    view_cosine: Array
-    within_cosine: Array
-    between_cosine: Array
-    collapsed: NDArray[np.bool_]
-    loss: Array
+    within_variance: Float64[NDArray[np.float64], "*shape"]
+    between_variance: Float64[NDArray[np.float64], "*shape"]
+    view_cosine: Float64[NDArray[np.float64], "*shape"]
+    within_cosine: Float64[NDArray[np.float64], "*shape"]
+    between_cosine: Float64[NDArray[np.float64], "*shape"]
+    collapsed: Bool[np.ndarray, "*shape"]
+    loss: Float64[NDArray[np.float64], "*shape"]
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """Settings of one shape, checked; ``own`` weighs an instance's own term in the softmax."""
+    """Settings of one shape, checked and laid out in a line.
+
+    Attributes:
+        own: Weighs an instance's own term in the softmax.
+        shape: The shape they had.
+    """
 
     m: Array
     n: Array
@@ -71,6 +80,7 @@ class _Setting:
     alpha: Array
     own: Array
     anchor: str
+    shape: tuple[int, ...]
 
     @property
     def gap(self) -> Array:
@@ -83,7 +93,7 @@ class _Setting:
         least: Array = 1 - pull / (self.own + self.n - 1 + self.n * (self.m - 1) * self.gap)
         return least
 
-    def views_spread(self) -> NDArray[np.bool_]:
+    def views_spread(self) -> Bool[np.ndarray, "settings"]:
         """Where the loss falls if the views of collapsed classes leave one another."""
         if self.anchor == "included":
             return np.zeros(self.m.shape, dtype=bool)
@@ -95,11 +105,11 @@ class _Setting:
 
 
 def optimum(
-    classes: npt.ArrayLike,
-    instances: npt.ArrayLike,
-    views: npt.ArrayLike,
-    temperature: npt.ArrayLike,
-    alpha: npt.ArrayLike,
+    classes: Given,
+    instances: Given,
+    views: Given,
+    temperature: Given,
+    alpha: Given,
     *,
     anchor: str = "included",
 ) -> Optimum:
@@ -163,17 +173,25 @@ def optimum(
     )
     aligned = (1 - at.alpha) * within + at.alpha * view
     loss = (1 - aligned) / at.t + np.log(at.p) + np.log(terms)
-    return Optimum(inside, 1 - inside, view, within, between, collapsed, loss)
+    return Optimum(
+        inside.reshape(at.shape),
+        (1 - inside).reshape(at.shape),
+        view.reshape(at.shape),
+        within.reshape(at.shape),
+        between.reshape(at.shape),
+        collapsed.reshape(at.shape),
+        loss.reshape(at.shape),
+    )
 
 
 def alpha_star(
-    classes: npt.ArrayLike,
-    instances: npt.ArrayLike,
-    views: npt.ArrayLike,
-    temperature: npt.ArrayLike,
+    classes: Given,
+    instances: Given,
+    views: Given,
+    temperature: Given,
     *,
     anchor: str = "included",
-) -> Array:
+) -> Float64[NDArray[np.float64], "*shape"]:
     r"""Return the largest alpha at which the classes collapse.
 
     With ``E = exp(m / ((m - 1) tau))`` and the anchor included
@@ -194,18 +212,19 @@ def alpha_star(
         >>> float(alpha_star(10, 50, 2, 0.1).round(4)), float(alpha_star(100, 5, 2, 0.1).round(4))
         (0.0201, 0.2033)
     """
-    return _setting(classes, instances, views, temperature, 0.0, anchor=anchor).threshold()
+    at = _setting(classes, instances, views, temperature, 0.0, anchor=anchor)
+    return at.threshold().reshape(at.shape)
 
 
 def alpha_for(
-    within_variance: npt.ArrayLike,
-    classes: npt.ArrayLike,
-    instances: npt.ArrayLike,
-    views: npt.ArrayLike,
-    temperature: npt.ArrayLike,
+    within_variance: Given,
+    classes: Given,
+    instances: Given,
+    views: Given,
+    temperature: Given,
     *,
     anchor: str = "included",
-) -> Array:
+) -> Float64[NDArray[np.float64], "*shape"]:
     """Return the alpha whose optimum has a given within-class variance, the inverse of `optimum`.
 
     Args:
@@ -221,21 +240,22 @@ def alpha_for(
         >>> float(alpha_for(0.3341, 2, 3, 2, 1.0).round(4))
         0.7
     """
-    at = _setting(classes, instances, views, temperature, 0.0, anchor=anchor)
-    s = 1 - np.asarray(within_variance, np.float64) * at.n / (at.n - 1)
+    warm, within = np.broadcast_arrays(temperature, np.asarray(within_variance, np.float64))
+    at = _setting(classes, instances, views, warm, 0.0, anchor=anchor)
+    s = 1 - np.broadcast_to(within, at.shape).ravel() * at.n / (at.n - 1)
     near, far, total = _terms(at, s)
     alpha: Array = 1 - (at.n - 1) * (near - far) / total
-    return alpha
+    return alpha.reshape(at.shape)
 
 
 def temperature_star(
-    classes: npt.ArrayLike,
-    instances: npt.ArrayLike,
-    views: npt.ArrayLike,
-    alpha: npt.ArrayLike,
+    classes: Given,
+    instances: Given,
+    views: Given,
+    alpha: Given,
     *,
     anchor: str = "included",
-) -> Array:
+) -> Float64[NDArray[np.float64], "*shape"]:
     """Return the temperature from which on the classes collapse.
 
     It is 0 where they collapse at every temperature (with the anchor included, alpha up to 1/n),
@@ -260,8 +280,7 @@ def temperature_star(
     logarithm = np.log(np.where(kept, top, 1.0)) - np.log(np.where(kept, bottom, 1.0))
     safe = np.where(at.alpha < 1, logarithm, 1.0)
     warm = np.where(at.alpha < 1, at.m / ((at.m - 1) * np.where(kept, safe, 1.0)), np.inf)
-    result: Array = np.where(kept, warm, 0.0)
-    return result
+    return np.where(kept, warm, 0.0).reshape(at.shape)
 
 
 def gram_matrix(
@@ -272,7 +291,7 @@ def gram_matrix(
     alpha: float,
     *,
     anchor: str = "included",
-) -> Array:
+) -> Float64[NDArray[np.float64], "embeddings embeddings"]:
     """Return the cosines of the optimal embeddings of one setting.
 
     Args:
@@ -284,7 +303,7 @@ def gram_matrix(
         anchor: See `optimum`.
 
     Returns:
-        ``[mnp, mnp]``; the views of an instance follow one another, the instances of a class too.
+        Of all mnp; the views of an instance follow one another, the instances of a class too.
     """
     found = optimum(classes, instances, views, temperature, alpha, anchor=anchor)
     number = np.arange(classes * instances * views)
@@ -305,7 +324,7 @@ def optimal_embedding(
     alpha: float,
     *,
     anchor: str = "included",
-) -> Array:
+) -> Float64[NDArray[np.float64], "embeddings dimensions"]:
     """Return optimal embeddings of one setting, one of many that differ by a rotation.
 
     Args:
@@ -317,7 +336,7 @@ def optimal_embedding(
         anchor: See `optimum`.
 
     Returns:
-        ``[mnp, d]`` unit vectors in the order of `gram_matrix`, d the least dimension.
+        Unit vectors in the order of `gram_matrix`, of the least dimension.
     """
     gram = gram_matrix(classes, instances, views, temperature, alpha, anchor=anchor)
     values, vectors = np.linalg.eigh(gram)
@@ -364,11 +383,11 @@ def _bisect(slope: Callable[[Array], Array], lower: Array) -> Array:
 
 
 def _setting(
-    classes: npt.ArrayLike,
-    instances: npt.ArrayLike,
-    views: npt.ArrayLike,
-    temperature: npt.ArrayLike,
-    alpha: npt.ArrayLike,
+    classes: Given,
+    instances: Given,
+    views: Given,
+    temperature: Given,
+    alpha: Given,
     *,
     anchor: str,
 ) -> _Setting:
@@ -378,7 +397,8 @@ def _setting(
         np.asarray(each, dtype=np.float64)
         for each in (classes, instances, views, temperature, alpha)
     ]
-    m, n, p, t, mixed = np.broadcast_arrays(*given)
+    shape = np.broadcast_shapes(*(each.shape for each in given))
+    m, n, p, t, mixed = (np.broadcast_to(each, shape).ravel() for each in given)
     for name, value, least, why in (
         ("classes", m, 2, "one class has nothing to be told from"),
         (
@@ -406,4 +426,4 @@ def _setting(
             "alpha 0"
         )
     own = np.ones_like(p) if anchor == "included" else (p - 1) / p
-    return _Setting(m, n, p, t, mixed, own, anchor)
+    return _Setting(m, n, p, t, mixed, own, anchor, shape)

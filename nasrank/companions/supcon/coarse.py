@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int64
 
 from nasrank.errors import DataError, UsageError
 from nasrank.samples import SampleSet, load_samples, split_stratified
@@ -29,12 +29,12 @@ class Grouped:
 
     Attributes:
         samples: The samples with their fine classes.
-        coarse_of: ``[C]`` coarse class of each fine class, numbered from 0.
+        coarse_of: Coarse class of each fine class, numbered from 0.
         coarse_names: Names of the coarse classes.
     """
 
     samples: SampleSet
-    coarse_of: NDArray[np.int64]
+    coarse_of: Int64[np.ndarray, "classes"]
     coarse_names: tuple[str, ...]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64, Int64
 
 from nasrank.companions.supcon.tables import TRAINING
 from nasrank.companions.supcon.train_claims import base_rows
@@ -175,7 +175,9 @@ def check_sweep(folder: Path, alpha: float) -> SweepCheck:
     return SweepCheck(near, means[near], best, means[best], min(map(len, values.values())))
 
 
-def _row(name: str, unit: NDArray[np.float64], within: float, between: float, total: float) -> Row:
+def _row(
+    name: str, unit: Float64[np.ndarray, "n d"], within: float, between: float, total: float
+) -> Row:
     count = len(unit)
     share = within / total if total > 1e-12 else 0.0
     cosine = None
@@ -194,7 +196,7 @@ def _row(name: str, unit: NDArray[np.float64], within: float, between: float, to
     }
 
 
-def _pair_cosine(unit: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+def _pair_cosine(unit: Float64[np.ndarray, "n d"], classes: Int64[np.ndarray, "n"]) -> float:
     """Mean cosine over all pairs of one class."""
     total, pairs = 0.0, 0
     for number in np.unique(classes):
@@ -204,7 +206,7 @@ def _pair_cosine(unit: NDArray[np.float64], classes: NDArray[np.int64]) -> float
     return total / pairs
 
 
-def _own_neighbours(unit: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+def _own_neighbours(unit: Float64[np.ndarray, "n d"], classes: Int64[np.ndarray, "n"]) -> float:
     right = 0
     size = max(1, 2_000_000 // len(unit))
     for start in range(0, len(unit), size):

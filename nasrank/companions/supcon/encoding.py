@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ _PROJECTION = 128
 _TURN, _NOISE = 20.0, 0.5
 _AT_ONCE = 2_000
 Row = dict[str, Any]
-Numbers = NDArray[np.int64]
+Numbers: TypeAlias = Int64[NDArray[np.int64], "n"]
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,10 @@ def _training_set(run: Encoding, data: Grouped) -> tuple[Numbers, Numbers]:
 
 
 def _descend(
-    run: Encoding, model: nn.Module, values: Tensor, coarse: Numbers
+    run: Encoding,
+    model: nn.Module,
+    values: Float[Tensor, "n *shape"],
+    coarse: Int64[np.ndarray, "n"],
 ) -> tuple[list[float], int]:
     device = values.device
     deviation = values.std(dim=0) if len(values) > 1 else torch.zeros_like(values[0])
@@ -235,7 +239,9 @@ def _share(done: float) -> float:
 
 
 @torch.no_grad()
-def _embed(model: nn.Module, values: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _embed(
+    model: nn.Module, values: Float[Tensor, "n *shape"]
+) -> tuple[Float64[np.ndarray, "n features"], Float64[np.ndarray, "n projections"]]:
     """Features and projections."""
     body, head = model.children()
     features = torch.cat([body(part) for part in torch.split(values, _AT_ONCE)])
@@ -288,7 +294,7 @@ def _measure(
     }
 
 
-def _view_spread(run: Encoding, model: nn.Module, values: Tensor) -> float:
+def _view_spread(run: Encoding, model: nn.Module, values: Float[Tensor, "n *shape"]) -> float:
     """Variance of the views of an instance, as training makes them."""
     draw = torch_generator(run.seed, stream="spread")
     deviation = values.std(dim=0) if len(values) > 1 else torch.zeros_like(values[0])

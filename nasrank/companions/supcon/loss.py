@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nasrank.companions.supcon.closed_form import ANCHORS
@@ -20,19 +21,19 @@ class Pairs:
     """Which embeddings of a batch belong together.
 
     Attributes:
-        same_class: ``[*batch, N, N]`` True for two instances of one class.
-        same_instance: ``[*batch, N, N]`` True for two views of one instance; with the diagonal
+        same_class: True for two instances of one class.
+        same_instance: True for two views of one instance; with the diagonal
             where the anchor is included.
-        competing: ``[*batch, N, N]`` True for what the softmax of an anchor, a row, is over.
+        competing: True for what the softmax of an anchor, a row, is over.
     """
 
-    same_class: Tensor
-    same_instance: Tensor
-    competing: Tensor
+    same_class: Bool[Tensor, "*batch n n"]
+    same_instance: Bool[Tensor, "*batch n n"]
+    competing: Bool[Tensor, "*batch n n"]
 
     @cached_property
-    def shares(self) -> tuple[Tensor, Tensor]:
-        """``[*batch, N, N]`` weights of the positives of either kind.
+    def shares(self) -> tuple[Float[Tensor, "*batch n n"], Float[Tensor, "*batch n n"]]:
+        """Weights of the positives of either kind.
 
         They sum to 1 over all anchors, or to 0 where no anchor has a positive, and to one number
         over the positives of an anchor that has some.
@@ -40,8 +41,8 @@ class Pairs:
         return _shares(self.same_class), _shares(self.same_instance)
 
     @cached_property
-    def barred(self) -> Tensor:
-        """``[*batch, N, N]`` what to add to likenesses so that only competitors count."""
+    def barred(self) -> Float[Tensor, "*batch n n"]:
+        """What to add to likenesses so that only competitors count."""
         # Not infinite: the sum over a row of padding would have no gradient.
         lowest = torch.finfo(torch.get_default_dtype()).min / 2
         return torch.zeros(self.competing.shape, device=self.competing.device).masked_fill_(
@@ -49,8 +50,8 @@ class Pairs:
         )
 
     @property
-    def degenerate(self) -> Tensor:
-        """``[*batch]`` True where supervision says nothing.
+    def degenerate(self) -> Bool[Tensor, "*batch"]:
+        """True where supervision says nothing.
 
         No embedding has a partner of its class, or none has an opponent of another class.
         """
@@ -60,15 +61,19 @@ class Pairs:
 
 
 def pair_up(
-    classes: Tensor, instances: Tensor, *, anchor: str = "included", where: Tensor | None = None
+    classes: Int[Tensor, "*batch n"],
+    instances: Int[Tensor, "*batch n"],
+    *,
+    anchor: str = "included",
+    where: Bool[Tensor, "*batch n"] | None = None,
 ) -> Pairs:
     """Find the pairs of a batch.
 
     Args:
-        classes: ``[*batch, N]`` class of each embedding.
-        instances: ``[*batch, N]`` the instance each is a view of; distinct within a batch.
+        classes: Class of each embedding.
+        instances: The instance each is a view of; distinct within a batch.
         anchor: One of `nasrank.companions.supcon.closed_form.ANCHORS`.
-        where: ``[*batch, N]`` False on padding; nothing is padding by default.
+        where: False on padding; nothing is padding by default.
 
     Raises:
         UsageError: There is no such convention.
@@ -86,8 +91,12 @@ def pair_up(
 
 
 def contrastive_loss(
-    embeddings: Tensor, pairs: Pairs, *, alpha: Tensor | float, temperature: Tensor | float
-) -> Tensor:
+    embeddings: Float[Tensor, "*batch n d"],
+    pairs: Pairs,
+    *,
+    alpha: Float[Tensor, "*batch"] | float,
+    temperature: Float[Tensor, "*batch"] | float,
+) -> Float[Tensor, "*batch"]:
     r"""Return the mixed contrastive loss, lower is better.
 
     .. math:: L = (1-\alpha) L_{sup} + \alpha L_{self},
@@ -99,14 +108,13 @@ def contrastive_loss(
     each, both parts are means over all such pairs.
 
     Args:
-        embeddings: ``[*batch, N, d]`` unit vectors.
+        embeddings: Unit vectors.
         pairs: Who belongs together.
-        alpha: Share of the self-supervised part, in [0, 1]; a tensor of shape ``[*batch]``, or
-            one number for all.
+        alpha: Share of the self-supervised part, in [0, 1]; one number a batch, or one for all.
         temperature: Temperature, above 0; likewise.
 
     Returns:
-        ``[*batch]``.
+        One number a batch.
 
     References:
         Khosla et al. (2020), "Supervised contrastive learning", NeurIPS; Chen et al. (2020), "A
@@ -153,8 +161,8 @@ def standard_alpha(instances: int, views: int) -> float:
     return (views - 1) / (instances * views - 1)
 
 
-def _shares(positive: Tensor) -> Tensor:
-    """Weights ``[*batch, N, N]`` of positives: they sum to 1 in all, to one number a row."""
+def _shares(positive: Bool[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:
+    """Weights of positives: they sum to 1 in all, to one number a row."""
     counts = positive.sum(dim=-1, keepdim=True)
     anchors = (counts > 0).sum(dim=-2, keepdim=True)
     return positive / (counts * anchors).clamp(min=1)

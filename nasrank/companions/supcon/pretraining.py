@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from nasrank.companions.supcon.closed_form import alpha_star, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.metrics.embeddings import effective_rank, sphere_variance
 from nasrank.predictors.gnn import GNN, WIDTH
+from nasrank.predictors.network import Weights
 from nasrank.predictors.predictor import Member
 from nasrank.runs.beside import Beside, BesideRun
 from nasrank.seeds import numpy_generator, torch_generator
@@ -98,27 +100,27 @@ class Pretrained:
     """Pre-trained members.
 
     Attributes:
-        weights: Weights that embed graphs, ``[members, *shape]`` by name.
-        within: ``[members]`` within-tier variance of the projected training cells.
-        total: ``[members]`` total variance of them.
-        rank: ``[members]`` effective rank of the embeddings of the training cells.
-        loss: ``[members]`` mean loss of the last tenth of the steps.
-        degenerate: ``[members]`` batches in which supervision said nothing.
+        weights: Weights that embed graphs, by name.
+        within: Within-tier variance of the projected training cells.
+        total: Total variance of them.
+        rank: Effective rank of the embeddings of the training cells.
+        loss: Mean loss of the last tenth of the steps.
+        degenerate: Batches in which supervision said nothing.
     """
 
-    weights: dict[str, Tensor]
-    within: NDArray[np.float64]
-    total: NDArray[np.float64]
-    rank: NDArray[np.float64]
-    loss: NDArray[np.float64]
-    degenerate: NDArray[np.int64]
+    weights: Weights
+    within: Float64[np.ndarray, "members"]
+    total: Float64[np.ndarray, "members"]
+    rank: Float64[np.ndarray, "members"]
+    loss: Float64[np.ndarray, "members"]
+    degenerate: Int64[np.ndarray, "members"]
 
 
-def tiers_of(targets: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+def tiers_of(targets: Float64[np.ndarray, "n"], count: int) -> Int64[np.ndarray, "n"]:
     """Cut labels into tiers of equal size, 0 for the lowest labels; ties go by position.
 
     Args:
-        targets: ``[n]`` labels, higher is better.
+        targets: Labels, higher is better.
         count: Number of tiers, at most n.
 
     Example:
@@ -148,7 +150,7 @@ def pretrain(fleet: Sequence[ContrastRun], _device: str) -> Beside:
     }
     seen: list[tuple[Pretrained, float]] = []
 
-    def start(network: GNN, members: Sequence[Member]) -> Mapping[str, Tensor]:
+    def start(network: GNN, members: Sequence[Member]) -> Weights:
         began = time.perf_counter()
         found = contrast_cells(network, members, load_task(fleet[0].run["task"]).space, how)
         seen.append((found, (time.perf_counter() - began) / len(fleet)))
@@ -238,7 +240,7 @@ def contrast_cells(
     )
 
 
-def _neighbours(members: Sequence[Member], space: Space) -> dict[int, NDArray[np.int64]]:
+def _neighbours(members: Sequence[Member], space: Space) -> dict[int, Int64[np.ndarray, "_"]]:
     """Graphs next to each training graph; the graph itself where it has no neighbour."""
     near = neighbourhood_of(space)
     found = {}
@@ -249,7 +251,7 @@ def _neighbours(members: Sequence[Member], space: Space) -> dict[int, NDArray[np
     return found
 
 
-def _head(network: GNN, members: Sequence[Member]) -> dict[str, Tensor]:
+def _head(network: GNN, members: Sequence[Member]) -> Weights:
     shapes = {"head_in": (WIDTH, WIDTH), "head_out": (WIDTH, WIDTH)}
     drawn: dict[str, list[Tensor]] = {name: [] for name in shapes}
     for member in members:
@@ -261,19 +263,21 @@ def _head(network: GNN, members: Sequence[Member]) -> dict[str, Tensor]:
     }
 
 
-def _project(network: GNN, weights: dict[str, Tensor], batch: object) -> tuple[Tensor, Tensor]:
+def _project(
+    network: GNN, weights: Weights, batch: object
+) -> tuple[Float[Tensor, "members items width"], Float[Tensor, "members items head"]]:
     read = network.embed(weights, batch)
     hidden = torch.relu(read @ weights["head_in"])
     return read, torch.nn.functional.normalize(hidden @ weights["head_out"], dim=-1)
 
 
 def _draw(
-    tiers: NDArray[np.int64],
-    items: NDArray[np.int64],
-    near: dict[int, NDArray[np.int64]],
+    tiers: Int64[np.ndarray, "n"],
+    items: Int64[np.ndarray, "n"],
+    near: dict[int, Int64[np.ndarray, "_"]],
     draw: np.random.Generator,
     how: Contrast,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[Int64[np.ndarray, "embeddings"], Int64[np.ndarray, "embeddings"]]:
     """Graphs of a batch, and the cell each is a view of."""
     chosen = np.concatenate(
         [
@@ -291,10 +295,12 @@ def _draw(
 @torch.no_grad()
 def _measure(
     network: GNN,
-    weights: dict[str, Tensor],
+    weights: Weights,
     members: Sequence[Member],
-    tiers: Sequence[NDArray[np.int64]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    tiers: Sequence[Int64[np.ndarray, "n"]],
+) -> tuple[
+    Float64[np.ndarray, "members"], Float64[np.ndarray, "members"], Float64[np.ndarray, "members"]
+]:
     (batch,) = network.batches(np.stack([member.items for member in members])[None])
     read, projected = (each.double().cpu().numpy() for each in _project(network, weights, batch))
     found = []

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nasrank.companions.supcon.closed_form import alpha_star, optimum, temperature_star
@@ -189,7 +190,7 @@ class _Batch:
                 for layer in zip(*drawn, strict=True)
             ]
 
-    def embeddings(self) -> Tensor:
+    def embeddings(self) -> Float[Tensor, "problems n d"]:
         if self._points is None:
             raw = self.weights[0]
         else:
@@ -199,14 +200,14 @@ class _Batch:
             )
         return torch.nn.functional.normalize(raw * self._room, dim=-1)
 
-    def losses(self, embeddings: Tensor) -> Tensor:
+    def losses(self, embeddings: Float[Tensor, "problems n d"]) -> Float[Tensor, "problems"]:
         return contrastive_loss(
             embeddings, self._pairs, alpha=self._alpha, temperature=self._temperature
         )
 
     @torch.no_grad()
-    def measure(self) -> Tensor:
-        """``[3, problems]``: variance within classes, in all, and within instances."""
+    def measure(self) -> Float[Tensor, "3 problems"]:
+        """Variance within classes, in all, and within instances."""
         u = self.embeddings()
         there = self._there
         count = there.sum(dim=1)
@@ -218,13 +219,15 @@ class _Batch:
         return torch.stack([within, 1 - centre.pow(2).sum(dim=-1), spread])
 
 
-def _averages(groups: Tensor, there: Tensor) -> Tensor:
-    """``[problems, N, N]`` what takes embeddings to the mean of their group."""
+def _averages(
+    groups: Int[Tensor, "problems n"], there: Bool[Tensor, "problems n"]
+) -> Float[Tensor, "problems n n"]:
+    """What takes embeddings to the mean of their group."""
     same = (groups.unsqueeze(-1) == groups.unsqueeze(-2)) & there.unsqueeze(-1)
     return same / same.sum(dim=-1, keepdim=True).clamp(min=1)
 
 
-def _start(problem: Problem, count: int, width: int) -> Tensor:
+def _start(problem: Problem, count: int, width: int) -> Float[Tensor, "{count} {width}"]:
     """Random embeddings, or random points about a corner of their class along the diagonal."""
     draw = torch_generator(
         problem.seed,
@@ -243,7 +246,14 @@ def _start(problem: Problem, count: int, width: int) -> Tensor:
     return start
 
 
-def _layers(problem: Problem, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _layers(
+    problem: Problem, width: int
+) -> tuple[
+    Float[Tensor, "width width"],
+    Float[Tensor, "1 width"],
+    Float[Tensor, "width width"],
+    Float[Tensor, "1 width"],
+]:
     """First weights of a net whose two layers are as wide as its embeddings are long."""
     draw = torch_generator(
         problem.seed, stream="net", classes=problem.classes, instances=problem.instances

@@ -178,8 +178,8 @@ def test_degenerate_batches():
     assert float(contrastive_loss(drawn(2, 3), pairs, alpha=0.5, temperature=1.0)) == 0
 
 
-def test_what_cannot_be_meant():
+def test_what_is_invalid():
     with pytest.raises(UsageError, match="unknown anchor"):
-        pair_up(torch.zeros(2), torch.arange(2), anchor="out")
+        pair_up(torch.zeros(2).long(), torch.arange(2), anchor="out")
     with pytest.raises(UsageError, match="no positive"):
         standard_alpha(1, 1)
