@@ -19,7 +19,7 @@ from nasrank.runs.run import Run
 from nasrank.runs.side import Start, train_with_side
 from nasrank.runs.tables import BUDGET, FINISHED
 from nasrank.runs.tabulate import run_tables
-from nasrank.study.claims import CLAIMS, paired_claim
+from nasrank.study.claims import CLAIMS, Ahead, Claim, Of, judge
 from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
@@ -150,35 +150,24 @@ class Rivals:
         spoken = [
             row for row in rows if row["method"] == self.plain or self._setting(row) == first
         ]
-        return [
-            self._claim(spoken, n_train, pair, metric)
+        claims = [
+            self._claim(n_train, pair, metric)
             for n_train in dict.fromkeys(row["n_train"] for row in rows)
             for pair in pairs
             for metric in self.metrics
         ]
+        return judge(claims, spoken, data=rows[0]["data"] if rows else "", table=self.source)
 
     def _setting(self, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.settings)
 
-    def _claim(self, rows: Sequence[Row], n_train: int, pair: tuple[str, str], metric: str) -> Row:
-        better, worse = (
-            {
-                row["seed"]: row[metric]
-                for row in rows
-                if (row["method"], row["n_train"]) == (method, n_train) and row[metric] is not None
-            }
-            for method in pair
-        )
+    def _claim(self, n_train: int, pair: tuple[str, str], metric: str) -> Claim:
         words = {"better": pair[0], "worse": pair[1], "metric": metric, "n_train": n_train}
-        return paired_claim(
-            self.claim_id.format(**words),
-            self.statement.format(words=self.metrics[metric], **words),
-            rows[0]["data"],
-            better,
-            worse,
-            source=f"{self.source}: {metric}",
-            sign=_COPIED[metric].sign,
+        first, second = (
+            Of(_COPIED[metric], {"method": method, "n_train": n_train}) for method in pair
         )
+        statement = self.statement.format(words=self.metrics[metric], **words)
+        return Ahead(self.claim_id.format(**words), statement, first, second)
 
 
 MEASURES = (

@@ -1,8 +1,14 @@
-"""Statements that a study can confirm or refute, each with the numbers that decide."""
+"""Statements that a study can confirm or refute, each with the numbers that decide.
+
+Most are data: `Ahead`, `More`, `Rises`, `Falls` and `Within` say of which rows of a table and of
+which column they speak, `judge` makes rows of `CLAIMS` of them, and what is better stands with
+the column alone. What they cannot say is a list of numbers, one a seed, for `claim_row`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,15 +21,25 @@ from nasrank.tables import Column, Table
 __all__ = [
     "CLAIMS",
     "FEWEST_SEEDS",
+    "Ahead",
+    "Claim",
+    "Falls",
+    "Lead",
+    "More",
+    "Of",
+    "Rises",
+    "Within",
     "claim_row",
     "claims_parts",
-    "paired_claim",
-    "trend_claim",
+    "judge",
 ]
+
+Row = Mapping[str, Any]
 
 FEWEST_SEEDS = 5
 """With fewer seeds a claim stays undecided, whatever its numbers."""
 
+_VERDICTS = {"better": "holds", "worse": "fails"}
 _FEW = "fewer than two seeds have a value"
 
 CLAIMS = Table(
@@ -38,7 +54,12 @@ CLAIMS = Table(
         Column("lower", "double", "1", "Lower bound of the mean, 95 % Student interval", _FEW),
         Column("upper", "double", "1", "Upper bound of the mean, 95 % Student interval", _FEW),
         Column("p_value", "double", "1", "Two-sided Student test that the mean is 0", _FEW),
-        Column("verdict", "string", "", "holds, fails, or undecided"),
+        Column(
+            "verdict",
+            "string",
+            "",
+            "holds; fails; equivalent, where a difference is surely within its margin; undecided",
+        ),
         Column("source", "string", "", "Table and columns the numbers come from"),
     ),
 )
@@ -46,7 +67,8 @@ CLAIMS = Table(
 
 _READING = (
     "Estimates above 0 speak for the claim; it holds, or fails, where the whole interval does, "
-    f"and is undecided with fewer than {FEWEST_SEEDS} seeds."
+    f"and is undecided with fewer than {FEWEST_SEEDS} seeds. Equivalent: no such difference, and "
+    "surely none that matters."
 )
 
 
@@ -82,6 +104,7 @@ def claim_row(
     *,
     source: str,
     margin: float = 0.0,
+    negligible: float = 0.0,
 ) -> dict[str, Any]:
     """Judge a claim by one number a seed.
 
@@ -98,6 +121,8 @@ def claim_row(
         source: Table and columns.
         margin: What the mean must exceed. A claim that two things differ by at most e is made
             with ``e - abs(difference)``.
+        negligible: What else would be undecided is equivalent where the whole interval lies
+            within this of 0.
 
     Returns:
         A row of `CLAIMS`; its estimate and bounds are those of ``values - margin``.
@@ -111,84 +136,268 @@ def claim_row(
         (1.5, 0.879, 'holds')
     """
     found = mean_interval(np.asarray(values, dtype=np.float64).ravel() - margin)
-    known = found.n_seeds > 1
-    verdict = verdict_of(found.lower, found.upper) if found.n_seeds >= FEWEST_SEEDS else None
+    verdict = "undecided"
+    if found.n_seeds >= FEWEST_SEEDS:
+        side = verdict_of(found.lower, found.upper)
+        if side in _VERDICTS:
+            verdict = _VERDICTS[side]
+        elif negligible and verdict_of(found.lower, found.upper, negligible) == "equivalent":
+            verdict = "equivalent"
     return {
         "claim_id": claim_id,
         "statement": statement,
         "data": data,
         "n_seeds": found.n_seeds,
-        "estimate": found.mean if known else None,
+        "estimate": found.mean if found.n_seeds > 1 else None,
         "lower": found.lower,
         "upper": found.upper,
         "p_value": found.p_value,
-        "verdict": {"better": "holds", "worse": "fails"}.get(verdict or "", "undecided"),
+        "verdict": verdict,
         "source": source,
     }
 
 
-def paired_claim(
-    claim_id: str,
-    statement: str,
-    data: str,
-    better: Mapping[int, float],
-    worse: Mapping[int, float],
-    *,
-    source: str,
-    sign: float = 1.0,
-    margin: float = 0.0,
-) -> dict[str, Any]:
-    """Judge the claim that one method is ahead of another on the same seeds.
+@dataclass(frozen=True)
+class Of:
+    """One number a seed: what a column says of the rows that a claim speaks of.
 
-    Args:
-        claim_id: Short name.
-        statement: The statement in words.
-        data: Data it was measured on.
-        better: The first method's value by seed.
-        worse: The second method's value by seed; seeds that only one has are left out.
-        source: Table and columns.
-        sign: 1 where higher is better, -1 where lower is: `Column.sign`.
-        margin: What the advantage must exceed.
-
-    Returns:
-        A row of `CLAIMS`; see `claim_row`.
+    Attributes:
+        column: The column.
+        where: Columns and the values that these rows have there.
+        missing: What a row without a value counts as; None leaves it out.
+        scale: Turns a value into what is compared, and does not turn its direction.
     """
-    seeds = sorted(better.keys() & worse.keys())
-    values = [sign * (better[seed] - worse[seed]) for seed in seeds]
-    return claim_row(claim_id, statement, data, values, source=source, margin=margin)
+
+    column: Column
+    where: Mapping[str, Any] = field(default_factory=dict)
+    missing: float | None = None
+    scale: Callable[[float], float] = float
+
+    def by_seed(self, rows: Sequence[Row]) -> dict[int, float]:
+        """Return the value of each seed, the mean of its rows; seeds without one are left out."""
+        values: dict[int, list[float]] = {}
+        for row in rows:
+            value = row.get(self.column.name)
+            value = self.missing if value is None else value
+            if value is not None and all(row[key] == at for key, at in self.where.items()):
+                values.setdefault(row["seed"], []).append(self.scale(value))
+        return {seed: sum(own) / len(own) for seed, own in sorted(values.items())}
 
 
-def trend_claim(
-    claim_id: str,
-    statement: str,
-    data: str,
-    curves: Sequence[Mapping[float, float]],
-    *,
-    source: str,
-    rising: bool = True,
-) -> dict[str, Any]:
-    """Judge the claim that something rises, or falls, with an option.
+@dataclass(frozen=True)
+class Lead:
+    """One number a seed: how far one is above the other, for seeds that have both.
 
-    Args:
+    Attributes:
+        first: The one.
+        second: The other.
+    """
+
+    first: Of
+    second: Of
+
+    @property
+    def column(self) -> Column:
+        """The column of the first."""
+        return self.first.column
+
+    def by_seed(self, rows: Sequence[Row]) -> dict[int, float]:
+        """Return the difference of each seed."""
+        ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
+        return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about rows of a table.
+
+    Attributes:
         claim_id: Short name.
         statement: The statement in words.
-        data: Data it was measured on.
-        curves: For each seed the value at each setting of the option; settings without a finite
-            value are left out.
-        source: Table and columns.
-        rising: Whether it is claimed to rise.
+    """
 
-    Returns:
-        A row of `CLAIMS` whose numbers are Spearman's rank correlations, one a seed, with the
-        sign turned for a fall. A constant curve counts 0, one of fewer than three points not at
-        all.
+    claim_id: str
+    statement: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that decide."""
+        raise NotImplementedError
+
+    @property
+    def options(self) -> Mapping[str, float]:
+        """More arguments of `claim_row`."""
+        return {}
+
+    def values(self, rows: Sequence[Row]) -> list[float]:
+        """Return one number a seed, above 0 where it speaks for the claim."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class More(Claim):
+    """The first has more than the second, on the same seeds; neither has to be better.
+
+    Attributes:
+        first: What is claimed to have more.
+        second: What is claimed to have less.
+        margin: How much more it must have.
+    """
+
+    first: Of | Lead
+    second: Of | Lead
+    margin: float = 0.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that decide."""
+        return tuple(dict.fromkeys((self.first.column.name, self.second.column.name)))
+
+    @property
+    def options(self) -> Mapping[str, float]:
+        """More arguments of `claim_row`."""
+        return {"margin": self.margin}
+
+    def values(self, rows: Sequence[Row]) -> list[float]:
+        """Return the lead of the first, for each seed that both have."""
+        ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
+        return [self._sign * (ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
+
+    @property
+    def _sign(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Ahead(More):
+    """The first is better than the second, on the same seeds, in the direction of the column.
+
+    It is equivalent where the column has a margin and the difference is surely within.
+    """
+
+    @property
+    def options(self) -> Mapping[str, float]:
+        """More arguments of `claim_row`."""
+        return {"margin": self.margin, "negligible": self.first.column.margin}
+
+    @property
+    def _sign(self) -> float:
+        return self.first.column.sign
+
+
+@dataclass(frozen=True)
+class Within(Claim):
+    """The two differ by at most so much, on the same seeds.
+
+    Attributes:
+        first: The one.
+        second: The other.
+        by: Largest difference that is meant.
+    """
+
+    first: Of
+    second: Of
+    by: float
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that decide."""
+        return tuple(dict.fromkeys((self.first.column.name, self.second.column.name)))
+
+    def values(self, rows: Sequence[Row]) -> list[float]:
+        """Return what the difference leaves of the largest one, for each seed that both have."""
+        ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
+        return [self.by - abs(ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
+
+
+@dataclass(frozen=True)
+class Rises(Claim):
+    """A column rises with an option, by Spearman's rank correlation of each seed.
+
+    A seed whose curve is constant counts 0, one of fewer than three points not at all.
+
+    Attributes:
+        of: What rises.
+        over: Name of the option.
+        whole: Whether only seeds count that have a value at every setting.
 
     References:
         Spearman (1904), "The proof and measurement of association between two things".
     """
-    sign = 1.0 if rising else -1.0
-    values = [sign * _rank_correlation(curve) for curve in curves]
-    return claim_row(claim_id, statement, data, values, source=source)
+
+    of: Of | Lead
+    over: str
+    whole: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that decide, and the option."""
+        return self.of.column.name, self.over
+
+    def values(self, rows: Sequence[Row]) -> list[float]:
+        """Return a rank correlation for each seed."""
+        curves: dict[int, dict[float, float]] = {}
+        for at in dict.fromkeys(row[self.over] for row in rows):
+            if at is not None:
+                here = [row for row in rows if row[self.over] == at]
+                for seed, value in self.of.by_seed(here).items():
+                    curves.setdefault(seed, {})[at] = value
+        most = max(map(len, curves.values()), default=0)
+        return [
+            self._sign * _rank_correlation(curve)
+            for _, curve in sorted(curves.items())
+            if len(curve) == most or not self.whole
+        ]
+
+    @property
+    def _sign(self) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Falls(Rises):
+    """A column falls with an option; see `Rises`."""
+
+    @property
+    def _sign(self) -> float:
+        return -1.0
+
+
+def judge(
+    claims: Iterable[Claim], rows: Sequence[Row], *, data: str, table: str
+) -> list[dict[str, Any]]:
+    """Judge declared claims on the rows of a table.
+
+    Args:
+        claims: The claims.
+        rows: Its rows.
+        data: Data they were measured on.
+        table: Name of the table.
+
+    Returns:
+        Rows of `CLAIMS`, in the order of the claims.
+
+    Example:
+        >>> tau = Column("tau", "double", "1", "Kendall's tau", better="higher")
+        >>> rows = [{"method": m, "seed": s, "tau": t + s / 100}
+        ...     for m, t in (("new", 0.7), ("old", 0.6)) for s in range(5)]
+        >>> new, old = (Of(tau, {"method": method}) for method in ("new", "old"))
+        >>> claim = Ahead("better", "new is better", new, old)
+        >>> [row] = judge([claim], rows, data="ring", table="runs")
+        >>> row["verdict"], row["source"]
+        ('holds', 'runs: tau')
+    """
+    return [
+        claim_row(
+            claim.claim_id,
+            claim.statement,
+            data,
+            claim.values(rows),
+            source=f"{table}: {', '.join(claim.columns)}",
+            **claim.options,
+        )
+        for claim in claims
+    ]
 
 
 def _rank_correlation(curve: Mapping[float, float]) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import inf
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.companions.hard_samples.methods import MINERS, UNTRAINED
-from nasrank.study.claims import claim_row, paired_claim
+from nasrank.companions.hard_samples.tables import HARD
+from nasrank.study.claims import Ahead, Claim, More, Of, judge
 
 __all__ = ["hard_claims"]
 
@@ -43,60 +43,61 @@ def hard_claims(rows: Sequence[Row], data: str) -> list[dict[str, Any]]:
         or (row["augmentation"], row["weight_decay"])
         == (first["augmentation"], first["weight_decay"])
     ]  # fmt: skip
-    own = "two-stage"
-
-    def by_seed(method: str, column: str, most: float = inf) -> dict[int, float]:
-        return {
-            row["seed"]: min(row[column], most)
-            for row in usual
-            if row["method"] == method and row[column] is not None
-        }
-
     known = {row["method"] for row in usual}
-    found: list[dict[str, Any]] = []
+    claims = [claim for claim, methods in _declared() if methods <= known]
+    return judge(claims, usual, data=data, table=HARD.name)
 
-    def ahead(claim: str, better: str, worse: str, statement: str) -> None:
-        column, what, most = "recall_at_1", "Recall@1", inf
-        if claim == "hard-condition":
-            column, most = "positive_spread", 1.0
-            what = "spread of generated positives, at most that of real ones"
-        if {better, worse} <= known:
-            first, second = by_seed(better, column, most), by_seed(worse, column, most)
-            source = f"hard: {column}"
-            found.append(
-                paired_claim(claim, f"{statement}: {what}", data, first, second, source=source)
-            )
 
-    ahead("hard-plain", own, MINERS[0], "two-stage (reconstructed) ahead of the plain triplet")
-    for rival in ("hdml", "daml"):
-        ahead(f"hard-{rival}", own, rival, f"two-stage (reconstructed) ahead of {rival}")
-    for miner in MINERS[1:]:
-        statement = f"two-stage (reconstructed) with {miner} ahead of {miner} alone"
-        ahead(f"hard-with-{miner}", f"{own}+{miner}", miner, statement)
-    ahead(
-        "hard-condition",
-        own,
-        f"{own}(without=condition)",
-        "telling generators the class lowers collapse",
+def _declared() -> Iterable[tuple[Claim, set[str]]]:
+    """The claims, each with the methods it needs."""
+    own = "two-stage"
+    said = f"{own} (reconstructed)"
+    pairs = [("plain", own, MINERS[0], f"{said} ahead of the plain triplet")]
+    pairs += [(rival, own, rival, f"{said} ahead of {rival}") for rival in ("hdml", "daml")]
+    pairs += [
+        (f"with-{miner}", f"{own}+{miner}", miner, f"{said} with {miner} ahead of {miner} alone")
+        for miner in MINERS[1:]
+    ]
+    spread = HARD.column("positive_spread")
+    for name, better, worse, statement in pairs:
+        yield _recall(name, better, worse, statement), {better, worse}
+    bare = f"{own}(without=condition)"
+    yield (
+        More(
+            "hard-condition",
+            "telling generators the class lowers collapse: spread of generated positives, at most "
+            "that of real ones",
+            Of(spread, {"method": own}, scale=_at_most_real),
+            Of(spread, {"method": bare}, scale=_at_most_real),
+        ),
+        {own, bare},
     )
-    ahead(
-        "hard-adaptive",
-        own,
-        f"{own}(without=adaptation)",
-        "the adaptive threshold ahead of a fixed one",
+    fixed = f"{own}(without=adaptation)"
+    yield (
+        _recall("adaptive", own, fixed, "the adaptive threshold ahead of a fixed one"),
+        {own, fixed},
     )
-    if own in known:
-        far, near = by_seed(own, "positive_other_distance"), by_seed(own, "positive_own_distance")
-        found.append(
-            claim_row(
-                "hard-own-class",
-                "generated positives closer to their class, their sources among the real ones, "
-                "than to any other: distance",
-                data,
-                [far[seed] - near[seed] for seed in sorted(far.keys() & near.keys())],
-                source="hard: positive_other_distance, positive_own_distance",
-            )
-        )
-    statement = "training with two-stage (reconstructed) ahead of no training"
-    ahead("hard-training", own, UNTRAINED, statement)
-    return found
+    far, near = (HARD.column(f"positive_{side}_distance") for side in ("other", "own"))
+    yield (
+        More(
+            "hard-own-class",
+            "generated positives closer to their class, their sources among the real ones, than "
+            "to any other: distance",
+            Of(far, {"method": own}),
+            Of(near, {"method": own}),
+        ),
+        {own},
+    )
+    yield (
+        _recall("training", own, UNTRAINED, f"training with {said} ahead of no training"),
+        {own, UNTRAINED},
+    )
+
+
+def _at_most_real(spread: float) -> float:
+    return min(spread, 1.0)
+
+
+def _recall(name: str, better: str, worse: str, statement: str) -> Claim:
+    first, second = (Of(HARD.column("recall_at_1"), {"method": m}) for m in (better, worse))
+    return Ahead(f"hard-{name}", f"{statement}: Recall@1", first, second)

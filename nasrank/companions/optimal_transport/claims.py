@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.tables import OT
-from nasrank.study.claims import claim_row, paired_claim, trend_claim
+from nasrank.study.claims import Ahead, Claim, Lead, More, Of, Rises, Within, judge
 
 __all__ = ["ot_claims"]
 
@@ -18,6 +18,16 @@ _SCALES = (
     ("test_cpcc", "own", "each by its own distance"),
     ("test_cpcc_l2", "by_l2", "both by l2"),
     ("test_cpcc_emd", "by_emd", "both by emd"),
+)
+_AGAINST_PLAIN = (
+    ("nearer_mistakes", "mistakes are nearer in the tree", "mistake_distance"),
+    # Of all samples: mistakes alone are farther where the near ones are gone.
+    ("error_cost", "mean tree distance of predicted from true class is lower", "mean_distance"),
+    ("fine_retrieval", "fine retrieval (mAP) is better", "fine_map"),
+    ("coarse_retrieval", "coarse retrieval (mAP) is better", "coarse_map"),
+    ("fine_accuracy", "fine accuracy is higher", "fine_accuracy"),
+    ("unseen_fine", "one-shot accuracy on unseen classes is higher", "unseen_fine_accuracy"),
+    ("unseen_coarse", "coarse accuracy on unseen classes is higher", "unseen_coarse_accuracy"),
 )
 _LEVEL = 0.02
 _BLIND = 0.1
@@ -35,40 +45,15 @@ def ot_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     if not rows:
         return []
     data = rows[0]["data"]
-    cells = _Cells(rows)
-    claims: list[dict[str, Any]] = []
-    for better, worse in _ORDER:
-        if not {better, worse} <= cells.methods:
-            continue
-        for metric, scale, words in _SCALES:
-            claims.append(
-                paired_claim(
-                    f"{better}_over_{worse}_{scale}",
-                    f"TestCPCC of models trained with {better} is above that of {worse}, {words}"
-                    f"{cells.setting()}",
-                    data,
-                    cells.values(better, metric),
-                    cells.values(worse, metric),
-                    source=f"ot: {metric}",
-                )
-            )
-    for method in ("l2", "emd", "fastft"):
-        if method in cells.methods:
-            claims += _against_plain(cells, method, data)
-    if "l2" in cells.methods:
-        for method in ("emd", "fastft"):
-            if method in cells.methods:
-                claims += _batches(cells, method, data)
-    claims += _modes(cells, data)
+    claims = judge(_declared(_Grid(rows), data), rows, data=data, table=OT.name)
     # What no run has measured is no claim of this study.
     return [claim for claim in claims if claim["n_seeds"]]
 
 
-class _Cells:
-    """Runs by method, weight, batch size and seed."""
+class _Grid:
+    """The settings of runs, and the cells that claims speak of."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = rows
         self.methods = {row["method"] for row in rows}
         self.weights = list(dict.fromkeys(r["weight"] for r in rows if r["method"] != PLAIN))
         self.sizes = list(dict.fromkeys(row["batch_size"] for row in rows))
@@ -82,139 +67,101 @@ class _Cells:
             words += f", batches of {self.sizes[0]}"
         return words
 
-    def values(
-        self, method: str, metric: str, *, weight: float | None = None, size: int | None = None
-    ) -> dict[int, float]:
-        """Return a metric by seed; runs without a value are left out."""
-        if weight is None:
-            weight = 0.0 if method == PLAIN or not self.weights else self.weights[0]
-        size = self.sizes[0] if size is None else size
-        return {
-            row["seed"]: row[metric]
-            for row in self._rows
-            if (row["method"], row["weight"], row["batch_size"]) == (method, weight, size)
-            and row[metric] is not None
-        }
+    def of(self, method: str, metric: str, *over: str) -> Of:
+        """A metric of a method at the first setting, but for the options it is followed over."""
+        weight = 0.0 if method == PLAIN or not self.weights else self.weights[0]
+        at = {"method": method, "weight": weight, "batch_size": self.sizes[0]}
+        return Of(OT.column(metric), {key: at[key] for key in at if key not in over})
 
 
-def _against_plain(cells: _Cells, method: str, data: str) -> list[dict[str, Any]]:
-    claims = [
-        paired_claim(
-            f"{method}_{name}",
-            f"{text} with {method} than plain{cells.setting()}",
-            data,
-            cells.values(method, metric),
-            cells.values(PLAIN, metric),
-            source=f"ot: {metric}",
-            sign=OT.column(metric).sign,
-        )
-        for name, text, metric in (
-            ("nearer_mistakes", "mistakes are nearer in the tree", "mistake_distance"),
-            # Of all samples: mistakes alone are farther where the near ones are gone.
-            ("error_cost", "mean tree distance of predicted from true class is lower",
-             "mean_distance"),
-            ("fine_retrieval", "fine retrieval (mAP) is better", "fine_map"),
-            ("coarse_retrieval", "coarse retrieval (mAP) is better", "coarse_map"),
-            ("fine_accuracy", "fine accuracy is higher", "fine_accuracy"),
-            ("unseen_fine", "one-shot accuracy on unseen classes is higher",
-             "unseen_fine_accuracy"),
-            ("unseen_coarse", "coarse accuracy on unseen classes is higher",
-             "unseen_coarse_accuracy"),
-        )
-    ]  # fmt: skip
-    if len(cells.weights) > 2:
-        seeds = cells.values(method, "test_cpcc").keys()
-        curves = [
-            {
-                weight: cells.values(method, "test_cpcc", weight=weight).get(seed, float("nan"))
-                for weight in cells.weights
-            }
-            for seed in seeds
-        ]
-        claims.append(
-            trend_claim(
-                f"{method}_weight",
-                f"TestCPCC by its own distance rises with the weight of {method} (rank "
-                f"correlation){cells.setting(weight=False)}",
-                data,
-                curves,
-                source="ot: test_cpcc by weight",
-            )
-        )
-    return claims
-
-
-def _batches(cells: _Cells, method: str, data: str) -> list[dict[str, Any]]:
-    """Judge whether the lead over l2 grows with the batch."""
-    if len(cells.sizes) < 3:
-        return []
-    claims = []
-    for metric, scale, words in _SCALES:
-        by_size = {
-            size: (cells.values(method, metric, size=size), cells.values("l2", metric, size=size))
-            for size in cells.sizes
-        }
-        seeds = set.intersection(*(set(a) & set(b) for a, b in by_size.values()))
-        curves = [
-            {size: own[seed] - l2[seed] for size, (own, l2) in by_size.items()}
-            for seed in sorted(seeds)
-        ]
-        claims.append(
-            trend_claim(
-                f"{method}_batch_{scale}",
-                f"the lead of {method} over l2 in TestCPCC, {words}, grows with the batch size "
-                f"(rank correlation){cells.setting(size=False)}",
-                data,
-                curves,
-                source=f"ot: {metric} by batch_size",
-            )
-        )
-    return claims
-
-
-def _modes(cells: _Cells, data: str) -> list[dict[str, Any]]:
-    """Judge what the made mixtures are for: several modes with equal means, or one mode."""
-    if data not in {"one-mode", "two-modes"} or not {"l2", "emd"} <= cells.methods:
-        return []
-    seen = {
-        "inputs": (
-            cells.values("emd", "raw_cpcc_emd"),
-            cells.values("emd", "raw_cpcc_l2"),
-            "CPCC of the inputs by emd",
-            "that by l2",
-            "raw_cpcc_emd, raw_cpcc_l2",
-        ),
-        "trained": (
-            cells.values("emd", "test_cpcc_emd"),
-            cells.values("l2", "test_cpcc_emd"),
-            "TestCPCC by emd of models trained with emd",
-            "that of models trained with l2",
-            "test_cpcc_emd",
-        ),
-    }
-    claims = []
-    for name, (ours, theirs, subject, other, source) in seen.items():
-        # Inputs have no weight.
-        where = "" if name == "inputs" else cells.setting()
+def _declared(grid: _Grid, data: str) -> Iterable[Claim]:
+    for better, worse in _ORDER:
+        if {better, worse} <= grid.methods:
+            for metric, scale, words in _SCALES:
+                yield Ahead(
+                    f"{better}_over_{worse}_{scale}",
+                    f"TestCPCC of models trained with {better} is above that of {worse}, {words}"
+                    f"{grid.setting()}",
+                    grid.of(better, metric),
+                    grid.of(worse, metric),
+                )
+    for method in ("l2", "emd", "fastft"):
+        if method in grid.methods:
+            yield from _against_plain(grid, method)
+    for method in ("emd", "fastft"):
+        if {method, "l2"} <= grid.methods and len(grid.sizes) > 2:
+            for metric, scale, words in _SCALES:
+                yield Rises(
+                    f"{method}_batch_{scale}",
+                    f"the lead of {method} over l2 in TestCPCC, {words}, grows with the batch "
+                    f"size (rank correlation){grid.setting(size=False)}",
+                    Lead(*(grid.of(each, metric, "batch_size") for each in (method, "l2"))),
+                    "batch_size",
+                    whole=True,
+                )
+    if {"l2", "emd"} <= grid.methods:
         if data == "two-modes":
-            beyond = f" by more than {_BLIND} (estimate: what is beyond {_BLIND})"
-            claims.append(
-                paired_claim(
-                    f"modes_{name}",
-                    f"with two modes and equal means {subject} is above {other}"
-                    f"{beyond if name == 'inputs' else ''}{where}",
-                    data, ours, theirs, source=f"ot: {source}",
-                    margin=_BLIND if name == "inputs" else 0.0,
-                )
-            )  # fmt: skip
-        else:
-            level = [_LEVEL - abs(ours[seed] - theirs[seed]) for seed in ours.keys() & theirs]
-            claims.append(
-                claim_row(
-                    f"modes_{name}",
-                    f"with one mode {subject} is within {_LEVEL} of {other} (estimate: {_LEVEL} "
-                    f"less the size of the difference){where}",
-                    data, level, source=f"ot: {source}",
-                )
-            )  # fmt: skip
-    return claims
+            yield from _two_modes(grid)
+        elif data == "one-mode":
+            yield from _one_mode(grid)
+
+
+def _against_plain(grid: _Grid, method: str) -> Iterable[Claim]:
+    for name, text, metric in _AGAINST_PLAIN:
+        yield Ahead(
+            f"{method}_{name}",
+            f"{text} with {method} than plain{grid.setting()}",
+            grid.of(method, metric),
+            grid.of(PLAIN, metric),
+        )
+    if len(grid.weights) > 2:
+        yield Rises(
+            f"{method}_weight",
+            f"TestCPCC by its own distance rises with the weight of {method} (rank "
+            f"correlation){grid.setting(weight=False)}",
+            grid.of(method, "test_cpcc", "weight"),
+            "weight",
+        )
+
+
+_INPUTS = "CPCC of the inputs by emd", "that by l2"
+_TRAINED = "TestCPCC by emd of models trained with emd", "that of models trained with l2"
+
+
+def _two_modes(grid: _Grid) -> Iterable[Claim]:
+    """Several modes with equal means: what transport can see and means cannot."""
+    ours, theirs = _INPUTS
+    yield More(
+        "modes_inputs",
+        f"with two modes and equal means {ours} is above {theirs} by more than {_BLIND} "
+        f"(estimate: what is beyond {_BLIND})",
+        grid.of("emd", "raw_cpcc_emd"),
+        grid.of("emd", "raw_cpcc_l2"),
+        margin=_BLIND,
+    )
+    ours, theirs = _TRAINED
+    yield Ahead(
+        "modes_trained",
+        f"with two modes and equal means {ours} is above {theirs}{grid.setting()}",
+        grid.of("emd", "test_cpcc_emd"),
+        grid.of("l2", "test_cpcc_emd"),
+    )
+
+
+def _one_mode(grid: _Grid) -> Iterable[Claim]:
+    """One mode: nothing to see beyond the means."""
+    inputs = grid.of("emd", "raw_cpcc_emd"), grid.of("emd", "raw_cpcc_l2")
+    trained = grid.of("emd", "test_cpcc_emd"), grid.of("l2", "test_cpcc_emd")
+    # Inputs have no weight.
+    for name, (ours, theirs), (first, second), where in (
+        ("inputs", _INPUTS, inputs, ""),
+        ("trained", _TRAINED, trained, grid.setting()),
+    ):
+        yield Within(
+            f"modes_{name}",
+            f"with one mode {ours} is within {_LEVEL} of {theirs} (estimate: {_LEVEL} less the "
+            f"size of the difference){where}",
+            first,
+            second,
+            _LEVEL,
+        )

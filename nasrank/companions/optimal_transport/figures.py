@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.statistics import student_interval
+from nasrank.statistics import mean_interval
 from nasrank.study.pictures import drawing, look, save
 
 if TYPE_CHECKING:
@@ -405,7 +405,7 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
 def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:
     """Draw one dot a value, their mean and its 95 % Student interval."""
     axes.scatter(values, [at] * len(values), s=8, alpha=0.4, linewidths=0, color=colour)
-    found = student_interval(values)
+    found = mean_interval(values)
     if found.lower is not None and found.upper is not None:
         axes.plot([found.lower, found.upper], [at, at], color=colour, linewidth=1.5)
     if found.mean is not None:

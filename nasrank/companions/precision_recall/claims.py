@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from nasrank.study.claims import claim_row, paired_claim, trend_claim
+from nasrank.companions.precision_recall.tables import PR
+from nasrank.runs.tables import RUNS
+from nasrank.study.claims import Ahead, Claim, Falls, Of, Rises, claim_row, judge
 
 __all__ = ["claims_of"]
 
@@ -39,87 +41,75 @@ def claims_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    claims: list[dict[str, Any]] = []
-    by_method = {name: [r for r in rows if r["method"] == name] for name in _names(rows)}
-    pr = by_method.get("pr", [])
+    """Judge what one model says of one data set."""
+    pr = [row for row in rows if row["method"] == "pr"]
     lambdas = sorted({row["lambda"] for row in pr})
+    claims: list[dict[str, Any]] = []
     if len(lambdas) >= _FEWEST_LAMBDAS:
-        claims += _trends(where, pr)
+        claims += judge(_trends(pr), rows, data=where, table=PR.name)
     if not pr:
         return claims
-    least, most = lambdas[0], lambdas[-1]
+    known = {row["method"] for row in rows}
+    ends = lambdas[0], lambdas[-1]
+    claims += judge(_rivals(pr, known, *ends), rows, data=where, table=PR.name)
+    if "tuned" in known:
+        tuned = [row for row in rows if row["method"] == "tuned"]
+        for side in ("precision", "recall"):
+            claims += _tuned(where, side, pr, tuned)
+    if _known(pr, "predictor_precision"):
+        claims += judge(_against_predictor(*ends), rows, data=where, table=PR.name)
+    return claims
+
+
+def _of(name: str, method: str = "pr", lam: float | None = None) -> Of:
+    column = (RUNS if name == "regret_at_10" else PR).column(name)
+    return Of(column, {"method": method} if lam is None else {"method": method, "lambda": lam})
+
+
+def _trends(pr: Sequence[Row]) -> Iterable[Claim]:
+    true = "on the true frontier"
+    wanted = (
+        (Rises, "precision-rises", "precision rises", "precision"),
+        (Falls, "recall-falls", "recall falls", "recall"),
+        (Rises, "true-precision-rises", f"precision {true} (alpha at lambda 10) rises",
+         "true_alpha_10"),
+        (Falls, "true-recall-falls", f"recall {true} (beta at lambda 0.1) falls",
+         "true_beta_0.1"),
+        (Falls, "rare-recall-falls", "recall of the rare modes falls", "rare_recall"),
+        (Falls, "regret-falls", "regret of the ten architectures drawn most often falls",
+         "regret_at_10"),
+    )  # fmt: skip
+    for kind, name, statement, column in wanted:
+        if _known(pr, column):
+            words = f"{statement} with lambda (rank correlation)"
+            yield kind(name, words, _of(column), "lambda")
+
+
+def _rivals(pr: Sequence[Row], known: set[str], least: float, most: float) -> Iterable[Claim]:
     for rival, words in (("hinge", "hinge GAN"), ("mle", "maximum likelihood")):
-        if rival not in by_method or least == most:
+        if rival not in known or least == most:
             continue
         for side, lam in (("precision", most), ("recall", least)):
-            claims.append(
-                paired_claim(
-                    f"beats-{rival}-{side}",
-                    f"PR training at lambda {lam:g} has more {side} than {words}, same model",
-                    where,
-                    _by_seed([r for r in pr if r["lambda"] == lam], side),
-                    _by_seed(by_method[rival], side),
-                    source=f"pr: {side} of method pr against {rival}",
-                )
+            yield Ahead(
+                f"beats-{rival}-{side}",
+                f"PR training at lambda {lam:g} has more {side} than {words}, same model",
+                _of(side, lam=lam),
+                _of(side, rival),
             )
     for rival, words in (
         ("naive", "the naive dual"),
         ("dual", "the dual with its critic held at lambda"),
     ):
-        if rival in by_method and _known(pr, "objective"):
-            claims.append(
-                paired_claim(
-                    f"auxiliary-over-{rival}",
-                    f"the {pr[0]['auxiliary']} auxiliary comes closer to what lambda asks for "
-                    f"than {words}",
-                    where,
-                    _mean_by_seed(pr, "objective"),
-                    _mean_by_seed(by_method[rival], "objective"),
-                    source=f"pr: objective of method pr against {rival}, mean over lambda",
-                )
+        if rival in known and _known(pr, "objective"):
+            # Mean over lambda; a model that diverged has reached nothing.
+            objective = PR.column("objective")
+            yield Ahead(
+                f"auxiliary-over-{rival}",
+                f"the {pr[0]['auxiliary']} auxiliary comes closer to what lambda asks for than "
+                f"{words}",
+                Of(objective, {"method": "pr"}, missing=0.0),
+                Of(objective, {"method": rival}, missing=0.0),
             )
-    if "tuned" in by_method:
-        for side in ("precision", "recall"):
-            claims += _tuned(where, side, pr, by_method["tuned"])
-    if _known(pr, "predictor_precision"):
-        claims += _against_predictor(where, pr, least, most)
-    return claims
-
-
-def _trends(where: str, pr: Sequence[Row]) -> list[dict[str, Any]]:
-    true = "on the true frontier"
-    wanted = (
-        ("precision-rises", "precision rises with lambda", "precision", True),
-        ("recall-falls", "recall falls with lambda", "recall", False),
-        (
-            "true-precision-rises",
-            f"precision {true} (alpha at lambda 10) rises with lambda",
-            "true_alpha_10",
-            True,
-        ),
-        (
-            "true-recall-falls",
-            f"recall {true} (beta at lambda 0.1) falls with lambda",
-            "true_beta_0.1",
-            False,
-        ),
-        ("rare-recall-falls", "recall of the rare modes falls with lambda", "rare_recall", False),
-        (
-            "regret-falls",
-            "regret of the ten architectures drawn most often falls with lambda",
-            "regret_at_10",
-            False,
-        ),
-    )
-    return [
-        trend_claim(
-            name, f"{statement} (rank correlation)", where, curves,
-            source=f"{'runs' if column == 'regret_at_10' else 'pr'}: {column} against lambda",
-            rising=rising,
-        )
-        for name, statement, column, rising in wanted
-        if any(curves := _curves(pr, column))
-    ]  # fmt: skip
 
 
 def _tuned(where: str, side: str, pr: Sequence[Row], tuned: Sequence[Row]) -> list[dict[str, Any]]:
@@ -129,7 +119,7 @@ def _tuned(where: str, side: str, pr: Sequence[Row], tuned: Sequence[Row]) -> li
     for row in tuned:
         wanted = scratch.get((row["seed"], row["lambda"]))
         if row[side] is not None and wanted is not None:
-            gaps[row["seed"]].append(wanted - row[side])
+            gaps[row["seed"]].append(PR.column(side).sign * (wanted - row[side]))
     begin = "fine-tuning a hinge GAN for a tenth of the steps"
     end = f"training from scratch in {side} (mean over lambda)"
     source = f"pr: {side} of method tuned against pr, same lambda and seed"
@@ -159,56 +149,17 @@ def _off(gap: float) -> float:
     return abs(gap)
 
 
-def _against_predictor(
-    where: str, pr: Sequence[Row], least: float, most: float
-) -> list[dict[str, Any]]:
-    claims = []
+def _against_predictor(least: float, most: float) -> Iterable[Claim]:
     for side, lam in (("precision", most), ("recall", least)):
-        own = [row for row in pr if row["lambda"] == lam]
-        claims.append(
-            paired_claim(
-                f"beats-predictor-{side}",
-                f"the generator's list at lambda {lam:g} has more {side} of the true top 5 % than "
-                "as many of the predictor's highest, same labels",
-                where,
-                _by_seed(own, side),
-                _by_seed(own, f"predictor_{side}"),
-                source=f"pr: {side} against predictor_{side}",
-            )
+        yield Ahead(
+            f"beats-predictor-{side}",
+            f"the generator's list at lambda {lam:g} has more {side} of the true top 5 % than "
+            "as many of the predictor's highest, same labels",
+            _of(side, lam=lam),
+            _of(f"predictor_{side}", lam=lam),
         )
-    return claims
 
 
 def _known(rows: Sequence[Row], column: str) -> bool:
     """Whether any row has a value; those that diverged have none."""
-    return any(row[column] is not None for row in rows)
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row["method"] for row in rows))
-
-
-def _by_seed(rows: Sequence[Row], column: str) -> dict[int, float]:
-    return {row["seed"]: row[column] for row in rows if row[column] is not None}
-
-
-def _mean_by_seed(rows: Sequence[Row], column: str) -> dict[int, float]:
-    """Mean over lambda; a model that diverged has reached nothing."""
-    return _grouped(rows, lambda own: sum(row[column] or 0.0 for row in own) / len(own))
-
-
-def _grouped(rows: Sequence[Row], of: Callable[[Sequence[Row]], float]) -> dict[int, float]:
-    seeds = sorted({row["seed"] for row in rows})
-    return {seed: of([row for row in rows if row["seed"] == seed]) for seed in seeds}
-
-
-def _curves(rows: Sequence[Row], column: str) -> list[dict[float, float]]:
-    seeds = sorted({row["seed"] for row in rows})
-    return [
-        {
-            row["lambda"]: row[column]
-            for row in rows
-            if row["seed"] == seed and row.get(column) is not None
-        }
-        for seed in seeds
-    ]
+    return any(row.get(column) is not None for row in rows)

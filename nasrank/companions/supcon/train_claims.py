@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.companions.supcon.advice import guideline
-from nasrank.study.claims import claim_row, paired_claim, trend_claim
+from nasrank.companions.supcon.tables import TRAINING
+from nasrank.study.claims import Ahead, Claim, Lead, More, Of, Rises, Within, claim_row, judge
 
 __all__ = ["FACTORS", "base_of", "base_rows", "ends", "training_claims"]
 
@@ -66,30 +67,29 @@ def training_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     if low == moderate or low > base[0]["alpha_star"] or moderate <= base[0]["alpha_star"]:
         return []
     data = f"{base[0]['data']}, {base[0]['method']}"
-    claims = [
-        trend_claim(
-            "variance-rises",
-            "The measured within-class variance rises with alpha, as predicted",
-            data,
-            [_curve(base, "projector_within", seed) for seed in _seeds(base)],
-            source="train: projector_within, alpha",
-        ),
-        *_ahead(base, low, moderate, data, _FINER),
-        *_sweep_claims(base, low, moderate, data),
-        *_ahead(base, low, moderate, data, _HARDER),
-    ]
+
+    def judged(declared: Iterable[Claim], of: Sequence[Row] = base) -> list[dict[str, Any]]:
+        return judge(declared, of, data=data, table=TRAINING.name)
+
+    variance = Rises(
+        "variance-rises",
+        "The measured within-class variance rises with alpha, as predicted",
+        Of(TRAINING.column("projector_within")),
+        "alpha",
+    )
+    claims = judged([variance, *_ahead(low, moderate, _FINER)])
+    claims += _sweep_claims(base, low, moderate, data)
+    # Images alone are turned.
+    claims += [each for each in judged(_ahead(low, moderate, _HARDER)) if each["n_seeds"]]
     if 1.0 in _alphas(base) and moderate < 1:
-        claims.append(
-            paired_claim(
-                "moderate-beats-self-supervision",
-                f"Moderate variance (alpha {moderate:g}) beats pure self-supervision",
-                data,
-                _values(base, "fine_probe_accuracy", moderate),
-                _values(base, "fine_probe_accuracy", 1.0),
-                source="train: fine_probe_accuracy",
-            )
+        best = Ahead(
+            "moderate-beats-self-supervision",
+            f"Moderate variance (alpha {moderate:g}) beats pure self-supervision",
+            _fine(alpha=moderate),
+            _fine(alpha=1.0),
         )
-    return claims + _shifted(rows, base, low, moderate, data)
+        claims += judged([best])
+    return claims + judged(_shifted(rows, base[0], low, moderate), rows)
 
 
 _FINER = {
@@ -121,24 +121,15 @@ _HARDER = {
 }
 
 
-def _ahead(
-    rows: Sequence[Row],
-    low: float,
-    moderate: float,
-    data: str,
-    said: Mapping[str, tuple[str, str]],
-) -> list[dict[str, Any]]:
+def _fine(**where: Any) -> Of:  # noqa: ANN401 - values of options
+    return Of(TRAINING.column("fine_probe_accuracy"), where)
+
+
+def _ahead(low: float, moderate: float, said: Mapping[str, tuple[str, str]]) -> Iterable[Claim]:
     """Claim of each column that it is better at moderate variance than under collapse."""
-    claims = []
     for name, (claim_id, statement) in said.items():
-        upper, lower = _values(rows, name, moderate), _values(rows, name, low)
-        # Images alone are turned.
-        if said is _FINER or (upper and lower):
-            told = statement.format(moderate=moderate, low=low)
-            claims.append(
-                paired_claim(claim_id, told, data, upper, lower, source=f"train: {name}")
-            )
-    return claims
+        first, second = (Of(TRAINING.column(name), {"alpha": at}) for at in (moderate, low))
+        yield Ahead(claim_id, statement.format(moderate=moderate, low=low), first, second)
 
 
 def _sweep_claims(
@@ -150,7 +141,14 @@ def _sweep_claims(
     means = {alpha: sum(own.values()) / len(own) for alpha, own in fine.items() if own}
     best = max(means, key=lambda alpha: means[alpha], default=moderate)
     seeds = _seeds(base)
-    coarse = [_values(base, "coarse_train_accuracy", alpha) for alpha in (moderate, low)]
+    coarse = TRAINING.column("coarse_train_accuracy")
+    same = Within(
+        "same-coarse-accuracy",
+        f"The coarse training accuracy of the two is the same, up to {_SAME:g}",
+        Of(coarse, {"alpha": moderate}),
+        Of(coarse, {"alpha": low}),
+        _SAME,
+    )
     return [
         claim_row(
             "collapse-is-worst",
@@ -163,13 +161,7 @@ def _sweep_claims(
             ],
             source="train: fine_probe_accuracy",
         ),
-        claim_row(
-            "same-coarse-accuracy",
-            f"The coarse training accuracy of the two is the same, up to {_SAME:g}",
-            data,
-            _closeness(coarse[0], coarse[1], _SAME),
-            source="train: coarse_train_accuracy",
-        ),
+        *judge([same], base, data=data, table=TRAINING.name),
         claim_row(
             "same-loss",
             f"The loss of the two is as far above its floor, up to {_SAME_LOSS:g}: a low loss "
@@ -193,72 +185,51 @@ def _sweep_claims(
     ]
 
 
-def _shifted(
-    rows: Sequence[Row], base: Sequence[Row], low: float, moderate: float, data: str
-) -> list[dict[str, Any]]:
-    claims = []
+def _shifted(rows: Sequence[Row], base: Row, low: float, moderate: float) -> Iterable[Claim]:
+    usual = {name: base[name] for name in FACTORS}
     for factor, words in (("label_noise", "label noise"), ("imbalance", "imbalance")):
         most = max(row[factor] for row in rows)
-        own = [row for row in rows if _only(row, base[0], factor) and row[factor] == most]
-        if most == base[0][factor] or not {low, moderate} <= set(_alphas(own)):
+        own = {**usual, factor: most}
+        tried = {row["alpha"] for row in rows if _factors(row) == tuple(own.values())}
+        if most == base[factor] or not {low, moderate} <= tried:
             continue
-        told = f"{words} {most:g}"
-        fine = {
-            (alpha, kind): _values(of, "fine_probe_accuracy", alpha)
-            for kind, of in (("base", base), ("own", own))
-            for alpha in (low, moderate)
-        }
+        told, key = f"{words} {most:g}", factor.replace("_", "-")
         if factor == "label_noise":
-            claims.append(
-                paired_claim(
-                    "label-noise-variance",
-                    f"With {told} the classes are spread more under pure supervision",
-                    data,
-                    _values(own, "projector_within", low),
-                    _values(base, "projector_within", low),
-                    source="train: projector_within, label_noise",
-                )
+            within = TRAINING.column("projector_within")
+            yield More(
+                "label-noise-variance",
+                f"With {told} the classes are spread more under pure supervision",
+                Of(within, {**own, "alpha": low}),
+                Of(within, {**usual, "alpha": low}),
             )
         else:
-            claims.append(
-                paired_claim(
-                    "imbalance-variance",
-                    f"With {told} the rarest class has less variance than the largest one "
-                    f"(alpha {moderate:g})",
-                    data,
-                    _values(own, "largest_class_within", moderate),
-                    _values(own, "smallest_class_within", moderate),
-                    source="train: largest_class_within, smallest_class_within",
-                )
+            at = {**own, "alpha": moderate}
+            yield More(
+                "imbalance-variance",
+                f"With {told} the rarest class has less variance than the largest one "
+                f"(alpha {moderate:g})",
+                Of(TRAINING.column("largest_class_within"), at),
+                Of(TRAINING.column("smallest_class_within"), at),
             )
-        key = factor.replace("_", "-")
-        claims += [
-            paired_claim(
-                f"{key}-lowers-transfer",
-                f"With {told} finer labels are read worse (alpha {moderate:g})",
-                data,
-                fine[moderate, "base"],
-                fine[moderate, "own"],
-                source=f"train: fine_probe_accuracy, {factor}",
-            ),
-            paired_claim(
-                f"{key}-widens-gain",
-                f"With {told} moderate variance gains more over collapse than without",
-                data,
-                _difference(fine[moderate, "own"], fine[low, "own"]),
-                _difference(fine[moderate, "base"], fine[low, "base"]),
-                source=f"train: fine_probe_accuracy, {factor}",
-            ),
-        ]
-    return claims
+        yield Ahead(
+            f"{key}-lowers-transfer",
+            f"With {told} finer labels are read worse (alpha {moderate:g})",
+            _fine(**usual, alpha=moderate),
+            _fine(**own, alpha=moderate),
+        )
+        gain, usual_gain = (
+            Lead(_fine(**at, alpha=moderate), _fine(**at, alpha=low)) for at in (own, usual)
+        )
+        yield Ahead(
+            f"{key}-widens-gain",
+            f"With {told} moderate variance gains more over collapse than without",
+            gain,
+            usual_gain,
+        )
 
 
 def _factors(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in FACTORS)
-
-
-def _only(row: Row, base: Row, factor: str) -> bool:
-    return all(row[name] == base[name] for name in FACTORS if name != factor)
 
 
 def _seeds(rows: Sequence[Row]) -> list[int]:
@@ -272,11 +243,6 @@ def _alphas(rows: Sequence[Row]) -> list[float]:
 def _values(rows: Sequence[Row], name: str, alpha: float) -> Values:
     own = (row for row in rows if row["alpha"] == alpha and row[name] is not None)
     return {row["seed"]: row[name] for row in own}
-
-
-def _curve(rows: Sequence[Row], name: str, seed: int) -> dict[float, float]:
-    own = (row for row in rows if row["seed"] == seed and row[name] is not None)
-    return {row["alpha"]: row[name] for row in own}
 
 
 def _gap(rows: Sequence[Row], alpha: float) -> Values:
