@@ -32,7 +32,6 @@ __all__ = [
     "paired_p",
     "seeds_needed",
     "share_interval",
-    "student_interval",
     "top_stability",
     "verdict_of",
 ]
@@ -171,9 +170,6 @@ def mean_interval(
     half = float(stdtrit(count - 1, (1 + level) / 2)) * error
     p_value = 2 * float(stdtr(count - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
     return Interval(count, mean, mean - half, mean + half, p_value)
-
-
-student_interval = mean_interval
 
 
 def paired_interval(

@@ -157,9 +157,9 @@ def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> st
         ('2.00 ± 2.48', '1.0', '-')
     """
     # It needs numpy, which `--help` must not load.
-    from nasrank.statistics import student_interval
+    from nasrank.statistics import mean_interval
 
-    found = student_interval(values)
+    found = mean_interval(values)
     if found.mean is None:
         return "-"
     # Adding 0 turns a rounded -0.0 into 0.0.
