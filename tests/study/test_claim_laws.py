@@ -33,7 +33,6 @@ from nasrank.tables import read_parquet
 RESULTS = Path(__file__).parents[2] / "results"
 JUDGING = {
     "runs.beside",
-    "companions.hard_samples.architectures",
     "companions.hard_samples.claims",
     "companions.optimal_transport.claims",
     "companions.optimal_transport.speed",
