@@ -46,7 +46,9 @@ def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
     lambdas = sorted({row["lambda"] for row in pr})
     claims: list[dict[str, Any]] = []
     if len(lambdas) >= _FEWEST_LAMBDAS:
-        claims += judge(_trends(pr), rows, data=where, table=PR.name)
+        for claim in _trends(pr):
+            table = RUNS if "regret_at_10" in claim.columns else PR
+            claims += judge([claim], rows, data=where, table=table.name)
     if not pr:
         return claims
     known = {row["method"] for row in rows}
