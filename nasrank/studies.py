@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["STUDIES", "config_of"]
 
 STUDIES = {
+    "compare": "nasrank.questions.compare.options:CompareConfig",
     "rank": "nasrank.questions.rank.options:RankConfig",
     "ot train": "nasrank.companions.optimal_transport.options:TrainConfig",
     "ot diagnose": "nasrank.companions.optimal_transport.options:DiagnoseConfig",

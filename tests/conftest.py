@@ -210,7 +210,8 @@ def simulate(task, loss, n_train, seed, noise, *, lower=False):
         "labels": "mean", "test": "rest", "sampling": "random",
         "kendall_tau": 1 / (1 + noise), "weighted_tau": 0.5, "spearman_rho": 0.5,
         **ranking_metrics(ranking), "replicate_tau": 0.9, "ceiling_tau": 0.95,
-        "train_gpu_seconds": None, "final_loss": 0.1, "diverged": False, "fit_seconds": 1.0,
+        "train_gpu_seconds": None,
+        "mean_gpu_seconds": None, "final_loss": 0.1, "diverged": False, "fit_seconds": 1.0,
         "predict_seconds": 0.1, "device": "cpu",
     }  # fmt: skip
     run["best_possible"] *= sign

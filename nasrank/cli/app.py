@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrank.cli import (
-    compare,
     data,
     env,
 )
@@ -42,7 +41,6 @@ pr = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(pr, name="pr")
 app.add_typer(

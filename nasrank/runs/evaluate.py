@@ -28,7 +28,7 @@ from nasrank.runs.run import Run
 from nasrank.runs.tables import CURVES, DISCOVERY, PREDICTIONS
 from nasrank.seeds import numpy_generator
 
-__all__ = ["Training", "curve_items", "evaluate", "noise_taus"]
+__all__ = ["Training", "curve_items", "evaluate", "mean_gpu_seconds", "noise_taus"]
 
 CURVE_ITEMS = 1000
 
@@ -115,6 +115,7 @@ def evaluate(
         "train_gpu_seconds": (
             None if task.cost_seconds is None else float(task.cost_seconds[split.train].sum())
         ),
+        "mean_gpu_seconds": mean_gpu_seconds(task),
         "final_loss": _known(training.final_loss),
         "diverged": training.diverged,
         "fit_seconds": training.fit_seconds,
@@ -133,6 +134,13 @@ def curve_items(run: Run, split: Split) -> NDArray[np.int64]:
     return np.sort(chosen[:CURVE_ITEMS])
 
 
+def mean_gpu_seconds(task: Task) -> float | None:
+    """Return what evaluating a labelled architecture of a task costs on average, if known."""
+    if task.cost_seconds is None:
+        return None
+    return float(np.nanmean(task.cost_seconds[~np.isnan(task.labels)]))
+
+
 @lru_cache(maxsize=64)
 def noise_taus(task: Task) -> tuple[float | None, float | None]:
     """Return replicate and ceiling tau: properties of the task, the same whatever a run's seed."""
@@ -145,7 +153,8 @@ def noise_taus(task: Task) -> tuple[float | None, float | None]:
 def _predictions(
     task: Task, split: Split, scores: NDArray[np.float64], sign: float, *, keep: bool
 ) -> Mapping[str, list[Any] | None]:
-    names = [f"{PREDICTIONS.name}.{name}" for name in ("item", "score", "label", "in_train")]
+    parts = ("item", "architecture", "score", "label", "in_train")
+    names = [f"{PREDICTIONS.name}.{name}" for name in parts]
     if not keep:
         return dict.fromkeys(names)
     trained = np.ones(len(split.train), bool)
@@ -155,6 +164,7 @@ def _predictions(
     score = scores[task.space.class_of[item]]
     columns = (
         item.tolist(),
+        [task.space.architectures[place] for place in item],
         [_known(value) for value in score],
         (sign * np.concatenate([split.train_labels, split.test_labels[rest]])).tolist(),
         np.concatenate([trained, tested[rest]]).tolist(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,26 +13,13 @@ import torch
 from nasrank.benchmarks import load_task
 from nasrank.errors import DataError
 from nasrank.predictors.recipe import Recipe
+from nasrank.runs.memory import MemoryLimit
 from nasrank.runs.run import Run
 from nasrank.runs.train import Extras, Trainer
 from nasrank.study.device import choose_device
-from nasrank.study.engines.engine import OnWork
+from nasrank.study.study import OnWork
 
-__all__ = ["FleetSettings", "FleetTask", "FleetTrainer", "device_of"]
-
-
-@dataclass(frozen=True)
-class FleetTask:
-    """A fleet to be trained.
-
-    Attributes:
-        number: Its place in the grid, which says what device of several it goes to.
-        parts: Its runs, those that are trained together in a tuple: one, unless memory is
-            limited.
-    """
-
-    number: int
-    parts: tuple[tuple[Run, ...], ...]
+__all__ = ["FleetSettings", "FleetTrainer", "device_of"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +30,18 @@ class FleetSettings:
         kind: ``cpu`` or ``cuda``.
         recipe: How networks are trained.
         extras: What to keep beyond the rows.
+        memory: The most memory to use, in bytes, or None for no limit.
     """
 
     kind: str
     recipe: Recipe
     extras: Extras
+    memory: int | None = None
+
+    @property
+    def limit(self) -> MemoryLimit:
+        """What a process that trains may need."""
+        return MemoryLimit(self.memory, self.recipe, self.kind, self.extras.predictions)
 
 
 class FleetTrainer:
@@ -68,11 +62,11 @@ class FleetTrainer:
     def __reduce__(self) -> tuple[Callable[[FleetSettings], FleetTrainer], tuple[FleetSettings]]:
         return _of_this_process, (self.settings,)
 
-    def __call__(self, fleet: FleetTask, on_work: OnWork | None = None) -> list[dict[str, Any]]:
-        """Train a fleet.
+    def __call__(self, runs: Sequence[Run], on_work: OnWork) -> list[dict[str, Any]]:
+        """Train a fleet, in parts where it needs more memory than it may.
 
         Args:
-            fleet: The fleet.
+            runs: Its runs.
             on_work: Called with the work just done.
 
         Returns:
@@ -83,14 +77,15 @@ class FleetTrainer:
             DataError: The data of a task is missing or damaged here, or differs from that of the
                 machine that made the grid.
         """
-        for part in fleet.parts:
-            for run in part:
-                if load_task(run.task).fingerprint != run.fingerprint:
-                    raise DataError(
-                        f"{run.task}: the data differ from those of the machine that asks for "
-                        "it. Import the same file with: nasrank data import"
-                    )
-        device = device_of(self.settings.kind, fleet.number)
+        for run in runs:
+            if load_task(run.task).fingerprint != run.fingerprint:
+                raise DataError(
+                    f"{run.task}: the data differ from those of the machine that asks for it. "
+                    "Import the same file with: nasrank data import"
+                )
+        parts = self.settings.limit.parts(runs)
+        # Wherever the fleet comes to, its place among several devices is the same.
+        device = device_of(self.settings.kind, int(runs[0].run_id, 16))
         # Dask workers may have several threads, of which each would want all cores and memory.
         with self._free:
             if device not in self._trainers:
@@ -98,7 +93,7 @@ class FleetTrainer:
                     device, self.settings.recipe, self.settings.extras
                 )
             trainer = self._trainers[device]
-            return [row for part in fleet.parts for row in trainer.train(part, on_work)]
+            return [row for part in parts for row in trainer.train(part, on_work)]
 
 
 def device_of(kind: str, number: int) -> torch.device:
@@ -106,7 +101,7 @@ def device_of(kind: str, number: int) -> torch.device:
 
     Args:
         kind: ``cpu`` or ``cuda``.
-        number: The fleet's place in the grid.
+        number: A number of the fleet's own.
 
     Raises:
         UsageError: There is no CUDA device here.

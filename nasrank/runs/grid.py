@@ -13,7 +13,7 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.runs.run import Run
 
-__all__ = ["FleetPlan", "cut", "estimated_seconds", "losses_for", "work"]
+__all__ = ["cut", "estimated_seconds", "losses_for", "work"]
 
 _SECONDS_PER_LIST_ITEM = {"cpu": 3.0e-5, "cuda": 2.0e-6}
 """Training time of one item of one list in a full fleet, for estimates; measured with the GNN on
@@ -25,17 +25,6 @@ _SECONDS_PER_STEP = 1e-3
 _MOST_SECONDS = {"cpu": 60.0, "cuda": 300.0}
 _MOST_MEMBERS = {"cpu": 40, "cuda": 512}
 """On a CPU a larger fleet no longer fits the caches and gains nothing."""
-
-
-@dataclass(frozen=True)
-class FleetPlan:
-    """Runs that are trained together.
-
-    Attributes:
-        runs: Runs of one predictor on one set of architectures with one number of steps.
-    """
-
-    runs: tuple[Run, ...]
 
 
 def losses_for(predictor: PredictorSpec, losses: Sequence[str]) -> list[str]:
@@ -56,7 +45,9 @@ def losses_for(predictor: PredictorSpec, losses: Sequence[str]) -> list[str]:
     return list(losses) if own is None else [own]
 
 
-def cut(runs: Sequence[Run], spaces: Sequence[str], kind: str, recipe: Recipe) -> list[FleetPlan]:
+def cut(
+    runs: Sequence[Run], spaces: Sequence[str], kind: str, recipe: Recipe
+) -> list[tuple[Run, ...]]:
     """Cut a grid into fleets.
 
     Runs go together if they share predictor, architectures and number of steps, so no member
@@ -86,7 +77,7 @@ def cut(runs: Sequence[Run], spaces: Sequence[str], kind: str, recipe: Recipe) -
         most = max(1, min(by_size, by_time))
         count = -(-len(members) // most)
         bounds = [len(members) * part // count for part in range(count + 1)]
-        fleets += [FleetPlan(tuple(members[start:end])) for start, end in pairwise(bounds)]
+        fleets += [tuple(members[start:end]) for start, end in pairwise(bounds)]
     return fleets
 
 
@@ -99,23 +90,21 @@ def estimated_seconds(runs: Sequence[Run], kind: str, recipe: Recipe) -> float:
     )
 
 
-def work(runs: Sequence[Run], recipe: Recipe) -> int:
-    """Say how much work a fleet is, for progress.
+def work(run: Run, recipe: Recipe) -> int:
+    """Say how much work a run is, for progress.
 
     Args:
-        runs: Runs of one predictor.
+        run: The run.
         recipe: Settings of the training.
 
     Returns:
-        Members' steps, the first stage of piecewise members included; what has no steps counts
-        a millisecond of a CPU as one.
+        Its steps, the first stage of a piecewise loss included; what has no steps counts a
+        millisecond of a CPU as one.
     """
-    cost = _Cost.of(runs[0].predictor)
-    second = max(recipe.steps(run.n_train) for run in runs)
-    switches = [spec.switch for run in runs if isinstance(spec := parse(run.loss), PiecewiseSpec)]
-    first = max((recipe.steps(switch) for switch in switches), default=0)
-    beside = sum(cost.beside(run.n_train) for run in runs) / _SECONDS_PER_STEP
-    return max(1, (first + second) * len(runs) * cost.networks + round(beside))
+    cost, spec = _Cost.of(run.predictor), parse(run.loss)
+    first = recipe.steps(spec.switch) if isinstance(spec, PiecewiseSpec) else 0
+    beside = cost.beside(run.n_train) / _SECONDS_PER_STEP
+    return max(1, (first + recipe.steps(run.n_train)) * cost.networks + round(beside))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks import load_task
 from nasrank.metrics import budget_rows
 from nasrank.metrics.budget import Value
 from nasrank.runs.tables import (
@@ -37,7 +36,6 @@ def budget_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return rows of ``budget``: what each loss needs to reach the top, against random search."""
     result: list[dict[str, Any]] = []
     for key, runs in _grouped(rows, "task", "predictor", "loss", "n_train", "sampling"):
-        task = load_task(key["task"])
         hits: dict[float, list[int]] = {}
         sizes: dict[float, list[int]] = {}
         for fraction, name in _TOPS.items():
@@ -46,15 +44,13 @@ def budget_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 continue
             hits[fraction] = first
             sizes[fraction] = [_top_size(run, fraction) for run in runs]
-        cost = task.cost_seconds
-        known = None if cost is None else cost[~np.isnan(task.labels)]
         universe = runs[0]["n_test"] + (runs[0]["n_train"] if runs[0]["test"] == "rest" else 0)
         budget = budget_rows(
             key["n_train"],
             hits,
             universe,
             sizes,
-            mean_seconds=None if known is None else float(np.nanmean(known)),
+            mean_seconds=runs[0]["mean_gpu_seconds"],
         )
         result += [{**key, **row} for row in budget]
     return result
@@ -98,12 +94,7 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 }
                 for pair, c in compared.items()
             ]
-        stability = {
-            pair: None
-            if any(run["predicted_top"] is None for run in own)
-            else top_stability([run["predicted_top"] for run in own])
-            for pair, own in pairs.items()
-        }
+        stability = {pair: _stability(own) for pair, own in pairs.items()}
         diverged = {
             pair: float(np.mean([run["diverged"] for run in own])) for pair, own in pairs.items()
         }
@@ -208,6 +199,12 @@ def discovery_at(row: Row, fraction: float, evaluations: int) -> float | None:
         if top == fraction and k == evaluations:
             return float(rate)
     return None
+
+
+def _stability(runs: Sequence[Row]) -> float | None:
+    """How alike the predicted tops of several seeds are, where they are kept."""
+    tops = [run["predicted_top"] for run in runs]
+    return None if None in tops else top_stability(tops)
 
 
 def _named(pair: str) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The result tables of studies that train predictors: what every column means."""
 
+from dataclasses import replace
+
 from nasrank.tables import Column, Table
 
 __all__ = [
@@ -9,6 +11,7 @@ __all__ = [
     "DISCOVERY_AT",
     "DIVERGED_SHARE",
     "FINISHED",
+    "HEADLINE",
     "METRICS",
     "PREDICTIONS",
     "RUNS",
@@ -31,6 +34,12 @@ _NOT_AGAINST = "the best itself, or no shared seeds"
 _MARGIN = 0.01
 """A difference of correlations or shares that does not matter."""
 
+_COSTS = {
+    "top_fraction", "confidence", "evaluations", "evaluations_lower", "evaluations_upper",
+    "random_evaluations", "savings", "savings_lower", "savings_upper", "gpu_hours",
+    "random_gpu_hours",
+}  # fmt: skip
+"""Columns of ``budget`` that ``headline`` repeats."""
 _TOPS = (("0.1", "0.1pct"), ("0.5", "0.5pct"), ("1", "1pct"), ("5", "5pct"))
 
 IDENTITY = (
@@ -143,6 +152,13 @@ RUNS = Table(
             "double",
             "s",
             "GPU time the benchmark reports for training the n_train architectures",
+            "the space has no training times",
+        ),
+        Column(
+            "mean_gpu_seconds",
+            "double",
+            "s",
+            "The same for one labelled architecture of the task, on average",
             "the space has no training times",
         ),
         Column(
@@ -322,7 +338,13 @@ SUMMARY = Table(
             "A column of runs, discovery_1pct_at_100, top_stability or diverged_share",
         ),
         Column("n_seeds", "int64", "runs", "Seeds that had a value"),
-        Column("mean", "double", _UNIT, "Mean over seeds", "no seed had a value"),
+        Column(
+            "mean",
+            "double",
+            _UNIT,
+            "Mean over seeds",
+            "no seed had a value, or what top_stability needs is not kept",
+        ),
         Column("sd", "double", _UNIT, "Standard deviation over seeds", "fewer than two values"),
         Column(
             "lower",
@@ -367,6 +389,47 @@ SUMMARY = Table(
             "Paired test against the best predictor and loss, Holm-corrected over all",
             _NOT_AGAINST,
         ),
+    ),
+)
+
+
+def _averaged(column: Column) -> Column:
+    return replace(column, about=f"Mean over seeds: {column.about}", null="no seed had a value")
+
+
+def _compared(key: str, what: str) -> tuple[Column, ...]:
+    """Columns of ``summary`` for one metric, in ``headline``."""
+    names = {"rank", "p_holm"} if key == "first_hit" else {"lower", "upper", "rank", "p_holm"}
+    return tuple(
+        replace(column, name=f"{key}_{column.name}", unit=unit, about=f"{what}: {column.about}")
+        for column in SUMMARY.columns
+        if column.name in names
+        for unit in ("1" if column.unit == _UNIT else column.unit,)
+    )
+
+
+HEADLINE = Table(
+    "headline",
+    "What to read first: one loss with one training size, its order, discovery and savings",
+    (
+        *(
+            column
+            for column in SUMMARY.columns
+            if column.name in {"task", "predictor", "sampling", "loss", "n_train"}
+        ),
+        Column("n_seeds", "int64", "runs", "Seeds that had a Kendall tau"),
+        *(_averaged(column) for column in METRICS if column.name == "kendall_tau"),
+        *_compared("kendall_tau", "Kendall tau"),
+        _averaged(DISCOVERY_AT),
+        *_compared("discovery", "Share of the top 1 %"),
+        *_compared("first_hit", "Evaluations to the top 0.1 %"),
+        *(
+            replace(column, null=f"{_NO_TOP}, or {column.null or 'too few seeds'}")
+            for column in BUDGET.columns
+            if column.name in _COSTS
+        ),
+        TOP_STABILITY,
+        DIVERGED_SHARE,
     ),
 )
 
@@ -444,7 +507,7 @@ def _nested(table: Table, null: str | None) -> tuple[Column, ...]:
     return tuple(
         Column(f"{table.name}.{c.name}", f"list<{c.type}>", c.unit, c.about, null, better=c.better)
         for c in table.columns
-        if c.name not in {"run_id", "architecture"}
+        if c.name != "run_id"
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasrank.benchmarks import load_task
 from nasrank.runs.summarise import budget_table, sampling_table, summary_table
 from nasrank.runs.tables import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
 from nasrank.tables import Table
@@ -63,15 +62,9 @@ def write_run_tables(rows: Sequence[dict[str, Any]], out: Path, about: Row) -> N
 
 def _unnested(rows: Sequence[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
     """Turn the lists of each run into rows."""
-    nested = [c.name for c in table.columns if c.name not in {"run_id", "architecture"}]
-    named = any(column.name == "architecture" for column in table.columns)
-    result = []
-    for row in rows:
-        columns = [row[f"{table.name}.{name}"] for name in nested]
-        architectures = load_task(row["task"]).space.architectures if named else ()
-        for values in zip(*columns, strict=True):
-            cells = dict(zip(nested, values, strict=True))
-            if named:
-                cells["architecture"] = architectures[cells["item"]]
-            result.append({"run_id": row["run_id"], **cells})
-    return result
+    nested = [column.name for column in table.columns if column.name != "run_id"]
+    return [
+        {"run_id": row["run_id"], **dict(zip(nested, values, strict=True))}
+        for row in rows
+        for values in zip(*(row[f"{table.name}.{name}"] for name in nested), strict=True)
+    ]

@@ -89,7 +89,7 @@ class Trainer:
         Args:
             runs: Runs of one predictor on one set of architectures.
             on_work: Called with the work just done; what a fleet is in all,
-                :func:`~nasrank.runs.grid.work` says.
+                :func:`~nasrank.runs.grid.work` of its runs says.
 
         Returns:
             Their rows, in their order.
@@ -118,7 +118,7 @@ class Trainer:
         started = time.perf_counter()
         fitted_members = self._predictor(runs[0].predictor, space).fit(
             members,
-            on_step=None if on_work is None else _shares(on_work, work(runs, self.recipe)),
+            on_step=None if on_work is None else _shares(on_work, self._work(runs)),
             on_epoch=_follow(runs, splits, tasks, curves) if self.extras.curves else None,
         )
         self._wait()
@@ -155,6 +155,9 @@ class Trainer:
                 space, predictor, device=self.device, recipe=self.recipe
             )
         return self._predictors[key]
+
+    def _work(self, runs: Sequence[Run]) -> int:
+        return sum(work(run, self.recipe) for run in runs)
 
     def _wait(self) -> None:
         """CUDA runs ahead of the clock."""

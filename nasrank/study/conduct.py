@@ -128,10 +128,10 @@ def conduct(
         absent: tuple[str, ...] = ()
     else:
         plan = replace(study.runs.plan(config), out=folder)
+        loop = _Loop(study.runs, config, plan, folder, progress)
         # Written first: a folder that cannot be written must not cost a run.
         write_json(about, folder / "run.json")
         remove_stale_parts(folder)
-        loop = _Loop(study.runs, config, plan, folder, progress)
         runs = loop.do_all(only_cached=only_cached, force=force)
         present = [run for run in runs if run.run_id in loop.rows]
         rows = [loop.rows[run.run_id] for run in present]

@@ -10,6 +10,8 @@ import pytest
 
 from nasrank.cli import run
 from nasrank.questions.compare import study
+from nasrank.study import conduct
+from nasrank.study.finished import FinishedRuns
 
 
 def interrupt(*_arguments, **_options):
@@ -39,9 +41,13 @@ def test_while_the_command_line_is_imported(monkeypatch, capsys):
     assert outcome(capsys) == (130, "error: stopped. Type the same command to go on")
 
 
-@pytest.mark.parametrize("moment", ["plan_grid", "FinishedRuns", "_saved"])
-def test_while_it_prepares(moment, monkeypatch, capsys, load):
-    monkeypatch.setattr(study, moment, interrupt)
+@pytest.mark.parametrize(
+    ("module", "moment"),
+    [(study, "load_task"), (conduct, "FinishedRuns"), (FinishedRuns, "recover")],
+    ids=["plan", "folder", "load"],
+)
+def test_while_it_prepares(module, moment, monkeypatch, capsys, load):
+    monkeypatch.setattr(module, moment, interrupt)
     assert outcome(capsys) == (130, "error: stopped. Type the same command to go on")
 
 

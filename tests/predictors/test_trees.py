@@ -12,7 +12,8 @@ from nasrank.predictors.columns import GraphColumns
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.specification import make_predictor, parse_predictor
 from nasrank.predictors.targets import robust_scores
-from nasrank.questions.compare.study import CompareConfig, plan_grid
+from nasrank.questions.compare.options import CompareConfig
+from nasrank.questions.compare.study import plan_runs
 
 SMALL = {"trees": "trees(trees=8)", "boosting": "boosting(rounds=60,ensemble=3)"}
 BOTH = pytest.mark.parametrize("spec", SMALL.values(), ids=SMALL)
@@ -144,7 +145,7 @@ def test_without_the_extra_it_says_what_to_install(name, graphs, monkeypatch):
     for act in (
         lambda: make_predictor(name, graphs),
         # Known before any data is read.
-        lambda: plan_grid(CompareConfig(predictors=("gnn", name))),
+        lambda: plan_runs(CompareConfig(predictors=("gnn", name))),
     ):
         with pytest.raises(UsageError, match=r"pip install 'nasrank\[trees\]'"):
             act()

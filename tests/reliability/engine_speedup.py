@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from distributed import Client, LocalCluster
 
-from nasrank.questions.compare import study
-from nasrank.questions.compare.study import CompareConfig, compare
-from nasrank.study.engines.engine import OnEngines
+from nasrank.benchmarks import load_task
+from nasrank.questions.compare.options import CompareConfig
+from nasrank.study.conduct import conduct
 from nasrank.study.finished import FinishedRuns
 from nasrank.tables import Column, Table
 
@@ -74,17 +74,18 @@ def cpu_of_workers(address):
         return sum(client.run(time.process_time).values())
 
 
-def measure(saving, how, workers):
+def measure(saving, workers, **how):
+    config = CONFIG.model_copy(update=how)
     load = os.getloadavg()[0]
-    saving.seconds, elsewhere = 0.0, cpu_of_workers(how.scheduler)
+    saving.seconds, elsewhere = 0.0, cpu_of_workers(config.scheduler)
     before = os.times()
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        compare(CONFIG, Path(folder), how=how)
+        conduct(config, Path(folder))
         seconds = time.perf_counter() - started
-    spent = sum(os.times()[:4]) - sum(before[:4]) + cpu_of_workers(how.scheduler) - elsewhere
+    spent = sum(os.times()[:4]) - sum(before[:4]) + cpu_of_workers(config.scheduler) - elsewhere
     row = {
-        "kind": "measured", "engine": how.engine, "workers": workers, "runs": 80, "fleets": 2,
+        "kind": "measured", "engine": config.engine, "workers": workers, "runs": 80, "fleets": 2,
         "seconds": seconds, "start_seconds": None,
         # This process, its children, and what the cluster did for it.
         "cpu_seconds": spent, "save_seconds": saving.seconds, "load": load,
@@ -96,8 +97,8 @@ def measure(saving, how, workers):
 
 
 def measured(saving):
-    rows = [measure(saving, OnEngines(), 1)]
-    rows.append(measure(saving, OnEngines(engine="processes", jobs=2), 2))
+    rows = [measure(saving, 1)]
+    rows.append(measure(saving, 2, engine="processes", jobs=2))
     os.environ |= KEEP_MEMORY
     for workers in (1, 2):
         with LocalCluster(
@@ -105,11 +106,10 @@ def measured(saving):
             silence_logs=logging.CRITICAL,
         ) as cluster:  # fmt: skip
             address = cluster.scheduler_address
-            how = OnEngines(engine="dask", scheduler=address)
             # Once to import everything: a cluster is there before and after a grid.
             with Client(address, set_as_default=False) as client:
                 client.run(__import__, "nasrank.runs.fleets")
-            rows.append(measure(saving, how, workers))
+            rows.append(measure(saving, workers, engine="dask", scheduler=address))
     for row in rows:
         # One process is one process, whether it is this one or another.
         alone = "dask" if row["engine"] == "dask" else "local"
@@ -138,7 +138,7 @@ def main():
     parser.add_argument("--start", type=float, default=10.0, help="seconds until workers work")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    study.load_task("nb201/cifar10")
+    load_task("nb201/cifar10")
     rows = measured(Saving())
     save_a_run = max(row["save_seconds"] / row["runs"] for row in rows)
     modelled = [model(count, save_a_run, chosen.start) for count in (1, 8, 32, 128, 256, 512)]

@@ -44,11 +44,12 @@ SOAK = Table(
 
 def steady(folder, seeds):
     """Be the undisturbed process: a round after another, each written down."""
-    from nasrank.questions.compare.study import SUBSETS, CompareConfig, compare
+    from nasrank.questions.compare.options import CompareConfig
+    from nasrank.study.conduct import conduct
 
-    config = CompareConfig(**{**SUBSETS["ci"], "seeds": seeds}, device="cpu")
+    config = CompareConfig(**{**CompareConfig.subsets["ci"], "seeds": seeds}, device="cpu")
     while True:
-        compare(config, folder / "out", force=True)
+        conduct(config, folder / "out", force=True)
         status = dict(
             line.split(":") for line in Path("/proc/self/status").read_text().splitlines()
         )

@@ -26,10 +26,10 @@ def _grid(make_run):
 def test_every_run_is_in_one_fleet(grid, kind):
     runs, spaces = grid
     fleets = cut(runs, spaces, kind, RECIPE)
-    together = [run for fleet in fleets for run in fleet.runs]
+    together = [run for fleet in fleets for run in fleet]
     assert len(together) == len(runs)
     assert set(together) == set(runs)
-    assert all(fleet.runs for fleet in fleets)
+    assert all(fleets)
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
@@ -37,11 +37,11 @@ def test_a_fleet_has_one_predictor_one_space_and_one_number_of_steps(grid, kind)
     runs, spaces = grid
     space_of = dict(zip(runs, spaces, strict=True))
     for fleet in cut(runs, spaces, kind, RECIPE):
-        assert len({run.predictor for run in fleet.runs}) == 1
-        assert len({space_of[run] for run in fleet.runs}) == 1
-        assert len({RECIPE.steps(run.n_train) for run in fleet.runs}) == 1
+        assert len({run.predictor for run in fleet}) == 1
+        assert len({space_of[run] for run in fleet}) == 1
+        assert len({RECIPE.steps(run.n_train) for run in fleet}) == 1
     # 39 and 64 items are two lists each: what has the same steps may stand together.
-    assert any(len({run.n_train for run in f.runs}) > 1 for f in cut(runs, spaces, kind, RECIPE))
+    assert any(len({run.n_train for run in f}) > 1 for f in cut(runs, spaces, kind, RECIPE))
 
 
 @pytest.mark.parametrize(("kind", "most"), [("cpu", 40), ("cuda", 512)])
@@ -50,9 +50,9 @@ def test_sizes_are_bounded_and_about_equal(grid, kind, most):
     fleets = cut(runs, spaces, kind, RECIPE)
     sizes = {}
     for fleet in fleets:
-        first = fleet.runs[0]
+        first = fleet[0]
         key = RECIPE.steps(first.n_train), first.predictor, first.task.split("/")[0]
-        sizes.setdefault(key, []).append(len(fleet.runs))
+        sizes.setdefault(key, []).append(len(fleet))
     for own in sizes.values():
         assert max(own) <= most
         assert max(own) - min(own) <= 1
@@ -62,16 +62,16 @@ def test_sizes_are_bounded_and_about_equal(grid, kind, most):
 def test_no_fleet_takes_long(make_run, kind, seconds):
     runs = [make_run(n_train=2000, seed=seed) for seed in range(700)]
     for fleet in cut(runs, ["a"] * 700, kind, RECIPE):
-        training = estimated_seconds(fleet.runs, kind, RECIPE) - estimated_seconds(
-            [make_run(n_train=0)] * len(fleet.runs), kind, RECIPE
+        training = estimated_seconds(fleet, kind, RECIPE) - estimated_seconds(
+            [make_run(n_train=0)] * len(fleet), kind, RECIPE
         )
         assert training <= seconds
-        assert len(fleet.runs) > 1
+        assert len(fleet) > 1
 
 
 def test_a_run_too_long_for_any_fleet_is_alone(make_run):
     runs = [make_run(n_train=10**6, seed=seed) for seed in range(3)]
-    assert [len(f.runs) for f in cut(runs, ["a"] * 3, "cpu", RECIPE)] == [1, 1, 1]
+    assert [len(f) for f in cut(runs, ["a"] * 3, "cpu", RECIPE)] == [1, 1, 1]
 
 
 def test_the_order_of_the_options_does_not_matter(grid):
@@ -83,7 +83,7 @@ def test_the_order_of_the_options_does_not_matter(grid):
 
 
 def test_small_ones_come_first(grid):
-    steps = [RECIPE.steps(fleet.runs[0].n_train) for fleet in cut(*grid, "cpu", RECIPE)]
+    steps = [RECIPE.steps(fleet[0].n_train) for fleet in cut(*grid, "cpu", RECIPE)]
     assert all(before <= after for before, after in pairwise(steps))
 
 
@@ -109,7 +109,7 @@ def test_ensembles_cost_what_their_networks_cost(make_run):
     assert four - score == pytest.approx(4 * (one - score), rel=1e-4)
     runs = [make_run(predictor="gnn(ensemble=8)", seed=seed) for seed in range(40)]
     # Forty networks at once are five members of eight.
-    assert {len(fleet.runs) for fleet in cut(runs, ["a"] * 40, "cpu", RECIPE)} == {5}
+    assert {len(fleet) for fleet in cut(runs, ["a"] * 40, "cpu", RECIPE)} == {5}
 
 
 @pytest.mark.parametrize("name", ["gp", "trees", "boosting"])
@@ -136,16 +136,14 @@ def test_a_predictor_with_a_loss_of_its_own_gets_no_other():
 
 
 def test_work_is_steps_or_milliseconds(make_run):
-    # 78 items are 3 lists, 60 epochs: 180 steps of each of two members.
-    runs = [make_run(n_train=78, seed=seed) for seed in range(2)]
-    assert work(runs, RECIPE) == 2 * 180
-    staged = make_run(n_train=78, loss="pw(hr,mape,40)")
-    # 40 items are 2 lists: 120 steps more, for which the others wait.
-    assert work([*runs, staged], RECIPE) == 3 * (180 + 120)
-    assert work([make_run(n_train=78, predictor="gnn(ensemble=3)")], RECIPE) == 3 * 180
+    # 78 items are 3 lists, 60 epochs: 180 steps.
+    assert work(make_run(n_train=78), RECIPE) == 180
+    # 40 items are 2 lists: 120 steps more.
+    assert work(make_run(n_train=78, loss="pw(hr,mape,40)"), RECIPE) == 180 + 120
+    assert work(make_run(n_train=78, predictor="gnn(ensemble=3)"), RECIPE) == 3 * 180
     alone = make_run(n_train=78, predictor="trees")
     whole = 1000 * (
         estimated_seconds([alone], "cpu", RECIPE)
         - estimated_seconds([make_run(n_train=0)], "cpu", RECIPE)
     )
-    assert work([alone], RECIPE) == pytest.approx(whole, abs=1)
+    assert work(alone, RECIPE) == pytest.approx(whole, abs=1)

@@ -4,10 +4,10 @@ import pytest
 
 from nasrank.errors import UsageError
 from nasrank.predictors.recipe import Recipe
-from nasrank.questions.compare.study import CompareConfig, compare
+from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs import memory
 from nasrank.runs.memory import MemoryLimit, fleet_bytes
-from nasrank.study.engines.engine import OnEngines
+from nasrank.study.conduct import conduct
 from nasrank.study.engines.sizes import parse_memory
 
 MIB = 1 << 20
@@ -83,9 +83,10 @@ def test_fleets_are_halved_until_they_fit(toy, make_run):
 @pytest.mark.usefixtures("quick")
 def test_a_limit_changes_nothing_beyond_rounding(tmp_path, caplog):
     config = CompareConfig(losses=("mse", "hr"), n_train=(20,), seeds=4, device="cpu")
-    whole = compare(config, tmp_path / "whole")
+    whole = conduct(config, tmp_path / "whole")
     with caplog.at_level(logging.WARNING, "nasrank"):
-        parts = compare(config, tmp_path / "parts", how=OnEngines(memory_limit="800MiB"))
+        limited = config.model_copy(update={"memory_limit": "800MiB"})
+        parts = conduct(limited, tmp_path / "parts")
     assert [record.getMessage() for record in caplog.records] == [
         "1 of 1 fleets need more than --memory-limit; they are halved, to at most 1 runs at once"
     ]

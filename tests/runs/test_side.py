@@ -8,10 +8,10 @@ from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.mlp import MLP
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
-from nasrank.questions.compare import study
-from nasrank.questions.compare.study import CompareConfig
+from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs.side import network_of, train_with_side
 from nasrank.runs.tabulate import write_run_tables
+from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
 
 TASK = "nb201/cifar10"
@@ -28,7 +28,7 @@ def nothing(embeddings, _targets, _where, _items):
 
 def test_without_anything_beside_it_is_the_predictor_of_compare(tmp_path):
     config = CompareConfig(tasks=(TASK,), losses=("listmle",), n_train=(24,), seeds=2)
-    compared = study.compare(config, tmp_path).tables["runs"]
+    compared = conduct(config, tmp_path).tables["runs"]
     ours = train_with_side(TASK, "gnn", 24, [0, 1])
     assert taus(ours) == pytest.approx(taus(compared), abs=1e-6)
     assert [row["run_id"] for row in ours] == [row["run_id"] for row in compared]

@@ -6,7 +6,6 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from nasrank.metrics import random_evaluations
-from nasrank.runs import summarise
 from nasrank.runs.summarise import (
     budget_table,
     discovery_at,
@@ -14,7 +13,7 @@ from nasrank.runs.summarise import (
     sampling_table,
     summary_table,
 )
-from nasrank.runs.tables import BUDGET, DISCOVERY_AT, METRICS, SAMPLING, SUMMARY
+from nasrank.runs.tables import BUDGET, DISCOVERY_AT, HEADLINE, METRICS, SAMPLING, SUMMARY
 from nasrank.statistics import top_stability
 
 SEEDS = range(4)
@@ -37,11 +36,6 @@ def _rows(task, make_run, finished_row):
     ]
 
 
-@pytest.fixture(autouse=True)
-def own_task(monkeypatch, task):
-    monkeypatch.setattr(summarise, "load_task", lambda name: task)
-
-
 def of(rows, **wanted):
     return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
@@ -54,6 +48,7 @@ def one(rows, **wanted):
 def test_tables_keep_their_contracts(rows):
     SUMMARY.build(summary_table(rows))
     BUDGET.build(budget_table(rows))
+    HEADLINE.build(headline(summary_table(rows), budget_table(rows)))
     assert len(summary_table(rows)) == 3 * 2 * (len(METRICS) + 2)
     assert len(budget_table(rows)) == 3 * 2 * 4 * 4
 
@@ -281,9 +276,8 @@ def test_budgets_by_hand(rows):
                 assert row["random_evaluations"] > 0
 
 
-def test_a_small_universe_has_no_small_top(make_task, finished_row, monkeypatch):
+def test_a_small_universe_has_no_small_top(make_task, finished_row):
     task = make_task()
-    monkeypatch.setattr(summarise, "load_task", lambda name: task)
     rows = [finished_row(task, seed=seed) for seed in SEEDS]
     budget = budget_table(rows)
     BUDGET.build(budget)

@@ -1,4 +1,4 @@
-"""Wherever a grid is worked off and whatever is lost on the way, its tables are the same."""
+"""Wherever a grid is executed and whatever is lost on the way, its tables are the same."""
 
 import logging
 import os
@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from nasrank.errors import DataError, Interrupted, UsageError
-from nasrank.questions.compare.study import CompareConfig, compare, estimate
+from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs.fleets import device_of
-from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS, SUMMARY
+from nasrank.runs.tables import BUDGET, DISCOVERY, HEADLINE, PREDICTIONS, RUNS, SUMMARY
+from nasrank.study.conduct import conduct, estimate
 from nasrank.study.engines import dask as dask_engine
 from nasrank.study.engines.dask import DaskEngine
 from nasrank.study.engines.engine import OnEngines
@@ -21,13 +22,18 @@ from nasrank.study.engines.local import LocalEngine
 from nasrank.study.engines.processes import ProcessEngine, usual_jobs
 
 CLOCK = {"fit_seconds", "predict_seconds", "device"}
-TABLES = (RUNS, DISCOVERY, BUDGET, SUMMARY, PREDICTIONS)
+TABLES = (HEADLINE, RUNS, DISCOVERY, BUDGET, SUMMARY, PREDICTIONS)
 # Four numbers of steps, so four fleets.
 CONFIG = CompareConfig(
     losses=("mse", "listmle"), n_train=(20, 40, 60, 80), seeds=2, device="cpu",
     keep_predictions=True,
 )  # fmt: skip
-TWO = OnEngines(engine="processes", jobs=2)
+TWO = {"engine": "processes", "jobs": 2}
+
+
+def on(config=CONFIG, **how):
+    """The same comparison, executed elsewhere."""
+    return config.model_copy(update=how)
 
 
 def tables_in(folder):
@@ -66,7 +72,7 @@ def undisturbed(warm_cache, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NASRANK_CACHE", str(warm_cache))
         patch.setattr("nasrank.questions.compare.study.Recipe", quick_recipe)
-        compare(CONFIG, folder)
+        conduct(CONFIG, folder)
     return tables_in(folder)
 
 
@@ -122,7 +128,7 @@ def interrupt():
 @pytest.mark.usefixtures("quick")
 def test_processes_make_the_same_tables(undisturbed, tmp_path):
     watcher = Watcher()
-    compare(CONFIG, tmp_path, how=TWO, progress=watcher)
+    conduct(on(**TWO), tmp_path, progress=watcher)
     assert tables_in(tmp_path) == undisturbed
     assert (watcher.runs, watcher.told) == (16, watcher.work)
     assert not workers_of_this_process()
@@ -135,7 +141,7 @@ def test_a_killed_process_costs_nothing_but_time(undisturbed, tmp_path, caplog):
         workers_of_this_process()[0].kill()
 
     with caplog.at_level(logging.WARNING, "nasrank"):
-        compare(CONFIG, tmp_path, how=TWO, progress=Watcher(kill))
+        conduct(on(**TWO), tmp_path, progress=Watcher(kill))
     assert tables_in(tmp_path) == undisturbed
     assert "a worker process was killed; what it had is done again" in caplog.text
 
@@ -143,9 +149,8 @@ def test_a_killed_process_costs_nothing_but_time(undisturbed, tmp_path, caplog):
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_dask_cluster_makes_the_same_tables_with_a_worker_killed(cluster, undisturbed, tmp_path):
-    how = OnEngines(engine="dask", scheduler=cluster)
     watcher = Watcher(lambda: kill_a_busy_worker(cluster))
-    compare(CONFIG, tmp_path, how=how, progress=watcher)
+    conduct(on(engine="dask", scheduler=cluster), tmp_path, progress=watcher)
     assert watcher.act is None
     assert tables_in(tmp_path) == undisturbed
     assert (watcher.runs, watcher.told) == (16, watcher.work)
@@ -156,17 +161,17 @@ def test_a_dask_cluster_makes_the_same_tables_with_a_worker_killed(cluster, undi
 @pytest.mark.parametrize("engine", ["local", "processes", "dask"])
 def test_what_is_saved_stays_and_another_engine_goes_on(engine, cluster, undisturbed, tmp_path):
     how = {
-        "local": OnEngines(),
+        "local": {},
         "processes": TWO,
-        "dask": OnEngines(engine="dask", scheduler=cluster),
+        "dask": {"engine": "dask", "scheduler": cluster},
     }[engine]
     with pytest.raises(Interrupted, match=r"stopped: [0-9]+ of 16 runs are saved"):
-        compare(CONFIG, tmp_path, how=how, progress=Watcher(interrupt))
+        conduct(on(**how), tmp_path, progress=Watcher(interrupt))
     assert not workers_of_this_process()
     saved = len([*tmp_path.glob("runs.d/*.parquet")])
     assert 4 <= saved < 16
-    result = compare(CONFIG, tmp_path)
-    assert result.trained == 16 - saved
+    result = conduct(CONFIG, tmp_path)
+    assert result.computed == 16 - saved
     assert tables_in(tmp_path) == undisturbed
 
 
@@ -218,9 +223,9 @@ def test_a_worker_without_the_data_says_so_and_what_to_do(
     with pytest.raises(SystemExit):
         run()
     config = CompareConfig(tasks=("only-here/own",), losses=("mse",), n_train=(10,), seeds=1)
-    how = OnEngines(engine="dask", scheduler=cluster)
+    config = on(config, engine="dask", scheduler=cluster)
     with pytest.raises((DataError, UsageError), match=r"^worker tcp://.*only-here") as caught:
-        compare(config, tmp_path / "out", how=how)
+        conduct(config, tmp_path / "out")
     assert "nasrank data import" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -294,12 +299,12 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("quick")
-def test_what_cannot_be_meant_is_refused_before_anything_is_done(options, message, tmp_path):
-    how = OnEngines(**options)
-    for study in (compare, estimate):
+def test_invalid_options_are_refused_before_anything_is_done(options, message, tmp_path):
+    config = CompareConfig(device="cpu", **options)
+    for act in (conduct, estimate):
         with pytest.raises(UsageError, match=message):
-            study(CompareConfig(device="cpu"), tmp_path / "out", how=how)
-    assert not (tmp_path / "out" / "runs.d").exists() or "memory_limit" in options
+            act(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_cuda_devices_take_turns(monkeypatch):
@@ -317,7 +322,7 @@ def test_cuda_devices_take_turns(monkeypatch):
 def test_cuda_of_a_cluster_is_not_looked_for_here(monkeypatch, tmp_path, load):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     config = CompareConfig(device="cuda")
-    how = OnEngines(engine="dask", scheduler="tcp://127.0.0.1:8786")
-    assert estimate(config, tmp_path, how=how).device == "cuda"
+    afar = on(config, engine="dask", scheduler="tcp://127.0.0.1:8786")
+    assert estimate(afar, tmp_path).device == "cuda"
     with pytest.raises(UsageError, match="torch sees no CUDA device here"):
         estimate(config, tmp_path)

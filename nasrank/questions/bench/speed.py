@@ -35,12 +35,13 @@ from nasrank.questions.bench.scaling import (
     trains_networks_alone,
 )
 from nasrank.questions.bench.tables import Measurement
-from nasrank.questions.compare.study import CompareConfig, plan_grid
+from nasrank.questions.compare.options import CompareConfig
+from nasrank.questions.compare.study import plan_runs
 from nasrank.runs.evaluate import Training, evaluate
-from nasrank.runs.grid import cut
 from nasrank.runs.run import Run
 from nasrank.runs.train import split_of
 from nasrank.study.measurement import seconds_of
+from nasrank.study.options import checked
 
 __all__ = ["FULL", "QUICK", "USUAL", "Effort", "measure"]
 
@@ -323,30 +324,31 @@ def _scoring(bench: _Bench, _found: Mapping[str, float]) -> Iterator[Measurement
 
 
 def _default_command(bench: _Bench, found: Mapping[str, float]) -> Iterator[Measurement]:
-    runs = plan_grid(CompareConfig.model_validate({})).runs
+    plan = plan_runs(checked(CompareConfig, {"device": bench.device.type}))
     space = bench.task.space
     scores = train_fleet(bench.network, bench.members[:1], Recipe(epochs=1)).scores()[0]
     train = 0.0
     evaluated: list[float] = []
-    for plan in cut(runs, [space.name] * len(runs), bench.device.type, Recipe()):
-        splits = [split_of(run) for run in plan.runs]
+    for fleet in plan.fleets:
+        splits = [split_of(run) for run in fleet]
         members = [
             Member(space.class_of[split.train], split.targets, parse(run.loss), run.seed)
-            for run, split in zip(plan.runs, splits, strict=True)
+            for run, split in zip(fleet, splits, strict=True)
         ]
         train += bench.scale * bench.seconds(
             partial(train_fleet, bench.network, members, bench.recipe)
         )
         evaluated += [
             bench.seconds(partial(_evaluate, bench, run, split, scores))
-            for run, split in list(zip(plan.runs, splits, strict=True))[:2]
+            for run, split in list(zip(fleet, splits, strict=True))[:2]
         ]
-    what = f"{len(runs)} runs"
+    count = len(plan.runs)
+    what = f"{count} runs"
     yield Measurement("default_train_seconds", train, "s", f"training of {what}, estimated")
-    score = len(runs) * len(space) / found["fleet_score_rate"]
+    score = count * len(space) / found["fleet_score_rate"]
     yield Measurement("default_score_seconds", score, "s", f"scoring of {what}, estimated")
     # The first also finds the noise of the task, which is then known.
-    evaluating = evaluated[0] + median(evaluated[1:]) * (len(runs) - 1)
+    evaluating = evaluated[0] + median(evaluated[1:]) * (count - 1)
     yield Measurement("default_evaluate_seconds", evaluating, "s", f"metrics of {what}, estimated")
     if bench.effort.whole_command:
         with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError, NothingToCompare, UsageError
-from nasrank.questions.compare.study import SUBSETS
+from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS
 from nasrank.tables import Table, read_parquet, read_schema
 
@@ -205,7 +205,7 @@ def make_command(results: StoredResults, **changes: object) -> str:
         for name in ("tasks", "losses", "n_train", "seeds", *_PROTOCOL, "sampling", "predictors")
         if name in results.config and results.config[name] not in _DEFAULTS
     }
-    for subset, grid in SUBSETS.items():
+    for subset, grid in CompareConfig.subsets.items():
         if all(options.get(name) in (value, _listed(value)) for name, value in grid.items()):
             kept = {name: value for name, value in options.items() if name not in grid}
             options = {"subset": subset, **kept}

@@ -13,7 +13,7 @@ from nasrank.questions.check.baseline import read_runs, run_key, write_baseline
 from nasrank.questions.check.gate import check_runs, detectable_loss, gate_verdict, judged
 from nasrank.questions.check.options import CheckConfig
 from nasrank.questions.check.tables import BASELINE, CHECK, PAIRING
-from nasrank.questions.compare.study import CompareConfig, compare
+from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs.tables import DISCOVERY, METRICS, RUNS
 from nasrank.study.conduct import conduct
 
@@ -194,7 +194,7 @@ def test_the_tolerance_is_for_shares_alone():
 def _folder(tmp_path, quick):
     """A comparison of two losses and three seeds."""
     config = CompareConfig(losses=("mse", "hr"), n_train=(20,), seeds=3, device="cpu")
-    compare(config, tmp_path / "out")
+    conduct(config, tmp_path / "out")
     return tmp_path / "out"
 
 

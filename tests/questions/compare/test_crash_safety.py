@@ -16,17 +16,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasrank.errors import DataError, Interrupted
-from nasrank.predictors.recipe import Recipe
-from nasrank.questions.compare import study as compare_module
-from nasrank.questions.compare.study import CompareConfig, compare, estimate, plan_grid
-from nasrank.runs.grid import cut
+from nasrank.questions.compare.options import CompareConfig
+from nasrank.questions.compare.study import plan_runs
 from nasrank.runs.run import Run
-from nasrank.runs.tables import BUDGET, DISCOVERY, FINISHED, PREDICTIONS, RUNS, SUMMARY
+from nasrank.runs.tables import BUDGET, DISCOVERY, FINISHED, HEADLINE, PREDICTIONS, RUNS, SUMMARY
+from nasrank.study import conduct as conduct_module
+from nasrank.study.conduct import conduct, estimate
 from nasrank.study.finished import FinishedRuns
 
 KILLS = int(os.environ.get("NASRANK_KILLS", "10"))
 CLOCK = {"fit_seconds", "predict_seconds", "device"}
-TABLES = (RUNS, DISCOVERY, BUDGET, SUMMARY, PREDICTIONS)
+TABLES = (HEADLINE, RUNS, DISCOVERY, BUDGET, SUMMARY, PREDICTIONS)
 TOY = CompareConfig(
     predictors=("mlp",), losses=("mse", "listmle"), n_train=(10, 40, 70), seeds=2, device="cpu"
 )
@@ -107,8 +107,7 @@ def assert_same(folder, undisturbed):
 @pytest.mark.slow
 @pytest.mark.usefixtures("warm_cache")
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same(command, undisturbed, tmp_path):
-    grid = plan_grid(TOY)
-    fleets = cut(grid.runs, ["nb201"] * len(grid.runs), "cpu", Recipe())
+    fleets = plan_runs(TOY).fleets
     assert len(fleets) == 3
     _, _, seconds = undisturbed
     chance = random.Random(KILLS)
@@ -132,7 +131,7 @@ def test_killed_at_any_moment_it_goes_on_and_gives_the_same(command, undisturbed
         finished = FinishedRuns(copy / "runs.d", table=FINISHED, kind=Run)
         finished.recover()
         for fleet in fleets:
-            assert len({finished.load(run) is None for run in fleet.runs}) == 1
+            assert len({finished.load(run) is None for run in fleet}) == 1
         if not alive:
             assert process.returncode == 0
             assert_same(folder, undisturbed)
@@ -281,7 +280,7 @@ QUICK = CompareConfig(losses=("mse", "hr"), n_train=(20, 30), seeds=3, device="c
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("saved", [0, 1, 5])
 def test_a_fleet_that_was_being_saved_is_not_trained_again(saved, tmp_path, monkeypatch):
-    whole = compare(QUICK, tmp_path / "whole")
+    whole = conduct(QUICK, tmp_path / "whole")
     folder = tmp_path / "cut"
     save, count = FinishedRuns.save, 0
 
@@ -294,13 +293,13 @@ def test_a_fleet_that_was_being_saved_is_not_trained_again(saved, tmp_path, monk
 
     monkeypatch.setattr(FinishedRuns, "save", dying)
     with pytest.raises(KilledError):
-        compare(QUICK, folder)
+        conduct(QUICK, folder)
     monkeypatch.setattr(FinishedRuns, "save", save)
     assert len(list(folder.glob("runs.d/*.parquet"))) == saved
     assert len(list(folder.glob("runs.d/*.fleet"))) == 1
-    rest = compare(QUICK, folder)
+    rest = conduct(QUICK, folder)
     # Two fleets of six; the first was trained.
-    assert rest.trained == 6
+    assert rest.computed == 6
     assert tables_in(folder) == tables_in(whole.out)
     assert not list(folder.glob("runs.d/*.fleet"))
 
@@ -313,15 +312,15 @@ def test_a_damaged_or_foreign_fleet_is_put_away(content, tmp_path):
     (folder / "0123456789abcdef.fleet").write_bytes(content)
     RUNS.write([], folder / "fedcba9876543210.fleet", {"runs": []})
     few = CompareConfig(losses=("mse",), n_train=(20,), seeds=1, device="cpu")
-    assert compare(few, tmp_path).trained == 1
+    assert conduct(few, tmp_path).computed == 1
     assert not list(folder.glob("*.fleet"))
 
 
 @pytest.mark.usefixtures("quick")
 def test_parts_of_dead_processes_are_removed_and_others_left(tmp_path):
     few = CompareConfig(losses=("mse",), n_train=(20,), seeds=1, device="cpu")
-    compare(few, tmp_path)
-    machine = compare_module.remove_stale_parts.__globals__["_machine"]()
+    conduct(few, tmp_path)
+    machine = conduct_module.remove_stale_parts.__globals__["_machine"]()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     dead = [
@@ -333,7 +332,7 @@ def test_parts_of_dead_processes_are_removed_and_others_left(tmp_path):
     for part in (*dead, alive, far, old):
         part.write_text("half")
     os.utime(old, (0, 0))
-    assert compare(few, tmp_path).trained == 0
+    assert conduct(few, tmp_path).computed == 0
     assert not any(part.exists() for part in (*dead, old))
     assert alive.exists()
     assert far.exists()
@@ -352,26 +351,30 @@ def test_after_control_c_under_force_the_message_leaves_force_out(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match=r"6 of 12 runs are saved.*the same command without"):
-        compare(QUICK, tmp_path, progress=Stop(), force=True)
-    assert compare(QUICK, tmp_path).trained == 6
+        conduct(QUICK, tmp_path, progress=Stop(), force=True)
+    assert conduct(QUICK, tmp_path).computed == 6
 
 
 @pytest.mark.usefixtures("quick")
 def test_an_estimate_counts_what_the_command_would_train(tmp_path):
     few = CompareConfig(losses=("mse",), n_train=(20,), seeds=2, device="cpu")
-    compare(few, tmp_path)
+    conduct(few, tmp_path)
     more = few.model_copy(update={"curves": True})
     kept = few.model_copy(update={"keep_predictions": True})
-    assert estimate(few, tmp_path).missing == 0
-    assert estimate(few, tmp_path, force=True).missing == 2
-    assert estimate(more, tmp_path).missing == 2
-    assert estimate(kept, tmp_path).missing == 2
-    assert estimate(more, tmp_path, only_cached=True).missing == 0
+
+    def to_do(config, **how):
+        return estimate(config, tmp_path, **how).row()["to_do"]
+
+    assert to_do(few) == 0
+    assert to_do(few, force=True) == 2
+    assert to_do(more) == 2
+    assert to_do(kept) == 2
+    assert to_do(more, only_cached=True) == 0
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_folder_of_runs_that_cannot_be_made_costs_no_training(tmp_path):
     (tmp_path / "runs.d").write_text("in the way")
     with pytest.raises(DataError, match=r"runs\.d: cannot be written") as caught:
-        compare(QUICK, tmp_path)
+        conduct(QUICK, tmp_path)
     assert "\n" not in str(caught.value)

@@ -1,37 +1,44 @@
 import json
 import math
+import shutil
 from itertools import product
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from pydantic import ValidationError
 
+from nasrank.benchmarks.sampling import SAMPLINGS
+from nasrank.benchmarks.splits import LABELS, SPLITS, TESTS
 from nasrank.errors import DataError, Interrupted, NothingToCompare, UsageError
 from nasrank.metrics import random_evaluations
 from nasrank.predictors.recipe import Recipe
 from nasrank.questions.compare import study as compare_module
-from nasrank.questions.compare.study import SUBSETS, CompareConfig, compare, estimate, plan_grid
+from nasrank.questions.compare.options import CompareConfig
+from nasrank.questions.compare.study import plan_runs
 from nasrank.runs.tables import (
     BUDGET,
     CURVES,
     DISCOVERY,
+    HEADLINE,
     PREDICTIONS,
     RUNS,
     SAMPLING,
     SUMMARY,
 )
+from nasrank.study.conduct import conduct, estimate
+from nasrank.study.options import checked, choices_of
+from nasrank.tables import write_parquet
 
 pytestmark = pytest.mark.usefixtures("quick")
 
 LOSSES = ("mse", "listmle", "pw(hr,mse,10)")
 TINY = CompareConfig(losses=LOSSES, n_train=(20, 30), seeds=3, device="cpu")
 CLOCK = {"fit_seconds", "predict_seconds", "device"}
-ALWAYS = (RUNS, DISCOVERY, BUDGET, SUMMARY)
+ALWAYS = (HEADLINE, RUNS, DISCOVERY, BUDGET, SUMMARY)
 
 
 def changed(config=TINY, **options):
-    return CompareConfig(**{**config.model_dump(), **options})
+    return checked(CompareConfig, {**config.model_dump(), **options})
 
 
 def tables_in(folder, tables=ALWAYS):
@@ -61,7 +68,7 @@ def _reference(tmp_path_factory, warm_cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NASRANK_CACHE", str(warm_cache))
         patch.setattr(compare_module, "Recipe", lambda: Recipe(epochs=4, list_length=24))
-        return compare(TINY, folder)
+        return conduct(TINY, folder)
 
 
 class Heard:
@@ -93,7 +100,7 @@ def test_the_tables_keep_their_contracts(reference):
         assert pq.read_schema(path).equals(table.schema)
         assert table.read(path) == reference.tables[table.name]
         assert reference.tables[table.name]
-    assert reference.trained == 18
+    assert reference.computed == 18
     assert reference.left_out == ()
     assert {path.name for path in reference.out.iterdir()} == {
         "runs.d",
@@ -194,106 +201,129 @@ def test_the_budget_is_that_of_the_runs(reference, load):
 
 def test_a_second_call_trains_nothing_and_says_the_same(reference):
     before = {path: path.read_bytes() for path in reference.out.rglob("*") if path.is_file()}
-    again = compare(TINY, reference.out)
-    assert again.trained == 0
+    again = conduct(TINY, reference.out)
+    assert again.computed == 0
     assert again.tables == reference.tables
-    assert again.headline == reference.headline
     after = {path: path.read_bytes() for path in reference.out.rglob("*") if path.is_file()}
     assert before == after
 
 
 def test_a_killed_command_goes_on_where_it_was(reference, tmp_path):
     with pytest.raises(Interrupted, match="9 of 18 runs are saved in") as caught:
-        compare(TINY, tmp_path, progress=Heard(stop_after=1))
+        conduct(TINY, tmp_path, progress=Heard(stop_after=1))
     assert caught.value.exit_code == 130
     assert "\n" not in str(caught.value)
     assert len(list((tmp_path / "runs.d").iterdir())) == 9
     assert not (tmp_path / "runs.parquet").exists()
     rest = Heard()
-    resumed = compare(TINY, tmp_path, progress=rest)
-    assert resumed.trained == rest.runs == 9
+    resumed = conduct(TINY, tmp_path, progress=rest)
+    assert resumed.computed == rest.runs == 9
     assert rest.finished == 9
     assert tables_in(tmp_path) == tables_in(reference.out)
 
 
 def test_another_folder_gives_the_same_tables_and_progress_adds_up(reference, tmp_path):
     heard = Heard()
-    compare(TINY, tmp_path, progress=heard)
+    conduct(TINY, tmp_path, progress=heard)
     assert tables_in(tmp_path) == tables_in(reference.out)
     assert (heard.runs, heard.finished) == (18, 0)
     assert heard.kept == [9, 9]
     # Fleets of 9 runs and 4 epochs, of one list and of two, and 4 steps more for the first stage
-    # of the piecewise loss.
-    assert heard.advanced == heard.work == 9 * (4 + 4) + 9 * (8 + 4)
+    # of each piecewise loss.
+    assert heard.advanced == heard.work == 9 * 4 + 3 * 4 + 9 * 8 + 3 * 4
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 nonsense", None])
 def test_a_damaged_or_missing_run_is_trained_again(reference, tmp_path, damage):
     few = changed(n_train=(20,), losses=("mse", "hr"))
-    first = compare(few, tmp_path)
+    first = conduct(few, tmp_path)
     lost = first.tables["runs"][1]
     path = tmp_path / "runs.d" / f"{lost['run_id']}.parquet"
     path.unlink() if damage is None else path.write_bytes(damage)
-    again = compare(few, tmp_path)
-    assert again.trained == 1
+    # Its final tables would still say what was measured.
+    (tmp_path / "runs.parquet").unlink()
+    again = conduct(few, tmp_path)
+    assert again.computed == 1
     for row, other in zip(first.tables["runs"], again.tables["runs"], strict=True):
         if row["run_id"] != lost["run_id"]:
             assert row == other
         else:
             assert row["kendall_tau"] == pytest.approx(other["kendall_tau"], abs=0.005)
-    assert compare(few, tmp_path).trained == 0
+    assert conduct(few, tmp_path).computed == 0
 
 
 def test_more_seeds_and_losses_keep_what_is_there(tmp_path):
-    first = compare(changed(n_train=(20,), losses=("mse",), seeds=2), tmp_path)
-    more = compare(changed(n_train=(20,), losses=("mse", "hr"), seeds=3), tmp_path)
-    assert more.trained == 6 - 2
+    first = conduct(changed(n_train=(20,), losses=("mse",), seeds=2), tmp_path)
+    more = conduct(changed(n_train=(20,), losses=("mse", "hr"), seeds=3), tmp_path)
+    assert more.computed == 6 - 2
     assert [row for row in more.tables["runs"] if row in first.tables["runs"]] == (
         first.tables["runs"]
     )
-    fewer = compare(changed(n_train=(20,), losses=("hr",), seeds=1, seed=1), tmp_path)
-    assert fewer.trained == 0
+    fewer = conduct(changed(n_train=(20,), losses=("hr",), seeds=1, seed=1), tmp_path)
+    assert fewer.computed == 0
     assert [(row["loss"], row["seed"]) for row in fewer.tables["runs"]] == [("hr", 1)]
 
 
 def test_force_trains_all_again_and_gives_the_same(tmp_path):
     few = changed(n_train=(20,), losses=("mse",))
-    compare(few, tmp_path)
+    conduct(few, tmp_path)
     before = tables_in(tmp_path)
-    assert compare(few, tmp_path, force=True).trained == 3
+    assert conduct(few, tmp_path, force=True).computed == 3
     assert tables_in(tmp_path) == before
 
 
 def test_only_what_is_there_on_request(tmp_path):
     few = changed(n_train=(20,), losses=("mse",), seeds=2)
     with pytest.raises(NothingToCompare, match="none of the 2 runs is in") as caught:
-        compare(few, tmp_path, only_cached=True)
+        conduct(few, tmp_path, only_cached=True)
     assert caught.value.exit_code == 5
-    assert "Leave out --only-cached to train them" in str(caught.value)
+    assert "Leave out --only-cached to compute them" in str(caught.value)
     assert not (tmp_path / "runs.d").exists()
-    compare(few, tmp_path)
-    part = compare(changed(few, seeds=5), tmp_path, only_cached=True)
-    assert part.trained == 0
+    conduct(few, tmp_path)
+    part = conduct(changed(few, seeds=5), tmp_path, only_cached=True)
+    assert part.computed == 0
     assert len(part.tables["runs"]) == 2
     assert part.left_out == (f"3 of 5 runs are not in {tmp_path / 'runs.d'}",)
 
 
 def test_an_estimate_trains_and_writes_nothing(reference, tmp_path):
     plan = estimate(TINY, tmp_path / "new")
-    assert (plan.missing, plan.device, len(plan.grid.runs)) == (18, "cpu", 18)
+    assert (plan.runs, plan.finished, plan.device) == (18, 0, "cpu")
     assert plan.seconds > 0
     assert not (tmp_path / "new").exists()
     done = estimate(TINY, reference.out)
-    assert (done.missing, done.seconds) == (0, 0)
+    assert (done.finished, done.seconds) == (18, 0)
 
 
 def test_a_folder_that_cannot_be_written_costs_no_training(tmp_path):
     (tmp_path / "taken").write_text("")
     heard = Heard()
     with pytest.raises(DataError, match="cannot be written") as caught:
-        compare(TINY, tmp_path / "taken", progress=heard)
+        conduct(TINY, tmp_path / "taken", progress=heard)
     assert "\n" not in str(caught.value)
     assert heard.work is None
+
+
+def test_finished_runs_are_summarised_from_the_final_tables(reference, tmp_path):
+    for name in ("runs", "discovery"):
+        shutil.copy(reference.out / f"{name}.parquet", tmp_path)
+    again = conduct(TINY, tmp_path, only_cached=True)
+    assert (again.computed, again.left_out) == (0, ())
+    for name in ("runs", "discovery", "budget"):
+        assert again.tables[name] == reference.tables[name], name
+    # Which architectures were predicted to be the top is in no final table.
+    kept = [row for row in reference.tables["summary"] if row["metric"] != "top_stability"]
+    assert [row for row in again.tables["summary"] if row["metric"] != "top_stability"] == kept
+    assert {row["top_stability"] for row in again.rows} == {None}
+
+
+def test_tables_of_before_learn_what_an_evaluation_costs(reference, tmp_path):
+    rows = pq.read_table(reference.out / "runs.parquet").drop_columns(["mean_gpu_seconds"])
+    write_parquet(rows, tmp_path / "runs.parquet")
+    shutil.copy(reference.out / "discovery.parquet", tmp_path)
+    again = conduct(TINY, tmp_path, only_cached=True)
+    assert again.tables["runs"] == reference.tables["runs"]
+    assert again.tables["budget"] == reference.tables["budget"]
 
 
 # Predictors beside networks.
@@ -303,27 +333,27 @@ def test_a_predictor_with_a_loss_of_its_own_is_trained_once_a_seed(tmp_path):
     both = changed(
         predictors=("gnn", "gp"), losses=("hr", "listmle"), n_train=(20,), seeds=2, curves=True
     )
-    runs = plan_grid(both).runs
+    runs = plan_runs(both).runs
     assert [(run.predictor, run.loss, run.seed) for run in runs] == [
         (predictor, loss, seed)
         for predictor, loss in (("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse"))
         for seed in (0, 1)
     ]
     heard = Heard()
-    done = compare(both, tmp_path, progress=heard)
+    done = conduct(both, tmp_path, progress=heard)
     assert heard.advanced == heard.work
-    assert [(row["predictor"], row["loss"]) for row in done.headline] == [
+    assert [(row["predictor"], row["loss"]) for row in done.rows] == [
         ("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse"),
     ]  # fmt: skip
     # One of all is the best, and predictor and loss stand among all pairs.
-    assert sorted(row["kendall_tau_rank"] for row in done.headline) == [1, 2, 3]
+    assert sorted(row["kendall_tau_rank"] for row in done.rows) == [1, 2, 3]
     # It has no epochs, and is not asked for them again.
     assert {row["run_id"] for row in done.tables["curves"]} == {
         run.run_id for run in runs if run.predictor == "gnn"
     }
-    assert compare(both, tmp_path).trained == 0
+    assert conduct(both, tmp_path).computed == 0
     # Whatever the losses, it is the same run.
-    assert compare(changed(both, predictors=("gp",), losses=("ew",)), tmp_path).trained == 0
+    assert conduct(changed(both, predictors=("gp",), losses=("ew",)), tmp_path).computed == 0
 
 
 # Tables on request.
@@ -331,12 +361,12 @@ def test_a_predictor_with_a_loss_of_its_own_is_trained_once_a_seed(tmp_path):
 
 def test_predictions_on_request(tmp_path, load):
     few = changed(n_train=(20,), losses=("mse",), seeds=2)
-    plain = compare(few, tmp_path)
+    plain = conduct(few, tmp_path)
     assert not (tmp_path / "predictions.parquet").exists()
     asked = changed(few, keep_predictions=True)
-    done = compare(asked, tmp_path)
+    done = conduct(asked, tmp_path)
     # The scores were not kept the first time.
-    assert done.trained == 2
+    assert done.computed == 2
     rows = done.tables["predictions"]
     assert pq.read_schema(tmp_path / "predictions.parquet").equals(PREDICTIONS.schema)
     assert PREDICTIONS.read(tmp_path / "predictions.parquet") == rows
@@ -349,13 +379,13 @@ def test_predictions_on_request(tmp_path, load):
         assert all(row["architecture"] == task.space.architectures[row["item"]] for row in own)
         best = max((row for row in own if not row["in_train"]), key=lambda row: row["score"])
         assert run["regret_at_1"] == pytest.approx(run["best_possible"] - best["label"])
-    assert compare(asked, tmp_path).trained == 0
-    assert compare(few, tmp_path).trained == 0
+    assert conduct(asked, tmp_path).computed == 0
+    assert conduct(few, tmp_path).computed == 0
 
 
 def test_curves_on_request(tmp_path):
     few = changed(n_train=(20,), losses=("mse", "pw(hr,mse,10)"), seeds=2, curves=True)
-    done = compare(few, tmp_path)
+    done = conduct(few, tmp_path)
     rows = done.tables["curves"]
     assert CURVES.read(tmp_path / "curves.parquet") == rows
     for run in done.tables["runs"]:
@@ -368,7 +398,7 @@ def test_curves_on_request(tmp_path):
 
 def test_ways_to_sample_side_by_side(tmp_path):
     ways = ("random", "stratified", "diverse")
-    done = compare(changed(n_train=(20,), losses=("mse", "hr"), sampling=ways, seeds=2), tmp_path)
+    done = conduct(changed(n_train=(20,), losses=("mse", "hr"), sampling=ways, seeds=2), tmp_path)
     rows = done.tables["sampling"]
     assert SAMPLING.read(tmp_path / "sampling.parquet") == rows
     assert {(row["sampling"], row["against"]) for row in rows} == {
@@ -392,7 +422,7 @@ def test_ways_to_sample_side_by_side(tmp_path):
 
 def test_lower_is_better_is_reported_in_its_own_direction(tmp_path, load):
     task = load("nb201/cifar10:latency")
-    done = compare(
+    done = conduct(
         changed(tasks=("nb201/cifar10:latency",), n_train=(30,), keep_predictions=True), tmp_path
     )
     fastest = task.labels.min()
@@ -413,7 +443,7 @@ def test_lower_is_better_is_reported_in_its_own_direction(tmp_path, load):
 
 
 def test_tasks_of_one_space_are_trained_together_as_if_alone(reference, tmp_path):
-    both = compare(
+    both = conduct(
         changed(tasks=("nb201/cifar10", "nb201/cifar100"), n_train=(20,), losses=("mse",)),
         tmp_path,
     )
@@ -431,7 +461,7 @@ def test_a_cell_out_of_range_is_left_out_and_named(tmp_path):
         n_train=(20, 1100),
         seeds=1,
     )
-    grid = plan_grid(config)
+    grid = plan_runs(config)
     assert [(run.task, run.n_train) for run in grid.runs] == [
         ("nbgraph/proteins", 20),
         ("nb201/cifar10", 20),
@@ -442,7 +472,7 @@ def test_a_cell_out_of_range_is_left_out_and_named(tmp_path):
         "--n-train 1100 is out of range for nbgraph/proteins: choose 2 to 1010 "
         "(half of its labelled classes, 20 left to test)"
     )
-    done = compare(config, tmp_path)
+    done = conduct(config, tmp_path)
     assert done.left_out == (reason,)
     assert len(done.tables["runs"]) == 3
     proteins = of(done.tables["runs"], task="nbgraph/proteins")
@@ -451,12 +481,12 @@ def test_a_cell_out_of_range_is_left_out_and_named(tmp_path):
 
 def test_nothing_left_of_the_grid_is_an_error():
     with pytest.raises(UsageError, match="nothing is left of the grid: --n-train 9000"):
-        plan_grid(changed(tasks=("nbgraph/proteins", "nb201/cifar10"), n_train=(9000,)))
+        plan_runs(changed(tasks=("nbgraph/proteins", "nb201/cifar10"), n_train=(9000,)))
     with pytest.raises(UsageError, match="--n-train 1500 is out of range for nbgraph/proteins"):
-        plan_grid(changed(tasks=("nbgraph/proteins",), n_train=(20, 1500)))
+        plan_runs(changed(tasks=("nbgraph/proteins",), n_train=(20, 1500)))
 
 
-# What cannot be meant.
+# Invalid options.
 
 
 @pytest.mark.parametrize(
@@ -471,7 +501,7 @@ def test_nothing_left_of_the_grid_is_an_error():
         ({"labels": "singel"}, "unknown labels 'singel'. Did you mean 'single'?"),
         ({"test": "every"}, "unknown test 'every'. Known: rest, all."),
         ({"sampling": ("random", "divers")}, "unknown sampling 'divers'. Did you mean 'diverse'?"),
-        ({"device": "gpu"}, "unknown device 'gpu'. Known: auto, cpu, cuda."),
+        ({"device": "gpu"}, "unknown device 'gpu'. Did you mean 'cpu'?"),
         (
             {"n_train": (20, 1), "losses": ("mse",)},
             "--n-train 1 is out of range for nb201/cifar10: choose 2 to",
@@ -486,9 +516,9 @@ def test_nothing_left_of_the_grid_is_an_error():
         ),
     ],
 )
-def test_what_cannot_be_meant_is_one_line_and_writes_nothing(options, message, tmp_path):
+def test_an_invalid_option_is_one_line_and_writes_nothing(options, message, tmp_path):
     with pytest.raises(UsageError) as caught:
-        compare(changed(**options), tmp_path / "new")
+        conduct(changed(**options), tmp_path / "new")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()
@@ -507,8 +537,18 @@ def test_what_cannot_be_meant_is_one_line_and_writes_nothing(options, message, t
     ],
 )
 def test_a_configuration_is_checked_when_it_is_made(options):
-    with pytest.raises(ValidationError):
+    with pytest.raises(UsageError, match=next(iter(options)).replace("_", "-")):
         changed(**options)
+
+
+def test_the_words_of_options_are_those_of_the_splits():
+    def words(name):
+        return choices_of(CompareConfig.model_fields[name])
+
+    assert words("split") == SPLITS
+    assert words("labels") == LABELS
+    assert words("test") == TESTS
+    assert words("sampling") == SAMPLINGS
 
 
 def test_one_meaning_is_one_run():
@@ -520,7 +560,7 @@ def test_one_meaning_is_one_run():
         sampling=("random", "random"),
         seeds=1,
     )
-    runs = plan_grid(config).runs
+    runs = plan_runs(config).runs
     assert [(run.task, run.loss) for run in runs] == [
         ("nb201/cifar10", "hr"),
         ("nb201/cifar10", "pw(hr,mse,10)"),
@@ -528,14 +568,14 @@ def test_one_meaning_is_one_run():
 
 
 def test_seeds_are_the_root_and_those_that_follow():
-    runs = plan_grid(changed(seeds=3, seed=40, losses=("mse",), n_train=(20,))).runs
+    runs = plan_runs(changed(seeds=3, seed=40, losses=("mse",), n_train=(20,))).runs
     assert [run.seed for run in runs] == [40, 41, 42]
 
 
-@pytest.mark.parametrize("subset", SUBSETS)
-def test_fixed_grids_can_be_meant(subset):
-    config = CompareConfig(**SUBSETS[subset])
-    grid = plan_grid(config)
+@pytest.mark.parametrize("subset", CompareConfig.subsets)
+def test_fixed_grids_are_valid(subset):
+    config = CompareConfig(**CompareConfig.subsets[subset])
+    grid = plan_runs(config)
     assert grid.left_out == ()
     counts = (config.tasks, config.losses, config.n_train)
     assert len(grid.runs) == math.prod(map(len, counts)) * config.seeds

@@ -1,0 +1,89 @@
+"""What can be asked of ``nasrank compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nasrank.losses import LOSSES
+from nasrank.predictors import PREDICTORS
+from nasrank.study.engines.engine import OnEngines
+from nasrank.study.options import OUTPUT, OnDevice, Seeded, option, seeds_option
+
+__all__ = ["CompareConfig"]
+
+_GRID, _DATA = "What to compare", "Data of a run"
+
+
+class CompareConfig(Seeded, OnDevice, OnEngines):
+    """Compare losses: order, discovery of the top, and evaluations saved.
+
+    Trains a predictor for every task, loss, training size and seed, and reports Kendall tau, the
+    share of the top found, and the evaluations and GPU-hours to reach it, with intervals over
+    seeds and paired tests. ``--subset ci`` is a quick check on a CPU, ``--subset full`` the grid
+    of the reference results.
+    """
+
+    command: ClassVar[str] = "compare"
+    study: ClassVar[str] = "nasrank.questions.compare.study:COMPARE"
+    keeps_runs: ClassVar[bool] = True
+    examples: ClassVar[tuple[str, ...]] = (
+        "nasrank compare --losses mse,hr,listmle",
+        'nasrank compare --tasks nb201/cifar10,nbgraph/cora --losses "mse,hr(margin=0.5)"',
+        "nasrank compare --predictors gnn,gp,boosting --losses mse,listmle",
+        "nasrank compare --subset full --engine processes --jobs 4",
+        "nasrank compare --subset full --engine dask --scheduler tcp://127.0.0.1:8786",
+    )
+    subsets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "ci": {
+            "tasks": ("nb201/cifar10",),
+            "losses": ("mse", "hr", "listmle"),
+            "n_train": (78,),
+            "seeds": 20,
+        },
+        "full": {
+            "tasks": ("nb201/cifar10", "nb201/cifar100", "nb201/imagenet16-120"),
+            "losses": tuple(LOSSES.names()),
+            "n_train": (39, 78, 156, 469),
+            "seeds": 10,
+        },
+    }
+
+    tasks: tuple[str, ...] = option(("nb201/cifar10",), "Tasks.", panel=_GRID, min_length=1)
+    losses: tuple[str, ...] = option(
+        ("mse", "hr", "listmle"),
+        "Losses, with options.",
+        panel=_GRID,
+        complete=LOSSES.names,
+        min_length=1,
+    )
+    predictors: tuple[str, ...] = option(
+        ("gnn",),
+        "Predictors, with options. gp, trees and boosting have a loss of their own and are "
+        "trained once, whatever --losses says.",
+        panel=_GRID,
+        complete=PREDICTORS.names,
+        min_length=1,
+    )
+    n_train: tuple[Annotated[int, Field(gt=0)], ...] = option(
+        (78, 156), "Training set sizes.", panel=_GRID, min_length=1
+    )
+    seeds: int = seeds_option(10)
+    split: Literal["class", "random"] = option(
+        "class",
+        "No architecture of a class on both sides, or the published protocol.",
+        panel=_DATA,
+    )
+    labels: Literal["mean", "single"] = option(
+        "mean", "Train on the mean of all training seeds, or on one.", panel=_DATA
+    )
+    test: Literal["rest", "all"] = option(
+        "rest", "Score the other architectures, or the training ones too.", panel=_DATA
+    )
+    sampling: tuple[Literal["random", "stratified", "diverse"], ...] = option(
+        ("random",), "How to draw training sets; several are compared.", panel=_DATA, min_length=1
+    )
+    keep_predictions: bool = option(False, "Write every score.", panel=OUTPUT)
+    curves: bool = option(False, "Write loss and tau by epoch.", panel=OUTPUT)
