@@ -7,17 +7,15 @@ import pytest
 
 from nasrank.cli.output import (
     FORMATS,
-    Column,
     known_format,
-    print_csv,
     print_json,
-    print_record,
+    print_parts,
     print_rows,
-    print_text,
-    rich_table,
-    shown,
+    show_record,
+    show_rows,
 )
 from nasrank.errors import UsageError
+from nasrank.study.view import Field, Sheet, number
 
 ROWS = [
     {"loss": "hr(margin=0.5)", "n_train": 78, "tau": 0.8123456, "best": None},
@@ -51,11 +49,11 @@ def _plain(monkeypatch):
     ],
 )
 def test_a_value_as_people_read_it(value, text):
-    assert shown(value) == text
+    assert number(value) == text
 
 
 def test_json_holds_every_key_and_no_nan(capsys):
-    print_rows(ROWS, "json", columns=[Column("loss")])
+    print_rows(ROWS, "json")
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert found == [ROWS[0], {**ROWS[1], "tau": None}]
 
@@ -71,7 +69,7 @@ def test_json_takes_numpy_and_nested_values(capsys):
 
 
 def test_csv_holds_every_key_and_leaves_null_empty(capsys):
-    print_rows(ROWS, "csv", columns=[Column("loss")])
+    print_rows(ROWS, "csv")
     text = capsys.readouterr().out
     assert list(csv.reader(io.StringIO(text))) == [
         ["loss", "n_train", "tau", "best"],
@@ -82,27 +80,55 @@ def test_csv_holds_every_key_and_leaves_null_empty(capsys):
 
 
 def test_no_rows(capsys):
-    print_csv([])
-    assert capsys.readouterr().out == ""
+    for output_format in ("csv", "markdown", "latex"):
+        print_rows([], output_format)
+        assert capsys.readouterr().out == ""
     print_rows([], "json")
     assert json.loads(capsys.readouterr().out) == []
-    print_rows([], "table", columns=[Column("loss")])
+    show_rows("a b", "rows", [], "table", fields=[Field("loss")])
     assert "loss" in capsys.readouterr().out
 
 
-def test_table_shows_the_columns_asked_for_in_their_order(capsys):
-    columns = [Column("n_train", right=True), Column("loss", "of", show=str.upper)]
-    print_rows(ROWS, "table", columns=columns, title="two runs")
+def test_rows_of_a_command_stand_in_the_one_envelope(capsys):
+    show_rows("data list", "tasks", ROWS, "json", fields=[Field("loss")])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["command"], list(found["tables"])) == ("data list", ["tasks"])
+    assert found["tables"]["tasks"] == [ROWS[0], {**ROWS[1], "tau": None}]
+
+
+def test_table_shows_the_fields_asked_for_in_their_order(capsys):
+    fields = [Field("n_train", right=True), Field("loss", "of", show=str.upper)]
+    print_parts([Sheet(ROWS, fields, "two runs"), "a caption"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "two runs"
     assert lines[1].split() == ["n", "train", "of"]
     assert lines[3].split() == ["78", "HR(MARGIN=0.5)"]
     assert lines[4].split() == ["15,625", "PW(HR,MAPE,50)"]
+    assert lines[-1] == "a caption"
 
 
 def test_numbers_stand_to_the_right_by_default():
-    table = rich_table(ROWS)
-    assert [column.justify for column in table.columns] == ["left", "right", "right", "left"]
+    assert [field.right for field in Sheet.of(ROWS).fields] == [False, True, True, False]
+
+
+MARKDOWN = r"""| a\_b | c |
+| --- | --- |
+| x\|y | 1.5 |
+"""
+LATEX = r"""\begin{tabular}{lr}
+\hline
+a\_b & c \\
+\hline
+x|y & 1.5 \\
+\hline
+\end{tabular}
+"""
+
+
+@pytest.mark.parametrize(("output_format", "text"), [("markdown", MARKDOWN), ("latex", LATEX)])
+def test_tables_for_papers_are_escaped(output_format, text, capsys):
+    print_rows([{"a_b": "x|y", "c": 1.5}], output_format)
+    assert capsys.readouterr().out == text
 
 
 def test_a_pipe_gets_whole_lines_without_codes(capsys, monkeypatch):
@@ -136,15 +162,16 @@ def test_names_are_not_markup_nor_smileys(capsys):
 def test_a_stream_of_few_characters(monkeypatch):
     bytes_ = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(bytes_, encoding="ascii"))
-    print_text("é", rich_table([{"a": 1}]))
+    print_parts(["é", Sheet.of([{"a": 1}])])
     assert bytes_.getvalue().decode("ascii").splitlines()[0] == "?"
 
 
 def test_record_in_every_format(capsys):
     record = {"task": "a/b", "spread": {"min": 1.5}, "best": [{"label": 2}], "cost": None}
-    print_record(record, "json")
-    assert json.loads(capsys.readouterr().out) == record
-    print_record(record, "csv")
+    show_record("data info", record, "json")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["command"], found["answer"]) == ("data info", record)
+    show_record("data info", record, "csv")
     assert capsys.readouterr().out.splitlines() == [
         "name,value",
         "task,a/b",
@@ -152,9 +179,9 @@ def test_record_in_every_format(capsys):
         "best.0.label,2",
         "cost,",
     ]
-    print_record(record, "table")
+    show_record("data info", record, "table")
     assert capsys.readouterr().out.splitlines()[1].split() == ["spread.min", "1.5"]
-    print_record(record, "table", ["a view of its own"])
+    show_record("data info", record, "table", ["a view of its own"])
     assert capsys.readouterr().out == "a view of its own\n"
 
 
@@ -165,4 +192,4 @@ def test_unknown_format():
     with pytest.raises(UsageError):
         print_rows(ROWS, "xml")
     with pytest.raises(UsageError):
-        print_record({}, "xml")
+        show_record("data info", {}, "xml")
