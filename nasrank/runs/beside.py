@@ -24,7 +24,7 @@ from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds, plural
+from nasrank.study.view import SPREAD, Measure, Part, Sheet, over_seeds, plural
 from nasrank.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -172,13 +172,14 @@ class Rivals:
 
 MEASURES = (
     Measure("kendall_tau", "Kendall\ntau", keep=9),
+    Measure("gain", "gain\nin tau", keep=8),
     Measure("precision_at_1pct", "precision\nat 1 %", keep=8),
     Measure("precision_at_5pct", "precision\nat 5 %", keep=7),
     Measure("regret_at_10", "regret\nat 10", keep=8),
     Measure(_DEGENERATE, "degenerate\nlists", digits=0, spread=False, keep=4),
     Measure("fit_seconds", "seconds\na run", digits=1, spread=False, keep=3),
 )
-"""What `view_archs` shows of each method by default."""
+"""What `view_archs` shows of each method by default; ``gain`` is what it adds to tau."""
 
 
 def archs_study(
@@ -257,22 +258,32 @@ def view_archs(
         measures: What to show.
         settings: Columns of settings, shown where they differ between runs that have them.
     """
-    rows = result.rows
-    plain = rows[0]["method"]
+    plain = result.rows[0]["method"]
+    bare = {
+        (row["n_train"], row["seed"]): row["kendall_tau"]
+        for row in result.rows
+        if row["method"] == plain
+    }
+    rows = [
+        {**row, "gain": None if row["method"] == plain else _gain(row, bare)}
+        for row in result.rows
+    ]
     differing = [
         name for name in settings if len({r[name] for r in rows if r["method"] != plain}) > 1
     ]
-    lines, fields = over_seeds(
-        rows,
-        ["n_train", "method", *differing],
-        measures,
-        extra=lambda own: {"diverged": sum(row["diverged"] for row in own)},
-    )
-    if any(line["diverged"] for line in lines):
-        fields.append(Field("diverged", right=True, keep=8))
+    measures = (*measures, Measure("diverged", "diverged", over="sum", keep=8))
+    lines, fields = over_seeds(rows, ["n_train", "method", *differing], measures)
     seeds = plural(len({row["seed"] for row in rows}), "seed")
     yield Sheet(lines, fields, f"{rows[0]['data']}, {seeds}")
-    yield f"{SPREAD} Runs of a seed share splits and initial weights."
+    yield (
+        f"{SPREAD} Runs of a seed share splits and initial weights; gains are differences to "
+        f"{plain} on the same seed."
+    )
+
+
+def _gain(row: Row, bare: Mapping[tuple[int, int], float | None]) -> float | None:
+    tau, without = row["kendall_tau"], bare.get((row["n_train"], row["seed"]))
+    return None if tau is None or without is None else float(tau - without)
 
 
 def _kept(table: Table) -> Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import median
+from typing import Any, Literal
 
 __all__ = [
     "SPREAD",
@@ -14,6 +15,7 @@ __all__ = [
     "Part",
     "Sheet",
     "bounds",
+    "fixed",
     "joined",
     "number",
     "over_seeds",
@@ -83,7 +85,7 @@ Part = Sheet | str
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of each run, shown as its mean over seeds.
+    """A number of each run, shown over seeds.
 
     Attributes:
         key: Its column.
@@ -92,6 +94,8 @@ class Measure:
         scale: What values are multiplied with: 100 for shares shown in percent.
         spread: Whether to show how far the mean is known.
         keep: See `Field`.
+        over: What is shown of the seeds. A sum counts what should not happen, and has no column
+            where nothing did.
     """
 
     key: str
@@ -100,6 +104,19 @@ class Measure:
     scale: float = 1.0
     spread: bool = True
     keep: int = 5
+    over: Literal["mean", "median", "sum"] = "mean"
+
+    def shown(self, rows: Sequence[Row]) -> bool:
+        """Whether it has anything to say of some runs."""
+        known = [row[self.key] for row in rows if row[self.key] is not None]
+        return any(known) if self.over == "sum" else bool(known)
+
+    def text(self, rows: Sequence[Row]) -> str:
+        """Write it for the runs of a setting."""
+        values = [self.scale * row[self.key] for row in rows if row[self.key] is not None]
+        if self.over == "mean" or not values:
+            return spread(values, self.digits, interval=self.spread)
+        return number(sum(values) if self.over == "sum" else median(values))
 
 
 def over_seeds(
@@ -123,18 +140,11 @@ def over_seeds(
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in by), []).append(row)
-    shown = [m for m in measures if any(row[m.key] is not None for row in rows)]
+    shown = [measure for measure in measures if measure.shown(rows)]
     lines = [
         {
             **dict(zip(by, key, strict=True)),
-            **{
-                m.key: spread(
-                    [m.scale * row[m.key] for row in own if row[m.key] is not None],
-                    m.digits,
-                    interval=m.spread,
-                )
-                for m in shown
-            },
+            **{measure.key: measure.text(own) for measure in shown},
             **extra(own),
         }
         for key, own in groups.items()
@@ -212,6 +222,16 @@ def number(value: object) -> str:  # noqa: PLR0911 - one a type
         case list() | tuple():
             return ", ".join(number(each) for each in value) or "-"
     return str(value)
+
+
+def fixed(digits: int) -> Callable[[float | None], str]:
+    """Return what writes numbers with so many digits behind the point.
+
+    Example:
+        >>> fixed(2)(0.5), fixed(2)(None)
+        ('0.50', '-')
+    """
+    return lambda value: "-" if value is None else f"{value:.{digits}f}"
 
 
 def plural(count: int, word: str) -> str:

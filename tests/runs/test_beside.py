@@ -106,7 +106,10 @@ def test_a_method_beside_the_loss(tmp_path, warm_cache, monkeypatch):
     (sheet, note) = NUDGE.view(result)
     assert sheet.title == f"archs:{TASK}, 2 seeds"
     assert [row["method"] for row in sheet.rows] == ["plain", "nudge"]
-    assert "95 % interval" in note
+    plain, nudged = (row["gain"] for row in sheet.rows)
+    assert plain == "-"
+    assert "±" in nudged
+    assert "differences to plain on the same seed" in note
 
 
 def rows_of(method, weight, tau):
