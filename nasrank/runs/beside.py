@@ -17,7 +17,7 @@ from nasrank.benchmarks.splits import make_split
 from nasrank.losses import parse
 from nasrank.runs.run import Run
 from nasrank.runs.side import Start, train_with_side
-from nasrank.runs.tables import BUDGET, FINISHED
+from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS, Ahead, Claim, Of, judge
 from nasrank.study.device import choose_device
@@ -230,7 +230,7 @@ def archs_study(
             _public(job.config.data, table, run, row)  # type: ignore[attr-defined]
             for run, row in zip(job.runs, job.rows, strict=True)
         ]
-        ordinary = {each: found for each, found in run_tables(job.rows) if each is not BUDGET}
+        ordinary = run_tables(job.rows, budget=False)
         return Answer({table: rows, CLAIMS: claims(rows), **ordinary})
 
     return Study(

@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from nasrank.runs.summarise import budget_table, sampling_table, summary_table
 from nasrank.runs.tables import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
 from nasrank.tables import Table
 
-__all__ = ["run_tables", "write_run_tables"]
-
-Row = Mapping[str, Any]
+__all__ = ["run_tables"]
 
 
 def run_tables(
-    rows: Sequence[dict[str, Any]], *, sampling: bool = False, parts: Collection[str] = ()
-) -> list[tuple[Table, list[dict[str, Any]]]]:
+    rows: Sequence[dict[str, Any]],
+    *,
+    budget: bool = True,
+    sampling: bool = False,
+    parts: Collection[str] = (),
+) -> dict[Table, list[dict[str, Any]]]:
     """Turn finished runs into tables.
 
     Args:
         rows: Rows of :data:`~nasrank.runs.tables.FINISHED`.
+        budget: Whether to say what reaching a top takes.
         sampling: Whether to compare ways to draw training architectures.
         parts: Optional parts that the rows hold: ``predictions``, ``curves``.
 
     Returns:
-        Each table with its rows: ``runs``, ``discovery``, ``budget``, ``summary``, and what was
-        asked for.
+        Each table with its rows: ``runs``, ``discovery``, ``summary``, and what was asked for.
     """
-    tables = [
-        (RUNS, [{column.name: row[column.name] for column in RUNS.columns} for row in rows]),
-        (DISCOVERY, _unnested(rows, DISCOVERY)),
-        (BUDGET, budget_table(rows)),
-        (SUMMARY, summary_table(rows)),
-    ]
+    tables = {
+        RUNS: [{column.name: row[column.name] for column in RUNS.columns} for row in rows],
+        DISCOVERY: _unnested(rows, DISCOVERY),
+    }
+    if budget:
+        tables[BUDGET] = budget_table(rows)
+    tables[SUMMARY] = summary_table(rows)
     if sampling:
-        tables.append((SAMPLING, sampling_table(rows)))
-    if "predictions" in parts:
-        tables.append((PREDICTIONS, _unnested(rows, PREDICTIONS)))
-    if "curves" in parts:
-        tables.append((CURVES, _unnested(rows, CURVES)))
+        tables[SAMPLING] = sampling_table(rows)
+    for table in (PREDICTIONS, CURVES):
+        if table.name in parts:
+            tables[table] = _unnested(rows, table)
     return tables
-
-
-def write_run_tables(rows: Sequence[dict[str, Any]], out: Path, about: Row) -> None:
-    """Write ``runs``, ``discovery`` and ``summary`` of finished runs to a folder.
-
-    Args:
-        rows: Rows of :data:`~nasrank.runs.tables.FINISHED`.
-        out: The folder.
-        about: What the tables were made by.
-
-    Raises:
-        DataError: The folder cannot be written.
-    """
-    for table, content in run_tables(rows):
-        if table is not BUDGET:
-            table.write(content, out / f"{table.name}.parquet", about)
 
 
 def _unnested(rows: Sequence[dict[str, Any]], table: Table) -> list[dict[str, Any]]:

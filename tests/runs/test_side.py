@@ -10,9 +10,8 @@ from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs.side import network_of, train_with_side
-from nasrank.runs.tabulate import write_run_tables
+from nasrank.runs.tabulate import run_tables
 from nasrank.study.conduct import conduct
-from nasrank.tables import read_parquet
 
 TASK = "nb201/cifar10"
 SHORT = Recipe(epochs=3)
@@ -32,9 +31,9 @@ def test_without_anything_beside_it_is_the_predictor_of_compare(tmp_path):
     ours = train_with_side(TASK, "gnn", 24, [0, 1])
     assert taus(ours) == pytest.approx(taus(compared), abs=1e-6)
     assert [row["run_id"] for row in ours] == [row["run_id"] for row in compared]
-    write_run_tables(ours, tmp_path / "mine", {"command": "test"})
-    assert read_parquet(tmp_path / "mine" / "runs.parquet").num_rows == 2
-    assert not (tmp_path / "mine" / "budget.parquet").exists()
+    made = run_tables(ours, budget=False)
+    assert [table.name for table in made] == ["runs", "discovery", "summary"]
+    assert all(table.build(rows).num_rows for table, rows in made.items())
 
 
 def test_a_side_loss_of_zero_changes_nothing():

@@ -26,7 +26,7 @@ from nasrank.companions.precision_recall.tables import (
 from nasrank.companions.precision_recall.theory import theory_of
 from nasrank.companions.precision_recall.view import view_theory, view_training
 from nasrank.companions.precision_recall.worker import Runner, as_run
-from nasrank.runs.tables import BUDGET, FINISHED
+from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
@@ -155,8 +155,7 @@ def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
     # One predictor on one data set is one run, whatever it is compared with.
     distinct = {run["run_id"]: run for run in compared if run}
     if distinct:
-        made = run_tables(list(distinct.values()))
-        tables |= {table: content for table, content in made if table is not BUDGET}
+        tables |= run_tables(list(distinct.values()), budget=False)
     shape = () if job.plan.context is None else job.plan.context.shape
     samples = {row["run_id"]: row["sample"] for row in job.rows}
     return Answer(tables, record, left_out=left_out, shown=(samples, shape))

@@ -155,7 +155,7 @@ def _settings(config: CompareConfig) -> FleetSettings:
 def _compared(job: Job[CompareConfig, Run]) -> Answer:
     several = len(set(job.config.sampling)) > 1
     rows = [_with_cost(row) for row in job.rows]
-    tables = dict(run_tables(rows, sampling=several, parts=_extras(job.config).parts))
+    tables = run_tables(rows, sampling=several, parts=_extras(job.config).parts)
     return Answer({HEADLINE: headline(tables[SUMMARY], tables[BUDGET]), **tables})
 
 
