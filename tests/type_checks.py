@@ -12,6 +12,7 @@ PACKAGES = [
     f"nasrank.{name}"
     for name in (
         "losses", "metrics", "graphs", "predictors", "encoders", "statistics", "companions.supcon",
+        "companions.precision_recall",
     )
 ]  # fmt: skip
 """Where annotations say shapes."""

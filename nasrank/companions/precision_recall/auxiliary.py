@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 __all__ = ["AUXILIARIES", "Auxiliary", "error_bound", "primal_alpha", "primal_divergence"]
 
-Ceiling = Tensor | float
-"""Highest value of a critic that counts: one, or one for each set of items ``[..., 1]``."""
+Ceiling: TypeAlias = Float[Tensor, "*members 1"] | float
+"""Highest value of a critic that counts: one, or one for each set of items."""
+Items: TypeAlias = Float[Tensor, "*members items"]
+OneEach: TypeAlias = Float[Tensor, "*members"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Auxiliary:
 
     Attributes:
         name: Short name.
-        loss: Critic's loss by its values on data and on draws, ``[..., items]`` each, and their
-            ceiling: the mean over items of minus the dual estimate, ``[...]``, lower is better.
+        loss: Critic's loss by its values on data and on draws, and their ceiling: the mean
+            over items of minus the dual estimate, lower is better.
         conjugate: ``g*`` of the critic's values on draws, with their limits.
         ratio: Density ratio ``p / q`` at the critic's values, within the lower limit and a
             ceiling, from 0 on.
@@ -35,14 +39,14 @@ class Auxiliary:
     """
 
     name: str
-    loss: Callable[[Tensor, Tensor, Ceiling], Tensor]
-    conjugate: Callable[[Tensor], Tensor]
-    ratio: Callable[[Tensor, Ceiling], Tensor]
-    value: Callable[[Tensor], Tensor]
+    loss: Callable[[Items, Items, Ceiling], OneEach]
+    conjugate: Callable[[Items], Items]
+    ratio: Callable[[Items, Ceiling], Items]
+    value: Callable[[Float[Tensor, "..."]], Float[Tensor, "..."]]
     limits: tuple[float, float]
     convexity: float
 
-    def ceiling(self, lam: Tensor) -> Tensor:
+    def ceiling(self, lam: OneEach) -> Float[Tensor, "*members 1"]:
         r"""Return the critic's highest value that counts, for weights of precision.
 
         It is the release's limit, or :math:`g'(1 / \lambda)` where that is higher: the estimate
@@ -50,10 +54,7 @@ class Auxiliary:
         would ask for the same. Of chi2 that concerns weights below 2/7.
 
         Args:
-            lam: Weights ``[...]``, above 0.
-
-        Returns:
-            Values ``[..., 1]``.
+            lam: Weights, above 0.
 
         Example:
             >>> AUXILIARIES["chi2"].ceiling(torch.tensor([0.1, 1.0])).tolist()
@@ -62,16 +63,16 @@ class Auxiliary:
         return self.value(1 / lam[..., None]).clamp_min(self.limits[1])
 
 
-def _chi2_conjugate(values: Tensor) -> Tensor:
+def _chi2_conjugate(values: Items) -> Items:
     kept = values.clamp_min(-2.0)
     return kept.square() / 4 + kept
 
 
-def _kl_conjugate(values: Tensor) -> Tensor:
+def _kl_conjugate(values: Items) -> Items:
     return (values.clamp_max(10.0) - 1).exp()
 
 
-def _guarded(values: Tensor) -> Tensor:
+def _guarded(values: Items) -> Items:
     """Keep the critic of the reverse divergence below 0, where its conjugate is defined."""
     return values.clamp_max(0.0) - 1e-3
 
@@ -113,7 +114,12 @@ AUXILIARIES: Mapping[str, Auxiliary] = {
 """Auxiliary divergences: Pearson's chi2 (u-1)^2, kl u ln u, and its reverse rkl -ln u."""
 
 
-def primal_alpha(lam: Tensor, *, fake: Tensor | None = None, real: Tensor | None = None) -> Tensor:
+def primal_alpha(
+    lam: OneEach,
+    *,
+    fake: Items | None = None,
+    real: Float[Tensor, "*members samples"] | None = None,
+) -> OneEach:
     r"""Estimate precision at a weight from density ratios, in the bounded form.
 
     .. math:: \hat\alpha = \tfrac12 \operatorname{mean}_Q \min(\lambda r, 1)
@@ -124,12 +130,12 @@ def primal_alpha(lam: Tensor, *, fake: Tensor | None = None, real: Tensor | None
     generator.
 
     Args:
-        lam: Weights of precision ``[...]``, above 0.
-        fake: Ratios ``p / q`` at draws of the model ``[..., items]``, at least 0.
-        real: Ratios at samples of the data ``[..., items]``, likewise.
+        lam: Weights of precision, above 0.
+        fake: Ratios ``p / q`` at draws of the model, at least 0.
+        real: Ratios at samples of the data, likewise.
 
     Returns:
-        Estimates ``[...]``, higher is better.
+        Estimates, higher is better.
 
     Raises:
         ValueError: Neither side is given.
@@ -148,7 +154,7 @@ def primal_alpha(lam: Tensor, *, fake: Tensor | None = None, real: Tensor | None
     return torch.stack(halves).mean(dim=0)
 
 
-def primal_divergence(lam: Tensor, fake: Tensor) -> Tensor:
+def primal_divergence(lam: OneEach, fake: Items) -> OneEach:
     r"""Estimate the precision-recall divergence from ratios at draws.
 
     .. math:: \hat D_\lambda = \operatorname{mean}_Q f_\lambda(r)
@@ -158,11 +164,11 @@ def primal_divergence(lam: Tensor, fake: Tensor) -> Tensor:
     for exact ratios.
 
     Args:
-        lam: Weights of precision ``[...]``.
-        fake: Ratios at draws ``[..., items]``.
+        lam: Weights of precision.
+        fake: Ratios at draws.
 
     Returns:
-        Estimates ``[...]``, lower is better.
+        Estimates, lower is better.
     """
     return (lam[..., None] * fake).clamp_min(1.0).mean(-1) - lam.clamp_min(1.0)
 

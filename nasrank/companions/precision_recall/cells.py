@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from nasrank.benchmarks import Task, load_task
 from nasrank.benchmarks.nb201 import EDGES, OPERATIONS, cell_codes, official_order
@@ -33,19 +34,19 @@ class CellData:
     Attributes:
         task: The task.
         split: Labelled and other architectures of the run.
-        train: One-hot cells to train on ``[n, edges * operations]``, as 0 and 1.
-        top: Whether a class is among the true top 5 % ``[classes]``.
-        known: Whether a class has a label ``[classes]``.
+        train: One-hot cells to train on, as 0 and 1.
+        top: Whether a class is among the true top 5 %.
+        known: Whether a class has a label.
     """
 
     task: Task
     split: Split
-    train: npt.NDArray[np.float32]
-    top: npt.NDArray[np.bool_]
-    known: npt.NDArray[np.bool_]
+    train: Float32[np.ndarray, "n choices"]
+    top: Bool[np.ndarray, "classes"]
+    known: Bool[np.ndarray, "classes"]
 
-    def classes_of(self, cells: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
-        """Return the isomorphism class of one-hot cells ``[n, edges * operations]``."""
+    def classes_of(self, cells: Float[np.ndarray, "n choices"]) -> Int64[np.ndarray, "n"]:
+        """Return the isomorphism class of one-hot cells."""
         digits = cells.reshape(-1, len(EDGES), len(OPERATIONS)).argmax(axis=2)
         places = _place_of_code()[cell_codes(digits.astype(np.int8))]
         classes: npt.NDArray[np.int64] = self.task.space.class_of[places]
@@ -106,12 +107,12 @@ def load_cells(task: str, n_labels: int, seed: int) -> CellData:
     return CellData(known_task, split, cells.reshape(len(good), -1), top, known)
 
 
-def shortlist(data: CellData, classes: npt.NDArray[np.int64]) -> Shortlist:
+def shortlist(data: CellData, classes: Int64[np.ndarray, "n"]) -> Shortlist:
     """Judge a list of classes; those with a label are left out, and each counts once.
 
     Args:
         data: What is known.
-        classes: Classes in any order, as often as they come ``[n]``.
+        classes: Classes in any order, as often as they come.
     """
     new = np.unique(classes)
     new = new[~data.known[new]]
@@ -123,7 +124,7 @@ def shortlist(data: CellData, classes: npt.NDArray[np.int64]) -> Shortlist:
 @lru_cache(maxsize=16)
 def predictor_scores(
     task: str, n_labels: int, seed: int, predictor: str, loss: str = "listmle"
-) -> tuple[npt.NDArray[np.float64], float]:
+) -> tuple[Float64[np.ndarray, "classes"], float]:
     """Train a predictor on the same labels and score every class.
 
     Args:
@@ -134,7 +135,7 @@ def predictor_scores(
         loss: What it minimises, if it has a choice.
 
     Returns:
-        Scores ``[classes]``, higher is better, and the seconds of training and scoring.
+        Scores of the classes, higher is better, and the seconds of training and scoring.
     """
     data = load_cells(task, n_labels, seed)
     space = data.task.space
@@ -151,7 +152,7 @@ def _predictor(task: str, name: str) -> Predictor:
 
 
 @lru_cache(maxsize=1)
-def _place_of_code() -> npt.NDArray[np.int64]:
+def _place_of_code() -> Int64[np.ndarray, "cells"]:
     """Position in the space of each cell by its number of base 5."""
     codes = cell_codes(official_order())
     places = np.empty(len(codes), dtype=np.int64)

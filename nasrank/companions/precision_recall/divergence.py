@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64, Real
 
 from nasrank.errors import UsageError
 
-__all__ = ["best_critic", "checked_lambdas", "pr_conjugate", "pr_generator"]
+__all__ = ["Given", "best_critic", "checked_lambdas", "pr_conjugate", "pr_generator"]
 
 FloatArray = npt.NDArray[np.float64]
 
+Given: TypeAlias = float | Sequence[float] | Real[np.ndarray, "*shape"]
+"""Numbers, of which others of the same shape are made."""
 
-def checked_lambdas(lambdas: npt.ArrayLike) -> FloatArray:
+
+def checked_lambdas(lambdas: Given) -> Float64[FloatArray, "*shape"]:
     """Return weights as an array, and refuse any that is not a positive finite number.
 
     Args:
@@ -31,7 +38,7 @@ def checked_lambdas(lambdas: npt.ArrayLike) -> FloatArray:
     return weights
 
 
-def pr_generator(ratio: npt.ArrayLike, lam: float) -> FloatArray:
+def pr_generator(ratio: Given, lam: float) -> Float64[FloatArray, "*shape"]:
     r"""The function whose f-divergence trades precision for recall.
 
     .. math:: f_\lambda(u) = \max(\lambda u, 1) - \max(\lambda, 1)
@@ -42,7 +49,7 @@ def pr_generator(ratio: npt.ArrayLike, lam: float) -> FloatArray:
     precision and recall at this weight. A large lambda looks at precision, a small one at recall.
 
     Args:
-        ratio: Density ratios ``p / q`` of any shape, at least 0.
+        ratio: Density ratios ``p / q``, at least 0.
         lam: Weight of precision, above 0.
 
     Returns:
@@ -57,17 +64,17 @@ def pr_generator(ratio: npt.ArrayLike, lam: float) -> FloatArray:
         array([-1., -1.,  0.,  2.])
     """
     u = np.asarray(ratio, dtype=np.float64)
-    return np.maximum(lam * u, 1.0) - max(lam, 1.0)
+    return np.asarray(np.maximum(lam * u, 1.0) - max(lam, 1.0))
 
 
-def pr_conjugate(slope: npt.ArrayLike, lam: float) -> FloatArray:
+def pr_conjugate(slope: Given, lam: float) -> Float64[FloatArray, "*shape"]:
     r"""Convex conjugate of `pr_generator` over ratios from 0 on.
 
     .. math:: f_\lambda^*(t) = \max(t, 0) / \lambda + \max(\lambda - 1, 0)
         \text{ for } t \le \lambda, \quad \infty \text{ for } t > \lambda
 
     Args:
-        slope: Values of the critic, of any shape.
+        slope: Values of the critic.
         lam: Weight of precision, above 0.
 
     Returns:
@@ -82,7 +89,7 @@ def pr_conjugate(slope: npt.ArrayLike, lam: float) -> FloatArray:
     return np.where(t <= lam, inside, np.inf)
 
 
-def best_critic(data: npt.ArrayLike, model: npt.ArrayLike, lam: float) -> FloatArray:
+def best_critic(data: Given, model: Given, lam: float) -> Float64[FloatArray, "*shape"]:
     """The critic that attains the dual form: lambda where data prevails and 0 elsewhere.
 
     It switches rather than slopes, which is why a generator that follows it learns nothing.

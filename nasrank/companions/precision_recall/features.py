@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float, Float32, Int
 from torch import Tensor, nn
 
 from nasrank.encoders import make_encoder
@@ -28,8 +29,10 @@ class Classifier:
         self.encoder, self.accuracy = encoder, accuracy
 
     @torch.no_grad()
-    def features(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return rectified features ``[n, 32]`` of images ``[n, channels, height, width]``."""
+    def features(
+        self, images: Float32[np.ndarray, "n channels height width"]
+    ) -> Float32[np.ndarray, "n features"]:
+        """Return rectified features of images."""
         parts = [self.encoder(torch.as_tensor(part)) for part in np.array_split(images, 16)]
         features: npt.NDArray[np.float32] = torch.cat(parts).relu().numpy()
         return features
@@ -65,5 +68,5 @@ def train_classifier(data: SampleSet) -> Classifier:
     return Classifier(encoder, float(right))
 
 
-def _tensors(part: Samples) -> tuple[Tensor, Tensor]:
+def _tensors(part: Samples) -> tuple[Float[Tensor, "n *shape"], Int[Tensor, "n"]]:
     return torch.as_tensor(part.values), torch.as_tensor(part.classes)

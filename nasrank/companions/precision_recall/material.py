@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float32
 
 from nasrank.companions.precision_recall.features import train_classifier
 from nasrank.companions.precision_recall.ring import RING_MODES, Ring
@@ -32,12 +33,12 @@ class Material:
         name: What tables call it.
         fingerprint: Stands for every value.
         shape: Shape of one sample.
-        train: Scaled samples to train on ``[n, d]``: images from -1 to 1, vectors with mean 0
+        train: Scaled samples to train on: images from -1 to 1, vectors with mean 0
             and standard deviation 1 in every dimension.
-        restore: From scaled draws to samples in their own units ``[n, d]``.
+        restore: From scaled draws to samples in their own units.
         measured: From samples in their own units to where distances are taken.
-        real: Test samples there ``[m, f]``.
-        ceiling: As many training samples there ``[m, f]``: what a perfect model would draw.
+        real: Test samples there.
+        ceiling: As many training samples there, or all: what a perfect model would draw.
         measure: How precision and recall are measured, in words.
         ring: The ring, if it is the data.
     """
@@ -45,11 +46,11 @@ class Material:
     name: str
     fingerprint: str
     shape: tuple[int, ...]
-    train: FloatArray
-    restore: Callable[[FloatArray], FloatArray]
-    measured: Callable[[FloatArray], FloatArray]
-    real: FloatArray
-    ceiling: FloatArray
+    train: Float32[FloatArray, "n d"]
+    restore: Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n d"]]
+    measured: Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n f"]]
+    real: Float32[FloatArray, "m f"]
+    ceiling: Float32[FloatArray, "c f"]
     measure: str
     ring: Ring | None = None
 
@@ -142,7 +143,7 @@ def _images(data: SampleSet) -> Material:
         classifier = train_classifier(data)
         shape = data.shape
 
-        def measured(pixels: FloatArray) -> FloatArray:
+        def measured(pixels: Float32[FloatArray, "n d"]) -> Float32[FloatArray, "n f"]:
             return classifier.features(pixels.reshape(-1, *shape))
 
         how = f"5-NN on features of a small classifier ({100 * classifier.accuracy:.0f} % right)"
@@ -169,7 +170,7 @@ def _vectors(data: SampleSet) -> Material:
     mean, spread = data.train.values.mean(axis=0), data.train.values.std(axis=0)
     spread = np.where(spread > 0, spread, 1)
 
-    def measured(points: FloatArray) -> FloatArray:
+    def measured(points: Float32[FloatArray, "n d"]) -> Float32[FloatArray, "n d"]:
         scaled: FloatArray = ((points - mean) / spread).astype(np.float32)
         return scaled
 
@@ -187,8 +188,10 @@ def _vectors(data: SampleSet) -> Material:
 
 
 def _standardised(
-    name: str, values: FloatArray
-) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
+    name: str, values: Float32[FloatArray, "n d"]
+) -> tuple[
+    Float32[FloatArray, "n d"], Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n d"]]
+]:
     mean, spread = values.mean(axis=0), values.std(axis=0)
     if not (spread > 0).any():
         raise DataError(f"{name}: all samples are the same. Give data with some spread")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float, Float64, Real
 from torch import Tensor
 
 from nasrank.errors import DataError
@@ -16,7 +19,7 @@ CURVE_LAMBDAS = tuple(float(f"{x:.4g}") for x in np.logspace(-1.5, 1.5, 25))
 
 
 def neighbour_precision_recall(
-    real: npt.ArrayLike, fake: npt.ArrayLike, neighbours: int = 5
+    real: Real[np.ndarray, "n *shape"], fake: Real[np.ndarray, "m *shape"], neighbours: int = 5
 ) -> tuple[float, float]:
     """Measure precision and recall by balls around every point.
 
@@ -26,8 +29,8 @@ def neighbour_precision_recall(
     precision and recall 1.
 
     Args:
-        real: Samples ``[n, d]``.
-        fake: Draws ``[m, d]``.
+        real: Samples.
+        fake: Draws.
         neighbours: k, at least 1 and below n and m.
 
     Returns:
@@ -61,8 +64,10 @@ def neighbour_precision_recall(
 
 
 def neighbour_frontier(
-    real: npt.ArrayLike, fake: npt.ArrayLike, lambdas: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+    real: Real[np.ndarray, "n *shape"],
+    fake: Real[np.ndarray, "m *shape"],
+    lambdas: Sequence[float] | Real[np.ndarray, "lambdas"],
+) -> Float64[np.ndarray, "lambdas"]:
     r"""Estimate the frontier of precision and recall by a classifier.
 
     Of samples and of draws every second one teaches a nearest-neighbour classifier, with as many
@@ -77,12 +82,12 @@ def neighbour_frontier(
     it: more samples of the data itself do not quite reach 1 at lambda 1.
 
     Args:
-        real: Samples ``[n, d]``, at least 4.
-        fake: Draws ``[m, d]``, as many: the kinds must be even among the neighbours.
-        lambdas: Weights of precision ``[l]``.
+        real: Samples, at least 4.
+        fake: Draws, as many: the kinds must be even among the neighbours.
+        lambdas: Weights of precision.
 
     Returns:
-        Precision at each weight ``[l]``, in [0, min(1, lambda)]; recall is it over lambda.
+        Precision at each weight, in [0, min(1, lambda)]; recall is it over lambda.
 
     Raises:
         DataError: There are fewer than four of either, or not as many of both.
@@ -111,15 +116,15 @@ def neighbour_frontier(
     return frontier
 
 
-def _points(values: npt.ArrayLike) -> Tensor:
+def _points(values: Real[np.ndarray, "n *shape"]) -> Float[Tensor, "n d"]:
     points = torch.as_tensor(np.asarray(values), dtype=torch.float32)
     return points.flatten(1)
 
 
-def _distances(rows: Tensor, columns: Tensor) -> Tensor:
+def _distances(rows: Float[Tensor, "n d"], columns: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     # By differences: a distance of 0 must come out as 0, or equal points fall off their balls.
     return torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _radii(points: Tensor, neighbours: int) -> Tensor:
+def _radii(points: Float[Tensor, "n d"], neighbours: int) -> Float[Tensor, "n"]:
     return _distances(points, points).kthvalue(neighbours + 1, dim=1).values

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
@@ -27,7 +28,8 @@ __all__ = [
     "Weights",
 ]
 
-Weights = Mapping[str, Tensor]
+Weights: TypeAlias = Mapping[str, Float[Tensor, "models ..."]]
+"""Weights of every model, by name."""
 _SLOPE = 0.2
 
 
@@ -43,7 +45,7 @@ class Network(ABC):
     outputs: int
 
     @abstractmethod
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Tensor]:
+    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
         """Draw first weights, each model's from its own seed.
 
         Args:
@@ -51,17 +53,19 @@ class Network(ABC):
             stream: What the network is for.
 
         Returns:
-            Weights by name, ``[models, ...]``.
+            Weights by name.
         """
 
     @abstractmethod
-    def __call__(self, weights: Weights, values: Tensor) -> Tensor:
-        """Compute outputs ``[models, items, outputs]`` of ``[models, items, inputs]``."""
+    def __call__(
+        self, weights: Weights, values: Float[Tensor, "models items inputs"]
+    ) -> Float[Tensor, "models items outputs"]:
+        """Compute outputs."""
 
 
 def _uniform(
     shape: Sequence[int], bound: float, seeds: Sequence[int], stream: str, name: str
-) -> Tensor:
+) -> Float[Tensor, "models ..."]:
     parts = []
     for seed in seeds:
         with seeded_torch(seed, stream=stream, weight=name):
@@ -81,7 +85,7 @@ class MLP(Network):
         self.sizes, self._squashed = tuple(sizes), squashed
         self.inputs, self.outputs = self.sizes[0], self.sizes[-1]
 
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Tensor]:
+    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
         """Draw weights evenly within ``sqrt(3 / inputs)``, so that signals keep their size."""
         weights = {}
         for layer, (inner, outer) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
@@ -92,7 +96,9 @@ class MLP(Network):
                 weights[name] = _uniform(shape, bound, seeds, stream, name)
         return weights
 
-    def __call__(self, weights: Weights, values: Tensor) -> Tensor:
+    def __call__(
+        self, weights: Weights, values: Float[Tensor, "models items inputs"]
+    ) -> Float[Tensor, "models items outputs"]:
         """Compute all layers; see `Network`."""
         last = len(self.sizes) - 2
         for layer in range(last + 1):
@@ -124,11 +130,13 @@ class CellGenerator(Network):
         self._latent, self._shape = latent, (edges, operations)
         self._body = MLP((latent, *hidden, self.outputs))
 
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Tensor]:
+    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
         """Draw weights of the MLP."""
         return self._body.initial(seeds, stream)
 
-    def __call__(self, weights: Weights, values: Tensor) -> Tensor:
+    def __call__(
+        self, weights: Weights, values: Float[Tensor, "models items inputs"]
+    ) -> Float[Tensor, "models items outputs"]:
         """Draw cells: see the class; see `Network`."""
         logits = self._body(weights, values[..., : self._latent])
         even = torch.special.ndtr(values[..., self._latent :]).clamp(1e-6, 1 - 1e-6)
@@ -161,7 +169,7 @@ class ConvGenerator(Network):
         self.inputs, self.outputs = latent, math.prod(shape)
         self._full = MLP((latent, 2 * channels * math.prod(self._small)))
 
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Tensor]:
+    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
         """Draw weights of all layers."""
         inner, outer = 2 * self._channels, self._shape[0]
         bound = math.sqrt(3 / (4 * inner))
@@ -171,7 +179,9 @@ class ConvGenerator(Network):
             "up2": _uniform((self._channels, outer, 4, 4), bound * 1.4, seeds, stream, "up2"),
         }
 
-    def __call__(self, weights: Weights, values: Tensor) -> Tensor:
+    def __call__(
+        self, weights: Weights, values: Float[Tensor, "models items inputs"]
+    ) -> Float[Tensor, "models items outputs"]:
         """Draw images, flattened; see `Network`."""
         models, items = values.shape[:2]
         maps = leaky_relu(self._full(weights, values), _SLOPE)
@@ -197,7 +207,7 @@ class ConvCritic(Network):
         self.inputs, self.outputs = math.prod(shape), 1
         self._full = MLP((2 * channels * math.prod(_quarter(shape)), 1))
 
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Tensor]:
+    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
         """Draw weights of all layers."""
         outer, inner = self._channels, self._shape[0]
         return {
@@ -210,7 +220,9 @@ class ConvCritic(Network):
             ),
         }
 
-    def __call__(self, weights: Weights, values: Tensor) -> Tensor:
+    def __call__(
+        self, weights: Weights, values: Float[Tensor, "models items inputs"]
+    ) -> Float[Tensor, "models items outputs"]:
         """Value flattened images; see `Network`."""
         maps = values.view(*values.shape[:2], *self._shape)
         maps = leaky_relu(_grouped(maps, weights["down1"]), _SLOPE)
@@ -227,8 +239,13 @@ def _quarter(shape: tuple[int, int, int]) -> tuple[int, int]:
     return shape[1] // 4, shape[2] // 4
 
 
-def _grouped(maps: Tensor, weight: Tensor, *, transposed: bool = False) -> Tensor:
-    """Convolve ``[models, items, channels, height, width]``, each model with its own weight."""
+def _grouped(
+    maps: Float[Tensor, "models items channels height width"],
+    weight: Float[Tensor, "models outer inner 4 4"],
+    *,
+    transposed: bool = False,
+) -> Float[Tensor, "models items other lower narrower"]:
+    """Convolve the maps of each model with its own weight."""
     models, items = maps.shape[:2]
     side_by_side = maps.transpose(0, 1).flatten(1, 2)
     kernel = weight.flatten(0, 1)
@@ -275,7 +292,7 @@ class CouplingFlow(Network):
         self._body: Flow = make()
         self._buffers = dict(self._body.named_buffers())
 
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Tensor]:
+    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
         """Draw weights as zuko does."""
         made = []
         for seed in seeds:
@@ -283,17 +300,23 @@ class CouplingFlow(Network):
                 made.append(dict(self._make().named_parameters()))
         return {name: torch.stack([each[name].detach() for each in made]) for name in made[0]}
 
-    def __call__(self, weights: Weights, values: Tensor) -> Tensor:
+    def __call__(
+        self, weights: Weights, values: Float[Tensor, "models items inputs"]
+    ) -> Float[Tensor, "models items outputs"]:
         """Draw samples from normal noise; see `Network`."""
         drawn: Tensor = self._mapped(weights, values, density=False)
         return drawn
 
-    def log_density(self, weights: Weights, values: Tensor) -> Tensor:
-        """Return the log-density in nats ``[models, items]`` of ``[models, items, features]``."""
+    def log_density(
+        self, weights: Weights, values: Float[Tensor, "models items features"]
+    ) -> Float[Tensor, "models items"]:
+        """Return the log-density in nats."""
         density: Tensor = self._mapped(weights, values, density=True)
         return density
 
-    def _mapped(self, weights: Weights, values: Tensor, *, density: bool) -> Tensor:
+    def _mapped(
+        self, weights: Weights, values: Float[Tensor, "models items features"], *, density: bool
+    ) -> Float[Tensor, "models items *features"]:
         from torch.func import functional_call, vmap
 
         wrapped = _Direction(self._body, density=density)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nasrank.companions.precision_recall.auxiliary import AUXILIARIES, Auxiliary, primal_alpha
@@ -16,7 +18,9 @@ __all__ = ["WITH_LAMBDA", "Objective", "make_objective"]
 WITH_LAMBDA = ("pr", "naive", "dual")
 """Adversarial methods that a lambda belongs to."""
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Values: TypeAlias = Float[Tensor, "members items"]
+OneEach: TypeAlias = Float[Tensor, "members"]
+Loss: TypeAlias = Callable[[Values, Values, OneEach], OneEach]
 
 
 @dataclass(frozen=True)
@@ -24,18 +28,17 @@ class Objective:
     """The losses of one method, for members stacked in front.
 
     Attributes:
-        critic: From values on data ``[m, items]``, on draws ``[m, items]`` and lambda ``[m]`` to
-            losses ``[m]``.
+        critic: From values on data, on draws and lambda to losses.
         generator: From values on draws and lambda to losses; only these carry a gradient.
         saturated: From values on draws and lambda to where the ratio, or the critic of a dual
-            form, is at an end of its range ``[m, items]``.
+            form, is at an end of its range.
         neutral: From lambda to the value that separates data from draws.
     """
 
     critic: Loss
-    generator: Callable[[Tensor, Tensor], Tensor]
-    saturated: Callable[[Tensor, Tensor], Tensor]
-    neutral: Callable[[Tensor], Tensor]
+    generator: Callable[[Values, OneEach], OneEach]
+    saturated: Callable[[Values, OneEach], Bool[Tensor, "members items"]]
+    neutral: Callable[[OneEach], OneEach]
 
 
 def make_objective(method: str, auxiliary: str = "chi2") -> Objective:
@@ -78,7 +81,7 @@ def make_objective(method: str, auxiliary: str = "chi2") -> Objective:
 def _primal(auxiliary: Auxiliary) -> Objective:
     low, ceiling = auxiliary.limits[0], auxiliary.ceiling
 
-    def generator(fake: Tensor, lam: Tensor) -> Tensor:
+    def generator(fake: Values, lam: OneEach) -> OneEach:
         # The real half of the estimate, the other half of its weight, has no gradient.
         alpha = primal_alpha(lam, fake=auxiliary.ratio(fake, ceiling(lam))) / 2
         return -(alpha + alpha / lam) / 2
@@ -92,7 +95,7 @@ def _primal(auxiliary: Auxiliary) -> Objective:
 
 
 def _dual(*, bounded: bool) -> Objective:
-    def critic(real: Tensor, fake: Tensor, lam: Tensor) -> Tensor:
+    def critic(real: Values, fake: Values, lam: OneEach) -> OneEach:
         value = torch.minimum(real, lam[:, None]) if bounded else real
         return -value.mean(-1) + fake.clamp_min(0.0).mean(-1) / lam
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64, Int64, Real
 from scipy.special import ndtr
 
-from nasrank.companions.precision_recall.divergence import checked_lambdas
+from nasrank.companions.precision_recall.divergence import Given, checked_lambdas
 from nasrank.errors import DataError, UsageError
 from nasrank.tables import read_parquet
 
 __all__ = ["AtomPair", "GaussianPair", "Pair", "discrete_pair", "read_pair", "sampled_pair"]
 
 FloatArray = npt.NDArray[np.float64]
+Masses: TypeAlias = Sequence[float] | Real[np.ndarray, "..."]
 
 _MOST_EDGES = 4000
 _FARTHEST = 230.0
@@ -36,16 +39,16 @@ class Pair(Protocol):
     def model_alone(self) -> float:
         """Mass of the model where the data has none."""
 
-    def divergence(self, lambdas: npt.ArrayLike) -> FloatArray:
+    def divergence(self, lambdas: Given) -> Float64[FloatArray, "*shape"]:
         """Return the precision-recall divergence at each weight, in [0, min(1, lambda)]."""
 
-    def edges(self) -> FloatArray:
+    def edges(self) -> Float64[FloatArray, "edges"]:
         """Return ln lambda, ascending, between which the divergence is smooth.
 
         They hold 0, and the divergence has no curvature beyond the first and the last.
         """
 
-    def alpha(self, lambdas: npt.ArrayLike) -> FloatArray:
+    def alpha(self, lambdas: Given) -> Float64[FloatArray, "*shape"]:
         """Return precision on the frontier at each weight, in [0, min(1, lambda)]."""
 
 
@@ -81,7 +84,7 @@ class GaussianPair:
                 "--mean within 20 and --sd from 0.05 to 20"
             )
 
-    def divergence(self, lambdas: npt.ArrayLike) -> FloatArray:
+    def divergence(self, lambdas: Given) -> Float64[FloatArray, "*shape"]:
         """Return the divergence, from tails that are small where it is small.
 
         For lambda up to 1 it is ``lambda P(A) - Q(A)``, above 1 ``Q(B) - lambda P(B)``, where A
@@ -93,14 +96,14 @@ class GaussianPair:
         value = np.where(small, weights * data[0] - model[0], model[1] - weights * data[1])
         return np.maximum(value, 0.0)
 
-    def alpha(self, lambdas: npt.ArrayLike) -> FloatArray:
+    def alpha(self, lambdas: Given) -> Float64[FloatArray, "*shape"]:
         """Return ``lambda P(B) + Q(A)``; see :meth:`divergence`."""
         weights = checked_lambdas(lambdas)
         data, model = self._masses(np.log(weights))
         # The set A belongs to the smaller of the two densities, which there is the model's.
         return weights * data[1] + model[0]
 
-    def edges(self) -> FloatArray:
+    def edges(self) -> Float64[FloatArray, "edges"]:
         """Return even steps over all log-ratios that the tails of either side reach."""
         # Chi-squared divergences look at p^2 / q, whose tail may be far wider than p's.
         wider = 9 / np.sqrt(
@@ -116,7 +119,7 @@ class GaussianPair:
         inside = np.concatenate([-half[::-1], [0.0], half])
         return np.unique(np.concatenate([inside, self._kinks()]))
 
-    def _kinks(self) -> FloatArray:
+    def _kinks(self) -> Float64[FloatArray, "kinks"]:
         """Where the set on which lambda p > q appears or vanishes; none with equal widths."""
         if self.sd == 1:
             return np.zeros(0)
@@ -127,8 +130,11 @@ class GaussianPair:
         return np.concatenate([extreme - near, [extreme], extreme + near])
 
     def _masses(
-        self, log_lambda: FloatArray
-    ) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+        self, log_lambda: Float64[FloatArray, "*shape"]
+    ) -> tuple[
+        tuple[Float64[FloatArray, "*shape"], Float64[FloatArray, "*shape"]],
+        tuple[Float64[FloatArray, "*shape"], Float64[FloatArray, "*shape"]],
+    ]:
         """Data's and model's mass of the set A = {lambda p > q}, and of the rest."""
         mean, sd = self.mean, self.sd
         if sd == 1:
@@ -165,16 +171,16 @@ class AtomPair:
     """Two lists of masses on the same atoms, such as cells of a grid or weighted samples.
 
     Attributes:
-        data: Mass of the data on each atom ``[atoms]``, at least 0.
-        model: Mass of the model on each ``[atoms]``, at least 0.
+        data: Mass of the data on each atom, at least 0.
+        model: Mass of the model on each, at least 0.
 
     Example:
         >>> AtomPair(np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.25, 0.5])).alpha([1.0])
         array([0.5])
     """
 
-    data: FloatArray
-    model: FloatArray
+    data: Float64[FloatArray, "atoms"]
+    model: Float64[FloatArray, "atoms"]
 
     @property
     def data_alone(self) -> float:
@@ -186,7 +192,7 @@ class AtomPair:
         """Mass of the model on atoms without data."""
         return float(self.model[self.data == 0].sum())
 
-    def divergence(self, lambdas: npt.ArrayLike) -> FloatArray:
+    def divergence(self, lambdas: Given) -> Float64[FloatArray, "*shape"]:
         r"""Return the divergence, without rest where data or model do not add up to 1.
 
         .. math:: \lambda \le 1: \sum_i (\lambda p_i - q_i)_+ \qquad
@@ -204,14 +210,14 @@ class AtomPair:
         high = model.before[place] - weights * data.before[place]
         return np.maximum(np.where(weights <= 1, low, high), 0.0)
 
-    def alpha(self, lambdas: npt.ArrayLike) -> FloatArray:
+    def alpha(self, lambdas: Given) -> Float64[FloatArray, "*shape"]:
         """Return ``sum(min(lambda p, q))``."""
         weights = checked_lambdas(lambdas)
         first, data, model = self._sorted
         place = self._place(first, weights)
         return weights * data.before[place] + model.after[place]
 
-    def edges(self) -> FloatArray:
+    def edges(self) -> Float64[FloatArray, "edges"]:
         """Return the logarithms of all ratios ``q / p``, or even steps where they are many."""
         kinks = np.unique(np.append(self._logs[np.isfinite(self._logs)], 0.0))
         if len(kinks) > _MOST_EDGES:
@@ -220,12 +226,12 @@ class AtomPair:
         return np.union1d(kinks, steps)
 
     @cached_property
-    def _logs(self) -> FloatArray:
+    def _logs(self) -> Float64[FloatArray, "atoms"]:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(self.model) - np.log(self.data)
 
     @cached_property
-    def _sorted(self) -> tuple[FloatArray, _Sums, _Sums]:
+    def _sorted(self) -> tuple[Float64[FloatArray, "held"], _Sums, _Sums]:
         """Keys of the ratios q / p, the largest ratio first, and the masses in their order."""
         held = (self.data > 0) | (self.model > 0)
         logs = self._logs[held]
@@ -237,7 +243,9 @@ class AtomPair:
         )
 
     @staticmethod
-    def _place(keys: FloatArray, weights: FloatArray) -> npt.NDArray[np.intp]:
+    def _place(
+        keys: Float64[FloatArray, "held"], weights: Float64[FloatArray, "*shape"]
+    ) -> Int64[npt.NDArray[np.intp], "*shape"]:
         """How many atoms have ``lambda p < q``."""
         place: npt.NDArray[np.intp] = np.searchsorted(keys, -np.log(weights), side="left")
         return place
@@ -245,29 +253,29 @@ class AtomPair:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Masses added up from either end ``[atoms + 1]`` each.
+    """Masses added up from either end.
 
     Attributes:
         before: Of as many as the place says, from the first on.
         after: Of all others, from the last on.
     """
 
-    before: FloatArray
-    after: FloatArray
+    before: Float64[FloatArray, "places"]
+    after: Float64[FloatArray, "places"]
 
     @classmethod
-    def of(cls, masses: FloatArray) -> _Sums:
+    def of(cls, masses: Float64[FloatArray, "held"]) -> _Sums:
         return cls(
             np.append(0.0, np.cumsum(masses)), np.append(np.cumsum(masses[::-1])[::-1], 0.0)
         )
 
 
-def discrete_pair(data: npt.ArrayLike, model: npt.ArrayLike) -> AtomPair:
+def discrete_pair(data: Masses, model: Masses) -> AtomPair:
     """Return a pair of distributions on finitely many points.
 
     Args:
-        data: Masses ``[atoms]``; scaled to add up to 1.
-        model: Masses ``[atoms]``, likewise.
+        data: Masses; scaled to add up to 1.
+        model: Masses, likewise.
 
     Raises:
         UsageError: Lengths differ, or masses are negative, not finite or all 0.
@@ -283,15 +291,18 @@ def discrete_pair(data: npt.ArrayLike, model: npt.ArrayLike) -> AtomPair:
     return AtomPair(p / p.sum(), q / q.sum())
 
 
-def sampled_pair(data_ratio: npt.ArrayLike, model_ratio: npt.ArrayLike) -> AtomPair:
+def sampled_pair(
+    data_ratio: Sequence[float] | Real[np.ndarray, "n"],
+    model_ratio: Sequence[float] | Real[np.ndarray, "m"],
+) -> AtomPair:
     """Return the pair that samples with known densities stand for.
 
     Half of the weight is on samples of the data and half on samples of the model, as in the
     estimate of precision that averages over both. All estimates by it are unbiased.
 
     Args:
-        data_ratio: ``p / q`` at samples drawn from the data ``[n]``; infinite where q is 0.
-        model_ratio: ``p / q`` at samples drawn from the model ``[m]``, at least 0.
+        data_ratio: ``p / q`` at samples drawn from the data; infinite where q is 0.
+        model_ratio: ``p / q`` at samples drawn from the model, at least 0.
 
     Raises:
         UsageError: Either side is empty, or a ratio cannot be one.

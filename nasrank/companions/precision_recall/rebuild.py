@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float64, Real
 
 from nasrank.companions.precision_recall.pairs import AtomPair, GaussianPair, Pair
 
@@ -38,8 +39,8 @@ class FDivergence:
 
     name: str
     formula: str
-    generator: Callable[[FloatArray], FloatArray]
-    log_weight: Callable[[FloatArray], FloatArray] | None
+    generator: Callable[[Float64[FloatArray, "*shape"]], Float64[FloatArray, "*shape"]]
+    log_weight: Callable[[Float64[FloatArray, "*shape"]], Float64[FloatArray, "*shape"]] | None
     weight_text: str
     at_zero: float
     at_infinity: float
@@ -184,7 +185,9 @@ def direct(pair: Pair, divergence: FDivergence) -> float | None:
     return value if value <= _AS_GOOD_AS_INFINITE else math.inf
 
 
-def lambda_weights(lambdas: npt.ArrayLike) -> list[dict[str, float | str | None]]:
+def lambda_weights(
+    lambdas: Sequence[float] | Real[np.ndarray, "lambdas"],
+) -> list[dict[str, float | str | None]]:
     """List the weight every divergence gives to each lambda.
 
     Args:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Bool, Float, Float32, Float64
 from scipy.special import ndtr
 
 from nasrank.companions.precision_recall.pairs import AtomPair
@@ -47,21 +48,21 @@ class Ring:
             raise UsageError("the ring needs a mode with weight and a spread above 0. Raise them")
 
     @cached_property
-    def masses(self) -> FloatArray:
-        """Mass of each mode ``[8]``."""
+    def masses(self) -> Float64[FloatArray, "8"]:
+        """Mass of each mode."""
         given = np.asarray(self.weights, dtype=np.float64)
         masses: FloatArray = given / given.sum()
         return masses
 
     @property
-    def centres(self) -> FloatArray:
-        """Centre of each mode ``[8, 2]``."""
+    def centres(self) -> Float64[FloatArray, "8 2"]:
+        """Centre of each mode."""
         angle = 2 * np.pi * np.arange(RING_MODES) / RING_MODES
         centres: FloatArray = _RADIUS * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return centres
 
-    def draw(self, count: int, part: str) -> npt.NDArray[np.float32]:
-        """Draw points ``[count, 2]``, the same ones every time.
+    def draw(self, count: int, part: str) -> Float32[np.ndarray, "{count} 2"]:
+        """Draw points, the same ones every time.
 
         Args:
             count: How many.
@@ -72,30 +73,32 @@ class Ring:
         points = self.centres[mode] + self.spread * rng.normal(size=(count, 2))
         return points.astype(np.float32)
 
-    def cell_masses(self, edges: FloatArray) -> FloatArray:
+    def cell_masses(
+        self, edges: Float64[FloatArray, "edges"]
+    ) -> Float64[FloatArray, "(edges-1)**2"]:
         """Integrate the density over a grid.
 
         Args:
-            edges: Ascending edges of the cells in either direction ``[cells + 1]``.
+            edges: Ascending edges of the cells in either direction.
 
         Returns:
-            ``[cells * cells]`` masses, the first coordinate slowest.
+            Masses of the cells, the first coordinate slowest.
         """
         below = ndtr((edges[:, None] - self.centres.T[:, None, :]) / self.spread)
         across, up = np.diff(below, axis=1)
         masses: FloatArray = np.einsum("im,jm,m->ij", across, up, self.masses).ravel()
         return masses
 
-    def mode_shares(self, points: npt.NDArray[np.floating]) -> FloatArray:
-        """Return the share of points ``[n, 2]`` within 3 standard deviations of each mode."""
+    def mode_shares(self, points: Float[np.ndarray, "n 2"]) -> Float64[FloatArray, "8"]:
+        """Return the share of points within 3 standard deviations of each mode."""
         distance = np.linalg.norm(points[:, None] - self.centres, axis=2)
         share: FloatArray = (distance <= _REACH * self.spread).mean(axis=0)
         return share
 
-    def recalls(self, points: npt.NDArray[np.floating]) -> FloatArray:
-        """Return how much of each mode's mass is drawn ``[8]``.
+    def recalls(self, points: Float[np.ndarray, "n 2"]) -> Float64[FloatArray, "8"]:
+        """Return how much of each mode's mass is drawn.
 
-        The share of points ``[n, 2]`` within 3 standard deviations over the mode's own mass
+        The share of points within 3 standard deviations over the mode's own mass
         there, at most 1; nan for a mode without mass.
         """
         inside = 1 - np.exp(-(_REACH**2) / 2)
@@ -104,8 +107,8 @@ class Ring:
         return share
 
     @property
-    def rare(self) -> npt.NDArray[np.bool_]:
-        """Modes with mass, but less than half of an even share ``[8]``."""
+    def rare(self) -> Bool[np.ndarray, "8"]:
+        """Modes with mass, but less than half of an even share."""
         return (self.masses > 0) & (self.masses < 0.5 / RING_MODES)
 
 
@@ -133,14 +136,14 @@ def ring_pair(data: Ring, model: Ring, cells: int = 700) -> AtomPair:
     return AtomPair(p / p.sum(), q / q.sum())
 
 
-def histogram_pair(data: Ring, draws: npt.NDArray[np.floating]) -> AtomPair:
+def histogram_pair(data: Ring, draws: Float[np.ndarray, "n 2"]) -> AtomPair:
     """Return the ring and a model's draws as masses on a grid of cells of side 0.125.
 
     The ring is integrated exactly. What falls off the grid is one more cell.
 
     Args:
         data: The ring.
-        draws: Points ``[n, 2]``, the more the better: noise of few draws reads as a difference.
+        draws: Points, the more the better: noise of few draws reads as a difference.
     """
     edges = np.linspace(-_END, _END, _CELLS + 1)
     p = data.cell_masses(edges)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nasrank.companions.precision_recall.networks import CouplingFlow, Network, Weights
@@ -81,33 +82,33 @@ class Trained:
         generator: What they draw with.
         weights: Averaged weights of the generators by name, ``[models, ...]``.
         critic_weights: Weights of the critics, likewise; empty by maximum likelihood.
-        gradient_norm: Mean norm of the generator's gradient in the second half ``[models]``.
+        gradient_norm: Mean norm of the generator's gradient in the second half.
         saturation: Mean share of draws at which the ratio is at an end of its range, in the
-            second half ``[models]``; nan by maximum likelihood.
-        accuracy: Mean share of data and draws that the critic tells apart ``[models]``, in the
+            second half; nan by maximum likelihood.
+        accuracy: Mean share of data and draws that the critic tells apart, in the
             second half; 0.5 is no better than chance; nan by maximum likelihood.
-        degenerate: Steps with a loss that is not finite, or all draws the same ``[models]``.
+        degenerate: Steps with a loss that is not finite, or all draws the same.
         seconds: Time of the whole training, divided by the models.
     """
 
     generator: Network
     weights: Weights
     critic_weights: Weights
-    gradient_norm: Tensor
-    saturation: Tensor
-    accuracy: Tensor
-    degenerate: Tensor
+    gradient_norm: Float[Tensor, "models"]
+    saturation: Float[Tensor, "models"]
+    accuracy: Float[Tensor, "models"]
+    degenerate: Int[Tensor, "models"]
     seconds: float
 
     @property
-    def diverged(self) -> Tensor:
-        """Whether a weight of a model is not finite ``[models]``."""
+    def diverged(self) -> Bool[Tensor, "models"]:
+        """Whether a weight of a model is not finite."""
         finite = [torch.isfinite(each).flatten(1).all(dim=1) for each in self.weights.values()]
         return ~torch.stack(finite).all(dim=0)
 
     @torch.no_grad()
-    def draw(self, place: int, count: int, seed: int) -> Tensor:
-        """Draw from one model: ``[count, outputs]``, in the units of the scaled data.
+    def draw(self, place: int, count: int, seed: int) -> Float[Tensor, "{count} outputs"]:
+        """Draw from one model, in the units of the scaled data.
 
         Args:
             place: Which model.
@@ -125,7 +126,7 @@ def fit(
     members: Sequence[Member],
     generator: Network,
     critic: Network,
-    data: Tensor,
+    data: Float[Tensor, "n outputs"],
     recipe: Recipe,
     *,
     start: tuple[Weights, Weights] | None = None,
@@ -139,9 +140,9 @@ def fit(
         members: At least one; all by maximum likelihood, or none.
         generator: Their generator.
         critic: Their critic; not used by maximum likelihood.
-        data: Scaled samples ``[n, outputs]`` on the device to compute on.
+        data: Scaled samples on the device to compute on.
         recipe: How to train.
-        start: First weights of generators and critics, ``[models, ...]``; drawn from the seeds
+        start: First weights of generators and critics; drawn from the seeds
             if None. A critic's weights that are not in it are drawn.
         on_step: Called after every step with the number of models.
     """
@@ -172,11 +173,11 @@ class _Fleet:
         members: Sequence[Member],
         generator: Network,
         critic: Network,
-        data: Tensor,
+        data: Float[Tensor, "n outputs"],
         recipe: Recipe,
         *,
-        weights: dict[str, Tensor],
-        critics: dict[str, Tensor],
+        weights: dict[str, Float[Tensor, "models ..."]],
+        critics: dict[str, Float[Tensor, "models ..."]],
     ) -> None:
         self.generator, self.critic, self.data, self.recipe = generator, critic, data, recipe
         self.weights = {name: each.requires_grad_() for name, each in weights.items()}
@@ -276,20 +277,22 @@ class _Fleet:
             seconds,
         )
 
-    def losses(self, of: Callable[[Objective, Tensor], Tensor]) -> Tensor:
+    def losses(
+        self, of: Callable[[Objective, Int[Tensor, "own"]], Float[Tensor, "own"]]
+    ) -> Float[Tensor, "models"]:
         """Put what every group computes for its members in the members' order."""
         parts = [of(objective, own) for own, objective in self.groups]
         order = torch.cat([own for own, _ in self.groups]).argsort()
         return torch.cat(parts)[order]
 
     @staticmethod
-    def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    def descend(optimiser: torch.optim.Optimizer, loss: Float[Tensor, "models"]) -> None:
         optimiser.zero_grad()
         # Members share no weight, so the gradient of the sum is each one's own.
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
-    def gradient_norms(self) -> Tensor:
+    def gradient_norms(self) -> Float[Tensor, "models"]:
         squares = [
             each.grad.flatten(1).square().sum(dim=1)
             for each in self.weights.values()
@@ -297,11 +300,11 @@ class _Fleet:
         ]
         return torch.stack(squares).sum(dim=0).sqrt()
 
-    def note(self, what: int, values: Tensor) -> None:
+    def note(self, what: int, values: Float[Tensor, "models"]) -> None:
         self.sums[what] += values
         self.seen[what] += 1
 
-    def batch(self) -> Tensor:
+    def batch(self) -> Float[Tensor, "models items outputs"]:
         size = (self.recipe.batch,)
         rows = torch.stack(
             [
@@ -311,19 +314,21 @@ class _Fleet:
         )
         return self.data[rows.to(self.data.device)][self.place]
 
-    def latent(self) -> Tensor:
+    def latent(self) -> Float[Tensor, "models items inputs"]:
         return self.normal("latent", self.recipe.batch, self.generator.inputs)
 
-    def blurred(self, values: Tensor, number: int) -> Tensor:
+    def blurred(
+        self, values: Float[Tensor, "models items outputs"], number: int
+    ) -> Float[Tensor, "models items outputs"]:
         spread = self.recipe.noise_at(number)
         if spread == 0:
             return values
         return values + spread * self.normal("noise", *values.shape[1:])
 
-    def normal(self, stream: str, *shape: int) -> Tensor:
+    def normal(self, stream: str, *shape: int) -> Float[Tensor, "models ..."]:
         drawn = [torch.randn(*shape, generator=each[stream]) for each in self.chance]
         return torch.stack(drawn).to(self.data.device)[self.place]
 
 
-def _on(data: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _on(data: Tensor, weights: Weights) -> dict[str, Float[Tensor, "models ..."]]:
     return {name: each.detach().clone().to(data.device) for name, each in weights.items()}

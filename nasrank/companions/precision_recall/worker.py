@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float, Float64, Int64
 
 from nasrank.companions.precision_recall.cells import (
     DRAWS,
@@ -247,7 +248,7 @@ class Runner:
         }
 
 
-def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
+def _against(material: Material, fake: Float[FloatArray, "n d"], run: PRRun) -> Row:
     """Measure draws against the test samples."""
     precision, recall = neighbour_precision_recall(material.real, fake, run.neighbours)
     own = [] if run.lam is None else [run.lam]
@@ -270,14 +271,14 @@ def _against(material: Material, fake: FloatArray, run: PRRun) -> Row:
     return row
 
 
-def _sample(material: Material, draws: FloatArray) -> list[float]:
+def _sample(material: Material, draws: Float[FloatArray, "n d"]) -> list[float]:
     kept = _KEPT_IMAGES if material.is_images else _KEPT_POINTS
     # Four digits are enough for pictures.
     sample: list[float] = draws[:kept].round(4).ravel().astype(float).tolist()
     return sample
 
 
-def _add_truth(row: Row, ring: Ring, draws: FloatArray, lam: float | None) -> None:
+def _add_truth(row: Row, ring: Ring, draws: Float[FloatArray, "n d"], lam: float | None) -> None:
     """Measure draws against the ring's density."""
     lambdas = [*CURVE_LAMBDAS, *([] if lam is None else [lam]), 10.0, 0.1, 1.0]
     alpha = histogram_pair(ring, draws).alpha(lambdas)
@@ -294,7 +295,7 @@ def _add_truth(row: Row, ring: Ring, draws: FloatArray, lam: float | None) -> No
     }
 
 
-def _add_frontier(row: Row, kind: str, alpha: FloatArray) -> None:
+def _add_frontier(row: Row, kind: str, alpha: Float[FloatArray, "lambdas"]) -> None:
     count = len(CURVE_LAMBDAS)
     row["pr_frontiers.kind"] += [kind] * count
     row["pr_frontiers.lambda"] += list(CURVE_LAMBDAS)
@@ -326,8 +327,8 @@ def _named(measure: str, run: PRRun) -> str:
 
 
 def _highest_new(
-    cells: CellData, scores: npt.NDArray[np.float64], size: int
-) -> npt.NDArray[np.int64]:
+    cells: CellData, scores: Float64[np.ndarray, "classes"], size: int
+) -> Int64[np.ndarray, "chosen"]:
     """Classes of the highest scores among those tested without a label."""
     tested = cells.task.space.class_of[cells.split.test]
     order = np.argsort(-scores[tested], kind="stable")
@@ -336,7 +337,11 @@ def _highest_new(
 
 
 def _finished(
-    run: PRRun, cells: CellData, scores: npt.NDArray[np.float64], seconds: float, device: str
+    run: PRRun,
+    cells: CellData,
+    scores: Float64[np.ndarray, "classes"],
+    seconds: float,
+    device: str,
 ) -> str:
     """Measure scores of classes as `compare` does: how often it was drawn, or a predictor's."""
     training = Training(float("nan"), False, seconds, 0.0, device)
@@ -361,5 +366,5 @@ def as_run(run: PRRun) -> Run:
     )
 
 
-def _known(value: torch.Tensor) -> float | None:
+def _known(value: Float[torch.Tensor, ""]) -> float | None:
     return float(value) if bool(torch.isfinite(value)) else None

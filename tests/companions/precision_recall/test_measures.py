@@ -35,7 +35,8 @@ def test_a_subset_of_modes_is_precise_and_forgets():
 def test_by_hand():
     # Radii of 0, 1, 3 with one neighbour: 1, 1, 2. Draws at 1.5 and 9 have radius 7.5.
     # 1.5 is inside of 1's and 3's ball, 9 of none; 0, 1, 3 are within 7.5 of 1.5.
-    assert neighbour_precision_recall([[0.0], [1.0], [3.0]], [[1.5], [9.0]], 1) == (0.5, 1.0)
+    data = np.array([[0.0], [1.0], [3.0]])
+    assert neighbour_precision_recall(data, np.array([[1.5], [9.0]]), 1) == (0.5, 1.0)
 
 
 def test_too_few_points():
