@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from nasrank.predictors.gnn import GNN, WIDTH
 from nasrank.predictors.network import Weights
+from nasrank.predictors.recipe import one_cycle
 from nasrank.predictors.standard import Standard
 from nasrank.seeds import numpy_generator, torch_generator
 
@@ -18,7 +19,6 @@ __all__ = ["pretrain"]
 STEPS = 1200
 BATCH = 96
 RATE = 3e-3
-WARM_UP = 0.1
 
 
 def pretrain(
@@ -60,7 +60,7 @@ def pretrain(
     draw = numpy_generator(seed, stream="pretraining", part="batches")
     chosen = draw.integers(0, len(proxies), (STEPS, 1, min(BATCH, len(proxies))))
     for step, items in enumerate(chosen):
-        optimizer.param_groups[0]["lr"] = RATE * _share(step)
+        optimizer.param_groups[0]["lr"] = RATE * one_cycle((step + 1) / STEPS)
         (batch,) = network.batches(items[None])
         hidden = torch.relu(
             torch.baddbmm(
@@ -73,10 +73,3 @@ def pretrain(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return {name: trained[name].detach() for name in weights}
-
-
-def _share(step: int) -> float:
-    done = (step + 1) / STEPS
-    if done < WARM_UP:
-        return done / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))

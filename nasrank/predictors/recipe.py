@@ -8,7 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-__all__ = ["Recipe"]
+__all__ = ["Recipe", "one_cycle"]
+
+
+def one_cycle(done: float, warm_up: float = 0.1) -> float:
+    """Return the share of the peak learning rate: it rises linearly, then falls as a cosine.
+
+    Args:
+        done: Share of the training that is done, with the step to take, in (0, 1].
+        warm_up: Share of the training in which the rate rises.
+
+    Example:
+        >>> [one_cycle(done) for done in (0.05, 0.1, 1.0)]
+        [0.5, 1.0, 0.0]
+    """
+    if done < warm_up:
+        return done / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,11 @@ class Of:
     missing: float | None = None
     scale: Callable[[float], float] = float
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of the column."""
+        return (self.column.name,)
+
     def by_seed(self, rows: Sequence[Row]) -> dict[int, float]:
         """Return the value of each seed, the mean of its rows; seeds without one are left out."""
         values: dict[int, list[float]] = {}
@@ -200,6 +205,11 @@ class Lead:
     def column(self) -> Column:
         """The column of the first."""
         return self.first.column
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, each once."""
+        return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
 
     def by_seed(self, rows: Sequence[Row]) -> dict[int, float]:
         """Return the difference of each seed."""
@@ -251,7 +261,7 @@ class More(Claim):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that decide."""
-        return tuple(dict.fromkeys((self.first.column.name, self.second.column.name)))
+        return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
 
     @property
     def options(self) -> Mapping[str, float]:
@@ -295,14 +305,14 @@ class Within(Claim):
         by: Largest difference that is meant.
     """
 
-    first: Of
-    second: Of
+    first: Of | Lead
+    second: Of | Lead
     by: float
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that decide."""
-        return tuple(dict.fromkeys((self.first.column.name, self.second.column.name)))
+        return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
 
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return what the difference leaves of the largest one, for each seed that both have."""
@@ -332,7 +342,7 @@ class Rises(Claim):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that decide, and the option."""
-        return self.of.column.name, self.over
+        return *self.of.names, self.over
 
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return a rank correlation for each seed."""

@@ -16,6 +16,7 @@ __all__ = [
     "Sheet",
     "bounds",
     "fixed",
+    "grouped",
     "joined",
     "number",
     "over_seeds",
@@ -137,9 +138,6 @@ def over_seeds(
     Returns:
         Rows with the columns ``by`` and a text for each measure, and the fields of both.
     """
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[name] for name in by), []).append(row)
     shown = [measure for measure in measures if measure.shown(rows)]
     lines = [
         {
@@ -147,11 +145,25 @@ def over_seeds(
             **{measure.key: measure.text(own) for measure in shown},
             **extra(own),
         }
-        for key, own in groups.items()
+        for key, own in grouped(rows, by).items()
     ]
     fields = [Field(name, right=all(_is_number(row[name]) for row in rows), keep=9) for name in by]
     fields += [Field(m.key, m.title, right=True, keep=m.keep) for m in shown]
     return lines, fields
+
+
+def grouped(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+    """Return the rows by their values in some columns, in the order in which these come up.
+
+    Example:
+        >>> rows = [{"loss": loss} for loss in ("hr", "mse", "hr")]
+        >>> {key: len(own) for key, own in grouped(rows, ["loss"]).items()}
+        {('hr',): 2, ('mse',): 1}
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row)
+    return groups
 
 
 def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> str:

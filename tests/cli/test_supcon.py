@@ -131,8 +131,10 @@ def test_train_on_architectures(elsewhere):
     done = nasrank("train", "--data", "archs:nb201/cifar10", "--n-train", "20", "--alphas", "0.8",
                    "--steps", "10", "--seeds", "2")  # fmt: skip
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("archs:nb201/cifar10: 3 tiers x 8 cells, temperature 0.5")
-    assert [line.split()[1] for line in lines if line.split()[:1] == ["20"]] == ["none", "0.8"]
+    assert lines[0] == "archs:nb201/cifar10, 2 seeds"
+    methods = [line.split()[1] for line in lines if line.split()[:1] == ["20"]]
+    assert methods == ["gnn", "supcon(alpha=0.8)"]
+    assert "Pre-trained with 3 tiers x 8 cells at temperature 0.5" in done.stdout
     folder = elsewhere / "nasrank-out" / "supcon" / "train"
     assert {"archs.parquet", "runs.parquet", "discovery.parquet", "archs.svg"} <= {
         path.name for path in folder.iterdir()

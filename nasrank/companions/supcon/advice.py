@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nasrank.companions.supcon.closed_form import alpha_for, alpha_star, optimum
@@ -26,6 +27,10 @@ class Guideline:
     lower: float
     suggested: float
     upper: float
+
+    def nearest(self, alphas: Iterable[float]) -> float:
+        """Return the alpha, of those there are, that is nearest to the suggested one."""
+        return min(alphas, key=lambda alpha: abs(alpha - self.suggested))
 
 
 def guideline(

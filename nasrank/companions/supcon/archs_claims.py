@@ -8,26 +8,16 @@ from typing import Any
 
 from nasrank.companions.supcon.advice import guideline
 from nasrank.companions.supcon.tables import ARCHITECTURES
+from nasrank.companions.supcon.train_claims import base_rows
 from nasrank.study.claims import Ahead, Claim, Of, Rises, judge
+from nasrank.study.view import grouped
 
-__all__ = ["archs_claims", "base_archs"]
+__all__ = ["ARCH_FACTORS", "archs_claims"]
 
 Row = dict[str, Any]
 
-
-def base_archs(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows without pre-training, and those with the first setting of it.
-
-    Args:
-        rows: Rows of ``archs``, those of the first values first.
-    """
-    names = ("temperature", "anchor", "tiers", "instances")
-    first = next((row for row in rows if row["alpha"] is not None), None)
-    return [
-        row
-        for row in rows
-        if row["alpha"] is None or (first and all(row[name] == first[name] for name in names))
-    ]
+ARCH_FACTORS = ("temperature", "anchor", "tiers", "instances")
+"""Columns of ``archs`` that are varied one at a time."""
 
 
 def archs_claims(rows: Sequence[Row]) -> list[Row]:
@@ -39,17 +29,15 @@ def archs_claims(rows: Sequence[Row]) -> list[Row]:
     Returns:
         Rows of ``claims``.
     """
-    base = [row for row in base_archs(rows) if row["alpha"] is not None]
-    if not base:
+    base = base_rows(rows, ARCH_FACTORS)
+    at = next((row for row in base if row["alpha"] is not None), None)
+    if at is None:
         return []
-    at = base[0]
-    alphas = sorted({row["alpha"] for row in base})
+    alphas = sorted({row["alpha"] for row in base} - {None})
     advice = guideline(at["tiers"], at["instances"], 2, at["temperature"], anchor=at["anchor"])
-    moderate = min(alphas, key=lambda alpha: abs(alpha - advice.suggested))
+    moderate = advice.nearest(alphas)
     claims = []
-    for size in dict.fromkeys(row["n_train"] for row in rows):
-        own = [row for row in base if row["n_train"] == size]
-        own += [row for row in rows if row["n_train"] == size and row["alpha"] is None]
+    for (size,), own in grouped(base, ["n_train"]).items():
         declared = _declared(f"({size} labelled)", alphas, moderate, at["alpha_star"])
         claims += judge(
             declared, own, data=f"{at['data']}, {size} labelled", table=ARCHITECTURES.name

@@ -19,8 +19,8 @@ from nasrank.metrics.embeddings import (
     simplex_distance,
     sphere_variance,
 )
-from nasrank.samples import Samples
 from nasrank.samples.arrays import read_vectors
+from nasrank.study.view import grouped
 
 __all__ = [
     "COLLAPSED",
@@ -29,7 +29,6 @@ __all__ = [
     "SweepCheck",
     "check_sweep",
     "diagnose",
-    "diagnose_samples",
     "verdict",
 ]
 
@@ -95,11 +94,7 @@ def diagnose(path: Path, label: str | None = None) -> Diagnosis:
         DataError: It is missing or damaged, holds NaN, or has fewer than two classes, no class
             with two embeddings, or an embedding of length 0.
     """
-    return diagnose_samples(str(path), read_vectors(path, label))
-
-
-def diagnose_samples(name: str, samples: Samples) -> Diagnosis:
-    """Measure embeddings; see `diagnose`."""
+    name, samples = str(path), read_vectors(path, label)
     rows, classes = samples.values.reshape(len(samples), -1), samples.classes
     sizes = np.bincount(classes, minlength=len(samples.class_names))
     if (sizes > 0).sum() < 2:
@@ -163,12 +158,13 @@ def check_sweep(folder: Path, alpha: float) -> SweepCheck:
     """
     path = folder / "train.parquet"
     rows = TRAINING.read(path)
-    values: dict[float, list[float]] = {}
-    for row in base_rows(rows) if rows else ():
-        if row["fine_probe_accuracy"] is not None:
-            values.setdefault(row["alpha"], []).append(row["fine_probe_accuracy"])
-    if not values:
+    known = [row for row in base_rows(rows) if row["fine_probe_accuracy"] is not None]
+    if not known:
         raise DataError(f"{path}: no trained encoder in it. Run nasrank supcon train again")
+    values = {
+        alpha: [row["fine_probe_accuracy"] for row in own]
+        for (alpha,), own in grouped(known, ["alpha"]).items()
+    }
     means = {each: sum(own) / len(own) for each, own in values.items()}
     best = max(means, key=lambda each: means[each])
     near = min(means, key=lambda each: abs(each - alpha))

@@ -17,6 +17,7 @@ from nasrank.companions.supcon.augmentations import random_views, turned
 from nasrank.companions.supcon.closed_form import alpha_star, optimum
 from nasrank.companions.supcon.coarse import Grouped
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
+from nasrank.companions.supcon.tables import TRAINING
 from nasrank.encoders import make_encoder
 from nasrank.metrics.embeddings import (
     LinearProbe,
@@ -25,15 +26,17 @@ from nasrank.metrics.embeddings import (
     nearest_mean_accuracy,
     sphere_variance,
 )
+from nasrank.predictors.recipe import one_cycle
 from nasrank.seeds import numpy_generator, seeded_torch, torch_generator
 from nasrank.study.finished import Identity
 
 __all__ = ["Encoding", "train_encoder"]
 
-_RATE, _DECAY, _WARM_UP = 2e-3, 1e-4, 0.1
+_RATE, _DECAY = 2e-3, 1e-4
 _PROJECTION = 128
 _TURN, _NOISE = 20.0, 0.5
 _AT_ONCE = 2_000
+_MEASURES = tuple(column.name for column in TRAINING.columns if column.null is not None)
 Row = dict[str, Any]
 Numbers: TypeAlias = Int64[NDArray[np.int64], "n"]
 
@@ -123,22 +126,15 @@ def train_encoder(run: Encoding, data: Grouped, device: torch.device) -> Row:
     finite = bool(np.isfinite(curve).all()) and len(curve) == run.steps
     setting = (run.classes, run.instances, run.views, run.temperature)
     ideal = optimum(*setting, run.alpha, anchor=run.anchor)
-    shown = {
-        name: getattr(run, name)
-        for name in (
-            "data", "seed", "encoder", "classes", "instances", "views", "temperature", "alpha",
-            "anchor", "initial_scale", "augmentation", "imbalance", "label_noise", "steps",
-        )
-    }  # fmt: skip
+    shown = {c.name: getattr(run, c.name) for c in TRAINING.columns if hasattr(run, c.name)}
     measured: Row = dict.fromkeys(_MEASURES)
     if finite:
         measured |= _measure(run, data, model, chosen, device)
         measured["final_loss"] = float(np.mean(curve[-max(run.steps // 10, 1) :]))
         finite = all(value is None or math.isfinite(value) for value in measured.values())
     return {
-        "run_id": run.run_id,
-        "method": f"{run.encoder}, {run.anchor}",
         **shown,
+        "method": f"{run.encoder}, {run.anchor}",
         "features": body.features,
         "train_size": len(chosen),
         "alpha_star": float(alpha_star(*setting, anchor=run.anchor)),
@@ -150,15 +146,6 @@ def train_encoder(run: Encoding, data: Grouped, device: torch.device) -> Row:
         "fit_seconds": seconds,
         "device": device.type,
     }
-
-
-_MEASURES = (
-    "final_loss", "projector_within", "projector_total", "projector_within_test",
-    "projector_view_spread", "encoder_within", "encoder_total", "smallest_class_within",
-    "largest_class_within", "projector_rank", "encoder_rank", "coarse_train_accuracy",
-    "coarse_test_accuracy", "fine_knn_accuracy", "fine_probe_accuracy", "fine_probe_projector",
-    "fine_probe_rotated", "fine_probe_noisy",
-)  # fmt: skip
 
 
 def _training_set(run: Encoding, data: Grouped) -> tuple[Numbers, Numbers]:
@@ -198,7 +185,7 @@ def _descend(
     degenerate = 0
     model.train()
     for step in range(run.steps):
-        optimizer.param_groups[0]["lr"] = _RATE * _share((step + 1) / run.steps)
+        optimizer.param_groups[0]["lr"] = _RATE * one_cycle((step + 1) / run.steps)
         picked = torch.from_numpy(_batch(run, members, len(coarse), draw)).repeat(run.views)
         pairs = pair_up(labels[picked].to(device), picked.to(device), anchor=run.anchor)
         degenerate += bool(pairs.degenerate)
@@ -230,12 +217,6 @@ def _batch(
             if len(own)
         ]
     )
-
-
-def _share(done: float) -> float:
-    if done < _WARM_UP:
-        return done / _WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
 
 
 @torch.no_grad()
@@ -298,11 +279,10 @@ def _view_spread(run: Encoding, model: nn.Module, values: Float[Tensor, "n *shap
     """Variance of the views of an instance, as training makes them."""
     draw = torch_generator(run.seed, stream="spread")
     deviation = values.std(dim=0) if len(values) > 1 else torch.zeros_like(values[0])
-    seen = [
-        _embed(model, random_views(values, draw, strength=run.augmentation, deviation=deviation))[
-            1
-        ]
+    views = (
+        random_views(values, draw, strength=run.augmentation, deviation=deviation)
         for _ in range(run.views)
-    ]
+    )
+    seen = [_embed(model, each)[1] for each in views]
     number = np.tile(np.arange(len(values)), run.views)
     return sphere_variance(np.concatenate(seen), number).within

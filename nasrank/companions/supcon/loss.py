@@ -10,10 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nasrank.companions.supcon.closed_form import ANCHORS
-from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
 
-__all__ = ["Pairs", "contrastive_loss", "pair_up", "standard_alpha"]
+__all__ = ["Pairs", "contrastive_loss", "pair_up"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,9 @@ def contrastive_loss(
     ``-log softmax_j(u_i . u_j / tau)``: for ``L_sup`` other instances of the anchor's class, for
     ``L_self`` views of its own instance. Anchors without a positive are left out of the mean, and
     a part for which no anchor has one is 0. In a batch of m classes with n instances of p views
-    each, both parts are means over all such pairs.
+    each, both parts are means over all such pairs. With the anchor excluded and alpha
+    ``(p - 1) / (np - 1)``, the share of an anchor's positives that are its own views, it is the
+    usual SupCon loss.
 
     Args:
         embeddings: Unit vectors.
@@ -137,28 +138,6 @@ def contrastive_loss(
     supervised, own = pairs.shares
     weight = torch.lerp(supervised.to(likeness), own.to(likeness), mixed)
     return (weight * (spread - likeness)).sum(dim=(-1, -2))
-
-
-def standard_alpha(instances: int, views: int) -> float:
-    """Return the alpha at which the loss, anchor excluded, is the usual SupCon loss.
-
-    There all np - 1 other embeddings of an anchor's class are positives alike, and p - 1 of them
-    are its own views, so alpha = (p - 1) / (np - 1). It is below every `alpha_star`.
-
-    Args:
-        instances: Instances n of a class.
-        views: Views p of an instance.
-
-    Raises:
-        UsageError: There is one embedding a class.
-
-    Example:
-        >>> round(standard_alpha(50, 2), 4)
-        0.0101
-    """
-    if instances * views < 2:
-        raise UsageError("one embedding a class has no positive. Give more instances or views")
-    return (views - 1) / (instances * views - 1)
 
 
 def _shares(positive: Bool[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n n"]:

@@ -1,23 +1,70 @@
-"""What ``nasrank supcon train`` trains, spelt out: encoders, and pre-trained predictors."""
+"""The runs of ``nasrank supcon``, spelled out: problems, encoders, pre-trained predictors."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from itertools import product
 from pathlib import Path
+from typing import Any, TypeVar
 
-from nasrank.companions.supcon.closed_form import alpha_star
+import numpy as np
+
+from nasrank.companions.supcon.closed_form import alpha_star, temperature_star
 from nasrank.companions.supcon.coarse import Grouped, group_by_remainder, load_grouped
 from nasrank.companions.supcon.encoding import Encoding
-from nasrank.companions.supcon.options import TrainConfig
+from nasrank.companions.supcon.options import SimulateConfig, TrainConfig
 from nasrank.companions.supcon.pretraining import Contrast
+from nasrank.companions.supcon.simulate import Problem
 from nasrank.encoders import make_encoder
 from nasrank.errors import UsageError
 from nasrank.runs.beside import Method
+from nasrank.study.study import Plan
 
-__all__ = ["load_data", "plan_encodings", "plan_pretraining"]
+__all__ = ["load_data", "plan_encodings", "plan_pretraining", "plan_problems", "plan_training"]
 
-_MOST_EMBEDDINGS = 8_192
-_MOST_CELLS = 2_048
+_MOST_VIEWS, _MOST_CELLS, _MOST_FREE = 8_192, 2_048, 2_048
+_MOST_PAIRS = 1_200_000
+"""Pairs of embeddings at a time, over all problems: a tenth of a second a step at most."""
+
+T = TypeVar("T", Encoding, Contrast)
+
+
+def plan_problems(config: SimulateConfig) -> Plan[Problem]:
+    """Spell out the problems.
+
+    Args:
+        config: What to minimise.
+
+    Raises:
+        UsageError: A shape is no shape or too large, or an excluded anchor has one view.
+    """
+    shapes = [_shape(each) for each in dict.fromkeys(config.shapes)]
+    _require_room(max(m * n for m, n in shapes) * max(config.views), _MOST_FREE, "embeddings")
+    for anchor in config.anchors:
+        # For what it refuses.
+        temperature_star(2, 2, np.array(config.views)[:, None], config.alphas, anchor=anchor)
+    problems: dict[Problem, None] = {}
+    for seed, model, anchor, (m, n), p, t in product(
+        config.all_seeds, config.models, config.anchors, shapes, config.views, config.temperatures
+    ):
+        edge = float(alpha_star(m, n, p, t, anchor=anchor))
+        near = (round(edge + each, 6) for each in config.near)
+        for alpha in (*config.alphas, *(each for each in near if 0 <= each <= 1)):
+            problems[Problem(model, m, n, p, t, alpha, anchor, config.steps, seed)] = None
+    return Plan(_cut(problems))
+
+
+def plan_training(config: TrainConfig) -> Plan[Encoding]:
+    """Load the data and spell out the encoders, each a fleet of its own; the context is the data.
+
+    Raises:
+        UsageError: What is asked does not go together.
+        DataError: The data is missing or damaged.
+    """
+    data = load_data(config)
+    return Plan([[run] for run in plan_encodings(config, data)], context=data)
 
 
 def load_data(config: TrainConfig) -> Grouped:
@@ -53,50 +100,40 @@ def plan_encodings(config: TrainConfig, data: Grouped) -> tuple[Encoding, ...]:
     def coarse(count: int) -> tuple[int, ...]:
         return tuple(group_by_remainder(data, count).coarse_of.tolist()) if count else usual
 
+    factors = {
+        "temperature": config.temperatures,
+        "anchor": config.anchors,
+        "coarse_of": tuple(map(coarse, config.classes)),
+        "instances": config.instances,
+        "augmentation": config.augmentations,
+        "imbalance": config.imbalances,
+        "label_noise": config.label_noises,
+        "encoder": config.encoders,
+        "features": config.features,
+        "initial_scale": config.initial_scales,
+    }
     base = Encoding(
         data=data.samples.name,
         fingerprint=data.samples.fingerprint,
-        coarse_of=coarse(config.classes[0]),
-        encoder=config.encoders[0],
-        features=config.features[0],
-        initial_scale=config.initial_scales[0],
-        instances=config.instances[0],
         views=config.views,
-        temperature=config.temperatures[0],
         alpha=0.0,
-        anchor=config.anchors[0],
-        augmentation=config.augmentations[0],
-        imbalance=config.imbalances[0],
-        label_noise=config.label_noises[0],
         steps=config.steps,
         seed=0,
+        **_first(factors),
     )
-    varied = [
-        *(replace(base, temperature=each) for each in config.temperatures[1:]),
-        *(replace(base, anchor=each) for each in config.anchors[1:]),
-        *(replace(base, coarse_of=coarse(each)) for each in config.classes[1:]),
-        *(replace(base, instances=each) for each in config.instances[1:]),
-        *(replace(base, augmentation=each) for each in config.augmentations[1:]),
-        *(replace(base, imbalance=each) for each in config.imbalances[1:]),
-        *(replace(base, label_noise=each) for each in config.label_noises[1:]),
-        *(replace(base, encoder=each) for each in config.encoders[1:]),
-        *(replace(base, features=each) for each in config.features[1:]),
-        *(replace(base, initial_scale=each) for each in config.initial_scales[1:]),
-    ]
+    varied = _varied(base, factors)
     for each in (base, *varied):
-        size = each.classes * each.instances * each.views
-        if size > _MOST_EMBEDDINGS:
-            raise UsageError(
-                f"a batch of {size:,} views needs too much memory. Ask for {_MOST_EMBEDDINGS:,} "
-                "or fewer: classes x instances x views"
-            )
+        _require_room(each.classes * each.instances * each.views, _MOST_VIEWS, "views")
         make_encoder(each.encoder, data.samples.shape, features=each.features or None, seed=0)
-    seeds = config.all_seeds
-    runs = [replace(base, alpha=alpha, seed=seed) for seed in seeds for alpha in config.alphas]
+    runs = [
+        replace(base, alpha=alpha, seed=seed)
+        for seed in config.all_seeds
+        for alpha in config.alphas
+    ]
     runs += [
         replace(each, alpha=alpha, seed=seed)
         for each in varied
-        for seed in seeds
+        for seed in config.all_seeds
         for alpha in config.varied_alphas
     ]
     return tuple(dict.fromkeys(runs))
@@ -111,30 +148,18 @@ def plan_pretraining(config: TrainConfig) -> list[Method]:
     Raises:
         UsageError: A batch is too large, or there are fewer architectures than tiers.
     """
-    base = Contrast(
-        config.classes[0],
-        config.instances[0],
-        config.views,
-        config.temperatures[0],
-        0.0,
-        config.anchors[0],
-        config.steps,
-    )
-    varied = [
-        *(replace(base, temperature=each) for each in config.temperatures[1:]),
-        *(replace(base, anchor=each) for each in config.anchors[1:]),
-        *(replace(base, tiers=each) for each in config.classes[1:]),
-        *(replace(base, instances=each) for each in config.instances[1:]),
-    ]
+    factors = {
+        "temperature": config.temperatures,
+        "anchor": config.anchors,
+        "tiers": config.classes,
+        "instances": config.instances,
+    }
+    base = Contrast(views=config.views, alpha=0.0, steps=config.steps, **_first(factors))
+    varied = _varied(base, factors)
     for each in (base, *varied):
         # For what it refuses.
         alpha_star(each.tiers, each.instances, each.views, each.temperature, anchor=each.anchor)
-        size = each.tiers * each.instances * each.views
-        if size > _MOST_CELLS:
-            raise UsageError(
-                f"a batch of {size:,} cells needs too much memory. Ask for {_MOST_CELLS:,} "
-                "or fewer: classes x instances x views"
-            )
+        _require_room(each.tiers * each.instances * each.views, _MOST_CELLS, "cells")
         if each.tiers > min(config.n_train):
             raise UsageError(
                 f"--classes {each.tiers} tiers of {min(config.n_train)} architectures: give fewer"
@@ -143,3 +168,42 @@ def plan_pretraining(config: TrainConfig) -> list[Method]:
     kinds += [replace(each, alpha=alpha) for each in varied for alpha in config.varied_alphas]
     plain = Method("gnn", "gnn", dict.fromkeys(field.name for field in fields(Contrast)))
     return [plain, *(Method(how.method, how.method, asdict(how)) for how in dict.fromkeys(kinds))]
+
+
+def _first(factors: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    return {name: values[0] for name, values in factors.items()}
+
+
+def _varied(base: T, factors: Mapping[str, Sequence[Any]]) -> list[T]:
+    """Vary one factor at a time."""
+    changes = ({name: value} for name, values in factors.items() for value in values[1:])
+    return [replace(base, **change) for change in changes]
+
+
+def _require_room(size: int, most: int, what: str) -> None:
+    if size > most:
+        raise UsageError(
+            f"a batch of {size:,} {what} needs too much memory. Ask for {most:,} or fewer: "
+            "classes x instances x views"
+        )
+
+
+def _shape(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d{1,9})\s*x\s*(\d{1,9})\s*", text)
+    if found is None:
+        raise UsageError(f"--shapes {text!r} should be classes x instances, such as 2x3,4x10")
+    return int(found[1]), int(found[2])
+
+
+def _cut(problems: Iterable[Problem]) -> list[list[Problem]]:
+    """Cut the grid where seed, model or convention change, or a batch would grow too large."""
+    fleets: list[list[Problem]] = []
+    pairs, kind = 0, None
+    for each in problems:
+        own = each.seed, each.model, each.anchor
+        pairs += each.count**2
+        if own != kind or pairs > _MOST_PAIRS:
+            fleets.append([])
+            kind, pairs = own, each.count**2
+        fleets[-1].append(each)
+    return fleets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +22,14 @@ from nasrank.metrics.embeddings import effective_rank, sphere_variance
 from nasrank.predictors.gnn import GNN, WIDTH
 from nasrank.predictors.network import Weights
 from nasrank.predictors.predictor import Member
+from nasrank.predictors.recipe import one_cycle
 from nasrank.runs.beside import Beside, BesideRun
 from nasrank.seeds import numpy_generator, torch_generator
 from nasrank.study.finished import Identity
 
 __all__ = ["Contrast", "ContrastRun", "Pretrained", "contrast_cells", "pretrain", "tiers_of"]
 
-_RATE, _DECAY, _WARM_UP = 3e-3, 1e-2, 0.1
+_RATE, _DECAY = 3e-3, 1e-2
 _KEPT = ("operation", "attribute", "message", "shift", "gate")
 """Beginnings of the names of the weights that embed a graph; its scoring starts afresh."""
 
@@ -88,11 +88,8 @@ class ContrastRun(BesideRun):
     @cached_property
     def run_id(self) -> str:
         """Its identity, which names the settings one by one."""
-        shared = {name: self.run[name] for name in _HASHED}
-        return _Hashed(**shared, contrast=self.contrast).run_id
-
-
-_HASHED = ("task", "fingerprint", "n_train", "loss", "seed")
+        names = ("task", "fingerprint", "n_train", "loss", "seed")
+        return _Hashed(**{name: self.run[name] for name in names}, contrast=self.contrast).run_id
 
 
 @dataclass(frozen=True)
@@ -220,7 +217,7 @@ def contrast_cells(
     )
     batches = zip(network.batches(shown), owners, strict=True)
     for step, (batch, instances) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = _RATE * _share((step + 1) / how.steps)
+        optimizer.param_groups[0]["lr"] = _RATE * one_cycle((step + 1) / how.steps)
         pairs = pair_up(classes, torch.from_numpy(instances).to(network.device), anchor=how.anchor)
         degenerate += pairs.degenerate.cpu().numpy()
         _, projected = _project(network, weights, batch)
@@ -312,9 +309,3 @@ def _measure(
         found.append((spread.within, spread.total, effective_rank(read[place])))
     within, total, rank = np.array(found).T
     return within, total, rank
-
-
-def _share(done: float) -> float:
-    if done < _WARM_UP:
-        return done / _WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))

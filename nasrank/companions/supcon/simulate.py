@@ -12,20 +12,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from nasrank.companions.supcon.closed_form import alpha_star, optimum, temperature_star
+from nasrank.companions.supcon.closed_form import alpha_star, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
-from nasrank.companions.supcon.options import SimulateConfig
 from nasrank.companions.supcon.simulate_claims import LEAST_TEMPERATURE, MOST_POINTS, NEAR
-from nasrank.errors import UsageError
 from nasrank.seeds import torch_generator
 from nasrank.study.finished import Identity
 from nasrank.study.study import OnWork
 
-__all__ = ["Problem", "cut_fleets", "plan_problems", "solve_problems"]
+__all__ = ["Problem", "solve_problems"]
 
-_MOST_PAIRS = 1_200_000
-"""Pairs of embeddings at a time, over all problems: a tenth of a second a step at most."""
-_MOST_EMBEDDINGS = 2_048
 _RATE = {"free": 0.3, "net": 0.03}
 _HELD = 0.5
 """Share of the steps with the full rate, which then falls to a thousandth along a cosine."""
@@ -71,37 +66,6 @@ class Problem(Identity):
         if self.anchor == "included" or self.views == 1:
             return points - 1
         return max(points - 1, self.classes - 1 + points * (self.views - 1))
-
-
-def plan_problems(config: SimulateConfig) -> tuple[Problem, ...]:
-    """Spell out the problems.
-
-    Raises:
-        UsageError: A shape is no shape or too large, or an excluded anchor has one view.
-    """
-    shapes = [_shape(each) for each in dict.fromkeys(config.shapes)]
-    largest = max(m * n for m, n in shapes) * max(config.views)
-    if largest > _MOST_EMBEDDINGS:
-        raise UsageError(
-            f"a problem of {largest:,} embeddings needs too much memory. Ask for "
-            f"{_MOST_EMBEDDINGS:,} or fewer: classes x instances x views"
-        )
-    for anchor in config.anchors:
-        # For what it refuses.
-        temperature_star(2, 2, np.array(config.views)[:, None], config.alphas, anchor=anchor)
-    problems: dict[Problem, None] = {}
-    for seed in config.all_seeds:
-        for model in config.models:
-            for anchor in config.anchors:
-                for m, n in shapes:
-                    for p in config.views:
-                        for t in config.temperatures:
-                            edge = float(alpha_star(m, n, p, t, anchor=anchor))
-                            near = [round(edge + each, 6) for each in config.near]
-                            for alpha in (*config.alphas, *(a for a in near if 0 <= a <= 1)):
-                                one = Problem(model, m, n, p, t, alpha, anchor, config.steps, seed)
-                                problems[one] = None
-    return tuple(problems)
 
 
 def solve_problems(
@@ -309,27 +273,3 @@ def _rows(
             }
         )
     return rows
-
-
-def cut_fleets(problems: Sequence[Problem]) -> list[list[Problem]]:
-    """Cut the grid where seed, model or convention change, or a batch would grow too large."""
-    fleets: list[list[Problem]] = []
-    pairs, kind = 0, None
-    for each in problems:
-        own = each.seed, each.model, each.anchor
-        pairs += each.count**2
-        if own != kind or pairs > _MOST_PAIRS:
-            fleets.append([])
-            kind, pairs = own, each.count**2
-        fleets[-1].append(each)
-    return fleets
-
-
-def _shape(text: str) -> tuple[int, int]:
-    first, found, second = text.partition("x")
-    try:
-        if found:
-            return int(first), int(second)
-    except ValueError:
-        pass
-    raise UsageError(f"--shapes {text!r} should be classes x instances, such as 2x3,4x10")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasrank.companions.supcon.advice import guideline
-from nasrank.companions.supcon.archs_claims import archs_claims, base_archs
+from nasrank.companions.supcon.archs_claims import ARCH_FACTORS, archs_claims
 from nasrank.companions.supcon.closed_form import optimum
 from nasrank.companions.supcon.diagnose import check_sweep, diagnose
 from nasrank.companions.supcon.encoding import Encoding, train_encoder
@@ -24,14 +24,9 @@ from nasrank.companions.supcon.options import (
     TheoryConfig,
     TrainConfig,
 )
-from nasrank.companions.supcon.plan import load_data, plan_encodings, plan_pretraining
+from nasrank.companions.supcon.plan import plan_pretraining, plan_problems, plan_training
 from nasrank.companions.supcon.pretraining import ContrastRun, pretrain
-from nasrank.companions.supcon.simulate import (
-    Problem,
-    cut_fleets,
-    plan_problems,
-    solve_problems,
-)
+from nasrank.companions.supcon.simulate import Problem, solve_problems
 from nasrank.companions.supcon.simulate_claims import simulation_claims
 from nasrank.companions.supcon.tables import (
     ARCHITECTURES,
@@ -89,22 +84,13 @@ _THEORY: Study[TheoryConfig, Any] = Study(
 )
 
 
-def _plan_problems(config: SimulateConfig) -> Plan[Problem]:
-    problems = plan_problems(config)
-    return Plan(cut_fleets(problems), runs=problems)
-
-
-def _solve(config: SimulateConfig, _plan: Plan[Problem]) -> Any:  # noqa: ANN401 - a worker
+def _solve(config: SimulateConfig, _plan: Plan[Problem]) -> Worker[Problem]:
     device = choose_device(config.device)
 
     def solve(fleet: Sequence[Problem], on_work: OnWork) -> list[Row]:
         return solve_problems(fleet, device, on_work)
 
     return solve
-
-
-def _simulated(job: Job[SimulateConfig, Problem]) -> Answer:
-    return Answer({SIMULATION: job.rows, CLAIMS: simulation_claims(job.rows)})
 
 
 def _draw_simulation(result: Result[SimulateConfig]) -> Iterable[Path]:
@@ -117,12 +103,12 @@ SIMULATE = Study(
     runs=Runs(
         identity=Problem,
         kept=SIMULATION,
-        plan=_plan_problems,
+        plan=plan_problems,
         worker=_solve,
         what="problems",
         work=lambda problem: problem.steps,
     ),
-    answer=_simulated,
+    answer=lambda job: Answer({SIMULATION: job.rows, CLAIMS: simulation_claims(job.rows)}),
     view=view_simulation,
     pictures=_draw_simulation,
 )
@@ -133,11 +119,6 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
     return _ARCHITECTURES if config.data.startswith(ARCHS) else _TRAIN
 
 
-def _plan_encodings(config: TrainConfig) -> Plan[Encoding]:
-    data = load_data(config)
-    return Plan([[run] for run in plan_encodings(config, data)], context=data)
-
-
 def _train(config: TrainConfig, plan: Plan[Encoding]) -> Worker[Encoding]:
     device = choose_device(config.device)
 
@@ -145,10 +126,6 @@ def _train(config: TrainConfig, plan: Plan[Encoding]) -> Worker[Encoding]:
         return [train_encoder(run, plan.context, device) for run in fleet]
 
     return train
-
-
-def _trained(job: Job[TrainConfig, Encoding]) -> Answer:
-    return Answer({TRAINING: job.rows, CLAIMS: training_claims(job.rows)})
 
 
 def _draw_training(result: Result[TrainConfig]) -> Iterable[Path]:
@@ -161,12 +138,12 @@ _TRAIN = Study(
     runs=Runs(
         identity=Encoding,
         kept=TRAINING,
-        plan=_plan_encodings,
+        plan=plan_training,
         worker=_train,
         what="encoders",
         work=lambda run: run.steps,
     ),
-    answer=_trained,
+    answer=lambda job: Answer({TRAINING: job.rows, CLAIMS: training_claims(job.rows)}),
     view=view_training,
     pictures=_draw_training,
     refuses=("n_train", "loss"),
@@ -174,7 +151,7 @@ _TRAIN = Study(
 
 
 def _draw_archs(result: Result[TrainConfig]) -> Iterable[Path]:
-    return [draw_archs(base_archs(result.rows), result.out / "archs.svg")]
+    return [draw_archs(base_rows(result.rows, ARCH_FACTORS), result.out / "archs.svg")]
 
 
 _ARCHITECTURES = archs_study(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nasrank.companions.supcon.advice import guideline
 from nasrank.companions.supcon.tables import TRAINING
 from nasrank.study.claims import Ahead, Claim, Lead, More, Of, Rises, Within, claim_row, judge
 
-__all__ = ["FACTORS", "base_of", "base_rows", "ends", "training_claims"]
+__all__ = ["FACTORS", "base_rows", "ends", "training_claims"]
 
 FACTORS = (
     "temperature", "anchor", "encoder", "features", "classes", "instances", "augmentation",
@@ -17,20 +17,25 @@ FACTORS = (
 )  # fmt: skip
 """Columns of ``train`` that are varied one at a time."""
 
+R = TypeVar("R", bound=Mapping[str, Any])
 _SAME = 0.01
 _SAME_LOSS = 0.05
 Row = Mapping[str, Any]
-Values = dict[int, float]
 
 
-def base_of(rows: Sequence[Row]) -> tuple[Any, ...]:
-    """Return the factors of the first row, which is the one that the others vary."""
-    return tuple(rows[0][name] for name in FACTORS)
+def base_rows(rows: Sequence[R], factors: Sequence[str] = FACTORS) -> list[R]:
+    """Return the rows in which no factor is varied, and those without contrastive training.
 
-
-def base_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows in which no factor is varied."""
-    return [row for row in rows if _factors(row) == base_of(rows)]
+    Args:
+        rows: Rows of ``train`` or ``archs``, those of the first values first.
+        factors: Columns that are varied one at a time.
+    """
+    first = next((row for row in rows if row["alpha"] is not None), None)
+    return [
+        row
+        for row in rows
+        if row["alpha"] is None or (first and all(row[each] == first[each] for each in factors))
+    ]
 
 
 def ends(rows: Sequence[Row]) -> tuple[float, float]:
@@ -42,12 +47,11 @@ def ends(rows: Sequence[Row]) -> tuple[float, float]:
     Args:
         rows: Rows of ``train`` of one sweep.
     """
-    alphas = sorted({row["alpha"] for row in rows})
-    at = rows[0]
+    alphas, at = _alphas(rows), rows[0]
     advice = guideline(
         at["classes"], at["instances"], at["views"], at["temperature"], anchor=at["anchor"]
     )
-    return alphas[0], min(alphas, key=lambda alpha: abs(alpha - advice.suggested))
+    return alphas[0], advice.nearest(alphas)
 
 
 def training_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -74,7 +78,7 @@ def training_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     variance = Rises(
         "variance-rises",
         "The measured within-class variance rises with alpha, as predicted",
-        Of(TRAINING.column("projector_within")),
+        _of("projector_within"),
         "alpha",
     )
     claims = judged([variance, *_ahead(low, moderate, _FINER)])
@@ -121,68 +125,71 @@ _HARDER = {
 }
 
 
+def _of(name: str, **where: Any) -> Of:  # noqa: ANN401 - values of options
+    return Of(TRAINING.column(name), where)
+
+
 def _fine(**where: Any) -> Of:  # noqa: ANN401 - values of options
-    return Of(TRAINING.column("fine_probe_accuracy"), where)
+    return _of("fine_probe_accuracy", **where)
+
+
+def _gap(alpha: float) -> Lead:
+    return Lead(_of("final_loss", alpha=alpha), _of("loss_floor", alpha=alpha))
 
 
 def _ahead(low: float, moderate: float, said: Mapping[str, tuple[str, str]]) -> Iterable[Claim]:
     """Claim of each column that it is better at moderate variance than under collapse."""
     for name, (claim_id, statement) in said.items():
-        first, second = (Of(TRAINING.column(name), {"alpha": at}) for at in (moderate, low))
-        yield Ahead(claim_id, statement.format(moderate=moderate, low=low), first, second)
+        said_so = statement.format(moderate=moderate, low=low)
+        yield Ahead(claim_id, said_so, _of(name, alpha=moderate), _of(name, alpha=low))
 
 
 def _sweep_claims(
     base: Sequence[Row], low: float, moderate: float, data: str
 ) -> list[dict[str, Any]]:
     """Claim what a sweep of alpha says as a whole, and what does not tell its ends apart."""
-    fine = {alpha: _values(base, "fine_probe_accuracy", alpha) for alpha in _alphas(base)}
+    fine = {alpha: _fine(alpha=alpha).by_seed(base) for alpha in _alphas(base)}
     others = [alpha for alpha in fine if alpha > base[0]["alpha_star"]]
     means = {alpha: sum(own.values()) / len(own) for alpha, own in fine.items() if own}
     best = max(means, key=lambda alpha: means[alpha], default=moderate)
-    seeds = _seeds(base)
-    coarse = TRAINING.column("coarse_train_accuracy")
-    same = Within(
-        "same-coarse-accuracy",
-        f"The coarse training accuracy of the two is the same, up to {_SAME:g}",
-        Of(coarse, {"alpha": moderate}),
-        Of(coarse, {"alpha": low}),
-        _SAME,
-    )
-    return [
-        claim_row(
-            "collapse-is-worst",
-            "Every alpha above the threshold beats collapse on finer labels",
-            data,
-            [
-                min(fine[alpha][seed] for alpha in others) - fine[low][seed]
-                for seed in seeds
-                if all(seed in fine[alpha] for alpha in (low, *others))
-            ],
-            source="train: fine_probe_accuracy",
+    coarse = "coarse_train_accuracy"
+    alike = (
+        Within(
+            "same-coarse-accuracy",
+            f"The coarse training accuracy of the two is the same, up to {_SAME:g}",
+            _of(coarse, alpha=moderate),
+            _of(coarse, alpha=low),
+            _SAME,
         ),
-        *judge([same], base, data=data, table=TRAINING.name),
-        claim_row(
+        Within(
             "same-loss",
             f"The loss of the two is as far above its floor, up to {_SAME_LOSS:g}: a low loss "
             "does not tell them apart",
-            data,
-            _closeness(_gap(base, moderate), _gap(base, low), _SAME_LOSS),
-            source="train: final_loss, loss_floor",
+            _gap(moderate),
+            _gap(low),
+            _SAME_LOSS,
         ),
-        claim_row(
+        More(
             "suggestion-is-near-best",
             f"The alpha that theory suggests is within {_SAME:g} of the best of the sweep "
             f"(alpha {best:g}) on finer labels",
-            data,
-            [
-                _SAME - (fine[best][seed] - fine[moderate][seed])
-                for seed in seeds
-                if seed in fine[best] and seed in fine[moderate]
-            ],
-            source="train: fine_probe_accuracy",
+            _fine(alpha=moderate),
+            _fine(alpha=best),
+            margin=-_SAME,
         ),
-    ]
+    )
+    worst = claim_row(
+        "collapse-is-worst",
+        "Every alpha above the threshold beats collapse on finer labels",
+        data,
+        [
+            min(fine[alpha][seed] for alpha in others) - value
+            for seed, value in fine[low].items()
+            if all(seed in fine[alpha] for alpha in others)
+        ],
+        source="train: fine_probe_accuracy",
+    )
+    return [worst, *judge(alike, base, data=data, table=TRAINING.name)]
 
 
 def _shifted(rows: Sequence[Row], base: Row, low: float, moderate: float) -> Iterable[Claim]:
@@ -190,26 +197,24 @@ def _shifted(rows: Sequence[Row], base: Row, low: float, moderate: float) -> Ite
     for factor, words in (("label_noise", "label noise"), ("imbalance", "imbalance")):
         most = max(row[factor] for row in rows)
         own = {**usual, factor: most}
-        tried = {row["alpha"] for row in rows if _factors(row) == tuple(own.values())}
+        tried = {row["alpha"] for row in rows if all(row[name] == own[name] for name in own)}
         if most == base[factor] or not {low, moderate} <= tried:
             continue
         told, key = f"{words} {most:g}", factor.replace("_", "-")
         if factor == "label_noise":
-            within = TRAINING.column("projector_within")
             yield More(
                 "label-noise-variance",
                 f"With {told} the classes are spread more under pure supervision",
-                Of(within, {**own, "alpha": low}),
-                Of(within, {**usual, "alpha": low}),
+                _of("projector_within", **own, alpha=low),
+                _of("projector_within", **usual, alpha=low),
             )
         else:
-            at = {**own, "alpha": moderate}
             yield More(
                 "imbalance-variance",
                 f"With {told} the rarest class has less variance than the largest one "
                 f"(alpha {moderate:g})",
-                Of(TRAINING.column("largest_class_within"), at),
-                Of(TRAINING.column("smallest_class_within"), at),
+                _of("largest_class_within", **own, alpha=moderate),
+                _of("smallest_class_within", **own, alpha=moderate),
             )
         yield Ahead(
             f"{key}-lowers-transfer",
@@ -228,31 +233,5 @@ def _shifted(rows: Sequence[Row], base: Row, low: float, moderate: float) -> Ite
         )
 
 
-def _factors(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in FACTORS)
-
-
-def _seeds(rows: Sequence[Row]) -> list[int]:
-    return sorted({row["seed"] for row in rows})
-
-
 def _alphas(rows: Sequence[Row]) -> list[float]:
     return sorted({row["alpha"] for row in rows})
-
-
-def _values(rows: Sequence[Row], name: str, alpha: float) -> Values:
-    own = (row for row in rows if row["alpha"] == alpha and row[name] is not None)
-    return {row["seed"]: row[name] for row in own}
-
-
-def _gap(rows: Sequence[Row], alpha: float) -> Values:
-    own = (row for row in rows if row["alpha"] == alpha and row["final_loss"] is not None)
-    return {row["seed"]: row["final_loss"] - row["loss_floor"] for row in own}
-
-
-def _difference(first: Values, second: Values) -> Values:
-    return {seed: first[seed] - second[seed] for seed in first.keys() & second.keys()}
-
-
-def _closeness(first: Values, second: Values, tolerance: float) -> list[float]:
-    return [tolerance - abs(each) for each in _difference(first, second).values()]

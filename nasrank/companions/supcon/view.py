@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import median
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from nasrank.companions.supcon.archs_claims import ARCH_FACTORS
 from nasrank.companions.supcon.options import (
     DiagnoseConfig,
     SimulateConfig,
     TheoryConfig,
     TrainConfig,
 )
-from nasrank.companions.supcon.train_claims import FACTORS, base_of
+from nasrank.companions.supcon.train_claims import FACTORS
+from nasrank.runs.beside import view_archs
 from nasrank.study.study import Result
 from nasrank.study.view import (
     SPREAD,
@@ -21,6 +23,8 @@ from nasrank.study.view import (
     Measure,
     Part,
     Sheet,
+    fixed,
+    grouped,
     joined,
     over_seeds,
     plural,
@@ -35,11 +39,7 @@ __all__ = [
     "view_training",
 ]
 
-Row = dict[str, Any]
-
-
-def _digits(count: int) -> Callable[[float | None], str]:
-    return lambda value: "-" if value is None else f"{value:.{count}f}"
+Row = Mapping[str, Any]
 
 
 def _warmth(temperature: float) -> str:
@@ -64,14 +64,14 @@ def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
         [{**row, "fate": _fate(row)} for row in result.tables["theory"]],
         (
             *_SETTING,
-            Field("alpha_star", "alpha*", _digits(4), right=True, keep=8),
+            Field("alpha_star", "alpha*", fixed(4), right=True, keep=8),
             Field("temperature_star", "tau*", _warmth, right=True, keep=6),
             Field("fate", "classes", keep=8),
-            Field("within_variance", "variance\nwithin", _digits(4), right=True, keep=8),
-            Field("view_cosine", "cosine\nviews", _digits(3), right=True, keep=4),
-            Field("within_cosine", "cosine\nclass", _digits(3), right=True),
-            Field("between_cosine", "cosine\nclasses", _digits(3), right=True),
-            Field("loss", "least\nloss", _digits(4), right=True, keep=4),
+            Field("within_variance", "variance\nwithin", fixed(4), right=True, keep=8),
+            Field("view_cosine", "cosine\nviews", fixed(3), right=True, keep=4),
+            Field("within_cosine", "cosine\nclass", fixed(3), right=True),
+            Field("between_cosine", "cosine\nclasses", fixed(3), right=True),
+            Field("loss", "least\nloss", fixed(4), right=True, keep=4),
         ),
     )
     yield (
@@ -92,20 +92,18 @@ def view_gram(result: Result[TheoryConfig]) -> Iterable[Part]:
     """Show the cosines of the optimal embeddings of one setting."""
     names = ("class", "instance", "view")
     fields = [Field(name, right=True, keep=9) for name in names]
-    fields += [
-        Field(key, show=_digits(3), right=True) for key in result.rows[0] if key not in names
-    ]
+    fields += [Field(key, show=fixed(3), right=True) for key in result.rows[0] if key not in names]
     yield Sheet(result.rows, fields)
 
 
 def view_simulation(result: Result[SimulateConfig]) -> Iterable[Part]:
     """Show gradient descent against theory, one line for each kind of batch."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in result.rows:
-        shape = f"{row['classes']} x {row['instances']} x {row['views']}"
-        key = row["data"], row["method"], shape, row["temperature"]
-        groups.setdefault(key, []).append(row)
     names = ("data", "method", "shape", "temperature")
+    rows = (
+        {**row, "shape": f"{row['classes']} x {row['instances']} x {row['views']}"}
+        for row in result.rows
+    )
+    groups = grouped(rows, names)
     lines = [
         {**dict(zip(names, key, strict=True)), **_of_a_problem(own)} for key, own in groups.items()
     ]
@@ -153,8 +151,8 @@ def _of_a_problem(rows: Sequence[Row]) -> Row:
 
 def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show what is left of finer labels for each alpha, and for what varies it."""
-    base = base_of(result.rows)
-    rows = [{**row, "setting": _varied(row, base), "gap": _gap(row)} for row in result.rows]
+    at = result.rows[0]
+    rows = [{**row, "setting": _varied(row, at), "gap": _gap(row)} for row in result.rows]
     lines, fields = over_seeds(
         rows,
         ["setting", "alpha"],
@@ -171,12 +169,9 @@ def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
             Measure("fine_knn_accuracy", "finer,\nneighbours", 1, 100),
             Measure("fine_probe_rotated", "finer,\nturned", 1, 100),
             Measure("fine_probe_noisy", "finer,\nnoisy", 1, 100),
+            Measure("diverged", "diverged", over="sum", keep=8),
         ),
-        extra=lambda own: {"diverged": sum(row["diverged"] for row in own)},
     )
-    if any(line["diverged"] for line in lines):
-        fields.append(Field("diverged", right=True, keep=8))
-    at = rows[0]
     yield Sheet(
         lines,
         fields,
@@ -190,14 +185,10 @@ def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
     )
 
 
-def _varied(row: Row, base: Sequence[Any]) -> str:
+def _varied(row: Row, base: Row) -> str:
     """Say what is not as in the base."""
-    differing = (
-        f"{name.replace('_', ' ')} {row[name]}"
-        for name, usual in zip(FACTORS, base, strict=True)
-        if row[name] != usual
-    )
-    return joined(differing) or "base"
+    differing = (name for name in FACTORS if row[name] != base[name])
+    return joined(f"{name.replace('_', ' ')} {row[name]}" for name in differing) or "base"
 
 
 def _gap(row: Row) -> float | None:
@@ -209,68 +200,34 @@ def _seeds(rows: Sequence[Row]) -> str:
     return plural(len({row["seed"] for row in rows}), "seed")
 
 
+_ON_ARCHITECTURES = (
+    Measure("predicted_within", "variance within,\nfree embeddings", spread=False, keep=6),
+    Measure("projector_within", "\nprojector", keep=7),
+    Measure("encoder_rank", "effective\nrank", 1, spread=False, keep=3),
+    Measure("kendall_tau", "Kendall\ntau", keep=8),
+    Measure("gain", "gain\nin tau", keep=8),
+    Measure("first_hit_0.1pct", "evaluations to\ntop 0.1 %, median", over="median"),
+)
+
+
 def view_architectures(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show what pre-training does to a predictor, for each size and alpha."""
-    plain = {
-        (row["n_train"], row["seed"]): row["kendall_tau"]
-        for row in result.rows
-        if row["alpha"] is None
-    }
-    base = next((row for row in result.rows if row["alpha"] is not None), result.rows[0])
-    rows = [
-        {
-            **row,
-            "labelled": row["n_train"],
-            "alpha": "none" if row["alpha"] is None else f"{row['alpha']:g}",
-            "setting": _tried(row, base),
-            "gain": _gain(row, plain),
-        }
-        for row in result.rows
-    ]
-    lines, fields = over_seeds(
-        rows,
-        ["labelled", "alpha", "setting"],
-        (
-            Measure("predicted_within", "variance within,\nfree embeddings", spread=False, keep=6),
-            Measure("projector_within", "\nprojector", keep=7),
-            Measure("encoder_rank", "effective\nrank", 1, spread=False, keep=3),
-            Measure("kendall_tau", "tau", keep=8),
-            Measure("gain", "gain in tau", keep=8),
-        ),
-        extra=lambda own: {"hit": _median_hit(own)},
-    )
-    fields.append(Field("hit", "evaluations to\ntop 0.1 %, median", right=True))
-    how = ""
-    if base["alpha"] is not None:
-        how = (
-            f": {base['tiers']} tiers x {base['instances']} cells, temperature "
-            f"{base['temperature']:g}, alpha* {base['alpha_star']:.3f}"
+    rows = [{**row, "method": _short(row)} for row in result.rows]
+    short = replace(result, tables={**result.tables, result.main: rows})
+    yield from view_archs(short, _ON_ARCHITECTURES, ARCH_FACTORS)
+    at = next((row for row in rows if row["alpha"] is not None), None)
+    if at is not None:
+        yield (
+            f"Pre-trained with {at['tiers']} tiers x {at['instances']} cells at temperature "
+            f"{at['temperature']:g}, unless said otherwise; alpha* {at['alpha_star']:.3f}."
         )
-    yield Sheet(lines, fields, f"{base['data']}{how}, {_seeds(rows)}")
-    yield (
-        f"{SPREAD} Alpha none: not pre-trained, which gains are against, seed by seed. "
-        "Evaluations come after the labelled cells; 0 where one of these is in the top 0.1 %."
-    )
+    yield ("Evaluations come after the labelled cells; 0 where one of these is in the top 0.1 %.")
 
 
-def _tried(row: Row, base: Row) -> str:
-    if row["alpha"] is None:
-        return ""
-    names = ("temperature", "anchor", "tiers", "instances")
-    return joined(f"{name} {row[name]}" for name in names if row[name] != base[name]) or "base"
-
-
-def _gain(row: Row, plain: Mapping[tuple[int, int], float | None]) -> float | None:
-    """What pre-training adds to tau on the same seed."""
-    bare = plain.get((row["n_train"], row["seed"]))
-    if row["alpha"] is None or bare is None or row["kendall_tau"] is None:
-        return None
-    return float(row["kendall_tau"] - bare)
-
-
-def _median_hit(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    hits = [row["first_hit_0.1pct"] for row in rows if row["first_hit_0.1pct"] is not None]
-    return median(hits) if hits else None
+def _short(row: Row) -> str:
+    """Name a method without what stands in columns beside it."""
+    name = str(row["method"]).partition("(")[0]
+    return name if row["alpha"] is None else f"{name}(alpha={row['alpha']:g})"
 
 
 def view_diagnosis(result: Result[DiagnoseConfig]) -> Iterable[Part]:
@@ -281,11 +238,11 @@ def view_diagnosis(result: Result[DiagnoseConfig]) -> Iterable[Part]:
         (
             Field("class", keep=9),
             Field("embeddings", right=True, keep=6),
-            Field("within_variance", "variance\nwithin", _digits(4), right=True, keep=8),
-            Field("between_variance", "squared distance\nto the centre", _digits(4), right=True),
+            Field("within_variance", "variance\nwithin", fixed(4), right=True, keep=8),
+            Field("between_variance", "squared distance\nto the centre", fixed(4), right=True),
             Field("within_share", "within,\nof all", _percent, right=True, keep=8),
-            Field("mean_cosine", "mean\ncosine", _digits(3), right=True, keep=7),
-            Field("effective_rank", "effective\nrank", _digits(1), right=True, keep=6),
+            Field("mean_cosine", "mean\ncosine", fixed(3), right=True, keep=7),
+            Field("effective_rank", "effective\nrank", fixed(1), right=True, keep=6),
             Field("verdict", keep=9),
         ),
     )

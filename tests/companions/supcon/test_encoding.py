@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasrank.companions.supcon import encoding as encoding_module
-from nasrank.companions.supcon import study as study_module
+from nasrank.companions.supcon import plan as plan_module
 from nasrank.companions.supcon.encoding import Encoding, train_encoder
 from nasrank.companions.supcon.options import TrainConfig
 from nasrank.companions.supcon.plan import load_data, plan_encodings
@@ -150,7 +150,7 @@ def test_what_is_invalid(grouped, changes, text):
 
 def test_resumed_and_written(grouped, tmp_path, monkeypatch):
     limited = replace(grouped, samples=grouped.samples.limited(40, 40))
-    monkeypatch.setattr(study_module, "load_data", lambda _config: limited)
+    monkeypatch.setattr(plan_module, "load_data", lambda _config: limited)
     config = TrainConfig(data="blobs", alphas=(0.0, 1.0), instances=(4,), steps=10, seeds=2)
     assert estimate(config, tmp_path).row()["to_do"] == 4
     first = conduct(config, tmp_path)

@@ -1,7 +1,8 @@
 import pytest
 
 from nasrank.companions.supcon.options import SimulateConfig
-from nasrank.companions.supcon.simulate import Problem, plan_problems, solve_problems
+from nasrank.companions.supcon.plan import plan_problems
+from nasrank.companions.supcon.simulate import Problem, solve_problems
 from nasrank.companions.supcon.simulate_claims import simulation_claims
 from nasrank.companions.supcon.tables import SIMULATION
 from nasrank.errors import NothingToCompare, UsageError
@@ -57,11 +58,11 @@ def test_a_net_of_two_layers_is_never_counted():
 
 def test_the_grid():
     config = SimulateConfig(shapes=("2x3",), temperatures=(1.0,), alphas=(0.0, 1.0), seeds=2)
-    problems = plan_problems(config)
+    problems = plan_problems(config).runs
     # .4923 - .01 and + .01 beside 0 and 1.
     assert [round(each.alpha, 4) for each in problems] == [0, 1, 0.4823, 0.5023] * 2
     assert {each.seed for each in problems} == {0, 1}
-    assert len(plan_problems(SimulateConfig())) == 3 * (6 * 3 * (6 + 2))
+    assert len(plan_problems(SimulateConfig()).runs) == 3 * (6 * 3 * (6 + 2))
 
 
 def test_resumed_and_written(tmp_path):
