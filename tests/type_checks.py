@@ -13,6 +13,7 @@ PACKAGES = [
     for name in (
         "losses", "metrics", "graphs", "predictors", "encoders", "statistics", "companions.supcon",
         "companions.precision_recall",
+        "companions.optimal_transport",
     )
 ]  # fmt: skip
 """Where annotations say shapes."""

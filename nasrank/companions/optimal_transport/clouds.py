@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 __all__ = ["Clouds", "make_clouds", "weighted"]
@@ -16,17 +17,17 @@ class Clouds:
     """Clouds of points, padded to one size, in any number of independent batches.
 
     Attributes:
-        points: ``[*batch, classes, n, d]``; anything on padding.
-        weights: ``[*batch, classes, n]``; those of a class sum to 1, padding has 0, and so has
+        points: Anything on padding.
+        weights: Those of a class sum to 1, padding has 0, and so has
             every place of a class without a sample. They carry no gradient.
     """
 
-    points: Tensor
-    weights: Tensor
+    points: Float[Tensor, "*batch classes n d"]
+    weights: Float[Tensor, "*batch classes n"]
 
     @cached_property
-    def pairs(self) -> tuple[Tensor, Tensor]:
-        """First and second class of each unordered pair ``[pairs]``, in row order."""
+    def pairs(self) -> tuple[Int64[Tensor, "pairs"], Int64[Tensor, "pairs"]]:
+        """First and second class of each unordered pair, in row order."""
         first, second = torch.triu_indices(
             self.classes, self.classes, offset=1, device=self.points.device
         )
@@ -38,28 +39,32 @@ class Clouds:
         return self.points.shape[-3]
 
     @cached_property
-    def counts(self) -> Tensor:
-        """Samples of each class ``[*batch, classes]``."""
+    def counts(self) -> Int64[Tensor, "*batch classes"]:
+        """Samples of each class."""
         return (self.weights > 0).sum(dim=-1)
 
     @property
-    def present(self) -> Tensor:
-        """Whether both classes of a pair have a sample ``[*batch, pairs]``."""
+    def present(self) -> Bool[Tensor, "*batch pairs"]:
+        """Whether both classes of a pair have a sample."""
         first, second = self.pairs
         there = self.counts > 0
         return there[..., first] & there[..., second]
 
-    def means(self) -> Tensor:
-        """Weighted means ``[*batch, classes, d]``; zeros for a class without a sample."""
+    def means(self) -> Float[Tensor, "*batch classes d"]:
+        """Weighted means; zeros for a class without a sample."""
         return (self.weights.unsqueeze(-1).to(self.points) * self.points).sum(dim=-2)
 
 
-def make_clouds(features: Tensor, labels: Tensor, classes: int) -> Clouds:
+def make_clouds(
+    features: Float[Tensor, "*batch samples d"],
+    labels: Int64[Tensor, "*batch samples"],
+    classes: int,
+) -> Clouds:
     """Sort samples into clouds, each in the order of the batch, with equal weights.
 
     Args:
-        features: ``[*batch, samples, d]``.
-        labels: Class of each sample ``[*batch, samples]``, int64; -1 for none.
+        features: A row a sample.
+        labels: Class of each sample; -1 for none.
         classes: Number of classes.
 
     Returns:

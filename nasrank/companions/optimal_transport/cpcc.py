@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 __all__ = ["cpcc"]
 
 
-def cpcc(distances: Tensor, tree: Tensor, *, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def cpcc(
+    distances: Float[Tensor, "*batch pairs"],
+    tree: Float[Tensor, "pairs"] | Float[Tensor, "*batch pairs"],
+    *,
+    where: Bool[Tensor, "*batch pairs"] | None = None,
+) -> tuple[Float[Tensor, "*batch"], Bool[Tensor, "*batch"]]:
     r"""Cophenetic correlation coefficient, differentiable in the distances.
 
     .. math:: \mathrm{CPCC} = \frac{\sum_{i<j} (t_{ij} - \bar t)(\rho_{ij} - \bar\rho)}
@@ -18,14 +24,14 @@ def cpcc(distances: Tensor, tree: Tensor, *, where: Tensor | None = None) -> tup
     tree; scale and shift of the distances do not matter.
 
     Args:
-        distances: ``[*batch, pairs]``.
-        tree: Path lengths in the tree, ``[pairs]`` or ``[*batch, pairs]``.
-        where: Which pairs count, bool ``[*batch, pairs]``; all by default.
+        distances: One a pair of classes.
+        tree: Path lengths in the tree.
+        where: Which pairs count; all by default.
 
     Returns:
-        The coefficient ``[*batch]``, and whether it is degenerate, bool ``[*batch]``: fewer than
-        two pairs, or one of the two constant. A degenerate coefficient is 1 and has no gradient,
-        so that such a batch teaches nothing.
+        The coefficient, and whether it is degenerate: fewer than two pairs, or one of the two
+        constant. A degenerate coefficient is 1 and has no gradient, so that such a batch
+        teaches nothing.
 
     References:
         Sokal & Rohlf (1962), "The comparison of dendrograms by objective methods", Taxon.
@@ -39,7 +45,9 @@ def cpcc(distances: Tensor, tree: Tensor, *, where: Tensor | None = None) -> tup
     real = torch.ones_like(tree) if where is None else where.to(distances)
     pairs = real.sum(dim=-1, keepdim=True).clamp(min=1)
 
-    def centred(values: Tensor) -> tuple[Tensor, Tensor]:
+    def centred(
+        values: Float[Tensor, "*batch pairs"],
+    ) -> tuple[Float[Tensor, "*batch pairs"], Bool[Tensor, "*batch"]]:
         # Pairs that do not count may hold anything but must not reach the mean or the gradient.
         kept = torch.where(real > 0, values, 0.0)
         away = (kept - kept.sum(dim=-1, keepdim=True) / pairs) * real

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
 from nasrank.companions.optimal_transport.clouds import make_clouds
@@ -106,14 +107,14 @@ def diagnose(config: DiagnoseConfig, tell: Tell = lambda _done, _of: None) -> Di
     return Diagnosis(record, rows, geometry)
 
 
-def count_modes(values: FloatArray, most: int, seed: int) -> tuple[int, int, int]:
+def count_modes(values: Float64[FloatArray, "n d"], most: int, seed: int) -> tuple[int, int, int]:
     """Count the normal components that describe a cloud best.
 
     Full-covariance mixtures are fitted on the cloud's own principal axes: as many as the root of
     a tenth of the samples, at least 2 and at most 10.
 
     Args:
-        values: ``[n, d]``, n at least 10.
+        values: At least 10 rows.
         most: The most components tried; fewer where there are fewer than ten samples for each.
         seed: Decides the starts of the fits.
 
@@ -207,7 +208,7 @@ def _geometry_rows(
     noise = rng.standard_normal((len(values), len(sizes))) * sizes / np.sqrt(len(values)) @ axes
     normal = means[labels] + noise - _class_means(noise, labels, classes)[labels]
 
-    def distances(points: FloatArray, name: str) -> list[float]:
+    def distances(points: Float64[FloatArray, "classes d"], name: str) -> list[float]:
         clouds = make_clouds(torch.from_numpy(points), torch.from_numpy(labels), classes)
         found: list[float] = DistanceSpec(name)(clouds, torch_generator(config.seed)).tolist()
         return found
@@ -226,7 +227,9 @@ def _geometry_rows(
     ]  # fmt: skip
 
 
-def _class_means(values: FloatArray, labels: NDArray[np.int64], classes: int) -> FloatArray:
+def _class_means(
+    values: Float64[FloatArray, "n d"], labels: Int64[np.ndarray, "n"], classes: int
+) -> Float64[FloatArray, "{classes} d"]:
     return np.stack([values[labels == number].mean(axis=0) for number in range(classes)])
 
 
@@ -237,7 +240,9 @@ def _cpcc(samples: Samples, tree: Hierarchy, name: str, config: DiagnoseConfig) 
     )[0]
 
 
-def _correlation(first: FloatArray, second: FloatArray) -> float | None:
+def _correlation(
+    first: Float64[FloatArray, "n"], second: Float64[FloatArray, "n"]
+) -> float | None:
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(np.corrcoef(first, second)[0, 1])

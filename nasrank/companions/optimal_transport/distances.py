@@ -11,6 +11,7 @@ from nasrank.registry import Registry
 
 if TYPE_CHECKING:
     import torch
+    from jaxtyping import Float
     from torch import Tensor
 
     from nasrank.companions.optimal_transport.clouds import Clouds
@@ -21,7 +22,7 @@ __all__ = ["DISTANCES", "DistanceSpec", "parse_distance"]
 
 DISTANCES: Registry[Distance] = Registry("distance")
 """Distances by name. Each takes clouds and a generator of chance, and its options by keyword,
-and returns one number a pair of classes ``[*batch, pairs]``, in the unit of the points."""
+and returns one number a pair of classes, in the unit of the points."""
 
 _HERE = "nasrank.companions.optimal_transport"
 DISTANCES.register("l2", target=f"{_HERE}.means:l2")
@@ -53,8 +54,8 @@ class DistanceSpec(Named):
         """Whether time and memory grow at least with the square of the samples of a class."""
         return self.name in {"emd", "sinkhorn"}
 
-    def __call__(self, clouds: Clouds, draws: torch.Generator) -> Tensor:
-        """Return the distance of each pair of clouds ``[*batch, pairs]``.
+    def __call__(self, clouds: Clouds, draws: torch.Generator) -> Float[Tensor, "*batch pairs"]:
+        """Return the distance of each pair of clouds.
 
         Args:
             clouds: The clouds; gradients flow to their points.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
@@ -23,7 +24,7 @@ def sinkhorn(
     reg: Positive = 10.0,
     iterations: Count = 10_000,
     weights: Literal["uniform", "near", "far"] = "uniform",
-) -> Tensor:
+) -> Float[Tensor, "*batch pairs"]:
     r"""Cost of the entropic plan, without the entropy itself.
 
     .. math:: \rho(i, j) = \sum_{kl} P_{kl} \lVert x_k - y_l \rVert, \quad
@@ -41,7 +42,7 @@ def sinkhorn(
         weights: Of the samples of a class: ``uniform``; ``near`` its mean count more; or ``far``.
 
     Returns:
-        ``[*batch, pairs]``, at least the exact distance; 0 where a class has no sample.
+        One a pair, at least the exact distance; 0 where a class has no sample.
 
     References:
         Cuturi (2013), "Sinkhorn distances: lightspeed computation of optimal transport", NeurIPS.
@@ -68,7 +69,13 @@ def sinkhorn(
     return (plan.to(costs) * costs).sum(dim=(-2, -1))
 
 
-def _scaled(costs: Tensor, a: Tensor, b: Tensor, reg: float, iterations: int) -> Tensor:
+def _scaled(
+    costs: Float64[Tensor, "*batch pairs n m"],
+    a: Float64[Tensor, "*batch pairs n"],
+    b: Float64[Tensor, "*batch pairs m"],
+    reg: float,
+    iterations: int,
+) -> Float64[Tensor, "*batch pairs n m"]:
     # Without mass on one side there is nothing to scale, and no number that would do it.
     both = (a.sum(-1, keepdim=True) > 0) & (b.sum(-1, keepdim=True) > 0)
     log_a, log_b = a.log().unsqueeze(-1), b.log().unsqueeze(-2)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
@@ -28,7 +29,7 @@ def emd(
     _draws: torch.Generator,
     *,
     weights: Literal["uniform", "near", "far"] = "uniform",
-) -> Tensor:
+) -> Float[Tensor, "*batch pairs"]:
     r"""Earth mover's distance: the cheapest way to move one class onto the other.
 
     .. math:: \rho(i, j) = \min_{P \ge 0} \sum_{kl} P_{kl} \lVert x_k - y_l \rVert, \quad
@@ -43,7 +44,7 @@ def emd(
         weights: Of the samples of a class: ``uniform``; ``near`` its mean count more; or ``far``.
 
     Returns:
-        ``[*batch, pairs]``; 0 where a class has no sample.
+        One a pair; 0 where a class has no sample.
 
     Raises:
         UsageError: POT is not installed.

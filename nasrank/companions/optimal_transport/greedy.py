@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
@@ -19,7 +20,7 @@ def fastft(
     *,
     weights: Literal["uniform", "near", "far"] = "uniform",
     walk: Literal["full", "mirror"] = "full",
-) -> Tensor:
+) -> Float[Tensor, "*batch pairs"]:
     r"""Fast FlowTree: Euclidean cost of a plan that is optimal on the augmented label tree.
 
     The augmented tree is the label tree with every sample hung below its class. All samples of
@@ -41,7 +42,7 @@ def fastft(
         walk: ``full``, or ``mirror``: walk half of the mass and mirror it, see `mirrored`.
 
     Returns:
-        ``[*batch, pairs]``, at least the exact distance under the same weights.
+        One a pair, at least the exact distance under the same weights.
 
     References:
         Zeng, Du, Yamada & Zhao (2025), "Learning structured representations by embedding class

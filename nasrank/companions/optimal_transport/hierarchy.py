@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64, Int64
 
 from nasrank.errors import DataError, UsageError
 
@@ -52,8 +52,8 @@ class Hierarchy:
         return max(len(path) for path in self.paths)
 
     @cached_property
-    def distances(self) -> NDArray[np.float64]:
-        """Edges on the way from class to class ``[classes, classes]``.
+    def distances(self) -> Float64[np.ndarray, "classes classes"]:
+        """Edges on the way from class to class.
 
         Example:
             >>> tree = Hierarchy("t", (("a", "x"), ("a", "y"), ("b", "z")))
@@ -68,8 +68,8 @@ class Hierarchy:
                 result[i, j] = len(self.paths[i]) + len(self.paths[j]) - 2 * shared
         return result + result.T
 
-    def pair_distances(self) -> NDArray[np.float64]:
-        """The distances of unordered pairs ``[pairs]``, in row order."""
+    def pair_distances(self) -> Float64[np.ndarray, "pairs"]:
+        """The distances of unordered pairs, in row order."""
         return self.distances[np.triu_indices(len(self.paths), 1)]
 
     @cached_property
@@ -78,12 +78,12 @@ class Hierarchy:
         return tuple(dict.fromkeys(path[0] for path in self.paths))
 
     @cached_property
-    def group_of(self) -> NDArray[np.int64]:
-        """Number of the coarsest group of each class ``[classes]``."""
+    def group_of(self) -> Int64[np.ndarray, "classes"]:
+        """Number of the coarsest group of each class."""
         numbers = {name: number for number, name in enumerate(self.groups)}
         return np.array([numbers[path[0]] for path in self.paths], np.int64)
 
-    def unseen(self) -> NDArray[np.int64]:
+    def unseen(self) -> Int64[np.ndarray, "unseen"]:
         """Classes to hold out of training: of each coarsest group the first two, at most half.
 
         Returns:
@@ -95,7 +95,7 @@ class Hierarchy:
             chosen += own[: min(2, len(own) // 2)].tolist()
         return np.array(sorted(chosen), np.int64)
 
-    def of(self, classes: NDArray[np.int64]) -> Hierarchy | None:
+    def of(self, classes: Int64[np.ndarray, "classes"]) -> Hierarchy | None:
         """Return the tree of some classes only; None where nothing is left to keep."""
         paths = tuple(self.paths[number] for number in classes)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
@@ -10,7 +11,7 @@ from nasrank.companions.optimal_transport.clouds import Clouds
 __all__ = ["l2"]
 
 
-def l2(clouds: Clouds, _draws: torch.Generator) -> Tensor:
+def l2(clouds: Clouds, _draws: torch.Generator) -> Float[Tensor, "*batch pairs"]:
     r"""Euclidean distance of the class means.
 
     .. math:: \rho(i, j) = \lVert \bar x_i - \bar x_j \rVert
@@ -23,7 +24,7 @@ def l2(clouds: Clouds, _draws: torch.Generator) -> Tensor:
         clouds: The clouds.
 
     Returns:
-        ``[*batch, pairs]``; 0 where a class has no sample.
+        One a pair; 0 where a class has no sample.
 
     References:
         Zeng, Des Combes & Zhao (2023), "Learning structured representations by embedding class

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -31,27 +32,27 @@ _SHOTS, _STEPS, _RATE = 20, 100, 0.1
 
 
 def feature_cpcc(
-    features: Tensor,
-    classes: IntArray,
+    features: Float[Tensor, "n d"],
+    classes: Int64[IntArray, "n"],
     tree: Hierarchy,
     distance: DistanceSpec,
     *,
     seed: int = 0,
     per_class: int | None = None,
-) -> tuple[float | None, FloatArray]:
+) -> tuple[float | None, Float64[FloatArray, "pairs"]]:
     """CPCC of many features, and the distances behind it.
 
     Args:
-        features: ``[n, d]``.
-        classes: Their classes ``[n]``.
+        features: One a row.
+        classes: Their classes.
         tree: The tree of the classes.
         distance: Between the features of two classes.
         seed: Seed of distances that draw.
         per_class: Use at most so many samples of each class, the first ones; all if None.
 
     Returns:
-        The coefficient, None where it is degenerate; and the distance of each pair of classes
-        ``[pairs]``, 0 where a class has no sample.
+        The coefficient, None where it is degenerate; and the distance of each pair of classes,
+        0 where a class has no sample.
     """
     labels = torch.from_numpy(classes)
     if per_class is not None:
@@ -70,15 +71,17 @@ def feature_cpcc(
     return (number if fine else None), found.numpy()
 
 
-def group_probabilities(probabilities: FloatArray, group_of: IntArray) -> FloatArray:
+def group_probabilities(
+    probabilities: Float64[FloatArray, "n classes"], group_of: Int64[IntArray, "classes"]
+) -> Float64[FloatArray, "n groups"]:
     """Sum the probabilities of the classes of each group.
 
     Args:
-        probabilities: ``[n, classes]``.
-        group_of: Group of each class ``[classes]``.
+        probabilities: A column a class.
+        group_of: Group of each class.
 
     Returns:
-        ``[n, groups]``.
+        A column a group.
 
     Example:
         >>> group_probabilities(np.array([[0.5, 0.2, 0.3]]), np.array([0, 1, 1])).tolist()
@@ -89,7 +92,9 @@ def group_probabilities(probabilities: FloatArray, group_of: IntArray) -> FloatA
     return result
 
 
-def mean_average_precision(scores: FloatArray, targets: IntArray) -> float:
+def mean_average_precision(
+    scores: Float64[FloatArray, "n targets"], targets: Int64[IntArray, "n"]
+) -> float:
     r"""Mean over targets of the average precision of their column of scores.
 
     .. math:: \mathrm{AP}_c = \frac{1}{n_c} \sum_{k: y_k = c} \frac{\#\{y_l = c, s_l \ge s_k\}}
@@ -99,8 +104,8 @@ def mean_average_precision(scores: FloatArray, targets: IntArray) -> float:
     without a sample are left out.
 
     Args:
-        scores: ``[n, targets]``.
-        targets: What each sample is ``[n]``.
+        scores: A column a target.
+        targets: What each sample is.
 
     References:
         Manning, Raghavan & Schuetze (2008), "Introduction to information retrieval", 8.4.
@@ -122,15 +127,18 @@ def mean_average_precision(scores: FloatArray, targets: IntArray) -> float:
 
 
 def retrieval_map(
-    known: Tensor, known_groups: IntArray, asked: Tensor, asked_groups: IntArray
+    known: Float[Tensor, "m d"],
+    known_groups: Int64[IntArray, "m"],
+    asked: Float[Tensor, "n d"],
+    asked_groups: Int64[IntArray, "n"],
 ) -> float:
     """Rank test samples by the cosine to the mean training feature of each group.
 
     Args:
-        known: Training features ``[m, d]``.
-        known_groups: Class or group of each ``[m]``.
-        asked: Test features ``[n, d]``.
-        asked_groups: Class or group of each ``[n]``.
+        known: Training features.
+        known_groups: Class or group of each.
+        asked: Test features.
+        asked_groups: Class or group of each.
 
     Returns:
         Mean average precision in percent; higher is better.
@@ -144,21 +152,25 @@ def retrieval_map(
     return mean_average_precision(cosine.double().numpy(), asked_groups)
 
 
-def confusion_matrix(true: IntArray, predicted: IntArray, classes: int) -> IntArray:
-    """Count samples by true class and predicted class ``[classes, classes]``."""
+def confusion_matrix(
+    true: Int64[IntArray, "n"], predicted: Int64[IntArray, "n"], classes: int
+) -> Int64[IntArray, "{classes} {classes}"]:
+    """Count samples by true class and predicted class, in this order."""
     result: IntArray = np.bincount(true * classes + predicted, minlength=classes**2)
     return result.reshape(classes, classes)
 
 
 def mistake_costs(
-    confusion: IntArray, tree: Hierarchy, costs: FloatArray | None = None
+    confusion: Int64[IntArray, "classes classes"],
+    tree: Hierarchy,
+    costs: Float64[FloatArray, "classes classes"] | None = None,
 ) -> dict[str, float | None]:
     """Say what mistakes cost, by the tree and by the user.
 
     Args:
-        confusion: ``[true, predicted]`` samples.
+        confusion: Samples by true class and predicted class.
         tree: The tree of the classes.
-        costs: ``[true, predicted]``, or None.
+        costs: Likewise, or None.
 
     Returns:
         ``mistake_distance`` (mean tree distance of the mistakes; None without any),
@@ -184,7 +196,12 @@ def mistake_costs(
 
 
 def one_shot_accuracy(
-    known: Tensor, known_classes: IntArray, asked: Tensor, asked_classes: IntArray, *, seed: int
+    known: Float[Tensor, "m d"],
+    known_classes: Int64[IntArray, "m"],
+    asked: Float[Tensor, "n d"],
+    asked_classes: Int64[IntArray, "n"],
+    *,
+    seed: int,
 ) -> float:
     """Learn new classes from one sample each by a linear layer on frozen features.
 
@@ -193,10 +210,10 @@ def one_shot_accuracy(
     averaged.
 
     Args:
-        known: Features to draw from ``[m, d]``.
-        known_classes: Their classes ``[m]``, from 0.
-        asked: Features to classify ``[n, d]``.
-        asked_classes: Their classes ``[n]``.
+        known: Features to draw from.
+        known_classes: Their classes, from 0.
+        asked: Features to classify.
+        asked_classes: Their classes.
         seed: Decides the draws.
 
     Returns:
@@ -223,14 +240,14 @@ def one_shot_accuracy(
     return 100.0 * float((guesses == asked_classes).mean())
 
 
-def principal_plane(features: Tensor) -> FloatArray:
+def principal_plane(features: Float[Tensor, "n d"]) -> Float64[FloatArray, "n 2"]:
     """Project features on their two principal axes, the larger first.
 
     Args:
-        features: ``[n, d]``.
+        features:.
 
     Returns:
-        ``[n, 2]``, centred; the sign of each axis is such that its longest end is positive.
+        Points, centred; the sign of each axis is such that its longest end is positive.
     """
     centred = features.double() - features.double().mean(dim=0)
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
@@ -20,17 +21,17 @@ class Plan:
     """For each pair of clouds, how much mass goes from where to where.
 
     Attributes:
-        rows: Places in the first cloud ``[*batch, entries]``, int64.
-        columns: Places in the second cloud ``[*batch, entries]``, int64.
-        flow: Mass ``[*batch, entries]``, float64, not negative; 0 on padding.
+        rows: Places in the first cloud.
+        columns: Places in the second cloud.
+        flow: Mass, not negative; 0 on padding.
     """
 
-    rows: Tensor
-    columns: Tensor
-    flow: Tensor
+    rows: Int64[Tensor, "*batch entries"]
+    columns: Int64[Tensor, "*batch entries"]
+    flow: Float64[Tensor, "*batch entries"]
 
 
-def greedy_plan(first: Tensor, second: Tensor) -> Plan:
+def greedy_plan(first: Float[Tensor, "*batch n"], second: Float[Tensor, "*batch m"]) -> Plan:
     """Fill a plan in the order of the points: the north-west corner rule.
 
     Walks both clouds at once, moves as much as both places still have, and steps on where one is
@@ -39,8 +40,8 @@ def greedy_plan(first: Tensor, second: Tensor) -> Plan:
     line the plan is optimal for every convex cost.
 
     Args:
-        first: Weights ``[*batch, n]``, not negative; zeros are never used.
-        second: Weights ``[*batch, m]`` of the same total.
+        first: Weights, not negative; zeros are never used.
+        second: Weights of the same total.
 
     Returns:
         A plan of ``n + m`` entries, some of them zero.
@@ -66,7 +67,7 @@ def greedy_plan(first: Tensor, second: Tensor) -> Plan:
     return Plan(rows, columns, cuts - begins)
 
 
-def mirrored(plan: Plan, first: Tensor, second: Tensor) -> Plan:
+def mirrored(plan: Plan, first: Int64[Tensor, "*batch"], second: Int64[Tensor, "*batch"]) -> Plan:
     """Keep the first half of a plan's mass, and repeat it from the other end.
 
     The flow from i to j becomes flow from ``n - 1 - i`` to ``m - 1 - j`` as well. Where the
@@ -75,8 +76,8 @@ def mirrored(plan: Plan, first: Tensor, second: Tensor) -> Plan:
 
     Args:
         plan: Made by `greedy_plan`, so in order, of total mass 1.
-        first: Number of points of the first clouds ``[*batch]``.
-        second: Number of points of the second clouds ``[*batch]``.
+        first: Number of points of the first clouds.
+        second: Number of points of the second clouds.
     """
     ends = plan.flow.cumsum(-1)
     half = (0.5 - (ends - plan.flow)).clamp(min=0).minimum(plan.flow)
@@ -107,7 +108,7 @@ def compress(plan: Plan) -> Plan:
     return Plan(*(part.gather(-1, order) for part in (plan.rows, plan.columns, plan.flow)))
 
 
-def euclidean_cost(clouds: Clouds, plan: Plan) -> Tensor:
+def euclidean_cost(clouds: Clouds, plan: Plan) -> Float[Tensor, "*batch pairs"]:
     r"""Cost of moving each pair's mass along straight lines.
 
     .. math:: \rho = \sum_{ij} P_{ij} \lVert x_i - y_j \rVert, \qquad
@@ -119,17 +120,19 @@ def euclidean_cost(clouds: Clouds, plan: Plan) -> Tensor:
 
     Args:
         clouds: The clouds.
-        plan: One a pair ``[*batch, pairs, entries]``.
+        plan: One a pair.
 
     Returns:
-        ``[*batch, pairs]``, in the unit of the points; 0 where a class has no sample.
+        One cost a pair, in the unit of the points; 0 where a class has no sample.
     """
     plan = compress(Plan(plan.rows, plan.columns, plan.flow * clouds.present.unsqueeze(-1)))
     first, second = clouds.pairs
     size = clouds.points.shape[-2]
     flat = clouds.points.flatten(-3, -2)
 
-    def ends_at(pair: Tensor, places: Tensor) -> Tensor:
+    def ends_at(
+        pair: Int64[Tensor, "pairs"], places: Int64[Tensor, "*batch pairs entries"]
+    ) -> Float[Tensor, "*batch pairs entries d"]:
         index = (pair.unsqueeze(-1) * size + places).flatten(-2).unsqueeze(-1)
         taken = flat.gather(-2, index.expand(*index.shape[:-1], flat.shape[-1]))
         return taken.reshape(*plan.flow.shape, flat.shape[-1])

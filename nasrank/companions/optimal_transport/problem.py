@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64, Int64
 
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy, hierarchy_of_columns
 from nasrank.companions.optimal_transport.made import MADE, make_mixture
@@ -29,12 +29,12 @@ class Problem:
     Attributes:
         data: Training and test samples.
         tree: The tree of the classes.
-        costs: What each predicted class costs for each true one ``[true, predicted]``, or None.
+        costs: What each predicted class costs for each true one, in rows, or None.
     """
 
     data: SampleSet
     tree: Hierarchy
-    costs: NDArray[np.float64] | None = None
+    costs: Float64[np.ndarray, "classes classes"] | None = None
 
     @property
     def costs_digest(self) -> str | None:
@@ -110,7 +110,7 @@ def load_problem(
     return Problem(_shuffled(data), hierarchy, found)
 
 
-def read_costs(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
+def read_costs(path: Path, class_names: Sequence[str]) -> Float64[np.ndarray, "classes classes"]:
     """Read what each predicted class costs for each true one.
 
     Args:
@@ -119,7 +119,7 @@ def read_costs(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
         class_names: Classes of the data, in the order of the result.
 
     Returns:
-        ``[true, predicted]``, not negative.
+        Costs by true class and predicted class, not negative.
 
     Raises:
         DataError: The file cannot be read, lacks a class, or holds something else.
@@ -155,7 +155,7 @@ def read_costs(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
     return result
 
 
-def only_classes(samples: Samples, classes: NDArray[np.int64]) -> Samples:
+def only_classes(samples: Samples, classes: Int64[np.ndarray, "chosen"]) -> Samples:
     """Keep the samples of some classes, which are numbered anew in this order."""
     number = np.full(len(samples.class_names), -1, np.int64)
     number[classes] = np.arange(len(classes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
@@ -22,16 +23,15 @@ class Cells:
     """A tree over all points of a batch, the root left out.
 
     Attributes:
-        levels: From large cells to small ones, the cell of each point
-            ``[*batch, classes, n]``. Cells are nested, and numbered from 0 in each batch so that
-            the children of one cell follow one another. In the last level only equal points
-            share a cell.
+        levels: From large cells to small ones, the cell of each point. Cells are nested, and
+            numbered from 0 in each batch so that the children of one cell follow one another. In
+            the last level only equal points share a cell.
         order: For each class the places of its points in the order of the last level, padding
-            last ``[*batch, classes, n]``.
+            last.
     """
 
-    levels: tuple[Tensor, ...]
-    order: Tensor
+    levels: tuple[Int64[Tensor, "*batch classes n"], ...]
+    order: Int64[Tensor, "*batch classes n"]
 
 
 def make_cells(clouds: Clouds, draws: torch.Generator, levels: int) -> Cells:
@@ -73,7 +73,9 @@ def make_cells(clouds: Clouds, draws: torch.Generator, levels: int) -> Cells:
     return Cells(tuple(found), ranks.argsort(dim=-1, stable=True))
 
 
-def twd(clouds: Clouds, draws: torch.Generator, *, levels: Count = 12) -> Tensor:
+def twd(
+    clouds: Clouds, draws: torch.Generator, *, levels: Count = 12
+) -> Float[Tensor, "*batch pairs"]:
     r"""Tree-Wasserstein distance on nested cells.
 
     .. math:: \rho(i, j) = \sum_c \lVert m_c - m_{p(c)} \rVert \, |\mu_i(c) - \mu_j(c)|
@@ -90,7 +92,7 @@ def twd(clouds: Clouds, draws: torch.Generator, *, levels: Count = 12) -> Tensor
         levels: Number of grids.
 
     Returns:
-        ``[*batch, pairs]``, at least that of `flowtree` with the same draws.
+        One a pair, at least that of `flowtree` with the same draws.
 
     References:
         Indyk & Thaper (2003), "Fast image retrieval via embeddings"; Le et al. (2019),
@@ -121,7 +123,9 @@ def twd(clouds: Clouds, draws: torch.Generator, *, levels: Count = 12) -> Tensor
     return total * clouds.present
 
 
-def flowtree(clouds: Clouds, draws: torch.Generator, *, levels: Count = 12) -> Tensor:
+def flowtree(
+    clouds: Clouds, draws: torch.Generator, *, levels: Count = 12
+) -> Float[Tensor, "*batch pairs"]:
     """FlowTree: the plan that is optimal on the tree of `twd`, at its cost in space.
 
     The plan is found from the leaves up: what can be moved within a cell is moved there, the rest
@@ -133,7 +137,7 @@ def flowtree(clouds: Clouds, draws: torch.Generator, *, levels: Count = 12) -> T
         levels: Number of grids.
 
     Returns:
-        ``[*batch, pairs]``, at least the exact distance; 0 where a class has no sample.
+        One a pair, at least the exact distance; 0 where a class has no sample.
 
     References:
         Backurs et al. (2020), "Scalable nearest neighbor search for optimal transport", ICML.
@@ -142,7 +146,7 @@ def flowtree(clouds: Clouds, draws: torch.Generator, *, levels: Count = 12) -> T
 
 
 def tree_plan(clouds: Clouds, cells: Cells) -> Plan:
-    """Return an optimal plan on a tree for each pair of clouds ``[*batch, pairs, entries]``."""
+    """Return an optimal plan on a tree for each pair of clouds."""
     first, second = clouds.pairs
     with torch.no_grad():
         sorted_weights = clouds.weights.double().gather(-1, cells.order)
@@ -174,7 +178,9 @@ def tree_plan(clouds: Clouds, cells: Cells) -> Plan:
         return Plan(rows, columns, plan.flow)
 
 
-def _refined(number: Tensor, corner: Tensor) -> Tensor:
+def _refined(
+    number: Int64[Tensor, "batches points"], corner: Int64[Tensor, "batches points d"]
+) -> Int64[Tensor, "batches points"]:
     """Number cells within their parents, so that the children of one follow one another."""
     mixed = torch.zeros_like(number)
     for column in corner.unbind(-1):
@@ -185,15 +191,22 @@ def _refined(number: Tensor, corner: Tensor) -> Tensor:
     return nested
 
 
-def _from_zero(number: Tensor) -> Tensor:
+def _from_zero(number: Int64[Tensor, "batches points"]) -> Int64[Tensor, "batches points"]:
     return number - number.amin(dim=-1, keepdim=True)
 
 
-def _rows(table: Tensor, rows: Tensor) -> Tensor:
+def _rows(
+    table: Float[Tensor, "*batch above d"], rows: Int64[Tensor, "*batch cells"]
+) -> Float[Tensor, "*batch cells d"]:
     return table.gather(-2, rows.unsqueeze(-1).expand(*rows.shape, table.shape[-1]))
 
 
-def _means_of(points: Tensor, real: Tensor, cell: Tensor, count: int) -> Tensor:
+def _means_of(
+    points: Float[Tensor, "*batch points d"],
+    real: Float[Tensor, "*batch points 1"],
+    cell: Int64[Tensor, "*batch points"],
+    count: int,
+) -> Float[Tensor, "*batch {count} d"]:
     index = cell.unsqueeze(-1).expand(points.shape)
     zeros = torch.zeros(
         *points.shape[:-2], count, points.shape[-1], dtype=points.dtype, device=points.device

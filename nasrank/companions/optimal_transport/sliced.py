@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
@@ -12,7 +13,9 @@ from nasrank.named import Count
 __all__ = ["sliced", "swd"]
 
 
-def swd(clouds: Clouds, draws: torch.Generator, *, projections: Count = 10) -> Tensor:
+def swd(
+    clouds: Clouds, draws: torch.Generator, *, projections: Count = 10
+) -> Float[Tensor, "*batch pairs"]:
     r"""Sliced 2-Wasserstein distance over random directions, drawn anew at each call.
 
     .. math:: \rho(i, j) = \Big(\frac1L \sum_{l=1}^L
@@ -28,7 +31,7 @@ def swd(clouds: Clouds, draws: torch.Generator, *, projections: Count = 10) -> T
         projections: Number of directions L.
 
     Returns:
-        ``[*batch, pairs]``; 0 where a class has no sample.
+        One a pair; 0 where a class has no sample.
 
     References:
         Rabin et al. (2011), "Wasserstein barycenter and its application to texture mixing".
@@ -39,15 +42,17 @@ def swd(clouds: Clouds, draws: torch.Generator, *, projections: Count = 10) -> T
     return sliced(clouds, directions.to(clouds.points))
 
 
-def sliced(clouds: Clouds, directions: Tensor) -> Tensor:
+def sliced(
+    clouds: Clouds, directions: Float[Tensor, "d directions"]
+) -> Float[Tensor, "*batch pairs"]:
     """Sliced 2-Wasserstein distance over given directions.
 
     Args:
         clouds: The clouds.
-        directions: Unit vectors ``[d, L]``.
+        directions: Unit vectors, one a column.
 
     Returns:
-        ``[*batch, pairs]``; 0 where a class has no sample.
+        One a pair; 0 where a class has no sample.
 
     Example:
         Along the only axis there is, {0, 2} and {1, 5} are sqrt((1 + 9) / 2) apart.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from nasrank.companions.optimal_transport.clouds import make_clouds
@@ -54,12 +54,16 @@ class Classifier(nn.Module):
         with seeded_torch(seed, stream="head"):
             self.head = nn.Linear(self.encoder.features, classes)
 
-    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features ``[n, d]`` and logits ``[n, classes]``."""
+    def forward(
+        self, samples: Float[Tensor, "n *shape"]
+    ) -> tuple[Float[Tensor, "n features"], Float[Tensor, "n classes"]]:
+        """Return features and logits."""
         features = self.encoder(samples)
         return features, self.head(features)
 
-    def apply_to(self, values: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    def apply_to(
+        self, values: Float32[np.ndarray, "n *shape"]
+    ) -> tuple[Float[Tensor, "n features"], Float[Tensor, "n classes"]]:
         """Return features and logits of any number of samples, on the CPU, in evaluation mode."""
         device = next(self.parameters()).device
         training = self.training

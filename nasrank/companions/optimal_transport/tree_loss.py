@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import make_clouds
@@ -19,14 +19,14 @@ __all__ = ["TreeLoss", "families"]
 _TIERS = 3
 
 
-def families(graphs: GraphBatch) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def families(graphs: GraphBatch) -> tuple[Int64[np.ndarray, "items"], tuple[str, ...]]:
     """Put each architecture into the family of the operation that it has most of.
 
     Args:
-        graphs: ``[items]``.
+        graphs: Architectures.
 
     Returns:
-        Number of the family of each ``[items]``, and the names of the families: operations, the
+        Number of the family of each, and the names of the families: operations, the
         first of the vocabulary where two are equally many, and ``none`` for graphs without any.
     """
     counts = graphs.operation_counts()
@@ -48,7 +48,7 @@ class TreeLoss:
     apart within a family and 4 otherwise.
 
     Args:
-        family: Family of each architecture of the network ``[items]``.
+        family: Family of each architecture of the network.
         count: Number of families.
         distance: Between the embeddings of two classes.
         weight: Factor of ``1 - CPCC``.
@@ -57,7 +57,7 @@ class TreeLoss:
 
     def __init__(
         self,
-        family: NDArray[np.int64],
+        family: Int64[np.ndarray, "items"],
         count: int,
         distance: DistanceSpec,
         weight: float,
@@ -71,15 +71,19 @@ class TreeLoss:
         self.degenerate: Tensor | None = None
 
     def __call__(
-        self, embeddings: Tensor, targets: Tensor, where: Tensor, items: Tensor
-    ) -> Tensor:
-        """Return one loss a member ``[members]``, and count the degenerate ones.
+        self,
+        embeddings: Float[Tensor, "members items width"],
+        targets: Float[Tensor, "members items"],
+        where: Bool[Tensor, "members items"],
+        items: Int64[Tensor, "members items"],
+    ) -> Float[Tensor, "members"]:
+        """Return one loss a member, and count the degenerate ones.
 
         Args:
-            embeddings: ``[members, items, width]``.
-            targets: ``[members, items]``, higher is better.
-            where: Which items are real, bool ``[members, items]``.
-            items: Their numbers in the network ``[members, items]``.
+            embeddings: One an item.
+            targets: Higher is better.
+            where: Which items are real.
+            items: Their numbers in the network.
         """
         labels = self.classes_of(targets, where, items)
         clouds = make_clouds(embeddings, labels, self._classes)
@@ -92,8 +96,13 @@ class TreeLoss:
         self.degenerate = counted if self.degenerate is None else self.degenerate + counted
         return self._weight * (1 - value)
 
-    def classes_of(self, targets: Tensor, where: Tensor, items: Tensor) -> Tensor:
-        """Return the class of each item, -1 on padding ``[members, items]``."""
+    def classes_of(
+        self,
+        targets: Float[Tensor, "members items"],
+        where: Bool[Tensor, "members items"],
+        items: Int64[Tensor, "members items"],
+    ) -> Int64[Tensor, "members items"]:
+        """Return the class of each item, -1 on padding."""
         ranks = targets.masked_fill(~where, torch.inf).argsort(dim=-1, stable=True).argsort(dim=-1)
         tiers = (_TIERS * ranks) // where.sum(dim=-1, keepdim=True).clamp(min=1)
         family = self._family.to(items.device)[items.clamp(min=0)]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float, Int64
 
 from nasrank.companions.optimal_transport.distances import DistanceSpec, parse_distance
 from nasrank.companions.optimal_transport.measures import (
@@ -147,14 +147,18 @@ class ModelWorker:
         }
 
 
-def _collapsed(logits: Tensor, true: NDArray[np.int64]) -> bool:
+def _collapsed(logits: Float[Tensor, "n classes"], true: Int64[np.ndarray, "n"]) -> bool:
     """Whether all samples are taken for one class: dead units have no features to speak of."""
     # Of samples of one class that says nothing.
     return bool(np.ptp(true) > 0 and np.ptp(logits.argmax(dim=1).numpy()) == 0)
 
 
 def _measured(
-    trained: Trained, run: OtRun, problem: Problem, features: Tensor, logits: Tensor
+    trained: Trained,
+    run: OtRun,
+    problem: Problem,
+    features: Float[Tensor, "n d"],
+    logits: Float[Tensor, "n classes"],
 ) -> Mapping[str, Any]:
     data, tree = problem.data, problem.tree
     known, _ = trained.model.apply_to(data.train.values)
