@@ -79,6 +79,17 @@ def test_where_lower_is_better_the_verdict_turns_and_the_numbers_do_not():
     assert judged(old, old, sign=-1, tolerance=0.0)["verdict"] == "held"
 
 
+@pytest.mark.parametrize("metric", [*(metric.name for metric in METRICS), "diverged"])
+def test_every_metric_is_judged_in_its_direction(metric):
+    """The direction is that of the name here, not of the table."""
+    lower = metric.startswith(("n_at_", "regret_at_", "first_hit_", "diverged"))
+    few, many = (False, True) if metric == "diverged" else (0.0, 0.5)
+    rare, often = ([row(seed=seed, **{metric: at}) for seed in range(6)] for at in (few, many))
+    for new, old, better in ((often, rare, not lower), (rare, often, lower)):
+        found = one(check_runs(new, old), metric=metric)
+        assert found["verdict"] == ("better" if better else "worse")
+
+
 def test_the_loss_that_can_be_seen_is_where_95_of_100_intervals_end_below():
     differences = np.random.default_rng(0).normal(0, 0.01, 400)
     spread = differences.std(ddof=1) / 20
