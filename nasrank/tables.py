@@ -104,6 +104,18 @@ class Table:
                 return column
         raise ValueError(f"table '{self.name}' has no column '{name}'")
 
+    def pick(self, *names: str) -> tuple[Column, ...]:
+        """Return columns by name, for another table that has the same.
+
+        Raises:
+            ValueError: There is no such column.
+        """
+        return tuple(self.column(name) for name in names)
+
+    def project(self, row: Row) -> dict[str, Any]:
+        """Return the cells of this table's columns, of a row that may have others too."""
+        return {column.name: row[column.name] for column in self.columns}
+
     @property
     def schema(self) -> "pa.Schema":
         """Arrow schema; every field carries unit, meaning, direction and the meaning of null."""
@@ -166,14 +178,44 @@ class Table:
         Raises:
             DataError: The file is missing, damaged, or another kind of table.
         """
-        table = read_parquet(path)
-        if table.schema.names != [column.name for column in self.columns]:
-            raise DataError(
-                f"{path}: not a table '{self.name}' of this version of nasrank. Delete it and run "
-                "the command that made it again."
-            )
-        rows: list[dict[str, Any]] = table.to_pylist()
+        rows: list[dict[str, Any]] = self.load(path).to_pylist()
         return rows
+
+    def load(self, path: Path, names: Sequence[str] | None = None) -> "pa.Table":
+        """Read columns of a file of this kind, and refuse what breaks the contract.
+
+        Args:
+            path: The file.
+            names: The columns, all by default.
+
+        Returns:
+            They, in the order of the contract, schema metadata included.
+
+        Raises:
+            DataError: The file is missing, damaged, another kind of table, or empty where it
+                must not be.
+        """
+        again = "Delete it and run the command that made it again."
+        wanted = [c for c in self.columns if names is None or c.name in names]
+        table = read_parquet(path, [column.name for column in wanted])
+        schema, expected = table.schema, self.schema
+        for column in wanted:
+            name = column.name
+            if name not in schema.names or schema.field(name).type != expected.field(name).type:
+                found = f"column '{name}' is missing or of another type"
+                break
+        else:
+            found = "it is not marked as one"
+            if (schema.metadata or {}).get(b"nasrank.table") == self.name.encode():
+                found = ""
+        if found:
+            raise DataError(
+                f"{path}: not a table '{self.name}' of this version of nasrank: {found}. {again}"
+            )
+        for column in wanted:
+            if column.null is None and table[column.name].null_count:
+                raise DataError(f"{path}: column '{column.name}' has empty cells. {again}")
+        return table.select([column.name for column in wanted])
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types

@@ -25,7 +25,7 @@ from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
 from nasrank.study.view import SPREAD, Measure, Part, Sheet, over_seeds, plural
-from nasrank.tables import Column, Table
+from nasrank.tables import Table
 
 if TYPE_CHECKING:
     from nasrank.predictors.fleet import SideLoss
@@ -37,7 +37,6 @@ __all__ = [
     "Method",
     "Rivals",
     "archs_study",
-    "copied",
     "view_archs",
 ]
 
@@ -45,12 +44,6 @@ C = TypeVar("C", bound=Config)
 Row = dict[str, Any]
 
 _DEGENERATE = "degenerate_batches"
-_COPIED = {column.name: column for column in FINISHED.columns}
-
-
-def copied(*names: str) -> tuple[Column, ...]:
-    """Return columns that a companion's table has from the runs of `compare`."""
-    return tuple(_COPIED[name] for name in names)
 
 
 @dataclass(frozen=True)
@@ -164,7 +157,7 @@ class Rivals:
     def _claim(self, n_train: int, pair: tuple[str, str], metric: str) -> Claim:
         words = {"better": pair[0], "worse": pair[1], "metric": metric, "n_train": n_train}
         first, second = (
-            Of(_COPIED[metric], {"method": method, "n_train": n_train}) for method in pair
+            Of(FINISHED.column(metric), {"method": method, "n_train": n_train}) for method in pair
         )
         statement = self.statement.format(words=self.metrics[metric], **words)
         return Ahead(self.claim_id.format(**words), statement, first, second)
@@ -200,7 +193,7 @@ def archs_study(
     Args:
         config: The options: has ``data``, ``n_train``, ``seeds`` and ``seed``, and ``device``.
         table: What everybody gets to see of a run: ``run_id``, ``data``, ``method``, ``seed``,
-            settings, columns of `compare` (see `copied`) and what is measured of the method.
+            settings, columns of `RUNS` and what is measured of the method.
         methods: Spells out the methods, the plain one first, and refuses what does not go
             together; all have the same settings.
         beside: Makes what stands beside the loss, of the runs of one fleet and the kind of
@@ -288,7 +281,7 @@ def _gain(row: Row, bare: Mapping[tuple[int, int], float | None]) -> float | Non
 
 def _kept(table: Table) -> Table:
     """Return what is kept of a run: that of every run, and what only this table has."""
-    known = {*_COPIED, "data", "method"}
+    known = {*(column.name for column in FINISHED.columns), "data", "method"}
     own = tuple(column for column in table.columns if column.name not in known)
     return Table(f"{table.name}_kept", FINISHED.about, (*FINISHED.columns, *own))
 
@@ -335,10 +328,9 @@ def _train(fleet: Sequence[BesideRun], beside: Beside, kept: Table, device: str)
     rows = []
     for place, (run, row) in enumerate(zip(fleet, trained, strict=True)):
         whole = {**row, **run.settings, **beside.columns(place), "run_id": run.run_id}
-        rows.append({column.name: whole[column.name] for column in kept.columns})
+        rows.append(kept.project(whole))
     return rows
 
 
 def _public(data: str, table: Table, run: BesideRun, row: Row) -> Row:
-    whole = {**row, "data": data, "method": run.method}
-    return {column.name: whole[column.name] for column in table.columns}
+    return table.project({**row, "data": data, "method": run.method})

@@ -31,7 +31,7 @@ def run_tables(
         Each table with its rows: ``runs``, ``discovery``, ``summary``, and what was asked for.
     """
     tables = {
-        RUNS: [{column.name: row[column.name] for column in RUNS.columns} for row in rows],
+        RUNS: [RUNS.project(row) for row in rows],
         DISCOVERY: _unnested(rows, DISCOVERY),
     }
     if budget:

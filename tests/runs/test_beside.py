@@ -3,9 +3,10 @@ from typing import ClassVar
 
 import pytest
 
-from nasrank.runs.beside import Beside, Method, Rivals, archs_study, copied
+from nasrank.runs.beside import Beside, Method, Rivals, archs_study
 from nasrank.runs.run import Run
 from nasrank.runs.side import train_with_side
+from nasrank.runs.tables import RUNS
 from nasrank.study.conduct import conduct
 from nasrank.study.options import OnDevice, Seeded, option
 from nasrank.tables import Column, Table
@@ -44,8 +45,8 @@ NUDGED = Table(
         Column("method", "string", "", "nudge or plain"),
         Column("seed", "int64", "", "Seed"),
         Column("weight", "double", "1", "Weight"),
-        *copied("n_train", "kendall_tau", "precision_at_1pct", "precision_at_5pct"),
-        *copied("regret_at_10", "diverged", "fit_seconds"),
+        *RUNS.pick("n_train", "kendall_tau", "precision_at_1pct", "precision_at_5pct"),
+        *RUNS.pick("regret_at_10", "diverged", "fit_seconds"),
         Column("degenerate_batches", "int64", "batches", "Lists"),
         Column("place", "int64", "1", "Place in the fleet", "plain"),
     ),

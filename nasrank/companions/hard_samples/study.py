@@ -79,7 +79,7 @@ def _answer(job: Job[HardConfig, HardRun]) -> Answer:
 
 
 def _public(row: Row, config: HardConfig) -> Row:
-    return {column.name: row[column.name] for column in HARD.columns} | _costs(row, config)
+    return HARD.project(row) | _costs(row, config)
 
 
 def _costs(row: Row, config: HardConfig) -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasrank.companions.hard_samples.training import EPOCH_NUMBERS
-from nasrank.runs.beside import copied
+from nasrank.runs.tables import RUNS
 from nasrank.tables import Column, Table
 
 __all__ = [
@@ -251,12 +251,12 @@ HARD_ARCHS = Table(
         Column("tiers", "int64", "1", "Classes that labels are cut into", "none are"),
         Column("margin", "double", "distance", "Margin of the triplet loss", "there is none"),
         Column("side_weight", "double", "1", "Weight of the triplet loss"),
-        *copied(
+        *RUNS.pick(
             "n_train", "n_test", "kendall_tau", "precision_at_1pct", "precision_at_5pct",
             "regret_at_10",
         ),
         Column("degenerate_batches", "int64", "batches", "Lists without a triplet"),
-        *copied("diverged", "fit_seconds", "device"),
+        *RUNS.pick("diverged", "fit_seconds", "device"),
     ),
 )  # fmt: skip
 

@@ -88,7 +88,7 @@ def _worker(config: TrainConfig, plan: Plan[OtRun]) -> ModelWorker:
 
 def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
     problem: Problem = job.plan.context
-    rows = [{column.name: row[column.name] for column in OT.columns} for row in job.rows]
+    rows = [OT.project(row) for row in job.rows]
     confusions = confusion_rows(job.rows, problem.tree, problem.data.class_names)
     notes: tuple[str, ...] = ()
     if any(row["confusion"] is None and not row["diverged"] for row in job.rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nasrank.runs.beside import copied
+from nasrank.runs.tables import RUNS
 from nasrank.tables import Column, Table
 
 __all__ = [
@@ -166,7 +166,7 @@ OT_ARCHS = Table(
         Column("method", "string", "", "Distance inside the regulariser, or plain for none"),
         Column("seed", "int64", "", "Seed of the run"),
         Column("weight", "double", "1", "Weight of 1 - CPCC beside the ranking loss"),
-        *copied(
+        *RUNS.pick(
             "n_train", "n_test", "kendall_tau", "precision_at_1pct", "precision_at_5pct",
             "regret_at_10",
         ),
@@ -174,7 +174,7 @@ OT_ARCHS = Table(
             "degenerate_batches", "int64", "batches",
             "Lists without a correlation, which taught nothing of the tree", better="lower",
         ),
-        *copied("diverged", "fit_seconds", "device"),
+        *RUNS.pick("diverged", "fit_seconds", "device"),
     ),
 )  # fmt: skip
 

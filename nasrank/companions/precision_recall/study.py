@@ -127,8 +127,7 @@ def _next_fleets(
 
 
 def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
-    names = [column.name for column in PR.columns]
-    rows = [{name: row[name] for name in names} for row in job.rows]
+    rows = [PR.project(row) for row in job.rows]
     compared = _as_compared(job)
     tables: dict[Table, Sequence[Row]] = {
         PR: rows,

@@ -259,10 +259,6 @@ _PRE = (
         better="lower",
     ),
 )
-_RUN = (
-    "n_train", "loss", "kendall_tau", "weighted_tau", "precision_at_1pct", "first_hit_0.1pct",
-    "regret_at_10", "diverged", "fit_seconds", "device",
-)  # fmt: skip
 
 ARCHITECTURES = Table(
     "archs",
@@ -273,6 +269,9 @@ ARCHITECTURES = Table(
         Column("method", "string", "", "gnn, or supcon with its alpha"),
         Column("seed", "int64", "", "Seed of the run"),
         *_PRE,
-        *(column for column in RUNS.columns if column.name in _RUN),
+        *RUNS.pick(
+            "loss", "n_train", "kendall_tau", "weighted_tau", "precision_at_1pct", "regret_at_10",
+            "first_hit_0.1pct", "diverged", "fit_seconds", "device",
+        ),
     ),
-)
+)  # fmt: skip

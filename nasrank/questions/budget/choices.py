@@ -75,9 +75,7 @@ def search_rows(
         searches = searches[known | searches["loss"].isna()]
     rows = []
     for (method, loss), own in searches.groupby(["method", "loss"], sort=False, dropna=False):
-        universe = hits.universe
-        if "universe" in own and own["universe"].notna().all():
-            universe = int(own["universe"].max())
+        universe = int(own["universe"].max())
         evaluations = search_reached(own, Target.of(config), universe)
         if evaluations is None:
             continue

@@ -17,7 +17,6 @@ from nasrank.questions.budget.targets import Reached, Target, reached
 from nasrank.questions.budget.transfer import robust_choices, transfer_rows
 from nasrank.statistics import seeds_needed
 from nasrank.study.study import Answer
-from nasrank.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +71,8 @@ def plan_budget(config: BudgetConfig, stored: StoredResults) -> Answer:
     sources = [str(path) for path in stored.folders]
     return Answer(
         {
-            PLAN: _columns_of(PLAN, rows),
-            CHOICES: _columns_of(CHOICES, choices),
+            PLAN: [PLAN.project(row) for row in rows],
+            CHOICES: [CHOICES.project(row) for row in choices],
             TRANSFER: transfer,
             STAGES: stages,
         },
@@ -82,10 +81,6 @@ def plan_budget(config: BudgetConfig, stored: StoredResults) -> Answer:
         left_out=(*left_out, *map(str, refused)),
         about={"results": sources},
     )
-
-
-def _columns_of(table: Table, rows: Sequence[Row]) -> list[Row]:
-    return [{column.name: row[column.name] for column in table.columns} for row in rows]
 
 
 def _unreachable(

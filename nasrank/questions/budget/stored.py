@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.questions.compare.options import CompareConfig
+from nasrank.questions.search.tables import SEARCH
 from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS
-from nasrank.tables import Table, read_parquet, read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,9 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     BUDGET.name: ("task", "random_evaluations", "random_gpu_hours"),
 }  # fmt: skip
 
-_SEARCH = {
-    "task": "string", "method": "string", "loss": "string", "seed": "int64",
-    "evaluations": "int64", "best_label": "double", "regret": "double", "rank": "int64",
-}  # fmt: skip
+_OF_SEARCH = (
+    "task", "universe", "method", "loss", "seed", "evaluations", "best_label", "regret", "rank",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +122,9 @@ def load_results(folders: Sequence[Path] = ()) -> StoredResults:
                 f"{shlex.quote(str(place))}"
             )
     arrow = {
-        table.name: [_read(place, table) for place in places]
+        table.name: [
+            table.load(place / f"{table.name}.parquet", _NEEDED[table.name]) for place in places
+        ]
         for table in (RUNS, DISCOVERY, BUDGET)
     }
     frames = {
@@ -229,58 +230,18 @@ def _listed(value: object) -> object:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _read(folder: Path, table: Table) -> pa.Table:
-    path = folder / f"{table.name}.parquet"
-    names = _NEEDED[table.name]
-    needed = {column.name: column for column in table.columns if column.name in names}
-    stored = read_schema(path)
-    kind = (stored.metadata or {}).get(b"nasrank.table", b"").decode(errors="replace")
-    expected = table.schema
-    odd = [
-        name
-        for name in needed
-        if name not in stored.names or stored.field(name).type != expected.field(name).type
-    ]
-    if kind != table.name or odd:
-        what = f"column {odd[0]!r} is missing or of another type" if odd else "not marked as one"
-        raise DataError(
-            f"{path}: not a table '{table.name}' of this version of nasrank ({what}). Delete it "
-            "and run the command that made it again."
-        )
-    content = read_parquet(path, list(needed))
-    for name, column in needed.items():
-        if column.null is None and content.column(name).null_count:
-            raise DataError(
-                f"{path}: column {name!r} has empty cells, which it must not. Delete it and run "
-                "the command that made it again."
-            )
-    return content
-
-
 def _search(folders: Sequence[Path]) -> pd.DataFrame | None:
-    """Searches of the folders and of a folder ``search`` within or beside each."""
+    """Searches of the folders and of a folder ``search`` within each."""
     import pandas as pd
 
-    found = {}
-    for folder in folders:
-        for path in (folder / "search.parquet", folder / "search" / "search.parquet"):
-            if path.exists():
-                found[path.resolve()] = path
-    frames = []
-    for path in found.values():
-        stored = read_schema(path)
-        odd = [
-            name
-            for name, type_ in _SEARCH.items()
-            if name not in stored.names or str(stored.field(name).type) != type_
-        ]
-        if odd:
-            raise DataError(
-                f"{path}: not a table 'search' of this version of nasrank (column {odd[0]!r} is "
-                "missing or of another type). Delete it and run the command that made it again."
-            )
-        optional = [name for name in ("run_id", "gpu_hours", "universe") if name in stored.names]
-        frames.append(read_parquet(path, [*_SEARCH, *optional]).to_pandas())
+    paths = [
+        path
+        for folder in folders
+        for path in (folder / "search.parquet", folder / "search" / "search.parquet")
+        if path.exists()
+    ]
+    once = {path.resolve(): path for path in paths}.values()
+    frames = [SEARCH.load(path, _OF_SEARCH).to_pandas() for path in once]
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else None
 

@@ -19,7 +19,6 @@ from nasrank.metrics import ceil_share, rank_order
 from nasrank.questions.budget.options import USUAL_TOP
 from nasrank.runs.tables import PREDICTIONS
 from nasrank.seeds import numpy_generator
-from nasrank.tables import read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,20 +133,20 @@ def reached(results: StoredResults, task: str, target: Target) -> Reached:
 
 
 def search_reached(
-    searches: pd.DataFrame, target: Target, universe: int | None
+    searches: pd.DataFrame, target: Target, universe: int
 ) -> pd.Series[float] | None:
     """Evaluations of each search until it had reached a target, inf where it never did.
 
     Args:
         searches: Rows of ``search`` of one task, method and loss.
         target: What had to be found.
-        universe: Architectures in all, or None where that is not known.
+        universe: Architectures in all.
 
     Returns:
-        Evaluations by seed; None where the target is a share of an unknown number.
+        Evaluations by seed; None where the target is a share of less than one architecture.
     """
     if target.kind == "top":
-        if universe is None or target.value * universe < 1:
+        if target.value * universe < 1:
             return None
         good = searches["rank"] <= ceil_share(target.value, universe)
     elif target.kind == "regret":
@@ -207,17 +206,12 @@ def _from_predictions(
 
     names = [column.name for column in PREDICTIONS.columns if column.name != "architecture"]
     frames = [
-        read_parquet(folder / f"{PREDICTIONS.name}.parquet", names).to_pandas()
+        PREDICTIONS.load(folder / f"{PREDICTIONS.name}.parquet", names).to_pandas()
         for folder in results.predictions
     ]
     if not frames:
         return None
     kept = pd.concat(frames, ignore_index=True)
-    if list(kept.columns) != names:
-        raise DataError(
-            f"{results.predictions[0] / 'predictions.parquet'}: not a table 'predictions' of this "
-            "version of nasrank. Delete it and run the command that made it again."
-        )
     kept = kept[kept["run_id"].isin(runs.index)].drop_duplicates(["run_id", "item"])
     if kept["run_id"].nunique() < len(runs):
         return None

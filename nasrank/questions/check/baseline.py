@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from nasrank.errors import DataError, NothingToCompare
 from nasrank.questions.check.tables import BASELINE, PAIRING
 from nasrank.runs.tables import DISCOVERY, DISCOVERY_AT, RUNS
-from nasrank.tables import Table, read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +34,7 @@ def read_runs(path: Path) -> list[dict[str, Any]]:
         DataError: It is missing, damaged, something else, or names a run twice.
         NothingToCompare: It holds no run.
     """
-    rows = _read_folder(path) if _is_folder(path) else _rows(path, BASELINE)
+    rows = _read_folder(path) if _is_folder(path) else BASELINE.read(path)
     if not rows:
         raise NothingToCompare(f"{path} holds no run. Make runs with: nasrank compare --subset ci")
     seen = set()
@@ -75,7 +74,8 @@ def run_key(row: Mapping[str, Any], names: Sequence[str] = PAIRING) -> RunKey:
 
 def _read_folder(folder: Path) -> list[dict[str, Any]]:
     path = folder / "runs.parquet"
-    table = _table(path, RUNS, [c.name for c in BASELINE.columns if c.name in RUNS.schema.names])
+    own = {column.name for column in BASELINE.columns}
+    table = RUNS.load(path, [c.name for c in RUNS.columns if c.name in {"run_id", *own}])
     known = _fingerprints(table, path)
     found = _found(folder / "discovery.parquet")
     rows = []
@@ -86,7 +86,7 @@ def _read_folder(folder: Path) -> list[dict[str, Any]]:
                 f"nasrank compare --out {folder}"
             )
         row |= {"fingerprint": known[row["task"]], DISCOVERY_AT.name: found.get(run_id)}
-        rows.append({column.name: row[column.name] for column in BASELINE.columns})
+        rows.append(BASELINE.project(row))
     return rows
 
 
@@ -102,36 +102,14 @@ def _fingerprints(table: pa.Table, path: Path) -> dict[str, str]:
 
 
 def _found(path: Path) -> dict[str, float]:
-    """Discovery after 100 evaluations by run; of a folder without that table, nothing."""
+    """Return the share of the top 1 % in hand after 100 evaluations, by run."""
     import pyarrow.compute as pc
 
-    table = _table(path, DISCOVERY, ["top_fraction", "k", "discovery_rate"])
+    table = DISCOVERY.load(path, ["run_id", "top_fraction", "k", "discovery_rate"])
     chosen = table.filter((pc.field("top_fraction") == 0.01) & (pc.field("k") == 100))
     return dict(
         zip(chosen["run_id"].to_pylist(), chosen["discovery_rate"].to_pylist(), strict=True)
     )
-
-
-def _rows(path: Path, kind: Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = _table(path, kind, kind.schema.names).to_pylist()
-    return rows
-
-
-def _table(path: Path, kind: Table, names: Sequence[str]) -> pa.Table:
-    """Read columns of a table and refuse what does not keep its contract."""
-    wanted = list(dict.fromkeys([*(["run_id"] if kind is not BASELINE else []), *names]))
-    table = read_parquet(path, wanted)
-    contract = {column.name: column for column in kind.columns}
-    for name in wanted:
-        place = table.schema.get_field_index(name)
-        if place < 0 or table.schema.field(place).type != kind.schema.field(name).type:
-            raise DataError(
-                f"{path}: not a table '{kind.name}' of this version of nasrank: no column "
-                f"'{name}' as it should be. Make it again"
-            )
-        if contract[name].null is None and table[name].null_count:
-            raise DataError(f"{path}: column '{name}' has empty cells. Make it again")
-    return table
 
 
 def _is_folder(path: Path) -> bool:

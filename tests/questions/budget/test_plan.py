@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +13,7 @@ from nasrank.metrics import random_confidence, random_evaluations
 from nasrank.questions.budget.options import BudgetConfig
 from nasrank.questions.budget.stored import load_results
 from nasrank.questions.budget.tables import PLAN, TRANSFER
+from nasrank.questions.search.tables import SEARCH
 from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
 
@@ -218,14 +218,15 @@ def test_searches_in_rounds_stand_beside(plan, write_results, tmp_path):
     hits = [60, 80, 90, 200]
     rows = [
         {
-            "task": "toy/a", "method": "predictor", "loss": "listmle", "seed": seed,
-            "evaluations": spent, "best_label": 90.0 if spent >= hit else 80.0,
+            "task": "toy/a", "universe": UNIVERSE, "method": "predictor", "loss": "listmle",
+            "seed": seed, "evaluations": spent, "best_label": 90.0 if spent >= hit else 80.0,
             "regret": 0.0 if spent >= hit else 10.0, "rank": 1 if spent >= hit else 900,
         }
         for seed, hit in enumerate(hits) for spent in range(10, 101, 10)
     ]  # fmt: skip
     controls = [{**row, "method": "random", "loss": None} for row in rows]
-    pq.write_table(pa.Table.from_pylist(rows + controls), tmp_path / "search.parquet")
+    unused = dict.fromkeys(column.name for column in SEARCH.columns) | {"run_id": ""}
+    SEARCH.write([{**unused, **row} for row in rows + controls], tmp_path / "search.parquet")
     results = load_results([tmp_path])
     half = plan(results, confidence=0.5)
     # ceil(.5 * 5) = the 3rd smallest of four
@@ -243,6 +244,7 @@ def test_files(plan, results, tmp_path):
     made = plan(results, tmp_path, top=0.001)
     assert {path.name for path in tmp_path.iterdir()} == {
         "plan.parquet", "choices.parquet", "transfer.parquet", "stages.parquet", "run.json",
+        "answer.json",
     }  # fmt: skip
     assert len(PLAN.read(tmp_path / "plan.parquet")) == len(made.rows)
     assert TRANSFER.read(tmp_path / "transfer.parquet") == made.tables["transfer"]

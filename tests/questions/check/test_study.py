@@ -287,7 +287,7 @@ def test_what_is_no_baseline_is_refused(folder, tmp_path):
         check(folder, path)
     table = pa.Table.from_pylist([{**row(), "seed": "0"}])
     pq.write_table(table, path)
-    with pytest.raises(DataError, match="no column 'seed' as it should be"):
+    with pytest.raises(DataError, match="column 'seed' is missing or of another type"):
         check(folder, path)
     pq.write_table(BASELINE.build([row()]).set_column(0, "task", pa.array([None], "string")), path)
     with pytest.raises(DataError, match="column 'task' has empty cells"):
@@ -306,7 +306,9 @@ def test_what_is_no_baseline_is_refused(folder, tmp_path):
 def test_a_folder_that_does_not_name_its_data_is_refused(folder, tmp_path, about):
     path = folder / "runs.parquet"
     table = pq.read_table(path)
-    metadata = {} if about is None else {b"nasrank.about": about}
+    metadata = {b"nasrank.table": b"runs"}
+    if about is not None:
+        metadata[b"nasrank.about"] = about
     pq.write_table(table.replace_schema_metadata(metadata), path)
     with pytest.raises(DataError, match=r"runs.parquet: (not a table that|does not say)"):
         read_runs(folder)
@@ -314,7 +316,10 @@ def test_a_folder_that_does_not_name_its_data_is_refused(folder, tmp_path, about
 
 def test_a_task_without_a_fingerprint_is_refused(folder):
     path = folder / "runs.parquet"
-    about = {b"nasrank.about": json.dumps({"fingerprints": {"other": "f"}}).encode()}
+    about = {
+        b"nasrank.table": b"runs",
+        b"nasrank.about": json.dumps({"fingerprints": {"other": "f"}}).encode(),
+    }
     pq.write_table(pq.read_table(path).replace_schema_metadata(about), path)
     with pytest.raises(DataError, match="does not say what data nb201/cifar10 had"):
         read_runs(folder)
