@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasrank.companions.hard_samples.tables import spelled_setting
+from nasrank.companions.hard_samples.tables import HARD, HARD_ARCHS, spelled_setting
 from nasrank.files import replacing
 from nasrank.statistics import mean_interval
 from nasrank.study.pictures import drawing, look, save
@@ -25,9 +25,9 @@ Row = Mapping[str, Any]
 _PAGE = "embeddings.html"
 
 _METRICS = (
-    ("recall_at_1", "Recall@1, higher is better"),
-    ("separation", "separation between / within, higher is better"),
-    ("fpr_at_95_recall", "false positives at 95 % recall, lower is better"),
+    ("recall_at_1", "Recall@1"),
+    ("separation", "separation between / within"),
+    ("fpr_at_95_recall", "false positives at 95 % recall"),
 )
 _CURVES = (
     ("triplet_loss", "triplet loss of real triplets"),
@@ -61,7 +61,9 @@ def draw_hard(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[Path]:
             every = figure.subplots(1, len(_METRICS), sharey=True)
             for axes, (metric, title) in zip(every, _METRICS, strict=True):
                 _dots(axes, [row for row in rows if row["metric"] == metric], names)
-                axes.set_title(title, loc="left", fontsize=9)
+                axes.set_title(
+                    f"{title}, {HARD.column(metric).better} is better", loc="left", fontsize=9
+                )
             figure.supxlabel("mean and 95 % interval over seeds, unseen classes", fontsize=8)
             paths.append(folder / "methods.svg")
             save(figure, paths[-1])
@@ -119,7 +121,8 @@ def draw_archs(rows: Sequence[Row], folder: Path) -> Path:
                 found = mean_interval([row[metric] for row in own if row[metric] is not None])
                 colour = look(1 if setting[1] == "plain" else 0)["color"]
                 _mean(axes, found.mean, (found.lower, found.upper), place, colour)
-            axes.set_title(f"{title}, higher is better", loc="left", fontsize=9)
+            better = HARD_ARCHS.column(metric).better
+            axes.set_title(f"{title}, {better} is better", loc="left", fontsize=9)
             axes.set_yticks(range(len(names)), names, fontsize=8)
             axes.set_ylim(len(names) - 0.5, -0.5)
         figure.supxlabel("mean and 95 % interval over seeds", fontsize=8)

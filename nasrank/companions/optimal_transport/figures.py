@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.companions.optimal_transport.tables import OT_ARCHS
 from nasrank.statistics import mean_interval
 from nasrank.study.pictures import drawing, look, save
 
@@ -303,7 +304,9 @@ def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
                 panel.locator_params(axis="x", nbins=5)
                 panel.set_title(f"{size} training architectures", fontsize=8, loc="left")
                 if line == len(sizes) - 1:
-                    panel.set_xlabel(f"{words}, less that of plain; higher is better")
+                    panel.set_xlabel(
+                        f"{words}, less that of plain; {OT_ARCHS.column(metric).better} is better"
+                    )
         axes[0, 0].set_yticks(range(len(methods)), methods)
         axes[0, 0].set_ylim(len(methods) - 0.5, -0.5)
         for number, weight in enumerate(weights):

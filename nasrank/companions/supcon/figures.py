@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasrank.statistics import mean_interval
 from nasrank.study.pictures import drawing, look, save
 
 if TYPE_CHECKING:
@@ -238,17 +239,14 @@ def _lines(axes: Axes, rows: Sequence[Row], names: Sequence[tuple[str, str]]) ->
 
 
 def _line(axes: Axes, rows: Sequence[Row], name: str, label: str, place: int) -> None:
-    from scipy.special import stdtrit
-
     points = []
     for alpha in sorted({row["alpha"] for row in rows}):
-        own = np.array(
+        found = mean_interval(
             [row[name] for row in rows if row["alpha"] == alpha and row[name] is not None]
         )
-        if len(own):
-            error = own.std(ddof=1) / len(own) ** 0.5 if len(own) > 1 else 0.0
-            half = float(stdtrit(len(own) - 1, 0.975)) * error if len(own) > 1 else 0.0
-            points.append((alpha, own.mean(), half))
+        if found.mean is not None:
+            half = 0.0 if found.upper is None else found.upper - found.mean
+            points.append((alpha, found.mean, half))
     if points:
         at, mean, half = np.array(points).T
         axes.errorbar(at, mean, half, capsize=2, markersize=4, label=label, **look(place))
