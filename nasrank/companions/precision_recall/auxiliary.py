@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["AUXILIARIES", "Auxiliary", "error_bound", "primal_alpha", "primal_divergence"]
+__all__ = ["AUXILIARIES", "Auxiliary", "primal_alpha"]
 
 Ceiling: TypeAlias = Float[Tensor, "*members 1"] | float
 """Highest value of a critic that counts: one, or one for each set of items."""
@@ -35,7 +35,6 @@ class Auxiliary:
             ceiling, from 0 on.
         value: Value of the critic at a ratio, ``g'``.
         limits: Values of the critic at which its ratio stops to change.
-        convexity: Strong convexity of g over the ratios within the limits, 0 if there is none.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Auxiliary:
     ratio: Callable[[Items, Ceiling], Items]
     value: Callable[[Float[Tensor, "..."]], Float[Tensor, "..."]]
     limits: tuple[float, float]
-    convexity: float
 
     def ceiling(self, lam: OneEach) -> Float[Tensor, "*members 1"]:
         r"""Return the critic's highest value that counts, for weights of precision.
@@ -87,7 +85,6 @@ AUXILIARIES: Mapping[str, Auxiliary] = {
             lambda values, top: values.clamp_max(top).clamp_min(-2.0) / 2 + 1,
             lambda ratio: 2 * (ratio - 1),
             (-2.0, 5.0),
-            2.0,
         ),
         Auxiliary(
             "kl",
@@ -96,7 +93,6 @@ AUXILIARIES: Mapping[str, Auxiliary] = {
             lambda values, _top: _kl_conjugate(values),
             lambda ratio: 1 + ratio.log(),
             (-float("inf"), 10.0),
-            0.0,
         ),
         Auxiliary(
             "rkl",
@@ -107,7 +103,6 @@ AUXILIARIES: Mapping[str, Auxiliary] = {
             lambda values, _top: -1 / _guarded(values),
             lambda ratio: -1 / ratio,
             (-float("inf"), 0.0),
-            0.0,
         ),
     )
 }
@@ -129,6 +124,10 @@ def primal_alpha(
     sampling; with one side given it is the estimate alone. Only draws carry a gradient to the
     generator.
 
+    Ratios read off a critic whose auxiliary divergence is epsilon below the best one put the
+    divergence wrong by at most :math:`\lambda \sqrt{2 \varepsilon / \mu}`, with mu the strong
+    convexity of g: 2 of chi2, none of the others.
+
     Args:
         lam: Weights of precision, above 0.
         fake: Ratios ``p / q`` at draws of the model, at least 0.
@@ -139,6 +138,9 @@ def primal_alpha(
 
     Raises:
         ValueError: Neither side is given.
+
+    References:
+        Verine et al. (2023), theorem on the estimation error.
 
     Example:
         >>> primal_alpha(torch.tensor(2.0), fake=torch.tensor([0.0, 0.25, 3.0]))
@@ -152,42 +154,3 @@ def primal_alpha(
     if not halves:
         raise ValueError("ratios of draws, of samples or of both are needed")
     return torch.stack(halves).mean(dim=0)
-
-
-def primal_divergence(lam: OneEach, fake: Items) -> OneEach:
-    r"""Estimate the precision-recall divergence from ratios at draws.
-
-    .. math:: \hat D_\lambda = \operatorname{mean}_Q f_\lambda(r)
-        = \operatorname{mean}_Q \max(\lambda r, 1) - \max(\lambda, 1)
-
-    It differs from ``min(1, lambda) - primal_alpha`` by ``lambda (mean_Q r - 1)``, which is 0
-    for exact ratios.
-
-    Args:
-        lam: Weights of precision.
-        fake: Ratios at draws.
-
-    Returns:
-        Estimates, lower is better.
-    """
-    return (lam[..., None] * fake).clamp_min(1.0).mean(-1) - lam.clamp_min(1.0)
-
-
-def error_bound(lam: float, gap: float, convexity: float = 2.0) -> float:
-    r"""Bound the error of the primal estimate by the critic's gap on the auxiliary divergence.
-
-    .. math:: |D_\lambda - \hat D_\lambda| \le \lambda \sqrt{2 \varepsilon / \mu}
-
-    Args:
-        lam: Weight of precision, the Lipschitz constant of f.
-        gap: Auxiliary divergence less its dual estimate, from 0 on.
-        convexity: Strong convexity of the auxiliary's g; 2 of chi2.
-
-    References:
-        Verine et al. (2023), theorem on the estimation error.
-
-    Example:
-        >>> error_bound(5.0, 0.04)
-        1.0
-    """
-    return float(lam * (2 * gap / convexity) ** 0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from nasrank.companions.precision_recall.run import COMPARED
 from nasrank.companions.precision_recall.tables import PR
 from nasrank.runs.tables import RUNS
 from nasrank.study.claims import Ahead, Claim, Falls, Of, Rises, claim_row, judge
@@ -28,10 +29,9 @@ def claims_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     Returns:
         Rows of `CLAIMS`.
     """
-    alone = {"data", "predictor", "oracle"}
     groups: dict[tuple[str, str, int | None], list[Row]] = {}
     for row in rows:
-        if row["method"] not in alone:
+        if row["method"] not in COMPARED:
             groups.setdefault((row["data"], row["model"], row["n_labels"]), []).append(row)
     claims = []
     for (data, model, n_labels), own in groups.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from nasrank.samples import DATA_SETS, Samples, SampleSet, load_samples
 __all__ = ["Material", "load_material", "shrink"]
 
 FloatArray = npt.NDArray[np.float32]
+Scaling: TypeAlias = Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n d"]]
 
 _RING_TRAIN, _MOST_REAL = 20_000, 2_000
 
@@ -39,7 +41,7 @@ class Material:
         measured: From samples in their own units to where distances are taken.
         real: Test samples there.
         ceiling: As many training samples there, or all: what a perfect model would draw.
-        measure: How precision and recall are measured, in words.
+        measure: How precision and recall are measured, in words, with ``{}`` for k.
         ring: The ring, if it is the data.
     """
 
@@ -47,7 +49,7 @@ class Material:
     fingerprint: str
     shape: tuple[int, ...]
     train: Float32[FloatArray, "n d"]
-    restore: Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n d"]]
+    restore: Scaling
     measured: Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n f"]]
     real: Float32[FloatArray, "m f"]
     ceiling: Float32[FloatArray, "c f"]
@@ -84,10 +86,6 @@ def load_material(
         UsageError: There is no such data set, or an option does not fit it.
         DataError: The data is missing, damaged, or without any spread.
     """
-    if mode_weights is not None and name != "ring":
-        raise UsageError(
-            f"--mode-weights are those of the ring's modes. Leave them out for {name}"
-        )
     if name == "ring":
         return _ring(Ring() if mode_weights is None else Ring(mode_weights))
     if name not in DATA_SETS and not Path(name).suffix:
@@ -130,10 +128,10 @@ def shrink(data: SampleSet, side: int) -> SampleSet:
 def _ring(ring: Ring) -> Material:
     train, real = ring.draw(_RING_TRAIN, "train"), ring.draw(_MOST_REAL, "test")
     text = hashlib.sha256(repr((RING_MODES, ring.masses.tolist(), ring.spread)).encode())
-    scaled, restore = _standardised("ring", train)
+    scale, restore = _standardised(train)
     return Material(
-        "ring", text.hexdigest()[:16], (2,), scaled, restore, lambda points: points, real,
-        train[:_MOST_REAL], "5-NN on points; truth by a grid", ring,
+        "ring", text.hexdigest()[:16], (2,), scale(train), restore, lambda points: points, real,
+        train[:_MOST_REAL], "{}-NN on points; truth by a grid", ring,
     )  # fmt: skip
 
 
@@ -146,9 +144,10 @@ def _images(data: SampleSet) -> Material:
         def measured(pixels: Float32[FloatArray, "n d"]) -> Float32[FloatArray, "n f"]:
             return classifier.features(pixels.reshape(-1, *shape))
 
-        how = f"5-NN on features of a small classifier ({100 * classifier.accuracy:.0f} % right)"
+        right = f"{100 * classifier.accuracy:.0f} % right"
+        how = f"{{}}-NN on features of a small classifier ({right})"
     else:
-        measured, how = lambda pixels: pixels, "5-NN on pixels"
+        measured, how = lambda pixels: pixels, "{}-NN on pixels"
     train = data.train.values.reshape(len(data.train), -1)
     real = data.test.values.reshape(len(data.test), -1)
     return Material(
@@ -166,37 +165,33 @@ def _images(data: SampleSet) -> Material:
 
 def _vectors(data: SampleSet) -> Material:
     _require_spread(data)
-    scaled, restore = _standardised(data.name, data.train.values)
-    mean, spread = data.train.values.mean(axis=0), data.train.values.std(axis=0)
-    spread = np.where(spread > 0, spread, 1)
-
-    def measured(points: Float32[FloatArray, "n d"]) -> Float32[FloatArray, "n d"]:
-        scaled: FloatArray = ((points - mean) / spread).astype(np.float32)
-        return scaled
-
+    train = data.train.values
+    scale, restore = _standardised(train)
     return Material(
         data.name,
         data.fingerprint,
         data.shape,
-        scaled,
+        scale(train),
         restore,
-        measured,
-        measured(data.test.values),
-        measured(data.train.values[: len(data.test)]),
-        "5-NN on standardised vectors",
+        scale,
+        scale(data.test.values),
+        scale(train[: len(data.test)]),
+        "{}-NN on standardised vectors",
     )
 
 
 def _standardised(
-    name: str, values: Float32[FloatArray, "n d"]
-) -> tuple[
-    Float32[FloatArray, "n d"], Callable[[Float32[FloatArray, "n d"]], Float32[FloatArray, "n d"]]
-]:
+    values: Float32[FloatArray, "n d"],
+) -> tuple[Scaling, Scaling]:
+    """Return the way to mean 0 and standard deviation 1 in every dimension, and the way back."""
     mean, spread = values.mean(axis=0), values.std(axis=0)
-    if not (spread > 0).any():
-        raise DataError(f"{name}: all samples are the same. Give data with some spread")
     spread = np.where(spread > 0, spread, 1)
-    return ((values - mean) / spread).astype(np.float32), lambda draws: draws * spread + mean
+
+    def scale(given: Float32[FloatArray, "n d"]) -> Float32[FloatArray, "n d"]:
+        scaled: FloatArray = ((given - mean) / spread).astype(np.float32)
+        return scaled
+
+    return scale, lambda draws: draws * spread + mean
 
 
 def _require_spread(data: SampleSet) -> None:

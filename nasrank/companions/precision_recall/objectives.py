@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,12 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nasrank.companions.precision_recall.auxiliary import AUXILIARIES, Auxiliary, primal_alpha
-from nasrank.registry import unknown_name
 
-__all__ = ["WITH_LAMBDA", "Objective", "make_objective"]
-
-WITH_LAMBDA = ("pr", "naive", "dual")
-"""Adversarial methods that a lambda belongs to."""
+__all__ = ["Objective", "make_objective"]
 
 Values: TypeAlias = Float[Tensor, "members items"]
 OneEach: TypeAlias = Float[Tensor, "members"]
@@ -57,25 +53,19 @@ def make_objective(method: str, auxiliary: str = "chi2") -> Objective:
         method: One of these.
         auxiliary: For ``pr``: a name in `AUXILIARIES`.
 
-    Raises:
-        UsageError: There is no such method or auxiliary.
-
     References:
         Nowozin et al. (2016), "f-GAN: Training Generative Neural Samplers using Variational
         Divergence Minimization"; Lim & Ye (2017), "Geometric GAN"; Verine et al. (2023).
     """
-    if auxiliary not in AUXILIARIES:
-        raise unknown_name("auxiliary divergence", auxiliary, AUXILIARIES)
-    makers: Mapping[str, Callable[[], Objective]] = {
-        "pr": lambda: _primal(AUXILIARIES[auxiliary]),
-        "naive": lambda: _dual(bounded=False),
-        "dual": lambda: _dual(bounded=True),
-        "hinge": _hinge,
-        **{name: lambda each=each: _f_gan(each) for name, each in AUXILIARIES.items()},  # type: ignore[misc]
-    }
-    if method not in makers:
-        raise unknown_name("method", method, makers)
-    return makers[method]()
+    match method:
+        case "pr":
+            return _primal(AUXILIARIES[auxiliary])
+        case "naive" | "dual":
+            return _dual(bounded=method == "dual")
+        case "hinge":
+            return _hinge()
+        case _:
+            return _f_gan(AUXILIARIES[method])
 
 
 def _primal(auxiliary: Auxiliary) -> Objective:

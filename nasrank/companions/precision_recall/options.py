@@ -8,12 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nasrank.study.options import Config, OnDevice, OnSamples, Seeded, option
+from nasrank.study.options import ARCHS, Config, OnDevice, OnSamples, Seeded, option
 
-__all__ = ["ARCHS", "TheoryConfig", "TrainConfig"]
-
-ARCHS = "archs:"
-"""What the name of data begins with that is the architectures of a task."""
+__all__ = ["TheoryConfig", "TrainConfig"]
 
 _PAIR, _GRID, _TRAINING = "Which pair", "What to train", "How a training goes"
 

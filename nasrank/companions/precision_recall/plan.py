@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from nasrank.benchmarks import load_task, parse_task
@@ -11,17 +11,16 @@ from nasrank.benchmarks.nb201 import EDGES, OPERATIONS
 from nasrank.companions.precision_recall.cells import load_cells
 from nasrank.companions.precision_recall.checkpoints import checkpoint_digest, load_checkpoint
 from nasrank.companions.precision_recall.material import Material, load_material
-from nasrank.companions.precision_recall.options import ARCHS, TrainConfig
+from nasrank.companions.precision_recall.options import TrainConfig
 from nasrank.companions.precision_recall.recipes import networks_for
-from nasrank.companions.precision_recall.run import PRRun
+from nasrank.companions.precision_recall.run import WEIGHTED, PRRun
 from nasrank.errors import DataError, UsageError
 from nasrank.predictors.specification import parse_predictor
-from nasrank.study.options import flag_of
+from nasrank.study.options import ARCHS, flag_of
 from nasrank.study.study import Plan
 
 __all__ = ["cut_fleets", "plan_runs", "plan_training", "seeded_runs"]
 
-_WEIGHTED = {"pr", "naive", "dual", "tuned", "oracle"}
 _ONLY_ARCHS = {"oracle", "predictor"}
 _APART = {"mle", "tuned", "data", "oracle", "predictor"}
 _MOST_MEMBERS = 36
@@ -29,24 +28,18 @@ _MANY = 5000
 _TUNE_SHARE = 10
 
 
-@dataclass(frozen=True)
-class _Defaults:
-    steps: int
-    batch: int
-    width: int
-
-
-def _defaults(config: TrainConfig, model: str, samples: int) -> _Defaults:
+def _defaults(config: TrainConfig, model: str, samples: int) -> tuple[int, int, int]:
+    """Return usual steps, batch and width."""
     if config.is_archs:
-        return _Defaults(600, 64, 32)
+        return 600, 64, 32
     if model == "flow":
-        return _Defaults(800, 128, 8 if config.data == "ring" else 32)
+        return 800, 128, 8 if config.data == "ring" else 32
     if model == "conv":
-        return _Defaults(400, 64, 8)
+        return 400, 64, 8
     if config.data == "ring":
-        return _Defaults(1500, 128, 4)
+        return 1500, 128, 4
     # Few samples are soon learnt by heart, and kinds of draws lost.
-    return _Defaults(3000 if samples >= _MANY else 1000, 64, 16)
+    return 3000 if samples >= _MANY else 1000, 64, 16
 
 
 def plan_training(config: TrainConfig) -> Plan[PRRun]:
@@ -153,8 +146,7 @@ def plan_runs(
     sizes: Sequence[int | None] = config.n_train if config.is_archs else (None,)
     for n_labels in dict.fromkeys(sizes):
         for model in dict.fromkeys(config.models):
-            usual = _defaults(config, model, samples)
-            steps = config.steps or usual.steps
+            steps, batch, width = _defaults(config, model, samples)
             base = PRRun(
                 data=config.data,
                 fingerprint=fingerprint,
@@ -163,9 +155,9 @@ def plan_runs(
                 auxiliary=None,
                 lam=None,
                 seed=config.seed,
-                steps=steps,
-                batch=config.batch_size or usual.batch,
-                width=config.width or usual.width,
+                steps=config.steps or steps,
+                batch=config.batch_size or batch,
+                width=config.width or width,
                 neighbours=config.neighbours,
                 n_labels=n_labels,
                 predictor=config.predictor if config.is_archs else None,
@@ -259,5 +251,5 @@ def _of_method(config: TrainConfig, base: PRRun, method: str, start: str | None)
         base = replace(base, n_labels=0)
     if method in {"pr", "tuned", "oracle"}:
         base = replace(base, auxiliary=config.auxiliary)
-    lambdas = dict.fromkeys(config.lambdas) if method in _WEIGHTED else (None,)
+    lambdas = dict.fromkeys(config.lambdas) if method in WEIGHTED else (None,)
     return [replace(base, lam=lam, seed=seed) for lam in lambdas for seed in seeds]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -187,7 +188,7 @@ def direct(pair: Pair, divergence: FDivergence) -> float | None:
 
 def lambda_weights(
     lambdas: Sequence[float] | Real[np.ndarray, "lambdas"],
-) -> list[dict[str, float | str | None]]:
+) -> list[dict[str, Any]]:
     """List the weight every divergence gives to each lambda.
 
     Args:
@@ -198,7 +199,7 @@ def lambda_weights(
         variation, whose weight is a single atom at 1), ``formula``.
     """
     at = np.asarray(lambdas, dtype=np.float64)
-    rows: list[dict[str, float | str | None]] = []
+    rows: list[dict[str, Any]] = []
     for each in F_DIVERGENCES.values():
         known = each.log_weight
         heights = [None] * len(at) if known is None else np.exp(known(np.log(at))).tolist()

@@ -15,9 +15,9 @@ from nasrank.companions.precision_recall.networks import (
     CouplingFlow,
     Network,
 )
-from nasrank.companions.precision_recall.options import ARCHS
 from nasrank.companions.precision_recall.run import PRRun
 from nasrank.companions.precision_recall.training import Recipe
+from nasrank.study.options import ARCHS
 
 __all__ = ["networks_for", "recipe_for", "trained_before"]
 

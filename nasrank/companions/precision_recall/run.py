@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from nasrank.study.finished import Identity
 
-__all__ = ["PRRun"]
+__all__ = ["COMPARED", "WEIGHTED", "PRRun"]
+
+WEIGHTED = ("pr", "naive", "dual", "tuned", "oracle")
+"""Methods that a lambda belongs to."""
+
+COMPARED = ("data", "oracle", "predictor")
+"""What the others are compared with."""
 
 
 @dataclass(frozen=True)

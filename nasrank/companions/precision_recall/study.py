@@ -14,12 +14,10 @@ from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfi
 from nasrank.companions.precision_recall.plan import cut_fleets, plan_training, seeded_runs
 from nasrank.companions.precision_recall.run import PRRun
 from nasrank.companions.precision_recall.tables import (
-    CONJUGATE,
     FRONTIERS,
     KEPT,
     PR,
     PR_THEORY,
-    REBUILT,
     TARGETS,
     WEIGHTS,
 )
@@ -39,27 +37,15 @@ __all__ = ["THEORY", "train_study"]
 Row = dict[str, Any]
 
 
-def _theory(job: Job[TheoryConfig, Any]) -> Answer:
-    found = theory_of(job.config)
-    return Answer(
-        {
-            PR_THEORY: found.frontier,
-            CONJUGATE: found.conjugate,
-            REBUILT: found.rebuilt,
-            WEIGHTS: found.weights,
-        }
-    )
-
-
 def _draw_theory(result: Result[TheoryConfig]) -> Iterable[Path]:
     weights = result.tables[WEIGHTS.name]
     return draw_theory(result.rows, weights, result.rows[0]["pair"], result.out)
 
 
-THEORY = Study(
+THEORY: Study[TheoryConfig, Any] = Study(
     config=TheoryConfig,
     main=PR_THEORY,
-    answer=_theory,
+    answer=lambda job: Answer(theory_of(job.config)),
     view=view_theory,
     pictures=_draw_theory,
 )

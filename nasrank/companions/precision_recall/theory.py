@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
-from nasrank.companions.precision_recall.divergence import pr_conjugate
 from nasrank.companions.precision_recall.options import TheoryConfig
 from nasrank.companions.precision_recall.pairs import (
     GaussianPair,
+    Given,
     Pair,
     discrete_pair,
     read_pair,
@@ -23,10 +23,12 @@ from nasrank.companions.precision_recall.rebuild import (
     rebuild,
 )
 from nasrank.companions.precision_recall.ring import RING_MODES, Ring, ring_pair
+from nasrank.companions.precision_recall.tables import CONJUGATE, PR_THEORY, REBUILT, WEIGHTS
 from nasrank.errors import UsageError
 from nasrank.study.options import flag_of
+from nasrank.tables import Table
 
-__all__ = ["Theory", "theory_of"]
+__all__ = ["pr_conjugate", "theory_of"]
 
 _OPTIONS = {
     "gaussians": ("mean", "sd"),
@@ -34,35 +36,36 @@ _OPTIONS = {
     "ring": ("modes", "spread"),
     "samples": ("samples",),
 }
-"""What can be said of each pair."""
+"""Options of each pair."""
 
 
-@dataclass(frozen=True)
-class Theory:
-    """What is known of a pair.
+def theory_of(config: TheoryConfig) -> dict[Table, list[dict[str, Any]]]:
+    r"""Compute frontier, divergences and weights of a pair.
 
-    Attributes:
-        frontier: Rows of ``pr_theory``.
-        conjugate: Rows of ``pr_conjugate``.
-        rebuilt: Rows of ``pr_rebuilt``.
-        weights: Rows of ``pr_weights``.
-    """
+    Precision and recall are traded by the f-divergence ``E_Q[f(p / q)]`` of data P and model Q
+    with
 
-    frontier: list[dict[str, Any]]
-    conjugate: list[dict[str, Any]]
-    rebuilt: list[dict[str, Any]]
-    weights: list[dict[str, Any]]
+    .. math:: f_\lambda(u) = \max(\lambda u, 1) - \max(\lambda, 1)
 
-
-def theory_of(config: TheoryConfig) -> Theory:
-    """Compute frontier, divergences and weights of a pair.
+    which is convex, 0 at 1 and lambda-Lipschitz, and has its only kink at ``1 / lambda``. It comes
+    to ``min(1, lambda) - alpha_lambda``, where ``alpha_lambda`` is the precision on the frontier
+    at this weight: a large lambda looks at precision, a small one at recall. The critic that
+    attains its dual form is lambda where ``lambda p > q`` and 0 elsewhere. It switches rather than
+    slopes, which is why a generator that follows it learns nothing.
 
     Args:
         config: The pair and the weights.
 
+    Returns:
+        Rows of `PR_THEORY`, `CONJUGATE`, `REBUILT` and `WEIGHTS`.
+
     Raises:
         UsageError: An option is that of another pair, or the pair is not one of distributions.
         DataError: The file of samples cannot be read.
+
+    References:
+        Verine et al. (2023), "Precision-Recall Divergence Optimization for Generative Modeling
+        with GANs and Normalizing Flows", NeurIPS.
     """
     for pair, names in _OPTIONS.items():
         for name in names:
@@ -81,7 +84,34 @@ def theory_of(config: TheoryConfig) -> Theory:
         for lam in lambdas.tolist()
         for t in (-lam, 0.0, lam / 2, lam)
     ]
-    return Theory(frontier, conjugate, _rebuilt(words, known), lambda_weights(lambdas))
+    return {
+        PR_THEORY: frontier,
+        CONJUGATE: conjugate,
+        REBUILT: _rebuilt(words, known),
+        WEIGHTS: lambda_weights(lambdas),
+    }
+
+
+def pr_conjugate(slope: Given, lam: float) -> Float64[np.ndarray, "*shape"]:
+    r"""Convex conjugate of the divergence's function over ratios from 0 on; see `theory_of`.
+
+    .. math:: f_\lambda^*(t) = \max(t, 0) / \lambda + \max(\lambda - 1, 0)
+        \text{ for } t \le \lambda, \quad \infty \text{ for } t > \lambda
+
+    Args:
+        slope: Values of the critic, of any shape.
+        lam: Weight of precision, above 0.
+
+    Returns:
+        Values of the shape of ``slope``.
+
+    Example:
+        >>> pr_conjugate([-1.0, 1.0, 2.0, 3.0], 2.0)
+        array([1. , 1.5, 2. , inf])
+    """
+    t = np.asarray(slope, dtype=np.float64)
+    inside = np.maximum(t, 0.0) / lam + max(lam - 1.0, 0.0)
+    return np.where(t <= lam, inside, np.inf)
 
 
 def _pair(config: TheoryConfig) -> tuple[str, Pair]:

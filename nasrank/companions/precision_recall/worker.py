@@ -29,7 +29,6 @@ from nasrank.companions.precision_recall.measures import (
     neighbour_precision_recall,
 )
 from nasrank.companions.precision_recall.networks import Network, Weights
-from nasrank.companions.precision_recall.options import ARCHS
 from nasrank.companions.precision_recall.recipes import (
     networks_for,
     recipe_for,
@@ -41,6 +40,7 @@ from nasrank.companions.precision_recall.tables import KEPT
 from nasrank.companions.precision_recall.training import Member, Trained, fit
 from nasrank.runs.evaluate import Training, evaluate
 from nasrank.runs.run import Run
+from nasrank.study.options import ARCHS
 from nasrank.study.study import OnWork
 
 __all__ = ["Runner", "as_run"]
@@ -141,7 +141,6 @@ class Runner:
         row = {
             **_blank(run, self._name),
             **_against(material, material.ceiling, run),
-            "measure": _named(material.measure, run),
             "sample": _sample(material, material.restore(material.train[:_KEPT_POINTS])),
         }
         if material.ring is not None:
@@ -164,27 +163,19 @@ class Runner:
 
     def _measured(self, run: PRRun, trained: Trained, place: int) -> Row:
         material = self._held
-        if not trained.critic_weights:
-            # Maximum likelihood has no critic to speak of.
-            extra: Row = {"saturation": None, "accuracy": None}
-        else:
-            extra = {}
         ring = material.ring
         count = len(material.real) if ring is None else _TRUTH_DRAWS
         scaled = trained.draw(place, count, run.seed).cpu().numpy()
         if not np.isfinite(scaled).all():
-            return {**extra, "diverged": True}
+            return {"diverged": True}
         draws = material.restore(scaled).astype(np.float32)
         row = {
-            **extra,
-            "measure": _named(material.measure, run),
             "collapsed": bool(scaled.std(axis=0).max() < 1e-3),
             **_against(material, material.measured(draws[: len(material.real)]), run),
+            "sample": _sample(material, draws),
         }
-        row["sample"] = _sample(material, draws)
-        if ring is None:
-            return row
-        _add_truth(row, ring, draws, run.lam)
+        if ring is not None:
+            _add_truth(row, ring, draws, run.lam)
         return row
 
     def _architectures(self, fleet: Sequence[PRRun], on_work: OnWork) -> list[Row]:
@@ -250,24 +241,18 @@ class Runner:
 
 def _against(material: Material, fake: Float[FloatArray, "n d"], run: PRRun) -> Row:
     """Measure draws against the test samples."""
-    precision, recall = neighbour_precision_recall(material.real, fake, run.neighbours)
-    own = [] if run.lam is None else [run.lam]
+    real = material.real
+    precision, recall = neighbour_precision_recall(real, fake, run.neighbours)
     # There may be fewer training samples than test samples, and the classifier wants even kinds.
-    count = min(len(material.real), len(fake))
-    alpha = neighbour_frontier(
-        material.real[:count], fake[:count], [*CURVE_LAMBDAS, *own, 10.0, 0.1, 1.0]
-    )
-    row: Row = {
+    count = min(len(real), len(fake))
+    row = {
+        "measure": material.measure.format(run.neighbours),
         "precision": precision,
         "recall": recall,
-        "classifier_alpha_10": float(alpha[-3]),
-        "classifier_beta_0.1": float(alpha[-2]) / 0.1,
-        "classifier_alpha_1": float(alpha[-1]),
     }
-    if run.lam is not None:
-        row["objective"] = float(alpha[-4]) / min(1.0, run.lam)
-    row |= {"pr_frontiers.kind": [], "pr_frontiers.lambda": [], "pr_frontiers.alpha": []}
-    _add_frontier(row, "classifier", alpha)
+    _add_frontier(
+        row, "classifier", run.lam, partial(neighbour_frontier, real[:count], fake[:count])
+    )
     return row
 
 
@@ -280,26 +265,34 @@ def _sample(material: Material, draws: Float[FloatArray, "n d"]) -> list[float]:
 
 def _add_truth(row: Row, ring: Ring, draws: Float[FloatArray, "n d"], lam: float | None) -> None:
     """Measure draws against the ring's density."""
-    lambdas = [*CURVE_LAMBDAS, *([] if lam is None else [lam]), 10.0, 0.1, 1.0]
-    alpha = histogram_pair(ring, draws).alpha(lambdas)
+    _add_frontier(row, "grid", lam, histogram_pair(ring, draws).alpha)
     own = ring.recalls(draws)
-    _add_frontier(row, "grid", alpha)
-    if lam is not None:
-        row["objective"] = float(alpha[-4]) / min(1.0, lam)
     row |= {
-        "true_alpha_10": float(alpha[-3]),
-        "true_beta_0.1": float(alpha[-2]) / 0.1,
-        "true_alpha_1": float(alpha[-1]),
         "modes_found": int((np.nan_to_num(own) >= 0.2).sum()),
         "rare_recall": float(own[ring.rare].mean()) if ring.rare.any() else None,
     }
 
 
-def _add_frontier(row: Row, kind: str, alpha: Float[FloatArray, "lambdas"]) -> None:
+def _add_frontier(
+    row: Row,
+    kind: str,
+    lam: float | None,
+    alpha: Callable[[Sequence[float]], Float[FloatArray, "lambdas"]],
+) -> None:
+    """Add a frontier, and some of its points as columns of their own."""
     count = len(CURVE_LAMBDAS)
-    row["pr_frontiers.kind"] += [kind] * count
-    row["pr_frontiers.lambda"] += list(CURVE_LAMBDAS)
-    row["pr_frontiers.alpha"] += alpha[:count].astype(float).tolist()
+    own = [] if lam is None else [lam]
+    found = [float(each) for each in alpha([*CURVE_LAMBDAS, 10.0, 0.1, 1.0, *own])]
+    for name, values in (
+        ("kind", [kind] * count), ("lambda", CURVE_LAMBDAS), ("alpha", found[:count]),
+    ):  # fmt: skip
+        row[f"pr_frontiers.{name}"] = [*row.get(f"pr_frontiers.{name}", ()), *values]
+    start = "true" if kind == "grid" else kind
+    row[f"{start}_alpha_10"] = found[count]
+    row[f"{start}_beta_0.1"] = found[count + 1] / 0.1
+    row[f"{start}_alpha_1"] = found[count + 2]
+    if lam is not None:
+        row["objective"] = found[-1] / min(1.0, lam)
 
 
 def _blank(run: PRRun, device: str) -> Row:
@@ -320,10 +313,6 @@ def _blank(run: PRRun, device: str) -> Row:
         "fit_seconds": 0.0,
         "device": device,
     }
-
-
-def _named(measure: str, run: PRRun) -> str:
-    return measure.replace("5-NN", f"{run.neighbours}-NN")
 
 
 def _highest_new(

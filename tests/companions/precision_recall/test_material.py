@@ -92,8 +92,6 @@ def test_data_that_cannot_be_used(vectors, change, words):
 
 
 def test_options_that_do_not_fit_the_data(vectors):
-    with pytest.raises(UsageError, match="--mode-weights"):
-        load_material("digits", mode_weights=(1.0,) * 8)
     with pytest.raises(UsageError, match="--side"):
         load_material(str(vectors), side=8)
     with pytest.raises(UsageError, match="Did you mean 'digits'"):

@@ -3,7 +3,6 @@ import pyarrow as pa
 import pytest
 from scipy import integrate, stats
 
-from nasrank.companions.precision_recall.divergence import pr_generator
 from nasrank.companions.precision_recall.pairs import (
     GaussianPair,
     discrete_pair,
@@ -67,14 +66,6 @@ def test_swap_rule():
     assert np.abs(one.divergence(LAMBDAS) - LAMBDAS * other.divergence(1 / LAMBDAS)).max() < 1e-12
 
 
-def test_the_divergence_is_that_of_its_generator():
-    rng = np.random.default_rng(2)
-    p, q = rng.dirichlet(np.ones(7)), rng.dirichlet(np.ones(7))
-    for lam in LAMBDAS:
-        expected = (q * pr_generator(p / q, lam)).sum()
-        assert discrete_pair(p, q).divergence([lam])[0] == pytest.approx(expected, abs=1e-12)
-
-
 def test_equal_distributions_leave_nothing_to_be_desired():
     for pair in (
         GaussianPair(0.0),
@@ -131,18 +122,15 @@ def test_rare_modes_are_those_with_less_than_half_a_share():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: GaussianPair(0.0, 0.0), "sd above 0"),
-        (lambda: GaussianPair(0.0, 1e6), "from 0.05 to 20"),
         (lambda: discrete_pair([1, 2], [1]), "as many"),
-        (lambda: discrete_pair([1, -1], [1, 1]), "--p"),
         (lambda: discrete_pair([1, 1], [0, 0]), "--q"),
         (lambda: sampled_pair([], [1.0]), "both distributions"),
         (lambda: sampled_pair([0.0], [1.0]), "no chance"),
         (lambda: Ring((1.0, 2.0)), "8 numbers"),
-        (lambda: Ring((0.0,) * 8), "weight"),
+        (lambda: Ring((0.0,) * 8), "not all of them 0"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused(make, words):
+def test_what_is_no_pair_is_refused(make, words):
     with pytest.raises(UsageError, match=words):
         make()
 
