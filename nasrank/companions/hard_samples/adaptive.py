@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-__all__ = ["RULES", "Rule", "State", "Threshold", "hardness", "reverse_triplet"]
+__all__ = ["RULES", "Rule", "Threshold", "hardness", "reverse_triplet"]
 
 Rule = Literal["gap", "loss", "schedule", "fixed"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -50,22 +49,9 @@ def reverse_triplet(
     return losses
 
 
-@dataclass(frozen=True)
-class State:
-    """What the metric is like, as running means over batches.
-
-    Attributes:
-        loss: Triplet loss of real samples, from 0 on.
-        gap: Mean distance between classes less that within them.
-        progress: Share of the training that is done, in [0, 1].
-    """
-
-    loss: float
-    gap: float
-    progress: float
-
-
-def hardness(rule: Rule, state: State, *, alpha: float, gap_scale: float) -> float:
+def hardness(
+    rule: Rule, *, loss: float, gap: float, progress: float, alpha: float, gap_scale: float
+) -> float:
     r"""How hard negatives should be: 0 at the start of the threshold's range, 1 at its end.
 
     .. math:: h = \begin{cases}
@@ -78,7 +64,9 @@ def hardness(rule: Rule, state: State, *, alpha: float, gap_scale: float) -> flo
 
     Args:
         rule: One of :data:`RULES`.
-        state: Of the metric.
+        loss: Running mean of the triplet loss of real samples, from 0 on.
+        gap: Running mean of the mean distance between classes less that within them.
+        progress: Share of the training that is done, in [0, 1].
         alpha: Of ``loss``, in units of the loss, above 0.
         gap_scale: Of ``gap``, in units of distance, above 0.
 
@@ -89,16 +77,16 @@ def hardness(rule: Rule, state: State, *, alpha: float, gap_scale: float) -> flo
         Zheng et al. (2019), "Hardness-aware deep metric learning", CVPR, for ``loss``.
 
     Example:
-        >>> hardness("gap", State(loss=0.1, gap=0.3, progress=0.5), alpha=0.1, gap_scale=1.0)
+        >>> hardness("gap", loss=0.1, gap=0.3, progress=0.5, alpha=0.1, gap_scale=1.0)
         0.3
     """
     match rule:
         case "gap":
-            return min(max(state.gap / gap_scale, 0.0), 1.0)
+            return min(max(gap / gap_scale, 0.0), 1.0)
         case "loss":
-            return 1.0 - exp(-alpha / state.loss) if state.loss > 0 else 1.0
+            return 1.0 - exp(-alpha / loss) if loss > 0 else 1.0
         case "schedule":
-            return min(max(state.progress, 0.0), 1.0)
+            return min(max(progress, 0.0), 1.0)
         case "fixed":
             return 1.0
 
@@ -135,6 +123,8 @@ class Threshold:
         else:
             self._loss = _MEMORY * self._loss + (1 - _MEMORY) * loss
             self._gap = _MEMORY * self._gap + (1 - _MEMORY) * gap
-        state = State(self._loss, self._gap, progress)
-        share = hardness(self._rule, state, alpha=self._alpha, gap_scale=self._gap_scale)
+        share = hardness(
+            self._rule, loss=self._loss, gap=self._gap, progress=progress, alpha=self._alpha,
+            gap_scale=self._gap_scale,
+        )  # fmt: skip
         return (1 - share) * self._start + share * self._end

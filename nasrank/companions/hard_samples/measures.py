@@ -26,17 +26,7 @@ if TYPE_CHECKING:
     from nasrank.companions.hard_samples.training import Trained
     from nasrank.samples import Samples
 
-__all__ = ["QUALITY", "RETRIEVAL", "covered_modes", "judge", "judge_generated", "own_and_other"]
-
-RETRIEVAL = (
-    "recall_at_1", "recall_at_2", "recall_at_4", "recall_at_8", "nmi", "f1", "separation",
-    "fpr_at_95_recall",
-)  # fmt: skip
-QUALITY = (
-    "positive_own_distance", "positive_other_distance", "positive_own_share",
-    "positive_coverage", "positive_spread", "negative_own_distance", "negative_other_distance",
-    "negative_own_share", "negative_coverage", "negative_spread",
-)  # fmt: skip
+__all__ = ["covered_modes", "judge", "judge_generated", "own_and_other"]
 
 FloatArray = NDArray[np.float64]
 
@@ -55,7 +45,7 @@ def judge(
         seed: Of the run; k-means starts from it.
 
     Returns:
-        The numbers of `RETRIEVAL`, and the pairs of two random halves, on one of which a
+        Numbers by column of ``hard``, and the pairs of two random halves, on one of which a
         threshold may be chosen for the other.
 
     Raises:
@@ -96,9 +86,9 @@ def judge_generated(
       all are one.
 
     Returns:
-        The numbers of `QUALITY`; nan where that kind of sample is not generated.
+        Numbers by column of ``hard``; none of a kind of sample that is not generated.
     """
-    numbers = dict.fromkeys(QUALITY, float("nan"))
+    numbers: dict[str, float] = {}
     if trained.synthesiser is None or trained.diverged:
         return numbers
     rng = numpy_generator(seed, stream="generated")

@@ -35,8 +35,8 @@ UNTRAINED = "untrained"
 GENERATORS: Registry[type[Any]] = Registry("method")
 """Ways to generate samples; the keyword-only arguments of each are its options."""
 
-GENERATORS.register("hdml", target="nasrank.companions.hard_samples.one_stage:Hdml")
-GENERATORS.register("daml", target="nasrank.companions.hard_samples.one_stage:Daml")
+GENERATORS.register("hdml", target="nasrank.companions.hard_samples.hdml:Hdml")
+GENERATORS.register("daml", target="nasrank.companions.hard_samples.daml:Daml")
 GENERATORS.register("two-stage", target="nasrank.companions.hard_samples.two_stage:TwoStage")
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasrank.companions.hard_samples.methods import UNTRAINED, possible_method
 from nasrank.companions.hard_samples.options import SAMPLES_METHODS
-from nasrank.companions.hard_samples.run import HardRun
+from nasrank.companions.hard_samples.training import HardRun
 from nasrank.companions.hard_samples.variants import (
     Variant,
-    best_of_all,
     generating_run,
     variants,
 )
@@ -26,9 +25,7 @@ from nasrank.study.study import Plan
 if TYPE_CHECKING:
     from nasrank.companions.hard_samples.options import HardConfig
 
-__all__ = ["Grid", "best_together", "held_out", "load_data", "plan_runs", "plan_study"]
-
-Row = dict[str, Any]
+__all__ = ["Grid", "held_out", "load_data", "plan_runs", "plan_study"]
 
 _SMALL_IMAGE = 16
 _HELD_OUT = 0.4
@@ -78,18 +75,6 @@ def plan_study(config: HardConfig) -> Plan[HardRun]:
     every = dict.fromkeys([*runs, *(each.run for each in (*swept, *tuned))])
     context = Grid(data, inner, runs, tuple(swept), tuple(tuned))
     return Plan([(run,) for run in every], context=context)
-
-
-def best_together(
-    _config: HardConfig, plan: Plan[HardRun], rows: Mapping[str, Row]
-) -> list[tuple[HardRun]]:
-    """Plan the setting that tuning ends with: the best value of every option.
-
-    Args:
-        plan: Its context is a `Grid`.
-        rows: Kept rows by ``run_id``.
-    """
-    return [(run,) for run in best_of_all(plan.context.tuned, rows)]
 
 
 def load_data(config: HardConfig) -> SampleSet:

@@ -19,32 +19,13 @@ if TYPE_CHECKING:
     from nasrank.companions.hard_samples.embedder import Embedder
     from nasrank.samples import Samples
 
-__all__ = ["Look", "Picture", "Shown", "flattened", "look_at"]
+__all__ = ["Look", "Points", "Shown", "flattened", "look_at"]
 
 _CLASSES, _EACH = 6, 10
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Embeddings of a few samples after one epoch, in two dimensions.
-
-    Attributes:
-        real: ``[n, 2]``.
-        positive: ``[t, 2]`` generated positives, or None.
-        negative: ``[t, 2]`` generated negatives, or None.
-    """
-
-    real: NDArray[np.float64]
-    positive: NDArray[np.float64] | None
-    negative: NDArray[np.float64] | None
-
-    def points(self) -> dict[str, list[list[float]] | None]:
-        """Return its points by kind, as the page shows them."""
-        kinds = {"real": self.real, "positive": self.positive, "negative": self.negative}
-        return {
-            kind: None if points is None else points.round(3).tolist()
-            for kind, points in kinds.items()
-        }
+Points = dict[str, list[list[float]] | None]
+"""Points of one epoch in two dimensions: ``real``, and ``positive`` and ``negative`` or None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +117,7 @@ def look_at(
     )
 
 
-def flattened(looks: Sequence[Look]) -> list[Picture]:
+def flattened(looks: Sequence[Look]) -> list[Points]:
     """Show every epoch on the two main axes of the last one."""
     if not looks:
         return []
@@ -144,15 +125,14 @@ def flattened(looks: Sequence[Look]) -> list[Picture]:
     centre = last.mean(dim=0)
     _, _, axes = torch.linalg.svd(last - centre, full_matrices=False)
 
-    def flat(points: Tensor) -> NDArray[np.float64]:
-        result: NDArray[np.float64] = ((points.double() - centre) @ axes[:2].T).numpy()
-        return result
+    def flat(points: Tensor | None) -> list[list[float]] | None:
+        if points is None:
+            return None
+        on_axes = (points.double() - centre) @ axes[:2].T
+        shown: list[list[float]] = on_axes.numpy().round(3).tolist()
+        return shown
 
     return [
-        Picture(
-            flat(each.real),
-            None if each.positive is None else flat(each.positive),
-            None if each.negative is None else flat(each.negative),
-        )
+        {"real": flat(each.real), "positive": flat(each.positive), "negative": flat(each.negative)}
         for each in looks
     ]

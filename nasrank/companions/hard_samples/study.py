@@ -12,8 +12,7 @@ import numpy as np
 from nasrank.companions.hard_samples.archs import TIERS
 from nasrank.companions.hard_samples.claims import hard_claims
 from nasrank.companions.hard_samples.options import HardConfig
-from nasrank.companions.hard_samples.plan import best_together, plan_study
-from nasrank.companions.hard_samples.run import HardRun
+from nasrank.companions.hard_samples.plan import plan_study
 from nasrank.companions.hard_samples.tables import (
     HARD,
     HARD_EPOCHS,
@@ -25,8 +24,8 @@ from nasrank.companions.hard_samples.tables import (
     MEASURES,
     RATES,
 )
-from nasrank.companions.hard_samples.training import EPOCH_NUMBERS
-from nasrank.companions.hard_samples.variants import sensitivity_rows, tuning_rows
+from nasrank.companions.hard_samples.training import EPOCH_NUMBERS, HardRun
+from nasrank.companions.hard_samples.variants import best_of_all, sensitivity_rows, tuning_rows
 from nasrank.companions.hard_samples.view import draw_samples, view_samples
 from nasrank.companions.hard_samples.worker import finite_or_none, train_runs
 from nasrank.metrics.retrieval import ErrorRates, rework_cost
@@ -34,6 +33,7 @@ from nasrank.statistics import mean_interval
 from nasrank.study.claims import CLAIMS
 from nasrank.study.options import ARCHS
 from nasrank.study.study import Answer, Job, Runs, Study
+from nasrank.study.view import grouped
 
 if TYPE_CHECKING:
     from nasrank.samples import SampleSet
@@ -132,16 +132,12 @@ def _log(row: Row) -> dict[str, list[float | None]]:
 
 def _summarised(rows: Sequence[Row]) -> list[Row]:
     by = ("data", "method", "augmentation", "weight_decay")
-    cells: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        cells.setdefault(tuple(row[name] for name in by), []).append(row)
     found = []
-    for key, own in cells.items():
+    for key, own in grouped(rows, by).items():
         for metric in _SUMMARISED:
             over = mean_interval([row[metric] for row in own if row[metric] is not None])
-            cell = {"metric": metric, "n_seeds": over.n_seeds, "mean": over.mean}
-            cell |= {"lower": over.lower, "upper": over.upper}
-            found.append({**dict(zip(by, key, strict=True)), **cell})
+            numbers = {name: getattr(over, name) for name in ("n_seeds", "mean", "lower", "upper")}
+            found.append({**dict(zip(by, key, strict=True)), "metric": metric, **numbers})
     return found
 
 
@@ -178,7 +174,7 @@ SAMPLES = Study(
         kept=HARD_KEPT,
         plan=plan_study,
         worker=train_runs,
-        more=best_together,
+        more=lambda _config, plan, rows: [(run,) for run in best_of_all(plan.context.tuned, rows)],
         more_runs=lambda config, _plan: config.seeds if config.tune else 0,
     ),
     answer=_answer,

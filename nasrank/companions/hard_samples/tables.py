@@ -29,6 +29,22 @@ _NOBODY = "fewer than two seeds have a value"
 _SEEN = "of the classes trained on, over the samples drawn for the measure"
 _NO_TRAINING = "0 for the untrained control"
 
+_RUN_ID = Column("run_id", "string", "", "Hash of the run's configuration and data")
+_DATA = Column("data", "string", "", "Data set")
+_METHOD = Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction")
+_SEED = Column("seed", "int64", "", "Seed of the run")
+_DECAY = Column("weight_decay", "double", "1", "Weight decay")
+_AUGMENTED = Column("augmentation", "bool", "", "Whether samples were shifted and noised")
+_SEEDS = Column("n_seeds", "int64", "", "Seeds that had a value")
+
+
+def _bounds(unit: str) -> tuple[Column, Column]:
+    return (
+        Column("lower", "double", unit, "Lower bound, 95 % Student interval", _NOBODY),
+        Column("upper", "double", unit, "Upper bound, 95 % Student interval", _NOBODY),
+    )
+
+
 _RETRIEVAL = (
     *(
         Column(f"recall_at_{k}", "double", "1",
@@ -71,10 +87,10 @@ _QUALITY = tuple(
 )  # fmt: skip
 
 _SETTINGS = (
-    Column("run_id", "string", "", "Hash of the run's configuration and data"),
-    Column("data", "string", "", "Data set"),
-    Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
-    Column("seed", "int64", "", "Seed of the run"),
+    _RUN_ID,
+    _DATA,
+    _METHOD,
+    _SEED,
     Column("encoder", "string", "", "Name of the encoder"),
     Column("embedding", "int64", "1", "Width of the embedding"),
     Column("epochs", "int64", "1", "Epochs of training; " + _NO_TRAINING),
@@ -83,8 +99,8 @@ _SETTINGS = (
            "Samples of a class in a batch, at most; " + _NO_TRAINING),
     Column("margin", "double", "distance", "Margin of the triplet loss; " + _NO_TRAINING),
     Column("learning_rate", "double", "1", "Learning rate; " + _NO_TRAINING),
-    Column("weight_decay", "double", "1", "Weight decay"),
-    Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
+    _DECAY,
+    _AUGMENTED,
 )  # fmt: skip
 
 _LAST = (
@@ -146,11 +162,11 @@ HARD_EPOCHS = Table(
     "hard_epochs",
     "One epoch of one run: the log of difficulty and thresholds; means over batches",
     (
-        Column("run_id", "string", "", "Hash of the run's configuration and data"),
-        Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
-        Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
-        Column("weight_decay", "double", "1", "Weight decay"),
-        Column("seed", "int64", "", "Seed of the run"),
+        _RUN_ID,
+        _METHOD,
+        _AUGMENTED,
+        _DECAY,
+        _SEED,
         Column("epoch", "int64", "1", "Epochs trained"),
         *(Column(name, "double", *_ABOUT[name], "nothing of the kind in this epoch")
           for name in EPOCH_NUMBERS),
@@ -178,15 +194,14 @@ HARD_SUMMARY = Table(
     "hard_summary",
     "One number of one method over its seeds",
     (
-        Column("data", "string", "", "Data set"),
-        Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction"),
-        Column("augmentation", "bool", "", "Whether samples were shifted and noised"),
-        Column("weight_decay", "double", "1", "Weight decay"),
+        _DATA,
+        _METHOD,
+        _AUGMENTED,
+        _DECAY,
         Column("metric", "string", "", "A metric column of hard"),
-        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        _SEEDS,
         Column("mean", "double", "metric", "Mean over seeds", "no seed has a value"),
-        Column("lower", "double", "metric", "Lower bound, 95 % Student interval", _NOBODY),
-        Column("upper", "double", "metric", "Upper bound, 95 % Student interval", _NOBODY),
+        *_bounds("metric"),
     ),
 )
 
@@ -201,18 +216,17 @@ HARD_SENSITIVITY = Table(
     "hard_sensitivity",
     "One option of one method at another value than asked for",
     (
-        Column("data", "string", "", "Data set"),
+        _DATA,
         Column("method", "string", "", "The method with its options as asked for"),
         Column("option", "string", "", "The option"),
         Column("value", "string", "", "Its value"),
-        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        _SEEDS,
         Column("recall_at_1", "double", "1", "Mean over seeds",
                "no seed has a value", better="higher"),
         Column("difference", "double", "1",
                "Mean difference to the settings asked for, on the same seeds", _NOBODY,
                better="higher"),
-        Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
-        Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
+        *_bounds("1"),
         Column("matters", "string", "",
                "better or worse where the whole interval is, with 5 seeds or more"),
     ),
@@ -222,19 +236,18 @@ HARD_TUNING = Table(
     "hard_tuning",
     "One setting, trained on some of the seen classes and measured on the others",
     (
-        Column("data", "string", "", "Data set"),
+        _DATA,
         Column("method", "string", "", "The method with its options"),
         Column("margin", "double", "distance", "Margin of the triplet loss"),
         Column("embedding", "int64", "1", "Width of the embedding"),
         Column("learning_rate", "double", "1", "Learning rate"),
-        Column("n_seeds", "int64", "", "Seeds that had a value"),
+        _SEEDS,
         Column("recall_at_1", "double", "1", "On held-out classes, mean over seeds",
                "no seed has a value",
                better="higher"),
         Column("difference", "double", "1", "Mean difference to the settings asked for", _NOBODY,
                better="higher"),
-        Column("lower", "double", "1", "Lower bound, 95 % Student interval", _NOBODY),
-        Column("upper", "double", "1", "Upper bound, 95 % Student interval", _NOBODY),
+        *_bounds("1"),
         Column("proposed", "bool", "", "Whether it is the one with the highest recall"),
     ),
 )  # fmt: skip
@@ -243,11 +256,11 @@ HARD_ARCHS = Table(
     "hard_archs",
     "One predictor trained once",
     (
-        Column("run_id", "string", "", "Hash of the run's configuration and data"),
+        _RUN_ID,
         Column("data", "string", "", "archs: and the task"),
         Column("method", "string", "", "Triplets beside the ranking loss, or plain for none; "
                "two-stage is a reconstruction"),
-        Column("seed", "int64", "", "Seed of the run"),
+        _SEED,
         Column("tiers", "int64", "1", "Classes that labels are cut into", "none are"),
         Column("margin", "double", "distance", "Margin of the triplet loss", "there is none"),
         Column("side_weight", "double", "1", "Weight of the triplet loss"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nasrank.companions.hard_samples.adaptive import Rule, State, hardness
+from nasrank.companions.hard_samples.adaptive import Rule, hardness
 from nasrank.companions.hard_samples.stretching import Shape, stretch, stretch_factor
 from nasrank.companions.hard_samples.two_stage import LeftOut
 from nasrank.seeds import torch_generator
@@ -282,10 +282,10 @@ class FleetTwoStage:
             self._gap = _MEMORY * self._gap + (1 - _MEMORY) * gap
         shares = [
             hardness(
-                self._rule, State(one, other, self._step / self._steps), alpha=self._alpha,
-                gap_scale=self._gap_scale,
+                self._rule, loss=loss, gap=gap, progress=self._step / self._steps,
+                alpha=self._alpha, gap_scale=self._gap_scale,
             )
-            for one, other in zip(self._loss.tolist(), self._gap.tolist(), strict=True)
+            for loss, gap in zip(self._loss.tolist(), self._gap.tolist(), strict=True)
         ]  # fmt: skip
         share = real.new_tensor(shares)
         return (1 - share) * self._start + share * self._end

@@ -14,23 +14,24 @@ from torch import Tensor
 
 from nasrank.companions.hard_samples.batches import Batches, augment
 from nasrank.companions.hard_samples.embedder import Embedder
-from nasrank.companions.hard_samples.methods import Method, make_synthesiser
+from nasrank.companions.hard_samples.methods import make_synthesiser, parse_method
 from nasrank.companions.hard_samples.mining import (
     Triplets,
     mean_distances,
     mine,
     triplet_loss,
 )
-from nasrank.companions.hard_samples.snapshots import Look, Picture, Shown, flattened, look_at
+from nasrank.companions.hard_samples.snapshots import Look, Points, Shown, flattened, look_at
 from nasrank.companions.hard_samples.synthesis import Batch, Sizes, Synthesiser
 from nasrank.encoders import make_encoder
 from nasrank.errors import DataError
 from nasrank.seeds import seeded_torch, torch_generator
+from nasrank.study.finished import Identity
 
 if TYPE_CHECKING:
     from nasrank.samples import Samples, SampleSet
 
-__all__ = ["EPOCH_NUMBERS", "Trained", "Training", "train"]
+__all__ = ["EPOCH_NUMBERS", "HardRun", "Trained", "train"]
 
 FEATURES = 128
 """Width between encoder and head, where generators work."""
@@ -46,25 +47,31 @@ _MOST_LOOKED_AT = 2048
 
 
 @dataclass(frozen=True)
-class Training:
-    """How to train.
+class HardRun(Identity):
+    """The identity of a run: everything that its numbers depend on.
 
     Attributes:
-        method: Where triplets come from.
+        data: Name of the data set.
+        fingerprint: Digest of the samples of both parts, after the cut by class.
+        held_out: Whether it is measured on some of the seen classes.
+        method: Canonical spelling of the method.
         encoder: Name of the encoder.
         embedding: Width of the embedding.
-        epochs: Passes over as many samples as there are.
+        epochs: Epochs of training.
         batch: Samples of a batch, about.
-        images_per_class: Samples of each class in a batch.
+        images_per_class: Samples of a class in it.
         margin: Of the triplet loss, in units of distance on the unit sphere.
         learning_rate: Of Adam.
         weight_decay: Decoupled, on the encoder and the head.
         augmentation: Whether samples are shifted and noised.
         warm_up: Share of the epochs in which generators learn but the metric does not use them.
-        seed: Of the run.
+        seed: Seed of the run.
     """
 
-    method: Method
+    data: str
+    fingerprint: str
+    held_out: bool
+    method: str
     encoder: str
     embedding: int
     epochs: int
@@ -96,7 +103,7 @@ class Trained:
     network: Embedder
     synthesiser: Synthesiser | None
     log: list[dict[str, float]] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[Points] = field(default_factory=list)
     picture_classes: tuple[list[int], list[int], list[int]] = ([], [], [])
     degenerate: int = 0
     diverged: bool = False
@@ -104,7 +111,7 @@ class Trained:
 
 
 def train(
-    data: SampleSet, how: Training, device: torch.device, *, pictures: bool = False
+    data: SampleSet, run: HardRun, device: torch.device, *, pictures: bool = False
 ) -> Trained:
     """Train an embedding on the training part of a data set.
 
@@ -112,7 +119,7 @@ def train(
 
     Args:
         data: Only its training part is looked at.
-        how: How to train.
+        run: How to train.
         device: Where to compute.
         pictures: Whether to keep pictures of the epochs.
 
@@ -126,15 +133,15 @@ def train(
         raise DataError(
             f"{data.name}: no training class has two samples, so no pair to learn from. Give more"
         )
-    network = _network(samples, how).to(device)
-    sizes = Sizes(FEATURES, how.embedding, int(classes.max()) + 1, how.margin)
-    with seeded_torch(how.seed, stream="generators"):
-        synthesiser = make_synthesiser(how.method, sizes, device)
+    network = _network(samples, run).to(device)
+    sizes = Sizes(FEATURES, run.embedding, int(classes.max()) + 1, run.margin)
+    with seeded_torch(run.seed, stream="generators"):
+        synthesiser = make_synthesiser(parse_method(run.method), sizes, device)
     result = Trained(network, synthesiser)
-    shown = Shown.of(classes, how.seed) if pictures else None
+    shown = Shown.of(classes, run.seed) if pictures else None
     looks: list[Look] = []
-    with seeded_torch(how.seed, stream="mining"):
-        for epoch in _epochs(samples, classes, how, device, result):
+    with seeded_torch(run.seed, stream="mining"):
+        for epoch in _epochs(samples, classes, run, device, result):
             result.log.append(epoch)
             if shown is not None:
                 looks.append(look_at(shown, samples, classes, network, synthesiser))
@@ -150,8 +157,8 @@ def train(
     return result
 
 
-def _network(samples: Samples, how: Training) -> Embedder:
-    encoder = make_encoder(how.encoder, samples.shape, features=FEATURES, seed=how.seed)
+def _network(samples: Samples, run: HardRun) -> Embedder:
+    encoder = make_encoder(run.encoder, samples.shape, features=FEATURES, seed=run.seed)
     if len(samples.shape) == 1:
         # Columns of a table come in units of their own.
         centre = torch.from_numpy(samples.values.mean(axis=0))
@@ -159,37 +166,38 @@ def _network(samples: Samples, how: Training) -> Embedder:
         scale = torch.where(spread > 0, spread, 1.0)
     else:
         centre, scale = torch.tensor(0.5), torch.tensor(0.5)
-    with seeded_torch(how.seed, stream="head"):
-        return Embedder(encoder, FEATURES, how.embedding, centre, scale)
+    with seeded_torch(run.seed, stream="head"):
+        return Embedder(encoder, FEATURES, run.embedding, centre, scale)
 
 
 def _epochs(
     samples: Samples,
     classes: NDArray[np.int64],
-    how: Training,
+    run: HardRun,
     device: torch.device,
     result: Trained,
 ) -> Iterator[dict[str, float]]:
-    if not how.epochs:
+    if not run.epochs:
         return
     network, synthesiser = result.network, result.synthesiser
     batches = Batches(
-        classes, size=how.batch, images_per_class=how.images_per_class, seed=how.seed
+        classes, size=run.batch, images_per_class=run.images_per_class, seed=run.seed
     )
+    miner = parse_method(run.method).miner
     weights = list(network.parameters())
     optimiser = torch.optim.AdamW(
-        weights, lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
+        weights, lr=run.learning_rate, weight_decay=run.weight_decay, fused=True
     )
     values, labels = torch.from_numpy(samples.values), torch.from_numpy(classes)
-    changes = torch_generator(how.seed, stream="augmentation")
-    steps = how.epochs * batches.per_epoch
+    changes = torch_generator(run.seed, stream="augmentation")
+    steps = run.epochs * batches.per_epoch
     step = 0
-    for epoch in range(how.epochs):
+    for epoch in range(run.epochs):
         seen: list[dict[str, float]] = []
         for places in batches.epoch():
             step += 1
             chosen = values[places]
-            if how.augmentation:
+            if run.augmentation:
                 chosen = augment(chosen, changes)
             own = labels[places].to(device)
             features = network.features(chosen.to(device))
@@ -197,12 +205,12 @@ def _epochs(
             if not torch.isfinite(embeddings).all():
                 result.diverged = True
                 return
-            triplets = mine(how.method.miner, embeddings.cpu(), own.cpu(), margin=how.margin)
+            triplets = mine(miner, embeddings.cpu(), own.cpu(), margin=run.margin)
             if not triplets.found:
                 result.degenerate += 1
                 continue
             triplets = Triplets(*(each.to(device) for each in triplets))
-            real = triplet_loss(embeddings, triplets, margin=how.margin)
+            real = triplet_loss(embeddings, triplets, margin=run.margin)
             within, between = mean_distances(embeddings.detach(), own)
             numbers = dict.fromkeys(EPOCH_NUMBERS, float("nan"))
             numbers |= {"triplet_loss": real.item(), "within": within, "between": between}
@@ -219,8 +227,8 @@ def _epochs(
                 )  # fmt: skip
                 synthesiser.learn(batch)
                 loss = _with_synthetic(
-                    batch, synthesiser, real, numbers, used=epoch >= how.warm_up * how.epochs,
-                    margin=how.margin,
+                    batch, synthesiser, real, numbers, used=epoch >= run.warm_up * run.epochs,
+                    margin=run.margin,
                 )  # fmt: skip
             if not torch.isfinite(loss):
                 result.diverged = True

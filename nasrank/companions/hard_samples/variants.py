@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nasrank.companions.hard_samples.methods import parse_method, possible_method
-from nasrank.companions.hard_samples.run import HardRun
+from nasrank.companions.hard_samples.training import HardRun
 from nasrank.errors import UsageError
 from nasrank.statistics import mean_interval, paired_interval, verdict_of
 from nasrank.study.claims import FEWEST_SEEDS

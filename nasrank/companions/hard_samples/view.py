@@ -10,7 +10,7 @@ from nasrank.companions.hard_samples.figures import draw_hard, write_page
 from nasrank.companions.hard_samples.options import HardConfig
 from nasrank.companions.hard_samples.tables import spelled_setting
 from nasrank.study.study import Result
-from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds, plural
+from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, fixed, over_seeds, plural
 
 __all__ = ["draw_samples", "view_samples"]
 
@@ -26,16 +26,14 @@ _MEASURES = (
     Measure("rework_cost", "rework", digits=0, spread=False, keep=6),
     Measure("positive_coverage", "modes\n+", digits=2, spread=False, keep=4),
     Measure("negative_coverage", "modes\n-", digits=2, spread=False, keep=4),
+    Measure("degenerate_batches", "degenerate\nbatches", over="sum"),
+    Measure("diverged", "diverged", over="sum", keep=8),
     Measure("fit_seconds", "seconds", digits=1, spread=False, keep=3),
 )
 
 
 def view_samples(result: Result[HardConfig]) -> Iterator[Part]:
-    """Show methods, and what was swept and proposed.
-
-    Args:
-        result: The result of the study.
-    """
+    """Show methods, and what was swept and proposed."""
     if result.rows:
         yield from _methods(result.rows, result.config)
     yield from _sensitivity(result.tables.get("hard_sensitivity", ()))
@@ -45,8 +43,7 @@ def view_samples(result: Result[HardConfig]) -> Iterator[Part]:
 
 def _methods(rows: Sequence[Row], config: HardConfig) -> Iterator[Part]:
     named = [{**row, "method": spelled_setting(row)} for row in rows]
-    lines, fields = over_seeds(named, ["method"], _MEASURES, extra=_failures)
-    fields.append(Field("failures", "degenerate/\ndiverged", right=True, keep=5))
+    lines, fields = over_seeds(named, ["method"], _MEASURES)
     first = rows[0]
     yield Sheet(
         lines,
@@ -65,11 +62,6 @@ def _methods(rows: Sequence[Row], config: HardConfig) -> Iterator[Part]:
     )
 
 
-def _failures(rows: Sequence[Row]) -> Row:
-    degenerate = sum(row["degenerate_batches"] for row in rows)
-    return {"failures": f"{degenerate}/{sum(row['diverged'] for row in rows)}"}
-
-
 def _sensitivity(rows: Sequence[Row]) -> Iterator[Part]:
     if not rows:
         return
@@ -77,7 +69,7 @@ def _sensitivity(rows: Sequence[Row]) -> Iterator[Part]:
     fields = (
         Field("option", keep=9),
         Field("value", keep=9),
-        Field("recall_at_1", "Recall@1", _four_digits, right=True, keep=7),
+        Field("recall_at_1", "Recall@1", fixed(4), right=True, keep=7),
         Field("change", "less that asked for", right=True, keep=8),
         Field("matters", "effect", keep=8),
     )
@@ -103,10 +95,6 @@ def _proposal(rows: Sequence[Row]) -> Iterator[Part]:
             )
 
 
-def _four_digits(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
 def _signed(row: Row) -> str:
     if row["difference"] is None:
         return "-"
@@ -114,11 +102,7 @@ def _signed(row: Row) -> str:
 
 
 def draw_samples(result: Result[HardConfig]) -> Iterable[Path]:
-    """Write the page of embeddings and draw pictures.
-
-    Args:
-        result: The result of the study.
-    """
+    """Write the page of embeddings and draw pictures."""
     if result.shown:
         page = result.out / "embeddings.html"
         write_page(result.shown, result.rows[0]["data"], page)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasrank.companions.hard_samples.measures import judge, judge_generated
-from nasrank.companions.hard_samples.methods import parse_method
 from nasrank.companions.hard_samples.tables import HARD, HARD_KEPT, RATES
-from nasrank.companions.hard_samples.training import EPOCH_NUMBERS, Training, train
+from nasrank.companions.hard_samples.training import EPOCH_NUMBERS, HardRun, train
 from nasrank.metrics.retrieval import ErrorRates, error_rates
 from nasrank.study.device import choose_device
 
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
 
     from nasrank.companions.hard_samples.options import HardConfig
     from nasrank.companions.hard_samples.plan import Grid
-    from nasrank.companions.hard_samples.run import HardRun
     from nasrank.study.study import OnWork, Plan, Worker
 
-__all__ = ["finite_or_none", "train_runs", "training_of"]
+__all__ = ["finite_or_none", "train_runs"]
 
 Row = dict[str, Any]
 
@@ -47,7 +45,7 @@ def train_runs(config: HardConfig, plan: Plan[HardRun]) -> Worker[HardRun]:
 def _train_one(run: HardRun, grid: Grid, first_seed: int, device: torch.device) -> Row:
     data = grid.inner if run.held_out and grid.inner is not None else grid.data
     seen_first = run.seed == first_seed and not run.held_out
-    trained = train(data, training_of(run), device, pictures=seen_first)
+    trained = train(data, run, device, pictures=seen_first)
     row: Row = dict.fromkeys(column.name for column in HARD_KEPT.columns)
     row |= {c.name: getattr(run, c.name) for c in HARD.columns if hasattr(run, c.name)}
     row |= {
@@ -74,30 +72,9 @@ def _train_one(run: HardRun, grid: Grid, first_seed: int, device: torch.device) 
         row[f"hard_epochs.{name}"] = [finite_or_none(epoch[name]) for epoch in trained.log]
     if trained.pictures:
         row["pictures"] = json.dumps(
-            {
-                "classes": trained.picture_classes,
-                "epochs": [picture.points() for picture in trained.pictures],
-            }
+            {"classes": trained.picture_classes, "epochs": trained.pictures}
         )
     return row
-
-
-def training_of(run: HardRun) -> Training:
-    """Return how a run is trained."""
-    return Training(
-        method=parse_method(run.method),
-        encoder=run.encoder,
-        embedding=run.embedding,
-        epochs=run.epochs,
-        batch=run.batch,
-        images_per_class=run.images_per_class,
-        margin=run.margin,
-        learning_rate=run.learning_rate,
-        weight_decay=run.weight_decay,
-        augmentation=run.augmentation,
-        warm_up=run.warm_up,
-        seed=run.seed,
-    )
 
 
 def finite_or_none(value: float) -> float | None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasrank.companions.hard_samples.methods import parse_method
-from nasrank.companions.hard_samples.training import Training
+from nasrank.companions.hard_samples.training import HardRun
 from nasrank.samples import Samples, SampleSet, split_by_class
 from nasrank.tables import write_parquet
 
@@ -33,11 +33,12 @@ def data():
 def how():
     def make(method="triplet-random", **changes):
         usual = {
-            "method": parse_method(method), "encoder": "mlp", "embedding": 8, "epochs": 2,
+            "data": "clouds", "fingerprint": "", "held_out": False,
+            "method": str(parse_method(method)), "encoder": "mlp", "embedding": 8, "epochs": 2,
             "batch": 16, "images_per_class": 4, "margin": 0.2, "learning_rate": 1e-3,
             "weight_decay": 0.0, "augmentation": False, "warm_up": 0.2, "seed": 0,
         }  # fmt: skip
-        return Training(**{**usual, **changes})
+        return HardRun(**{**usual, **changes})
 
     return make
 

@@ -6,7 +6,6 @@ import torch
 
 from nasrank.companions.hard_samples.adaptive import (
     RULES,
-    State,
     Threshold,
     hardness,
     reverse_triplet,
@@ -60,19 +59,19 @@ def test_a_negative_at_the_anchor_is_finite():
 
 def test_limits_of_the_rules():
     def state(**changes):
-        return State(**{"loss": 0.1, "gap": 0.4, "progress": 0.5, **changes})
+        return {"loss": 0.1, "gap": 0.4, "progress": 0.5, **changes, **USUAL}
 
     # A large loss asks for nothing, none for everything, in between 1 - exp(-alpha / J).
-    assert hardness("loss", state(loss=1e9), **USUAL) == pytest.approx(0, abs=1e-6)
-    assert hardness("loss", state(loss=0.0), **USUAL) == 1
-    assert hardness("loss", state(loss=1e-300), **USUAL) == 1
-    assert hardness("loss", state(), **USUAL) == pytest.approx(1 - exp(-1))
+    assert hardness("loss", **state(loss=1e9)) == pytest.approx(0, abs=1e-6)
+    assert hardness("loss", **state(loss=0.0)) == 1
+    assert hardness("loss", **state(loss=1e-300)) == 1
+    assert hardness("loss", **state()) == pytest.approx(1 - exp(-1))
     # The gap counts in parts of its scale, and not below 0 or above 1.
-    assert [hardness("gap", state(gap=gap), **USUAL) for gap in (-1, 0, 0.4, 0.8, 5)] == [
+    assert [hardness("gap", **state(gap=gap)) for gap in (-1, 0, 0.4, 0.8, 5)] == [
         0, 0, 0.5, 1, 1,
     ]  # fmt: skip
-    assert [hardness("schedule", state(progress=t), **USUAL) for t in (0, 0.3, 1)] == [0, 0.3, 1]
-    assert hardness("fixed", state(loss=1e9, gap=-9.0, progress=0.0), **USUAL) == 1
+    assert [hardness("schedule", **state(progress=t)) for t in (0, 0.3, 1)] == [0, 0.3, 1]
+    assert hardness("fixed", **state(loss=1e9, gap=-9.0, progress=0.0)) == 1
 
 
 @pytest.mark.parametrize("rule", RULES)
