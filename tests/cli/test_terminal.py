@@ -1,5 +1,6 @@
 """In a real pseudo-terminal of any usual width every command shows whole figures."""
 
+import contextlib
 import json
 import os
 import pty
@@ -14,7 +15,9 @@ import pytest
 from rich.cells import cell_len
 
 ROOT = Path(__file__).parents[2]
-WIDTHS = (80, 100, 120)
+WIDE = 1000
+WIDTHS = (WIDE, 80, 100, 120)
+"""First one that has room for everything."""
 
 MADE_AGAIN = (
     "losses/nbgraph", "search/nbgraph", "pr/ring", "ot/digits-weights", "hard/archs",
@@ -54,7 +57,7 @@ commands, widths = json.loads(sys.argv[1])
 for words in commands:
     for width in widths:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-        print(f"@@@ {width} {words[0]} {words[1]}")
+        print(f"@@@ {width} {' '.join(words[:2])}")
         sys.argv = ["nasrank", *words]
         try:
             code = run()
@@ -79,22 +82,20 @@ def run_in_terminal(typed, folder):
     parent, child = pty.openpty()
     argument = json.dumps([typed, WIDTHS])
     environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, argument],
-        cwd=folder, stdout=child, stderr=subprocess.DEVNULL, env=environment,
-    )  # fmt: skip
+    said = folder / "stderr"
+    with said.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, argument],
+            cwd=folder, stdout=child, stderr=stderr, env=environment,
+        )  # fmt: skip
     os.close(child)
     chunks = []
-    while True:
-        try:
-            chunk = os.read(parent, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
+    # A terminal whose other end is gone raises; that is how its output ends.
+    with contextlib.suppress(OSError):
+        while chunk := os.read(parent, 65536):
+            chunks.append(chunk)
     os.close(parent)
-    assert process.wait() == 0
+    assert process.wait() == 0, said.read_text()
     return b"".join(chunks).decode().replace("\r\n", "\n")
 
 
@@ -112,17 +113,13 @@ def test_every_command_at_every_width(tmp_path, warm_cache, monkeypatch):
     subprocess.run(
         [sys.executable, "-m", "nasrank", *baseline], cwd=tmp_path, check=True, capture_output=True
     )
-    whole = {}
-    for words in typed:
-        done = subprocess.run(
-            [sys.executable, "-m", "nasrank", *words], cwd=tmp_path, check=True,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        whole[" ".join(words[:2])] = figures(done.stdout.splitlines())
+    whole: dict[str, set[str]] = {}
     wrong = []
     for title, lines in sections(run_in_terminal(typed, tmp_path)):
         width, _, name = title.partition(" ")
+        known = whole.setdefault(name, figures(lines))
         wrong += [f"{title}: {line!r}" for line in lines if cell_len(line) > int(width)]
         # A figure that is cut is one that the whole table does not hold.
-        wrong += [f"{title}: {each}" for each in sorted(figures(lines) - whole[name])]
+        wrong += [f"{title}: {each}" for each in sorted(figures(lines) - known)]
+    assert len(whole) == len(typed)
     assert not wrong, "\n".join(wrong)
