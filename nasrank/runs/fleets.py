@@ -80,7 +80,7 @@ class FleetTrainer:
         for run in runs:
             if load_task(run.task).fingerprint != run.fingerprint:
                 raise DataError(
-                    f"{run.task}: the data differ from those of the machine that asks for it. "
+                    f"{run.task}: the data here differ from those where the run was planned. "
                     "Import the same file with: nasrank data import"
                 )
         parts = self.settings.limit.parts(runs)

@@ -255,7 +255,7 @@ def _paired(groups: Mapping[str, Sequence[Row]], metric: str) -> dict[str, NDArr
         values = np.full(len(seeds), np.nan)
         for run in runs:
             value = discovery_at(run, 0.01, 100) if metric == DISCOVERY_AT.name else run[metric]
-            # The tops of a diverged run are those of a random order, which says nothing of it.
+            # The top of a diverged run is that of a random order, nothing about the loss.
             if value is not None and not run["diverged"]:
                 values[seeds.index(run["seed"])] = value
         result[name] = values

@@ -52,7 +52,9 @@ IDENTITY = (
     Column("n_test", "int64", "architectures", "Scored architectures"),
     Column("seed", "int64", "", "Seed of the run"),
     Column("split", "string", "", "class or random"),
-    Column("labels", "string", "", "mean or single: what of several training seeds is trained on"),
+    Column(
+        "labels", "string", "", "mean or single: the labels of several training seeds trained on"
+    ),
     Column("test", "string", "", "rest, or all where training architectures are scored too"),
     Column("sampling", "string", "", "How training architectures were drawn"),
 )
@@ -115,7 +117,7 @@ RUNS = Table(
                 f"regret_at_{k}",
                 "double",
                 _UNIT,
-                f"Best test label less the best among the {k} highest predicted",
+                f"Best test label minus the best among the {k} highest predicted",
                 better="lower",
             )
             for k in (1, 10)
@@ -127,7 +129,7 @@ RUNS = Table(
                 "int64",
                 "evaluations",
                 f"Evaluations after training until one of the top {top} % of the universe is "
-                "met; 0 if training met one",
+                "found; 0 if the training set holds one",
                 _NO_TOP,
                 better="lower",
             )
@@ -229,7 +231,7 @@ DISCOVERY = Table(
             "regret",
             "double",
             _UNIT,
-            "Best label of the universe less that of the best found",
+            "Best label of the universe minus that of the best found",
             better="lower",
         ),
     ),
@@ -276,7 +278,7 @@ BUDGET = Table(
         Column("n_train", "int64", "architectures", "Training architectures"),
         Column("sampling", "string", "", "How training architectures were drawn"),
         Column("top_fraction", "double", "1", "Share of the universe that counts as top"),
-        Column("confidence", "double", "1", "Probability of having met a member of the top"),
+        Column("confidence", "double", "1", "Probability of having found a member of the top"),
         Column("n_seeds", "int64", "runs", "Seeds counted"),
         Column(
             "evaluations",
@@ -360,12 +362,10 @@ SUMMARY = Table(
             "95 % Student interval of the mean",
             "fewer than two values",
         ),
-        Column(
-            "rank", "int64", "rank", "Place among predictors and losses, 1 is best", "no value"
-        ),
+        Column("rank", "int64", "rank", "Rank among predictors and losses, 1 is best", "no value"),
         Column("best", "bool", "", "Whether the rank is 1"),
         Column(
-            "difference", "double", _UNIT, "Mean less that of the best, same seeds", _NOT_AGAINST
+            "difference", "double", _UNIT, "Mean minus that of the best, same seeds", _NOT_AGAINST
         ),
         Column(
             "difference_lower", "double", _UNIT, "95 % Student interval", "fewer than two pairs"
@@ -378,8 +378,8 @@ SUMMARY = Table(
             "verdict",
             "string",
             "",
-            "worse or better where all of the interval is beyond the margin, equivalent where all "
-            "is within, or undecided",
+            "worse or better where the whole interval is beyond the margin, equivalent where it "
+            "is all within, or undecided",
             _NOT_AGAINST,
         ),
         Column(
@@ -445,7 +445,7 @@ SAMPLING = Table(
         Column("sampling", "string", "", "How training architectures were drawn"),
         Column("against", "string", "", "What it is compared with"),
         Column("n_seeds", "int64", "runs", "Seeds that had both values"),
-        Column("difference", "double", _UNIT, "Mean of this less mean of the other", "no seeds"),
+        Column("difference", "double", _UNIT, "Mean of this minus mean of the other", "no seeds"),
         Column(
             "lower",
             "double",

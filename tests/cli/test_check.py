@@ -94,7 +94,7 @@ def test_a_loss_of_tau_is_code_3_and_says_how_to_accept_it(out, baseline):
 def test_what_was_not_compared_is_said(out, baseline):
     done = nasrank("check", out, "--against", baseline(seeds=(1,)))
     assert done.code == 0
-    lacking = f"left out: 4 runs of {out} that {baseline(seeds=(1,))} lacks\n"
+    lacking = f"left out: 4 runs of {out} are not in {baseline(seeds=(1,))}\n"
     assert done.stderr.startswith(lacking)
     undecided = "undecided: these runs can neither show nor rule out a loss"
     assert f"! {undecided}" in done.stdout
@@ -153,7 +153,7 @@ def test_nothing_to_compare_is_code_5(out, baseline, tmp_path):
     write_baseline([{**r, "n_train": 21} for r in read_runs(out)], other)
     done = nasrank("check", out, "--against", other)
     assert done.code == 5
-    assert "no run of one is in the other" in done.stderr
+    assert "they share no run" in done.stderr
 
 
 def test_a_folder_that_is_not_finished_names_its_table(out, baseline, tmp_path):

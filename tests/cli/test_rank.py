@@ -70,7 +70,7 @@ def test_choosing_prints_the_table_behind_it(elsewhere):
         "--ensemble", "1", "--diverse", "--top", "4",
     )  # fmt: skip
     assert "Choosing a loss: 40 labels, 3 x 5 folds" in done.stdout
-    assert "< taken" in done.stdout
+    assert "< chosen" in done.stdout
     assert "by score" in done.stdout
     table = read_parquet(elsewhere / "nasrank-out" / "rank" / "choice.parquet")
     assert table.num_rows == 3

@@ -35,7 +35,7 @@ POWER = Table(
     (
         Column("change", "string", "", "What differs between baseline and results beside tau"),
         Column("n_seeds", "int64", "seeds", "Seeds of one check; three losses each"),
-        Column("tolerance", "double", "1", "Loss of mean tau that is let pass"),
+        Column("tolerance", "double", "1", "Drop in mean tau that is tolerated"),
         Column("worsening", "double", "1", "True loss of mean tau, made by noise in the scores"),
         Column("trials", "int64", "checks", "Checks simulated"),
         Column("worse", "double", "1", "Share of the verdict: with no worsening, false alarms"),

@@ -13,11 +13,11 @@ __all__ = ["BenchConfig"]
 
 
 class BenchConfig(OnDevice):
-    """Measure the speed of nasrank on this machine, beside what it aims at.
+    """Measure the speed of nasrank on this machine, against its goals.
 
     Training alone and in a fleet, scoring, loading, start, and the default command; then what
-    each predictor costs in time and memory. A goal that is missed is no error: other work on the
-    machine slows all of it.
+    each predictor costs in time and memory. A missed goal is not an error: other work on the
+    machine slows everything.
     """
 
     command: ClassVar[str] = "bench"
@@ -28,10 +28,10 @@ class BenchConfig(OnDevice):
         "nasrank bench --quick --format json",
     )
 
-    quick: bool = option(False, "Seconds: the machine alone, few repeats.")
+    quick: bool = option(False, "Takes seconds: few repeats, and no series of predictors.")
     full: bool = option(
         False,
-        "Minutes: the default command itself, and how the cost of every predictor grows.",
+        "Takes minutes: the default command itself, and how the cost of every predictor grows.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How fast this machine runs what nasrank does, beside what it aims at."""
+"""How fast nasrank runs on this machine, against its goals."""
 
 from __future__ import annotations
 

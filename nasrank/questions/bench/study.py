@@ -75,14 +75,13 @@ def _view_bench(result: Result[BenchConfig]) -> Iterable[Part]:
         yield _series(axis, [row for row in series if row["axis"] == axis])
     if series:
         yield (
-            "Seconds to train and to score all architectures are of one predictor, prepare is "
-            "once for all on the same architectures. Memory is the most held beyond what was "
-            "held before."
+            "Seconds to train and to score all architectures are per predictor; prepare is once "
+            "for all on the same architectures. Memory is the peak above that before."
         )
     if any(row["members"] is None for row in series):
         yield (
-            "Growth: the power of what varies that time grows with over the whole column, 1 is "
-            "in proportion."
+            "Growth: time grows with this power of what varies, over the whole column; 1 is "
+            "proportional."
         )
 
 

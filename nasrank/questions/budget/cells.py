@@ -63,10 +63,10 @@ GOALS: Mapping[str, Goal] = {
     "value": Goal(
         RUNS.column("regret_at_10"),
         "the metric's unit",
-        "how far the best of the 10 highest predicted falls short of the best of all",
-        "no table measures how far a predicted value is from the true one, so nothing here says "
-        "which loss predicts values best. The losses are compared by regret_at_10, the value of "
-        "what they find; a value itself takes a regression, such as mse",
+        "regret of the best among the 10 highest predicted against the best of all",
+        "no table measures the error of predicted values, so nothing here says which loss "
+        "predicts values best. Losses are compared by regret_at_10, the value of what they find; "
+        "to predict a value itself, use a regression loss such as mse",
     ),
 }
 """Goals by name."""
@@ -102,7 +102,7 @@ class Cell:
 
     @cached_property
     def as_good(self) -> frozenset[str]:
-        """The best loss and those that a paired test does not tell from it (Holm, 5 %)."""
+        """The best loss and those not significantly worse (paired test, Holm, 5 %)."""
         compared = compare_with_best(
             dict(zip(self.losses, self.values, strict=True)),
             sign=1,
@@ -115,11 +115,11 @@ class Cell:
         )
 
     @cached_property
-    def shortfall(self) -> NDArray[np.float64]:
-        """What each loss falls short of the best ``[losses, seeds]``, lower is better.
+    def regret(self) -> NDArray[np.float64]:
+        """Regret of each loss against the best loss, ``[losses, seeds]``, lower is better.
 
-        The best is chosen anew for every seed, by the mean of the other seeds: chosen by looking
-        at the seed itself, it would look better than it is. So a value can be negative.
+        The best loss is chosen anew for every seed, by the mean of the other seeds: chosen on the
+        seed itself, it would look better than it is. So a regret can be negative.
         """
         known = ~np.isnan(self.values)
         filled = np.where(known, self.values, 0.0)
@@ -134,8 +134,8 @@ class Cell:
         return of_best - self.values
 
     def cost(self, loss: str) -> float:
-        """What a loss falls short of the best, on average over seeds."""
-        return float(np.nanmean(self.shortfall[self.losses.index(loss)]))
+        """Mean regret of a loss over seeds."""
+        return float(np.nanmean(self.regret[self.losses.index(loss)]))
 
 
 def cells_of(
@@ -152,7 +152,7 @@ def cells_of(
         goal: What to measure.
         losses: Losses to choose from, or None for all.
         tasks: Tasks to learn from, or None for all.
-        notes: Learns what had to be left out, a line each.
+        notes: What had to be left out is appended, one line each.
 
     Raises:
         NothingToCompare: What was asked for is not in the tables, or fewer than two losses are
@@ -174,7 +174,7 @@ def cells_of(
     lost = runs[runs["value"].isna()].groupby("task").size()
     runs = runs.dropna(subset=["value"])
     notes += [
-        f"{task}: {count} runs have no {goal.measure} and do not count"
+        f"{task}: {count} runs have no {goal.measure} and are left out"
         for task, count in lost.items()
     ]
     keys = ["task", "predictor", "sampling", "n_train"]
@@ -187,11 +187,13 @@ def cells_of(
     if len(everywhere) < 2:
         raise NothingToCompare(
             f"the tables hold {len(everywhere)} losses that are measured on every task and "
-            "training size, and a choice needs two. Make more: "
+            "training size, and a comparison needs two. Make more: "
             f"{make_command(results, losses='mse,hr,listmle')}, then --results nasrank-out/more"
         )
     if left := [loss for loss in runs["loss"].unique() if loss not in everywhere]:
-        notes.append(f"not on every task and training size, so left out: {', '.join(left)}")
+        notes.append(
+            f"left out, as not measured on every task and training size: {', '.join(left)}"
+        )
     seeds = sorted(runs["seed"].unique())
     sign = goal.column.sign
     cells = []
@@ -222,8 +224,8 @@ def likeness(
     """How much each cell says about a case.
 
     ``exp(-d^2 / 2)``, where d is the distance in units of a doubling of the training size, a
-    factor of ten in the size of the space, and .05 of replicate tau. What is not known of the
-    case does not count; what is not known of a cell counts as one unit.
+    factor of ten in the size of the space, and .05 of replicate tau. Properties unknown for the
+    case are ignored; a replicate tau unknown for a cell counts as one unit.
 
     Args:
         cells: The cells.
@@ -263,6 +265,6 @@ def _measured(results: StoredResults, goal: Goal) -> pd.DataFrame:
         runs["value"] = runs["run_id"].map(found).astype(float)
     else:
         runs["value"] = runs[goal.measure].astype(float)
-    # The tops of a diverged run are those of a random order, which says nothing of the loss.
+    # The top of a diverged run is that of a random order, which says nothing about the loss.
     runs.loc[runs["diverged"].astype(bool), "value"] = np.nan
     return runs

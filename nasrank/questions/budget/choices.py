@@ -1,4 +1,4 @@
-"""What one choice takes on one task: evaluations, hours and money, random search beside it."""
+"""What one choice needs on one task: evaluations, hours and cost, beside random search."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _answer(
     hits: Reached,
     evaluations: NDArray[np.float64],
 ) -> Row:
-    """Evaluations, hours and money of one choice, and of random search beside it."""
+    """Evaluations, hours and cost of one choice, and of random search beside it."""
     needed = order_statistic(evaluations, config.confidence)
     taken, lower, upper = (
         None if value is None or math.isinf(value) else int(value)
@@ -155,7 +155,7 @@ def _answer(
 
 
 def _price(config: BudgetConfig, hours: float | None) -> float | None:
-    """Money for one evaluation: its own price and that of its hours."""
+    """Price of one evaluation: its own and that of its hours."""
     if config.cost_per_hour is None:
         return config.cost_per_eval
     if hours is None:
@@ -164,7 +164,7 @@ def _price(config: BudgetConfig, hours: float | None) -> float | None:
 
 
 def _within(config: BudgetConfig, hits: Reached, n_train: int, after: NDArray[np.float64]) -> Row:
-    """How sure the target is within ``--k``."""
+    """How likely the target is reached within ``--k``, beside random search with as many."""
     names = ("reached_share", "reached_lower", "reached_upper", "random_reached")
     if config.k is None:
         return dict.fromkeys(names)

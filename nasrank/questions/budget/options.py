@@ -48,10 +48,10 @@ class _FromResults(Config):
 
 
 class BudgetConfig(_FromResults):
-    """Plan a budget: evaluations, GPU-hours and money until a good architecture is found.
+    """Plan a budget: evaluations, GPU-hours and cost until a good architecture is found.
 
-    Trains nothing: reads finished runs and says what each loss took, with random search beside
-    it, and how a plan made on some tasks did on another. Prints a plan to carry out.
+    Trains nothing: reads finished runs and says what each loss needed, with random search beside
+    it, and how a plan made on some tasks did on another. Ends with a plan to follow.
     """
 
     command: ClassVar[str] = "budget"
@@ -67,31 +67,31 @@ class BudgetConfig(_FromResults):
 
     top: float | None = option(
         None,
-        "One of this share of all architectures.",
+        "Find one of the best, by share of all architectures.",
         usual=f"{USUAL_TOP:g}",
         panel=_TARGET,
         gt=0,
         le=1,
     )
     regret: float | None = option(
-        None, "One at most so far from the best, in the metric's unit.", panel=_TARGET, ge=0
+        None, "Find one with at most this regret, in the metric's unit.", panel=_TARGET, ge=0
     )
     better_than: float | None = option(
-        None, "One better than this, in the metric's unit.", panel=_TARGET
+        None, "Find one better than this, in the metric's unit.", panel=_TARGET
     )
-    confidence: float = option(0.8, "Wanted probability of finding it.", panel=_TARGET, gt=0, lt=1)
+    confidence: float = option(0.8, "Probability of finding it.", panel=_TARGET, gt=0, lt=1)
     n_train: tuple[Size, ...] | None = option(
         None, "Training set sizes.", usual="all", panel=_CHOICE, min_length=1
     )
     k: int | None = option(
         None,
-        "Most evaluations after the training set; also shows how sure they are enough.",
+        "Limit of evaluations after the training set; also shows how likely it is enough.",
         panel=_CHOICE,
         ge=0,
     )
     space_size: int | None = option(
         None,
-        "Architectures of your space, for what random search needs.",
+        "Architectures in your space; scales what random search needs.",
         usual="the benchmark's",
         panel=_OWN,
         gt=0,
@@ -99,13 +99,13 @@ class BudgetConfig(_FromResults):
     hours_per_eval: float | None = option(
         None, "GPU-hours of one evaluation.", usual="the benchmark's", panel=_OWN, gt=0
     )
-    cost_per_hour: float | None = option(None, "Money for a GPU-hour.", panel=_OWN, ge=0)
+    cost_per_hour: float | None = option(None, "Price of a GPU-hour.", panel=_OWN, ge=0)
     cost_per_eval: float | None = option(
-        None, "Money for an evaluation, added to that for its hours.", panel=_OWN, ge=0
+        None, "Price of an evaluation, on top of its GPU-hours.", panel=_OWN, ge=0
     )
     overhead: float | None = option(
         None,
-        "Money for the work of using a predictor, taken off what it saves.",
+        "Cost of setting up the predictor, subtracted from what it saves.",
         panel=_OWN,
         ge=0,
     )
@@ -129,8 +129,8 @@ class BudgetConfig(_FromResults):
 class RecommendConfig(_FromResults):
     """Recommend a loss for a training size, a space, its noise and a goal.
 
-    Trains nothing: learns from finished runs, says how often each loss was the best and what it
-    falls short of the best where it was not, and tests its own advice on what it has not seen.
+    Trains nothing: learns from finished runs, says how often each loss was the best and its
+    regret against the best where it was not, and tests its own advice on spaces held out.
     """
 
     command: ClassVar[str] = "recommend"
@@ -143,20 +143,20 @@ class RecommendConfig(_FromResults):
 
     goal: Literal["order", "top", "value"] = option(
         "top",
-        "What the predictor is for: the order of all, finding the top, or the value.",
+        "What to predict: the order of all architectures, the top, or the value.",
         panel=_CASE,
     )
     n_train: tuple[Size, ...] | None = option(
         None,
-        "Architectures you can train on.",
+        "Training architectures that you can evaluate.",
         usual="the sizes of the tables",
         panel=_CASE,
         min_length=1,
     )
-    space_size: int | None = option(None, "Architectures of your space.", panel=_CASE, gt=0)
+    space_size: int | None = option(None, "Architectures in your space.", panel=_CASE, gt=0)
     replicate_tau: float | None = option(
         None,
-        "Noise of your labels: tau between two trainings, see nasrank data info.",
+        "Noise of your labels: tau between two training seeds, as nasrank data info shows it.",
         panel=_CASE,
         gt=0,
         le=1,

@@ -1,4 +1,4 @@
-"""From stored runs to a plan: evaluations, hours and money until a target is reached."""
+"""From stored runs to a plan: evaluations, hours and cost until a target is reached."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Row = dict[str, Any]
 
 
 def plan_budget(config: BudgetConfig, stored: StoredResults) -> Answer:
-    """Answer what reaching a target takes, from runs that were made before. Trains nothing.
+    """Say what reaching a target takes, from stored runs. Trains nothing.
 
     Args:
         config: What to plan for.
         stored: The tables of those runs.
 
     Returns:
-        Rows of ``plan``, cheapest first in each task; of ``choices``, what each loss takes where
-        it is decided on before the task is known; of ``transfer``; and of ``stages``, the plan
+        Rows of ``plan``, cheapest first in each task; of ``choices``, what each loss takes when
+        chosen before the task is known; of ``transfer``; and of ``stages``, the plan
         to carry out, none where no choice reaches the target.
 
     Raises:
@@ -91,7 +91,7 @@ def _unreachable(
         return refused[0]
     largest = int(runs["universe"].max())
     return UsageError(
-        f"--top {target.value:g}: the tables know spaces of up to {largest:,} different "
+        f"--top {target.value:g}: the largest space in the tables has {largest:,} different "
         "architectures, where that is less than one. Ask for at least --top "
         f"{math.ceil(1e6 / largest) / 1e6:g}, or give --results of a larger space"
     )
@@ -142,21 +142,21 @@ def _check_seeds(config: BudgetConfig, stored: StoredResults, rows: Sequence[Row
         most = max(row["n_seeds"] for row in rows)
         raise NothingToCompare(
             f"--confidence {config.confidence:g} needs {seeds} seeds and the tables hold "
-            f"{seed_range(stored)}: they answer up to --confidence "
+            f"{seed_range(stored)}: which is enough for --confidence "
             f"{math.floor(1000 * most / (most + 1)) / 1000:g}. Make more: "
             f"{make_command(stored, seeds=seeds)}, then add --results nasrank-out/more"
         )
 
 
 def _inexact(stored: StoredResults, target: Target, rows: Sequence[Row]) -> tuple[str, ...]:
-    """What the tables know only roughly, and the command that makes it exact."""
+    """Say what the tables give only bounds of, and the command that makes it exact."""
     if all(row["exact"] for row in rows) and all(row["random_exact"] for row in rows):
         return ()
     command = make_command(stored, keep_predictions=True)
     line = (
         f"{target}: evaluations are upper bounds at the stored steps of k (1, 2, 5, 10, 20, ...), "
-        "and random search gets the fewest that the tables allow. Exact numbers need every "
-        f"score: {command}, then --results nasrank-out/more"
+        "and those of random search are lower bounds. Exact numbers need every score: "
+        f"{command}, then --results nasrank-out/more"
     )
     return (line,)
 

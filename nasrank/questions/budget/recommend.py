@@ -1,4 +1,4 @@
-"""Which loss to train with, learnt from stored runs, and how far that advice can be trusted."""
+"""Which loss to train with, learnt from stored runs, and how well that advice holds elsewhere."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
     """Learn from stored runs which loss to use. Trains nothing.
 
     Every task at every training size is a cell. A cell counts by its likeness to what is asked
-    (`~nasrank.questions.budget.cells.likeness`), and the loss that falls short of each cell's
-    best by the least, on this weighted average, is recommended. The same rule is then tried on
-    each space, or task where there is one space, with only the others to learn from.
+    (`~nasrank.questions.budget.cells.likeness`), and the loss with the least regret against each
+    cell's best loss, on this weighted average, is recommended. The same rule is then tested on
+    each space, or task where there is one space, having learnt from the others alone.
 
     Args:
         config: What the advice is for.
@@ -52,7 +52,7 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
     if not holdout:
         command = make_command(stored, tasks="OTHER/TASK")
         notes.append(
-            "one task alone: how well the advice carries over cannot be measured. Add another: "
+            "with one task, how well the advice transfers cannot be measured. Add another: "
             f"{command}, then add --results nasrank-out/more"
         )
     sources = [str(path) for path in stored.folders]
@@ -76,20 +76,20 @@ def _advice(
         cells, n_train, space_size=config.space_size, replicate_tau=config.replicate_tau
     )
     losses = cells[0].losses
-    shortfall = _average([cell.shortfall for cell in cells], weights)
+    regret = _average([cell.regret for cell in cells], weights)
     worth = _average([cell.values for cell in cells], weights)
     # Losses that every cell has are compared on the seeds that all of them have.
-    cost = np.nanmean(shortfall, axis=1)
+    cost = np.nanmean(regret, axis=1)
     order = np.argsort(cost, kind="stable")
     compared = compare_with_best(
-        {loss: -shortfall[place] for place, loss in enumerate(losses)},
+        {loss: -regret[place] for place, loss in enumerate(losses)},
         sign=1,
         rng=numpy_generator(0, stream="flips"),
     )
     rows = []
     for rank, place in enumerate(order, 1):
         loss = losses[place]
-        interval = mean_interval(shortfall[place])
+        interval = mean_interval(regret[place])
         rows.append(
             {
                 "goal": config.goal,
@@ -121,7 +121,7 @@ def _average(values: Sequence[Any], weights: Any) -> Any:  # noqa: ANN401 - arra
 
 
 def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row], dict[str, list[Any]]]:
-    """Try every rule on cells it has not seen, with the shortfall of its choice by seed."""
+    """Test every rule on cells it has not seen; also return the regret of its choice by seed."""
     by, groups = without_each(list(dict.fromkeys(cell.task for cell in cells)))
     rows: list[Row] = []
     costs: dict[str, list[Any]] = {}
@@ -144,7 +144,7 @@ def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row], dict[str, list[Any
             rules["any-loss"] = None
             for rule, loss in rules.items():
                 chosen = cell.losses if loss is None else (loss,)
-                own = np.stack([cell.shortfall[cell.losses.index(name)] for name in chosen])
+                own = np.stack([cell.regret[cell.losses.index(name)] for name in chosen])
                 costs.setdefault(rule, []).append(own.mean(axis=0))
                 rows.append(
                     {
@@ -190,10 +190,10 @@ def _rules(holdout: Sequence[Row], costs: dict[str, list[Any]]) -> list[Row]:
 
 
 def _beyond(config: RecommendConfig, cells: Sequence[Cell], sizes: Sequence[int]) -> list[str]:
-    """What is asked for and lies outside what the tables have seen."""
+    """Say what is asked for beyond the range of the tables."""
     trained = [cell.n_train for cell in cells]
     notes = [
-        f"n {n_train}: the tables go from {min(trained)} to {max(trained)}, so this is a guess "
+        f"n {n_train}: the tables cover {min(trained)} to {max(trained)}, so this is extrapolated "
         "from the nearest"
         for n_train in sizes
         if not min(trained) <= n_train <= max(trained)
@@ -207,14 +207,14 @@ def _beyond(config: RecommendConfig, cells: Sequence[Cell], sizes: Sequence[int]
         if value is None:
             continue
         if not known:
-            notes.append(f"{option} changes nothing: the tables hold no such value")
+            notes.append(f"{option} has no effect: the tables hold no such value")
             continue
         low, high = min(known), max(known)
         if low == high:
-            notes.append(f"{option} changes nothing: the tables hold one value, {low:,.6g}")
+            notes.append(f"{option} has no effect: the tables hold one value, {low:,.6g}")
         elif not low <= value <= high:
             notes.append(
-                f"{option} {value:,}: the tables go from {low:,.6g} to {high:,.6g}, so this is a "
-                "guess from the nearest"
+                f"{option} {value:,}: the tables cover {low:,.6g} to {high:,.6g}, so this is "
+                "extrapolated from the nearest"
             )
     return notes

@@ -1,4 +1,4 @@
-"""The plan a team can carry out: sample, train, evaluate the top, stop, refit for the value."""
+"""A plan to follow: sample, train, evaluate the top, stop, refit for the value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["staged_plan"]
 Row = dict[str, Any]
 
 VALUE_LOSS = "mse"
-"""The regression that gives scores the metric's unit."""
+"""The regression loss whose scores are in the metric's unit."""
 
 
 def staged_plan(
@@ -61,17 +61,17 @@ def staged_plan(
     stages = [
         stage(
             "sample",
-            f"Draw {n_train:,} architectures at random, none equal to another as a graph, and "
-            "evaluate them.",
+            f"Draw {n_train:,} architectures at random, no two with the same graph, and evaluate "
+            "them.",
             n_train,
             n_train,
             "nasrank data import my-space archs.csv",
         ),
         stage(
             "train",
-            f"Train with {loss} on all but some of them and compare its order with the rest. "
-            f"Kendall tau was {lowest:.2f} to {highest:.2f} in the runs behind this plan; far "
-            "below that, plan for random search.",
+            f"Train with {loss} on some of them and check its order on the rest. Kendall tau was "
+            f"{lowest:.2f} to {highest:.2f} in the runs behind this plan; if yours is far below, "
+            "plan for random search.",
             0,
             n_train,
             f"nasrank compare --tasks my-space/own --losses {quoted} --n-train {n_train // 2}",
@@ -81,8 +81,12 @@ def staged_plan(
         stages.append(
             stage(
                 "evaluate",
-                f"Evaluate the {k:,} highest predicted, in their order"
-                + (f"; half of the runs had it after {halfway:,}." if 0 < halfway < k else "."),
+                f"Evaluate the {k:,} highest predicted, best first"
+                + (
+                    f"; half of the runs had found it after {halfway:,}."
+                    if 0 < halfway < k
+                    else "."
+                ),
                 k,
                 n_train + k,
                 f"nasrank rank --space my-space --loss {quoted} --top {k}",
@@ -93,8 +97,8 @@ def staged_plan(
         stage(
             "value",
             f"Refit with {VALUE_LOSS} on the better half of what is evaluated: a regression "
-            "predicts the value, other losses the order alone. The tables behind this plan do "
-            "not measure that error, so keep a few evaluated architectures out to see it.",
+            "predicts the value, other losses only the order. The tables behind this plan do not "
+            "measure the error of values, so hold out a few evaluated architectures to see it.",
             0,
             n_train + k,
             f"nasrank rank --space my-space --loss {VALUE_LOSS}",
@@ -107,16 +111,16 @@ def _stop_rule(target: Target, n_train: int, k: int, by_random: int) -> str:
     seen = (
         f"Stop as soon as one is better than {target.value:g}."
         if target.kind == "better"
-        else "Nobody can see from inside that the target is reached, so stop at this number."
+        else "A search cannot see for itself that the target is reached, so stop at this number."
     )
     if n_train + k >= by_random:
-        return f"{seen} Random search needs no more than that, {by_random:,}: take it instead."
+        return f"{seen} Random search needs no more than that, {by_random:,}: use it instead."
     if not k:
         return f"{seen} The training set alone reached the target."
     return (
-        f"{seen} If nothing better than the first {n_train:,} has turned up by then, train again "
-        f"on all {n_train + k:,} and evaluate {k:,} more once; never go beyond {by_random:,}, "
-        "which random search needs."
+        f"{seen} If nothing better than the first {n_train:,} has been found by then, train once "
+        f"more on all {n_train + k:,} and evaluate {k:,} more; never go beyond {by_random:,}, "
+        "which is what random search needs."
     )
 
 

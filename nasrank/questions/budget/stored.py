@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 CHOICE = ("predictor", "sampling", "loss", "n_train")
-"""What one decides on before evaluating anything."""
+"""What is chosen before anything is evaluated."""
 
 _PROTOCOL = ("split", "labels", "test")
 
@@ -100,7 +100,7 @@ def reference_folders() -> list[Path]:
 
 
 def load_results(folders: Sequence[Path] = ()) -> StoredResults:
-    """Read the tables of folders and check that they can be read as one.
+    """Read the tables of folders, and check that they can be combined.
 
     A run found in several folders counts once.
 
@@ -141,8 +141,8 @@ def load_results(folders: Sequence[Path] = ()) -> StoredResults:
         values = runs[name].unique().tolist()
         if len(values) > 1:
             raise UsageError(
-                f"runs with different --{name} ({', '.join(map(str, values))}) cannot be read as "
-                "one. Give --results folders made with the same"
+                f"runs with different --{name} ({', '.join(map(str, values))}) cannot be "
+                "combined. Give --results folders made with the same"
             )
     runs["universe"] = runs["n_test"] + runs["n_train"].where(runs["test"] == "rest", 0)
     discovery = frames[DISCOVERY.name].drop_duplicates(["run_id", "top_fraction", "k"])

@@ -4,8 +4,8 @@ from nasrank.tables import Column, Table
 
 __all__ = ["CHOICES", "HOLDOUT", "PLAN", "RECOMMENDATION", "RULES", "STAGES", "TRANSFER"]
 
-_FEW = "too few seeds for this confidence, or a search that did not get there often enough"
-_OPEN = "as for evaluations, or open: too few seeds, or beyond what was searched"
+_FEW = "too few seeds for this confidence, or a search that reached it too rarely"
+_OPEN = "as for evaluations, or open: too few seeds, or beyond the budget of the search"
 _EXACT = "Exact binomial 95 % interval of this quantile over seeds"
 _SEARCH = "a search in rounds, which has no training set of its own"
 _NO_HOURS = "as for evaluations, or the hours of an evaluation are not known"
@@ -21,7 +21,7 @@ _CHOICE = (
 
 PLAN = Table(
     "plan",
-    "What one way of finding the target takes on one task",
+    "What one way of finding the target needs on one task",
     (
         Column("task", "string", "", "Task it was measured on"),
         Column("method", "string", "", "rank-once, or the method of a search in rounds"),
@@ -43,9 +43,9 @@ PLAN = Table(
             "random_evaluations",
             "int64",
             "evaluations",
-            "Random evaluations with the same confidence; at least so many where not exact",
+            "Evaluations of random search with the same confidence; a lower bound where not exact",
         ),
-        Column("random_exact", "bool", "", "Whether the tables tell the size of the target set"),
+        Column("random_exact", "bool", "", "Whether the size of the target set is known exactly"),
         Column(
             "savings",
             "double",
@@ -79,7 +79,7 @@ PLAN = Table(
             "net_saving",
             "double",
             "money",
-            "Saved cost less --overhead",
+            "Cost saved minus --overhead",
             _NO_COST,
             better="higher",
         ),
@@ -89,7 +89,7 @@ PLAN = Table(
             "return_on_work",
             "double",
             "1",
-            "Saved cost divided by --overhead; above 1 it pays",
+            "Cost saved divided by --overhead; above 1 it pays off",
             "as for cost, or no --overhead",
             better="higher",
         ),
@@ -103,7 +103,13 @@ PLAN = Table(
         ),
         Column("reached_lower", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
         Column("reached_upper", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
-        Column("random_reached", "double", "1", "Chance of random search with as many", _NO_LIMIT),
+        Column(
+            "random_reached",
+            "double",
+            "1",
+            "Probability for random search with as many evaluations",
+            _NO_LIMIT,
+        ),
         Column(
             "kendall_tau", "double", "1", "Mean over seeds", "none, or a search", better="higher"
         ),
@@ -116,7 +122,7 @@ _DECIDED = tuple(Column(c.name, c.type, c.unit, c.about) for c in _CHOICE)
 
 CHOICES = Table(
     "choices",
-    "What one loss takes where it is decided on before the task is known",
+    "What one loss needs when it is chosen before the task is known",
     (
         *_DECIDED,
         Column("k", "int64", "evaluations", "Evaluations after the training set, worst task"),
@@ -147,10 +153,10 @@ STAGES = Table(
 
 TRANSFER = Table(
     "transfer",
-    "A plan made without one group of tasks, carried out on a task of that group",
+    "A plan made without one group of tasks, followed on a task of that group",
     (
         Column("left_out", "string", "", "The space or task the plan has not seen"),
-        Column("task", "string", "", "Task of it on which the plan is carried out"),
+        Column("task", "string", "", "Task of it on which the plan is followed"),
         *_DECIDED,
         Column("planned", "int64", "evaluations", "Evaluations of the plan", better="lower"),
         Column("n_seeds", "int64", "runs", "Seeds of the task"),
@@ -180,23 +186,23 @@ RECOMMENDATION = Table(
     "One loss for one training size and goal",
     (
         Column("goal", "string", "", "order, top or value"),
-        Column("measure", "string", "", "Column that the goal is measured by"),
+        Column("measure", "string", "", "Column that measures the goal"),
         Column("n_train", "int64", "architectures", "Training architectures asked for"),
         Column("loss", "string", "", "Canonical spelling of the loss"),
         Column("place", "int64", "rank", "1 is the recommended loss"),
         Column("mean", "double", "metric", "Measure, weighted over cells by likeness"),
-        Column(
-            "cost", "double", "metric", "What it falls short of each cell's best", better="lower"
-        ),
+        Column("cost", "double", "metric", "Regret against each cell's best loss", better="lower"),
         Column("cost_lower", "double", "metric", "95 % Student interval over seeds", "one seed"),
         Column("cost_upper", "double", "metric", "95 % Student interval over seeds", "one seed"),
-        Column("cost_worst", "double", "metric", "The largest of a single cell", better="lower"),
+        Column(
+            "cost_worst", "double", "metric", "The largest regret in a single cell", better="lower"
+        ),
         Column("best", "int64", "cells", "Cells in which it is the best", better="higher"),
         Column(
             "as_good",
             "int64",
             "cells",
-            "Cells in which it is best or not told apart from it",
+            "Cells in which it is best or not significantly worse",
             better="higher",
         ),
         Column("cells", "int64", "cells", "Cells compared: a task at a training size"),
@@ -212,7 +218,7 @@ RECOMMENDATION = Table(
 
 HOLDOUT = Table(
     "holdout",
-    "What one rule would have chosen for one cell from the other spaces or tasks",
+    "What one rule would have chosen for one cell, having seen only other spaces or tasks",
     (
         Column("left_out", "string", "", "The space or task the rule has not seen"),
         Column("task", "string", "", "Task of the cell"),
@@ -223,17 +229,17 @@ HOLDOUT = Table(
             "best",
             "double",
             "1",
-            "Whether that was the best there, or how likely",
+            "Whether that was the best there, or the probability of it",
             better="higher",
         ),
         Column(
             "as_good",
             "double",
             "1",
-            "Whether it was best or not told apart from it",
+            "Whether it was best or not significantly worse",
             better="higher",
         ),
-        Column("cost", "double", "metric", "What it fell short of the best", better="lower"),
+        Column("cost", "double", "metric", "Regret against the best loss", better="lower"),
         Column("best_loss", "string", "", "The best there"),
     ),
 )
@@ -249,12 +255,14 @@ RULES = Table(
             "as_good",
             "double",
             "1",
-            "Share with the best or one not told apart from it",
+            "Share with the best or one not significantly worse",
             better="higher",
         ),
-        Column("cost", "double", "metric", "What it fell short of the best", better="lower"),
+        Column("cost", "double", "metric", "Regret against the best loss", better="lower"),
         Column("cost_lower", "double", "metric", "95 % Student interval over seeds", "one seed"),
         Column("cost_upper", "double", "metric", "95 % Student interval over seeds", "one seed"),
-        Column("cost_worst", "double", "metric", "The largest of a single cell", better="lower"),
+        Column(
+            "cost_worst", "double", "metric", "The largest regret in a single cell", better="lower"
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What a search is for, and when a stored run had reached it.
+"""What is to be found, and when a stored run had found it.
 
 ``runs`` holds the first hit of four top fractions exactly. Anything else is read off
 ``discovery``, which knows the best architecture found after k = 0, 1, 2, 5, 10, 20, 50, ...

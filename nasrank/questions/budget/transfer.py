@@ -1,4 +1,4 @@
-"""Plans for a task nobody has seen: the worst case over tasks, and what became of it."""
+"""Plans for an unseen task: the worst case over tasks, and how such a plan does elsewhere."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def transfer_rows(
     hits: Mapping[str, Reached],
     limit: int | None = None,
 ) -> tuple[str, list[Row]]:
-    """Plan without one space (or task) and carry the plan out there.
+    """Plan without one space (or task), and follow the plan there.
 
     Args:
         rows: Rows of ``plan``.
@@ -69,7 +69,7 @@ def transfer_rows(
 
     Returns:
         What was left out, ``space`` or ``task``, and rows of ``transfer``: none where there is
-        one task, or where a plan was never carried out on the task left out.
+        one task, or where no run followed the plan on the task left out.
     """
     single = [row for row in rows if row["predictor"] is not None]
     by, groups = without_each(list(hits))

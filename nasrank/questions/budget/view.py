@@ -28,7 +28,7 @@ _NUMBERS = (
 )
 _MONEY = (
     Field("cost", "cost / random", right=True, keep=4),
-    Field("net", "saved money\nless overhead [95 %]", right=True, keep=6),
+    Field("net", "cost saved\nless overhead [95 %]", right=True, keep=6),
     Field("return", "return on\noverhead", right=True, keep=5),
 )
 
@@ -51,9 +51,9 @@ def view_budget(result: Result[BudgetConfig]) -> Iterable[Part]:
     if choices:
         yield _by_loss(rows, choices)
     yield (
-        "Evaluations count the training set. GPU-hours and saved stand beside random search with "
-        "the same confidence; intervals are over seeds. The cheapest of many choices looks better "
-        "than it is."
+        "Evaluations include the training set. GPU-hours and savings are against random search "
+        "with the same confidence; intervals are over seeds. The cheapest of many choices looks "
+        "better than it is."
     )
     if config.space_size is not None:
         yield (
@@ -61,7 +61,7 @@ def view_budget(result: Result[BudgetConfig]) -> Iterable[Part]:
             "good ones; the evaluations of a loss are those of the benchmarks."
         )
     if any(not row["exact"] for row in rows):
-        yield "<= is an upper bound, >= a lower one."
+        yield "<= marks an upper bound, >= a lower bound."
     yield from (f"! {note}" for note in result.notes)
     yield ""
     if config.k is not None:
@@ -72,7 +72,7 @@ def view_budget(result: Result[BudgetConfig]) -> Iterable[Part]:
         yield from _checklist(result)
     else:
         limit = "" if config.k is None else f" within --k {config.k}"
-        yield f"No choice reaches this on every task{limit}, so there is no plan to give."
+        yield f"No choice reaches this on every task{limit}, so there is no plan."
 
 
 def _tasks(rows: Sequence[Row]) -> list[str]:
@@ -168,7 +168,7 @@ def _by_loss(rows: Sequence[Row], choices: Sequence[Row]) -> Sheet:
         *([Field("worst_task", "on")] if len(tasks) > _MANY else []),
         *others,
     ]
-    title = "Each loss at the training size whose worst case over tasks is least"
+    title = "Each loss at the training size with the best worst case over tasks"
     if len(tasks) == 1:
         title = f"Each loss at its cheapest training size on {tasks[0]}"
     return Sheet(lines, fields, title)
@@ -226,16 +226,16 @@ def _transfer(result: Result[BudgetConfig]) -> Iterable[Part]:
         for row in rows
     ]
     fields = (
-        Field("task", "carried out on", keep=9),
+        Field("task", "followed on", keep=9),
         Field("choice", f"plan made without its {by}", keep=9),
         Field("reached", "seeds that\nfind it", right=True, keep=8),
         Field("needed", "evaluations this\nchoice needs", right=True, keep=7),
         Field("cheapest", "its own\ncheapest", right=True, keep=6),
     )
-    title = f"If your space is unlike these: plans made without a {by}, carried out on it"
+    title = f"If your space is unlike these: plans made without a {by}, then followed on it"
     yield Sheet(lines, fields, title)
     kept = sum(row["reached"] for row in rows) / sum(row["n_seeds"] for row in rows)
-    yield f"Promised {100 * result.config.confidence:g} %, kept {100 * kept:.0f} %."
+    yield f"Planned for {100 * result.config.confidence:g} %, reached {100 * kept:.0f} %."
     yield ""
 
 
@@ -262,12 +262,12 @@ def _checklist(result: Result[BudgetConfig]) -> Iterable[str]:
 
 
 _READING = (
-    "Short of the best: the measure of each cell's best loss less that of this one, on seeds the "
-    "best was not chosen by; below 0 the best did worse there. A cell is a task at a training "
-    "size, and counts by its likeness to what is asked."
+    "Regret: the measure of each cell's best loss minus that of this one, on seeds the best was "
+    "not chosen by; negative where the best did worse there. A cell is a task at a training size, "
+    "weighted by its likeness to your case."
 )
-_COST = Field("cost", "short of the best\n[95 %]", right=True, keep=8)
-_WORST = Field("worst", "at worst", right=True, keep=6)
+_COST = Field("cost", "regret\n[95 %]", right=True, keep=8)
+_WORST = Field("worst", "worst\nregret", right=True, keep=6)
 _MEASURED = (
     Field("mean", right=True, keep=7),
     _COST,
@@ -278,7 +278,7 @@ _MEASURED = (
 
 
 def view_recommendation(result: Result[RecommendConfig]) -> Iterable[Part]:
-    """Return an advice as people read it: losses, and what the advice was worth elsewhere."""
+    """Return a recommendation as people read it: losses, and how well it held elsewhere."""
     goal = GOALS[result.config.goal]
     direction = f"{goal.column.better} is better"
     yield f"Goal {result.config.goal}: {goal.about}, {direction}."
@@ -298,7 +298,7 @@ def view_recommendation(result: Result[RecommendConfig]) -> Iterable[Part]:
     )
     yield _verdict(rules)
     if by == "task":
-        yield "All tasks are of one space: of another it says nothing. Add --results of one."
+        yield "All tasks are of one space; this says nothing about others. Add --results of one."
 
 
 def _equal(row: Row) -> bool:
@@ -316,7 +316,7 @@ def _sizes(rows: Sequence[Row]) -> Sheet:
         Field("n_train", "n", right=True, keep=9),
         Field("loss", "use", keep=9),
         *_MEASURED,
-        Field("equal", "not told apart from it (paired, Holm)", keep=3),
+        Field("equal", "not significantly different (paired, Holm)", keep=3),
     )
     return Sheet(lines, fields)
 
@@ -325,8 +325,8 @@ def _losses(rows: Sequence[Row]) -> Sheet:
     marks = ["*" if row["place"] == 1 else "=" if _equal(row) else "" for row in rows]
     lines = [_cells(row) | {"mark": mark} for row, mark in zip(rows, marks, strict=True)]
     title = (
-        f"n = {rows[0]['n_train']:,}: * is recommended, = is not told apart from it (paired, "
-        "Holm, p > .05)"
+        f"n = {rows[0]['n_train']:,}: * recommended, = not significantly different from it "
+        "(paired, Holm, p > .05)"
     )
     return Sheet(lines, (Field("loss", keep=9), Field("mark", "", keep=9), *_MEASURED), title)
 
@@ -345,7 +345,7 @@ def _cells(row: Row) -> Row:
 _NAMES = {
     "recommend": "this advice",
     "best-on-average": "the best on average",
-    "any-loss": "any loss, drawn blindly",
+    "any-loss": "any loss, drawn at random",
 }
 
 
@@ -362,8 +362,8 @@ def _rules(rules: Sequence[Row], title: str) -> Sheet:
     ]
     fields = (
         Field("rule", keep=9),
-        Field("best", "took the best", right=True, keep=7),
-        Field("as_good", "or one not told\napart from it", right=True),
+        Field("best", "took\nthe best", right=True, keep=7),
+        Field("as_good", "as good as\nthe best", right=True),
         _COST,
         _WORST,
     )
@@ -377,10 +377,10 @@ def _verdict(rules: Sequence[Row]) -> str:
     rule, rival = min(by.items(), key=lambda item: float(item[1]["cost"]))
     name = _NAMES.get(rule, f"always {rule}")
     if own["cost"] < rival["cost"]:
-        return f"On what it had not seen, the advice did better than {name}."
+        return f"On held-out cells, the advice did better than {name}."
     if own["cost"] == rival["cost"]:
-        return f"On what it had not seen, the advice did exactly as well as {name}."
-    return f"On what it had not seen, the advice did no better than {name}, which is simpler."
+        return f"On held-out cells, the advice did exactly as well as {name}."
+    return f"On held-out cells, the advice did no better than {name}, which is simpler."
 
 
 def _three(value: float) -> str:

@@ -46,7 +46,7 @@ class Check:
         pairs: Runs that were compared with their partner.
         only_baseline: Runs of the baseline without a partner.
         only_results: Runs of the results without a partner.
-        detectable: Loss of mean tau that a check with these runs notices in 95 of 100 cases;
+        detectable: Drop in mean tau that a check with these runs finds worse in 95 of 100 cases;
             None where the pairs do not tell, being fewer than two or all equal.
     """
 
@@ -80,7 +80,7 @@ def check_runs(
     Args:
         results: Rows of :data:`~nasrank.questions.check.tables.BASELINE`.
         baseline: Rows of the same kind.
-        tolerance: Loss of a metric in [0, 1] that is let pass; others have a tolerance of 0.
+        tolerance: Drop of a metric in [0, 1] that is tolerated; others have a tolerance of 0.
 
     Raises:
         DataError: A task's data differs.
@@ -94,8 +94,8 @@ def check_runs(
     pairs = [(row, partners[key]) for row in results if (key := run_key(row)) in partners]
     if not pairs:
         raise NothingToCompare(
-            "no run of one is in the other (same task, predictor, loss, n_train, seed and kind "
-            "of split). Run the baseline's own command, or write a new one with --update"
+            "they share no run (same task, predictor, loss, n_train, seed and kind of split). Run "
+            "the baseline's own command, or write a new one with --update"
         )
     for run, partner in pairs:
         if run["fingerprint"] != partner["fingerprint"]:
@@ -134,7 +134,7 @@ def gate_verdict(lower: float | None, upper: float | None, tolerance: float) -> 
 
 
 def detectable_loss(differences: NDArray[np.float64], tolerance: float) -> float | None:
-    """Return the loss that such a check notices in 95 of 100 cases.
+    """Return the drop that such a check finds worse in 95 of 100 cases.
 
     That is ``tolerance + (1.96 + 1.645) s / sqrt(S)``, with the standard deviation ``s`` of the
     differences of S seeds: the interval has to end below the tolerance, and does so in 95 of 100
@@ -142,10 +142,10 @@ def detectable_loss(differences: NDArray[np.float64], tolerance: float) -> float
 
     Args:
         differences: ``[S]`` one difference a seed.
-        tolerance: Loss that is let pass.
+        tolerance: Drop that is tolerated.
 
     Returns:
-        A loss in the unit of the differences; None for fewer than two, or for equal ones.
+        A drop in the unit of the differences; None for fewer than two, or for equal ones.
 
     Example:
         Differences of -1 and 1 have s = 1.414, and s / sqrt(2) = 1:
@@ -167,7 +167,7 @@ def judged(
         new: ``[S]`` values of what is checked, nan where there is none.
         old: ``[S]`` values of the baseline, in the same order.
         sign: 1 where higher is better, -1 where lower is.
-        tolerance: Change for the worse that is let pass.
+        tolerance: Change for the worse that is tolerated.
     """
     both = np.isfinite(new) & np.isfinite(old)
     new, old = new[both], old[both]

@@ -13,8 +13,8 @@ from nasrank.study.options import Config, option
 __all__ = ["TOLERANCE", "CheckConfig"]
 
 TOLERANCE = 0.005
-"""Loss of mean tau that is let pass. With 20 seeds and other initial weights, and nothing else
-changed, fewer than 1 check in 100 then fails, and a loss of .02 fails at least 95 in 100; the
+"""Drop in mean tau that is tolerated. With 20 seeds and other initial weights, and nothing else
+changed, fewer than 1 check in 100 then fails, and a drop of .02 fails at least 95 in 100; the
 measured tables are in results/reliability."""
 
 
@@ -22,8 +22,8 @@ class CheckConfig(Config):
     """Guard a predictor: compare finished runs with a baseline, run by run.
 
     A run's partner has the same task, predictor, loss, size, seed and kind of split. One row
-    decides: the paired difference of the mean tau over all of them. It fails only if all of the
-    difference's 95 % interval lies below minus the tolerance. The other rows inform.
+    decides: the paired difference of the mean tau over all of them. It fails only if the
+    difference's whole 95 % interval lies below minus the tolerance. The other rows inform.
 
     Exit codes: 0 held (or better, or undecided), 3 worse, 4 other data, 5 nothing to compare.
     """
@@ -42,8 +42,8 @@ class CheckConfig(Config):
     against: Path | None = option(
         None, "The baseline, one small file, or the folder of a comparison.", metavar="BASELINE"
     )
-    update: bool = option(False, "Write RESULTS as the new baseline, and compare nothing.")
-    tolerance: float = option(TOLERANCE, "Loss of mean tau that is let pass.", ge=0)
+    update: bool = option(False, "Write RESULTS as the new baseline instead of comparing.")
+    tolerance: float = option(TOLERANCE, "Drop in mean tau that is tolerated.", ge=0)
 
     @model_validator(mode="after")
     def _named(self) -> CheckConfig:

@@ -50,10 +50,10 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
         (found.only_results, results, baseline),
     )
     verdict = found.primary["verdict"]
-    undecided = "undecided: these runs can neither show nor rule out a loss; more seeds can"
+    undecided = "undecided: these runs neither show nor rule out a drop; use more seeds"
     worse = CheckFailed(
-        f"worse than {baseline}: mean tau {_change(found.primary)}. If that is meant, write a new "
-        f"baseline: {again}"
+        f"worse than {baseline}: mean tau {_change(found.primary)}. If that is intended, write a "
+        f"new baseline: {again}"
     )
     parts = {name: value for name, value in asdict(found).items() if name != "rows"}
     return Answer(
@@ -61,7 +61,7 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
         record={"verdict": verdict, **parts},
         notes=(undecided,) if verdict == "undecided" else (),
         left_out=tuple(
-            f"{count} runs of {here} that {there} lacks" for count, here, there in lacking if count
+            f"{count} runs of {here} are not in {there}" for count, here, there in lacking if count
         ),
         error=None if found.held else worse,
     )
@@ -95,14 +95,14 @@ def _view_check(result: Result[CheckConfig]) -> Iterable[Part]:
     seeds = rows[0]["n_pairs"]
     title = f"{config.results} against {config.against}: {record['pairs']} pairs of runs"
     yield Sheet(lines, fields, f"{title}, {seeds} seeds")
-    text = f"Worse: all of the interval lies below -{config.tolerance:g}."
+    text = f"Worse: the whole interval lies below -{config.tolerance:g}."
     if record["detectable"] is not None:
         text += (
-            f" As noisy as these runs are, a loss of mean tau of {record['detectable']:.3f} would "
-            "be worse in 95 of 100 checks."
+            f" With this much noise, a drop of {record['detectable']:.3f} in mean tau would "
+            "be found worse in 95 of 100 checks."
         )
     if hidden := len(rows) - len(lines):
-        text += f" {hidden} rows more, none better or worse: --format csv."
+        text += f" {hidden} more rows, none better or worse, with --format csv."
     yield text
     yield from (f"! {note}" for note in result.notes)
 

@@ -44,10 +44,10 @@ CHECK = Table(
         Column("n_pairs", "int64", "runs", "Pairs that had both values; seeds in the primary row"),
         Column("baseline", "double", "metric", "Mean of the baseline", "no pair"),
         Column("result", "double", "metric", "Mean of what is checked", "no pair"),
-        Column("difference", "double", "metric", "Result less baseline", "no pair"),
+        Column("difference", "double", "metric", "Result minus baseline", "no pair"),
         Column("lower", "double", "metric", "95 % Student interval of that", _NO_INTERVAL),
         Column("upper", "double", "metric", "95 % Student interval of that", _NO_INTERVAL),
-        Column("tolerance", "double", "metric", "Change for the worse that is let pass"),
+        Column("tolerance", "double", "metric", "Change for the worse that is tolerated"),
         Column("verdict", "string", "", "held, worse, better or undecided"),
     ),
 )

@@ -1,4 +1,4 @@
-"""What about a task will hurt whoever trains on it, with the number and what to do."""
+"""What makes a task hard to learn from, with the number and what to do."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from nasrank.benchmarks.splits import MINIMUM_TEST, largest_train_size
 __all__ = ["cautions"]
 
 FEW_CLASSES = 200
-"""Labelled classes below which results scatter too much to tell losses apart."""
+"""Labelled classes below which results scatter too much to compare losses."""
 MANY_TIES = 0.02
-"""Share of tied pairs from which on it matters."""
+"""Share of tied pairs that matters."""
 MANY_TWINS = 0.1
-"""Share of architectures that repeat another one from which on it matters."""
+"""Share of architectures with the graph of another that matters."""
 LOW_CEILING = 0.9
-"""Ceiling of tau below which noise is what is measured."""
+"""Ceiling of tau below which noise dominates."""
 FAR_OUT = 3.0
 """Interquartile ranges below the first quartile: Tukey's outer fence."""
 
 
 def cautions(task: Task, ceiling: float | None) -> list[dict[str, Any]]:
-    """Look for what will hurt.
+    """Look for what makes a task hard to learn from.
 
     Args:
         task: A task with at least one label.
@@ -150,8 +150,8 @@ def _failed(task: Task) -> _Found:
         (
             f"{count:,} labels ({_percent(count, len(oriented))}) lie far {side} the rest, past "
             f"{limit:.4g} and up to {worst:.4g}{chance}: failed trainings, or architectures that "
-            "do not work. Leave the former without a label; mse spends itself on such values, "
-            "losses such as hr and listmle see their order alone"
+            "do not work. Leave the former without a label; mse is dominated by such values, "
+            "losses such as hr and listmle see only their order"
         ),
     )
 
@@ -167,7 +167,7 @@ def _ties(labels: np.ndarray[Any, Any]) -> _Found:
         share,
         (
             f"{100 * share:.3g} % of pairs share a label (only {len(sizes):,} values differ): "
-            "nobody can order those. Give labels with more digits, or the mean of several seeds"
+            "no predictor can order those. Give labels with more digits, or means of more seeds"
         ),
     )
 
@@ -231,7 +231,9 @@ def _constant_attributes(task: Task) -> list[_Found]:
         values = values[~np.isnan(values)]
         if len(values) == 0 or values.min() == values.max():
             value = float(values[0]) if len(values) else math.nan
-            text = f"the attribute {name} is the same everywhere and tells nothing: drop it"
+            text = (
+                f"the attribute {name} is the same everywhere and carries no information: drop it"
+            )
             found.append(("constant_attribute", value, text))
     return found
 

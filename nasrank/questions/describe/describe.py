@@ -1,4 +1,4 @@
-"""What there is to know of a task before anything is trained on it."""
+"""What is known about a task before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def describe_task(name: str) -> dict[str, Any]:
         - field_classes: the classes as the field counts them, by its string form; or None.
         - attributes: names of the numbers that nodes have.
         - groups: how many groups no split by class tears apart; None without groups.
-        - warnings: what will hurt; see :func:`nasrank.questions.describe.cautions.cautions`.
+        - warnings: see :func:`nasrank.questions.describe.cautions.cautions`.
         - best: the best architectures: label, architecture, class.
         - best_class_label: the best mean label of a class.
         - spread: min, quarter, median, three_quarters, max, mean, sd.

@@ -51,7 +51,7 @@ class Calibration:
         line: The map.
         edges: ``[bins - 1]`` scores at which one bin ends and the next begins.
         reach: ``[bins]`` half width of the interval; NaN where labels are too few for it.
-        confidence: Share of labels that intervals should hold.
+        confidence: Share of labels that intervals should cover.
         low: Least out-of-fold score.
         high: Greatest out-of-fold score.
         error: Mean absolute error of values whose fold was left out.
@@ -119,7 +119,7 @@ def calibrate(
         fold_of[held] = number
     guesses = {method: _without_own_fold(method, scores, labels, fold_of) for method in methods}
     errors = {method: np.abs(labels - guess) for method, guess in guesses.items()}
-    # The line wins ties, since it can tell scores apart beyond those it has seen.
+    # The line wins ties, since it still separates scores beyond those it has seen.
     method = min(methods, key=lambda name: float(errors[name].mean()))
     bins = next(number for least, number in _BINS if count >= least)
     edges = np.quantile(scores, np.arange(1, bins) / bins)

@@ -1,4 +1,4 @@
-"""What to keep in mind about a list: notes, what new labels changed, labels held back."""
+"""What to know about a list: notes, what new labels changed, labels held back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Change:
 
 
 def notes_of(model: Model, found: Found, order: NDArray[np.int64], rows: list[Row]) -> list[str]:
-    """Return what has to be said beside a list, one line each."""
+    """Return what to keep in mind about a list, one line each."""
     case, calibration, held = model.case, model.calibration, model.held
     from scipy.stats import kendalltau
 
@@ -46,31 +46,31 @@ def notes_of(model: Model, found: Found, order: NDArray[np.int64], rows: list[Ro
     unsure = held.min() == held.max() or float(kendalltau(held, case.labels).pvalue) > _ALPHA
     if unsure:
         notes.append(
-            f"the order of held-out architectures cannot be told from chance with {count} labels: "
-            "evaluate more at random before you trust this list"
+            f"with {count} labels the order of held-out architectures is no better than chance "
+            "(p > .05): evaluate more at random before you trust this list"
         )
     if np.isnan(calibration.reach).any():
         least = int(np.ceil(round(calibration.confidence / (1 - calibration.confidence), 9)))
         notes.append(
-            f"{count} labels are too few for intervals that hold {calibration.confidence:.0%} of "
-            f"labels; it takes {least} for each part of the score's range"
+            f"{count} labels are too few for intervals that cover {calibration.confidence:.0%} of "
+            f"labels; each part of the score's range needs {least}"
         )
     beyond = sum(row["extrapolated"] for row in rows)
     if beyond:
         notes.append(
-            f"{beyond} of {len(rows)} score beyond every evaluated architecture: their values are "
-            "extrapolated"
+            f"{beyond} of {len(rows)} score outside the range of the evaluated ones: their values "
+            "are extrapolated"
         )
     unseen = operations_unseen(case, found.graphs[order])
     if unseen:
         notes.append(
-            f"no evaluated architecture has the operation {', '.join(unseen)}: what the list "
-            "makes of it is a guess"
+            f"no evaluated architecture has the operation {', '.join(unseen)}: scores with it are "
+            "guesses"
         )
     if found.evaluated:
         notes.append(
-            f"{found.evaluated:,} candidates are evaluated already, or the same graph, and were "
-            "passed over"
+            f"{found.evaluated:,} candidates are already evaluated, or have the same graph as one "
+            "that is, and were skipped"
         )
     return notes
 
@@ -81,8 +81,8 @@ def _notes_on(case: Case) -> list[str]:
     again = int(labelled.sum()) - len(case.items) if case.truth is None else 0
     if again <= 0:
         return []
-    note = f"{again} evaluated architectures are the same graph as another one: they count once, "
-    return [note + "by the mean label"]
+    note = f"{again} evaluated architectures have the same graph as another: each graph counts "
+    return [note + "once, with the mean label"]
 
 
 def change_row(change: Change, model: Model, found: Found, top: int) -> Row:

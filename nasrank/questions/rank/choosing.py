@@ -22,7 +22,7 @@ from nasrank.statistics import holm, mean_interval, paired_interval
 __all__ = ["CANDIDATES", "DEFAULT", "Choice", "choose_loss"]
 
 DEFAULT = "listmle"
-"""Taken unless another loss is shown to be better."""
+"""Chosen unless another loss is shown to be better."""
 CANDIDATES = (
     "mse", "mse+sr", "mse+sr(weight=1)", "hr", "hr(margin=0.5)", "lr", "lr(temperature=0.3)",
     "softtau", "listmle", "listnet", "approxndcg", "ew", "mape", "mape(gap=0.5)", "warp",
@@ -31,7 +31,7 @@ CANDIDATES = (
 """Losses that ``auto`` chooses from: the twelve plain ones, some with other options too."""
 MOST_FOLDS = 5
 MOST_ITEMS = 400
-"""More labels than these would take minutes to tell losses apart that hardly differ by then."""
+"""With more labels it would take minutes, and losses hardly differ by then."""
 TOP = 0.25
 ALPHA = 0.05
 
@@ -43,7 +43,7 @@ class Choice:
     Attributes:
         loss: Its canonical spelling.
         rows: Rows of :data:`~nasrank.questions.rank.tables.CHOICE`, best first.
-        reason: Why it is taken, in a sentence.
+        reason: Why it is chosen, in a sentence.
         items: Evaluated architectures that were looked at.
         folds: Folds of one repeat.
         repeats: Repeats.
@@ -70,10 +70,10 @@ def choose_loss(
 
     In every fold Kendall's tau of the held-out architectures is taken. A loss replaces the
     default (`DEFAULT`, or the first loss where that is not among them) only if its tau is better
-    by a paired test over folds, which knows that folds share their data
+    by a paired test over folds, which allows for folds that share their data
     (`~nasrank.statistics.mean_interval`), with Holm's correction for all losses, p at most .05;
-    of several such losses the one with the best mean is taken. The measures of the top are shown
-    and decide nothing: a fold holds too few of it.
+    of several such losses the one with the best mean is chosen. The measures of the top are shown
+    but decide nothing: a fold holds too few of it.
 
     Args:
         case: What is evaluated; a seeded 400 of more.
@@ -180,7 +180,7 @@ def _reason(
     worse = [row["loss"] for row in rows if row["p_holm"] is not None and row["p_holm"] <= ALPHA]
     if not worse:
         return (
-            f"no loss can be told from {default} with {count} labels, so {default}, the default, "
-            "is taken"
+            f"no loss differs significantly from {default} with {count} labels, so {default}, the "
+            "default, is chosen"
         )
     return f"no loss is shown to be better than {default}, the default, with {count} labels"

@@ -19,7 +19,7 @@ class RankConfig(OnDevice):
 
     Learns from the evaluated architectures of an imported space and lists the best candidates:
     score, uncertainty, calibrated value with interval, the nearest evaluated architecture, and
-    what raises the score. A long pool that was stopped goes on where it was.
+    what raises the score. Scoring of a long pool resumes where it was stopped.
 
     The answer of --format json: task, unit, better, predictor, loss, evaluated, best_known,
     candidates, passed_over, score_seconds, choice, calibration, usual_operations, update,
@@ -45,25 +45,25 @@ class RankConfig(OnDevice):
         panel=_WHAT,
     )
     update: Path | None = option(
-        None, "New labels, columns id and label, to put into the space first.", panel=_WHAT
+        None, "New labels, columns id and label, to add to the space first.", panel=_WHAT
     )
     n_train: int | None = option(
         None,
-        "Learn from so many labels alone and check the list against the others.",
+        "Learn from only this many labels and check the list against the others.",
         panel=_WHAT,
         ge=1,
     )
     loss: str = option(
-        "auto", "A loss, or auto to choose one by cross-validation.", panel=_LEARNING
+        "auto", "The loss, or auto to choose one by cross-validation.", panel=_LEARNING
     )
     losses: tuple[str, ...] | None = option(
         None,
         "Losses for auto to choose from.",
-        usual="all, some with other options too",
+        usual="all, some with several options",
         panel=_LEARNING,
         min_length=1,
     )
-    predictor: str = option("gnn", "A predictor.", panel=_LEARNING)
+    predictor: str = option("gnn", "The predictor, with options.", panel=_LEARNING)
     ensemble: int = option(
         4,
         "Trainings that are averaged; their spread is the uncertainty.",
@@ -74,14 +74,18 @@ class RankConfig(OnDevice):
     top: int = option(20, "How many to list.", panel=_LIST, ge=1, le=100_000)
     diverse: bool = option(
         False,
-        "Spread the list out: half quality, half distance from those listed before.",
+        "Spread the list out: half quality, half distance from those listed before it.",
         panel=_LIST,
     )
     confidence: float = option(
-        0.9, "Share of labels that intervals should hold.", panel=_LIST, gt=0, lt=1
+        0.9, "Share of labels that intervals should cover.", panel=_LIST, gt=0, lt=1
     )
     seed: int = option(
-        0, "Seed of folds, initial weights and the draw of --n-train.", panel=HOW, ge=0, lt=2**63
+        0,
+        "Seed of the folds, the initial weights and the draw of --n-train.",
+        panel=HOW,
+        ge=0,
+        lt=2**63,
     )
     all_scores: bool = option(
         False, "Write the score of every candidate to OUT/scores.", panel=OUTPUT

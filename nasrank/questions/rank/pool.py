@@ -26,7 +26,7 @@ __all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space"]
 
 CHUNK = 16_384
 """Rows that are read, scored and kept together."""
-_REMEDY = "Repair the pool, or import what is new with: nasrank data import"
+_REMEDY = "Correct the pool, or import what is new with: nasrank data import"
 
 Progress = Callable[[int, int | None], None]
 Scores = tuple[NDArray[np.float64], NDArray[np.float64] | None]
@@ -44,7 +44,7 @@ class Found:
         twins: ``[k]`` other candidates found that are the same graph.
         graphs: ``[k]`` canonical graphs.
         seen: Candidates scored.
-        evaluated: Candidates passed over since they, or the same graph, are evaluated.
+        evaluated: Candidates skipped because they, or the same graph, are evaluated.
         of_space: Whether they are the candidates of the space itself.
     """
 
@@ -339,7 +339,7 @@ def rank_space(model: Model, folder: Path, *, keep_scores: bool) -> Found:
         path = folder / "part-000000.parquet"
         _write(path, case.candidates, case.candidate_names, (scores, spread), values)
     else:
-        # Those of an earlier list would be taken for those of this one.
+        # Scores of an earlier list would pass for those of this one.
         shutil.rmtree(folder, ignore_errors=True)
     order = np.lexsort((np.array(case.candidate_names), -scores))
     found = Found(

@@ -56,7 +56,7 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
     case = load_case(task, config.n_train, config.seed)
     if config.pool is None and not len(case.candidates):
         raise DataError(
-            f"{task}: every architecture of it is evaluated, so there is none to rank. Import "
+            f"{task}: every architecture is evaluated, so there is none left to rank. Import "
             "candidates without a label, or give --pool FILE"
         )
     choice = _choose(job, case, losses, device) if loss is None else None
@@ -78,7 +78,7 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
     }
     tables: dict[Any, Sequence[Row]] = {RANKING: rows, CALIBRATION: _held_rows(model)}
     if choice is None:
-        # That of an earlier list would be taken for the choice of this one.
+        # The choice of an earlier list would pass for that of this one.
         (out / f"{CHOICE.name}.parquet").unlink(missing_ok=True)
     else:
         tables[CHOICE] = choice.rows
@@ -87,10 +87,10 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
 
 
 def _given_loss(config: RankConfig, own: str | None) -> str | None:
-    """Return the loss to take, None where it has to be chosen."""
+    """Return the loss to train with, None where it has to be chosen."""
     given = None if config.loss == "auto" else str(parse(config.loss))
     if config.losses is not None and given is not None:
-        raise UsageError("--losses are what --loss auto chooses from; leave one of the two out")
+        raise UsageError("--losses are what --loss auto chooses from; leave out one of the two")
     if own is None:
         return given
     if given not in {None, own} or config.losses is not None:
@@ -119,7 +119,7 @@ def _choose(
 
 
 def _score(job: Job[RankConfig, Any], model: Model) -> Found:
-    """Score the candidates; what is scored of a pool is kept until all of it is."""
+    """Score the candidates; scores of a pool are kept until all of it is done."""
     config, scores = job.config, job.out / "scores"
     with job.progress.stage("scoring candidates") as tell:
         if config.pool is None:
@@ -156,7 +156,7 @@ def _key(model: Model, pool: PoolFile) -> str:
 
 
 def _remove_others(folder: Path) -> None:
-    """Scores of earlier labels or pools would be taken for those of this list."""
+    """Remove scores of earlier labels or pools, which would pass for those of this list."""
     for other in folder.parent.glob("*"):
         if other != folder and other.is_dir():
             shutil.rmtree(other, ignore_errors=True)

@@ -4,7 +4,7 @@ from nasrank.tables import Column, Table
 
 __all__ = ["CALIBRATION", "CHOICE", "RANKING", "SCORES"]
 
-_ALONE = "a predictor that cannot say, such as an ensemble of one"
+_ALONE = "a predictor without uncertainty, such as an ensemble of one"
 _SMALL = "too few evaluated architectures for this confidence"
 _UNIT = "the metric's"
 
@@ -20,17 +20,24 @@ RANKING = Table(
         Column("value", "double", _UNIT, "Calibrated prediction of the label"),
         Column("value_lower", "double", _UNIT, "Lower bound of the label", _SMALL),
         Column("value_upper", "double", _UNIT, "Upper bound of the label", _SMALL),
-        Column("extrapolated", "bool", "", "The score lies beyond those the calibration has seen"),
-        Column("twins", "int64", "architectures", "Candidates found that are the same graph"),
-        Column("nearest", "string", "", "Evaluated architecture with the nearest graph"),
+        Column(
+            "extrapolated", "bool", "", "Whether the score is outside the range of the calibration"
+        ),
+        Column("twins", "int64", "architectures", "Other candidates with the same graph"),
+        Column("nearest", "string", "", "Evaluated architecture with the most similar graph"),
         Column("nearest_label", "double", _UNIT, "Its label"),
-        Column("distance", "double", "1", "Distance of graph features to it; 0 for equal counts"),
-        Column("difference", "string", "", "Operations and edges more or fewer than it has"),
+        Column("distance", "double", "1", "Distance of its graph features; 0 for equal counts"),
+        Column(
+            "difference",
+            "string",
+            "",
+            "Operations and edges that the candidate has more or fewer of",
+        ),
         Column(
             "effects",
             "list<string>",
             _UNIT,
-            "What an operation or attribute adds over its usual alternative, NAME +VALUE",
+            "Gain in value over the usual alternative, by operation or attribute: NAME +VALUE",
         ),
         Column("row", "int64", "1", "Row of the pool, from 0", "candidates of the space itself"),
         Column("label", "double", _UNIT, "True label, where it was held back", "not known"),
@@ -55,7 +62,7 @@ CHOICE = Table(
     (
         Column("loss", "string", "", "Canonical spelling of the loss"),
         Column("place", "int64", "1", "Place by mean Kendall tau, 1 = best"),
-        Column("chosen", "bool", "", "Whether this loss is taken"),
+        Column("chosen", "bool", "", "Whether this loss is chosen"),
         Column("folds", "int64", "folds", "Held-out folds counted, all repeats together"),
         Column("kendall_tau", "double", "1", "Mean over folds", "diverged", better="higher"),
         Column("kendall_tau_lower", "double", "1", "95 % interval", "diverged"),
@@ -74,7 +81,7 @@ CHOICE = Table(
             "regret",
             "double",
             _UNIT,
-            "Best of a fold less the predicted best",
+            "Label of the best of a fold minus that of the predicted best",
             "diverged",
             better="lower",
         ),

@@ -22,7 +22,7 @@ from nasrank.questions.rank.pool import PoolFile
 __all__ = ["NewLabels", "read_labels", "store_labels"]
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
-_REMEDY = "Repair the file and give it again"
+_REMEDY = "Correct the file and give it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class NewLabels:
 def read_labels(path: Path, metric: str) -> NewLabels:
     """Read names and labels: columns ``id`` and ``label``, or one named like the metric.
 
-    Rows without a label are passed over.
+    Rows without a label are skipped.
 
     Args:
         path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.

@@ -36,7 +36,7 @@ def view_ranking(result: Result[RankConfig]) -> Iterable[Part]:
     yield _list(result.rows, result.config, record, digits, unit)
     yield _reading(record, digits, unit)
     if any(len(row[name]) > _NAME for row in result.rows for name in ("id", "nearest")):
-        yield "Long names are cut here; the tables hold all of them."
+        yield "Long names are shortened here; the tables hold them in full."
     if record["held_back"] is not None:
         yield _truth(record["held_back"], record["candidates"], len(result.rows), digits, unit)
     yield from (f"! {note}" for note in result.notes)
@@ -50,7 +50,7 @@ def _choice(choice: Row, rows: Sequence[Row], unit: str) -> Sheet:
             "top": _interval(row, "top_found", 2),
             "regret": number(None if row["regret"] is None else float(f"{row['regret']:.3g}")),
             "p": "" if row["p_holm"] is None else f"{row['p_holm']:.2f}",
-            "mark": "< taken" if row["chosen"] else "",
+            "mark": "< chosen" if row["chosen"] else "",
         }
         for row in rows
     ]
@@ -90,7 +90,7 @@ def _list(rows: Sequence[Row], config: RankConfig, record: Row, digits: int, uni
         "label": Field("label", "true", right=True, keep=8),
         "twins": Field("twins", "same graph", right=True, keep=3),
         "nearest": Field("nearest", "nearest evaluated: its value", keep=5),
-        "effects": Field("effects", "what adds to it", keep=5),
+        "effects": Field("effects", "what raises it", keep=5),
     }
     if not config.diverse:
         del fields["score_rank"]
@@ -131,16 +131,16 @@ def _reading(record: Row, digits: int, unit: str) -> str:
         f"{found['mean_absolute_error']:.{digits}f}{unit}"
     )
     if found["coverage"] is not None:
-        text += f"; {100 * found['coverage']:.0f} % of held-out labels lay in their interval"
+        text += f"; {100 * found['coverage']:.0f} % of held-out labels lie in their interval"
     text += (
-        "). They hold for architectures drawn like the evaluated ones; the best of many tend to "
-        "turn out lower in the interval."
+        "). Intervals hold for architectures drawn like the evaluated ones; labels of the best of "
+        "many tend to lie low in theirs."
     )
     usual = record["usual_operations"]
     if len(usual) > 1:
         text += (
-            " What adds to it: the value it would lose, as the predictor sees it, with "
-            f"{usual[0]} in the place of all nodes of this operation ({usual[1]} for {usual[0]})."
+            " What raises it: the value that the predictor says it would lose with "
+            f"{usual[0]} in place of all nodes of that operation ({usual[1]} for {usual[0]})."
         )
     return text
 
@@ -148,20 +148,20 @@ def _reading(record: Row, digits: int, unit: str) -> str:
 def _update(row: Row, listed: int, digits: int, unit: str) -> str:
     text = f"New labels: {row['new_labels']:,}"
     if row["replaced_labels"]:
-        text += f", and {row['replaced_labels']:,} in place of others"
+        text += f", and {row['replaced_labels']:,} that replace others"
     if row["best_before"] is None:
-        return text + ". Before them there were too few to rank by."
+        return text + ". There were too few to learn from before."
     text += (
         f". Best: {row['best_before']:.{digits}f}{unit} before, now "
         f"{row['best_now']:.{digits}f}{unit}."
     )
     if row["new_best"] is not None:
         text += (
-            f" {row['new_best']:,} of the new ones are better than the best before, "
+            f" {row['new_best']:,} of the new ones beat the best before, "
             f"{row['new_in_top_tenth']:,} are in the top tenth of all evaluated."
         )
     if row["new_tau"] is not None:
-        text += f" The model before had ordered them with a Kendall tau of {row['new_tau']:.2f}."
+        text += f" The earlier model had ordered them with a Kendall tau of {row['new_tau']:.2f}."
     if row["rank_correlation"] is not None:
         text += (
             f" Order of {row['compared']:,} candidates before and now: Kendall tau "
@@ -175,19 +175,19 @@ def _truth(row: Row, candidates: int, listed: int, digits: int, unit: str) -> st
     tau = "none" if row["kendall_tau"] is None else f"{row['kendall_tau']:.3f}"
     text = (
         f"Against the labels held back: Kendall tau {tau} over all {candidates:,} candidates; "
-        f"the best of the list, {row['best_in_list']:.{digits}f}{unit}, is truly number "
-        f"{row['best_rank_in_list']:,}; {row['truly_in_list']} of {listed} belong in the list."
+        f"the best of the list, {row['best_in_list']:.{digits}f}{unit}, truly ranks "
+        f"{row['best_rank_in_list']:,}; {row['truly_in_list']} of {listed} listed belong there."
     )
     if row["coverage"] is not None:
         text += (
-            f" Intervals hold {100 * row['coverage']:.0f} % of all labels and "
+            f" Intervals cover {100 * row['coverage']:.0f} % of all labels and "
             f"{100 * row['coverage_of_list']:.0f} % of those in the list."
         )
     return text
 
 
 def _digits(labels: Sequence[float]) -> int:
-    """Decimals that tell labels of this spread apart."""
+    """Return the decimals that labels of this spread need."""
     spread = max(labels) - min(labels)
     return max(0, min(6, 2 - math.floor(math.log10(spread)))) if spread > 0 else 2
 

@@ -1,4 +1,4 @@
-"""What to evaluate next: from scores and doubt to the batch of a round."""
+"""What to evaluate next: from scores and their spread to the batch of a round."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Outlook:
         """
         if self.spread is None:
             raise UsageError(
-                "this acquisition needs a predictor that says how unsure it is. "
+                "this acquisition needs a predictor with an uncertainty. "
                 "Use --predictors 'gnn(ensemble=4)', or --acquisitions greedy"
             )
         return self.spread
@@ -68,7 +68,7 @@ ACQUISITIONS: Registry[Acquisition] = Registry("acquisition")
 
 @ACQUISITIONS.register("greedy")
 def greedy(outlook: Outlook, _picks: int, _rng: np.random.Generator) -> FloatArray:
-    """The highest scored: no doubt is looked at.
+    """The highest scored, whatever their uncertainty.
 
     Returns:
         ``[1, candidates]`` the scores.
@@ -84,7 +84,7 @@ def ucb(
     *,
     kappa: Annotated[float, Above(0)] = 2.0,
 ) -> FloatArray:
-    r"""Upper confidence bound: what a candidate may well be worth.
+    r"""Upper confidence bound: what a candidate may plausibly be worth.
 
     .. math:: a_i = \mu_i + \kappa \sigma_i
 
@@ -180,7 +180,7 @@ def thompson(outlook: Outlook, picks: int, rng: np.random.Generator) -> FloatArr
 
 
 def needs_spread(spec: AcquisitionSpec) -> bool:
-    """Say whether an acquisition looks at the doubt of a predictor."""
+    """Say whether an acquisition uses the uncertainty of a predictor."""
     return spec.name != "greedy"
 
 

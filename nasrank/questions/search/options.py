@@ -50,7 +50,7 @@ class SearchConfig(Seeded, OnDevice):
     tasks: tuple[str, ...] = option(("nb201/cifar10",), "Tasks.", panel=_GRID, min_length=1)
     predictors: tuple[str, ...] = option(
         ("gp",),
-        "Predictors, with options; the first is compared with.",
+        "Predictors, with options; the first is the headline, which the others are compared with.",
         panel=_GRID,
         min_length=1,
     )
@@ -63,17 +63,17 @@ class SearchConfig(Seeded, OnDevice):
     )
     losses: tuple[str, ...] = option(
         ("listmle",),
-        "Losses, of predictors that have a choice; pw(A,B,t) switches after t evaluations.",
+        "Losses, for predictors that have a choice; pw(A,B,t) switches after t evaluations.",
         panel=_GRID,
         min_length=1,
     )
     initial: int = option(10, "Random architectures to start with.", panel=_LOOP, ge=2)
-    per_round: int = option(3, "Evaluations of a round.", panel=_LOOP, ge=1)
-    budget: int = option(150, "Evaluations in all, the start included.", panel=_LOOP, ge=3)
+    per_round: int = option(3, "Evaluations per round.", panel=_LOOP, ge=1)
+    budget: int = option(150, "Evaluations in all, the initial ones included.", panel=_LOOP, ge=3)
     candidates: Literal["auto", "all", "mutations"] = option(
         "auto",
-        "Score all that is left, or mutations of the ten best and 100 random ones; auto takes "
-        "mutations where the space has them.",
+        "Score everything left, or mutations of the ten best and 100 random ones; auto takes "
+        "mutations where the space has enough of them.",
         panel=_LOOP,
     )
     seeds: int = seeds_option(20, "Searches of each method.")

@@ -42,15 +42,15 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
     acquisitions = list(dict.fromkeys(parse_acquisition(each) for each in config.acquisitions))
     if config.initial >= config.budget:
         raise UsageError(
-            f"--budget {config.budget} is spent by --initial {config.initial} random "
+            f"--budget {config.budget} is used up by --initial {config.initial} random "
             "evaluations. Raise --budget"
         )
     for predictor in predictors:
         unsure = next((each for each in acquisitions if needs_spread(each)), None)
-        if unsure is not None and not _knows_doubt(predictor):
+        if unsure is not None and not _has_uncertainty(predictor):
             raise UsageError(
-                f"--acquisitions {unsure} needs a predictor that knows its doubt, which "
-                f"{predictor} does not. Use --predictors '{predictor.name}(ensemble=4)', or "
+                f"--acquisitions {unsure} needs a predictor with an uncertainty, which "
+                f"{predictor} lacks. Use --predictors '{predictor.name}(ensemble=4)', or "
                 "--acquisitions greedy"
             )
     runs: list[SearchRun] = []
@@ -111,8 +111,8 @@ def _ensemble(predictor: PredictorSpec) -> int:
     return int(dict(predictor.options).get("ensemble", default) or 1)
 
 
-def _knows_doubt(predictor: PredictorSpec) -> bool:
-    """A network knows its doubt from an ensemble alone; other predictors have ways of theirs."""
+def _has_uncertainty(predictor: PredictorSpec) -> bool:
+    """A network has an uncertainty only as an ensemble; other predictors bring their own."""
     from nasrank.predictors.networks import NetworkPredictor
 
     network = issubclass(PREDICTORS[predictor.name], NetworkPredictor)

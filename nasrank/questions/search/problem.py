@@ -36,8 +36,8 @@ class Problem:
             or None where there is none.
         test_labels: ``[U]`` mean label there, in that metric's own direction, NaN where missing.
         tolerance: One standard error of the best one's label, in the metric's unit, or None
-            where no architecture has several training seeds: what lies no farther below the best
-            cannot be told from it.
+            where no architecture has several training seeds: labels this near to the best are
+            within noise of it.
     """
 
     task: Task

@@ -92,10 +92,10 @@ def _view(result: Result[SearchConfig]) -> Iterable[Part]:
             f"{config.initial} to start, {config.per_round} a round",
         )
     yield (
-        "Median and 95 % interval over searches; > where half of them or more did not get there. "
-        "Evaluations are different architectures (isomorphism classes) trained, the start "
-        "included. * headline; = not told apart from it (paired, Holm, p > .05). Seconds are the "
-        "predictor's own."
+        "Median and 95 % interval over searches; > where half of them or more did not reach it. "
+        "Evaluations count distinct architectures (isomorphism classes) trained, the start "
+        "included. * headline; = not significantly different from it (paired, Holm, p > .05). "
+        "Seconds are those of the predictor alone."
     )
 
 
@@ -168,7 +168,7 @@ def _evaluations(row: Mapping[str, Any], name: str) -> str:
 
 
 def _mark(row: Mapping[str, Any]) -> str:
-    """Mark the headline and what the paired test cannot tell from it."""
+    """Mark the headline and what does not differ significantly from it."""
     if row["headline"]:
         return "*"
     p_holm = row["evaluations_to_optimum_p_holm"]

@@ -36,7 +36,7 @@ _HOUR = 3600.0
 
 SEARCH = Table(
     "search",
-    "One search after an evaluation: one that found something better, or the last of a round",
+    "One search after an evaluation that found something better, or after the last of a round",
     (
         Column("run_id", "string", "", "Hash of the search's configuration and data"),
         Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
@@ -59,14 +59,14 @@ SEARCH = Table(
             "regret",
             "double",
             _UNIT,
-            "How far that is from the best there is; 0 is best",
+            "Regret against the best there is; 0 is best",
             better="lower",
         ),
         Column(
             "rank",
             "int64",
             "rank",
-            "Its place among all, 1 is best, ties share the best",
+            "Its rank among all, 1 is best, ties share the best",
             better="lower",
         ),
         Column(
@@ -125,16 +125,16 @@ SEARCH_SUMMARY = Table(
             "evaluations_to_ or gpu_hours_to_ optimum or noise, hit_share or noise_share, "
             "predictor_seconds, or best_label, test_label or regret _at_ evaluations",
         ),
-        Column("statistic", "string", "", "median of searches that may not get there, or mean"),
+        Column("statistic", "string", "", "median, of searches that may not reach it, or mean"),
         Column("budget", "int64", "evaluations", "Most evaluations of a search"),
         Column("n_seeds", "int64", "searches", "Searches that count"),
-        Column("n_missed", "int64", "searches", "Those that did not get there within the budget"),
+        Column("n_missed", "int64", "searches", "Those that did not reach it within the budget"),
         Column(
             "value",
             "double",
             _UNIT,
             "The statistic",
-            "half of the searches or more did not get there, so it lies beyond the budget",
+            "half of the searches or more did not reach it, so it lies beyond the budget",
         ),
         Column("lower", "double", _UNIT, _INTERVAL, _OPEN),
         Column("upper", "double", _UNIT, _INTERVAL, _OPEN),
@@ -156,7 +156,7 @@ SEARCH_SUMMARY = Table(
     ),
 )
 
-_BEYOND = "half of the searches or more did not get there, or no label says what is noise"
+_BEYOND = "half of the searches or more did not reach it, or the noise is not known"
 _SMALL = "the budget is smaller"
 
 
@@ -192,14 +192,14 @@ SEARCH_METHODS = Table(
         *_compared(
             "evaluations_to_noise",
             "evaluations",
-            "Median until something is found that noise cannot tell from the best",
+            "Median until something within noise of the best is found",
             _BEYOND,
         ),
         Column(
             "noise_share",
             "double",
             "1",
-            "Share that found something that noise cannot tell from the best",
+            "Share that found something within noise of the best",
             "the task has one training seed",
             better="higher",
         ),
@@ -208,7 +208,7 @@ SEARCH_METHODS = Table(
             "double",
             "h",
             "Median training time until the best is found",
-            "half of the searches or more did not get there, or there are no training times",
+            "half of the searches or more did not reach it, or there are no training times",
             better="lower",
         ),
         Column("predictor_seconds", "double", "s", "Mean of fitting and scoring", _CONTROL),

@@ -204,7 +204,7 @@ def test_a_plan_dearer_than_random_search_says_so(plan, results):
     best = made.tables["choices"][0]
     row = one(made.rows, task="toy/a", loss=best["loss"], n_train=best["n_train"])
     assert row["savings"] < 0
-    assert "take it instead" in made.tables["stages"][-2]["what"]
+    assert "use it instead" in made.tables["stages"][-2]["what"]
 
 
 def test_where_training_alone_is_enough_nothing_is_ranked(plan, results):

@@ -1,4 +1,4 @@
-"""Advice from stored runs: cells, likeness, shortfall by hand, and its own test."""
+"""Advice from stored runs: cells, likeness, regret by hand, and its own test."""
 
 import json
 
@@ -45,26 +45,26 @@ def cell(values, **changes):
     return Cell(**{**usual, **changes}, values=np.array(values, float))
 
 
-def test_shortfall_by_hand():
+def test_regret_by_hand():
     # Means of the others, seed by seed: a 2.5 2 1.5, b 3.5 2.5 2; b is always to beat.
     a, b = [1, 2, 3], [1, 3, 4]
     found = cell([a, b])
     assert found.best == "b"
-    assert found.shortfall.tolist() == [[0, 1, 1], [0, 0, 0]]
+    assert found.regret.tolist() == [[0, 1, 1], [0, 0, 0]]
     assert found.cost("a") == pytest.approx(2 / 3)
     # One outlier makes b the best of all, but not on the seed that is the outlier.
     turned = cell([[1, 1, 1], [0, 0, 9]])
     assert turned.best == "b"
     # others: a 1 1 1, b 4.5 4.5 0; the one to beat is b, b, a
-    assert turned.shortfall.tolist() == [[-1, -1, 0], [0, 0, -8]]
+    assert turned.regret.tolist() == [[-1, -1, 0], [0, 0, -8]]
 
 
 def test_missing_seeds_and_one_seed():
     holes = cell([[1, 2, np.nan], [2, 3, 4]])
-    assert np.isnan(holes.shortfall[0, 2])
+    assert np.isnan(holes.regret[0, 2])
     assert holes.cost("a") == 1
     alone = cell([[1.0], [3.0]])
-    assert alone.shortfall.tolist() == [[2.0], [0.0]]
+    assert alone.regret.tolist() == [[2.0], [0.0]]
 
 
 def test_likeness():
@@ -144,15 +144,18 @@ def test_what_the_tables_cannot_say(recommend, folder):
     notes = recommend(folder, n_train=(5, 30), space_size=10, replicate_tau=0.5).notes
     assert any(note.startswith("n 5: ") for note in notes)
     assert not any(note.startswith("n 30") for note in notes)
-    assert any("--space-size changes nothing" in note for note in notes)
-    assert any("--replicate-tau changes nothing" in note for note in notes)
+    assert any("--space-size has no effect" in note for note in notes)
+    assert any("--replicate-tau has no effect" in note for note in notes)
 
 
 def test_losses_that_are_not_everywhere(recommend, folder, write_results, tmp_path):
     write_results(tmp_path, tasks=("more/d",), noises={"listmle": 0.2, "mse": 1.0}, seeds=2)
     advice = recommend(folder, tmp_path)
     assert {row["loss"] for row in advice.rows} == {"listmle", "mse"}
-    assert any(note.endswith("left out: hr") for note in advice.notes)
+    assert any(
+        note == "left out, as not measured on every task and training size: hr"
+        for note in advice.notes
+    )
 
 
 def test_diverged_runs_do_not_count(recommend, write_results, tmp_path):

@@ -63,7 +63,7 @@ def test_no_doubt_is_no_reason_to_fail():
 
 @pytest.mark.parametrize("name", ["ucb", "ei", "thompson"])
 def test_a_predictor_without_doubt(name):
-    with pytest.raises(UsageError, match="how unsure"):
+    with pytest.raises(UsageError, match="needs a predictor with an uncertainty"):
         ACQUISITIONS[name](Outlook(np.zeros(3), None, 0.0), 1, chance())
 
 
