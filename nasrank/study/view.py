@@ -22,6 +22,7 @@ __all__ = [
     "over_seeds",
     "plural",
     "spread",
+    "with_interval",
 ]
 
 Row = Mapping[str, Any]
@@ -207,6 +208,22 @@ def bounds(lower: Any, upper: Any, show: Callable[[Any], str]) -> str:  # noqa: 
         return ""
     left = "(-∞" if lower is None else f"[{show(lower)}"
     return f"{left}, ∞)" if upper is None else f"{left}, {show(upper)}]"
+
+
+def with_interval(row: Row, name: str, show: Callable[[Any], str]) -> str:
+    """Write a value with its interval: the columns NAME, NAME_lower and NAME_upper of a row.
+
+    Args:
+        row: The row.
+        name: The column.
+        show: Writes the value and the bounds.
+
+    Example:
+        >>> with_interval({"cost": 54, "cost_lower": 40, "cost_upper": None}, "cost", str)
+        '54 [40, ∞)'
+    """
+    value = "-" if row[name] is None else show(row[name])
+    return f"{value} {bounds(row[f'{name}_lower'], row[f'{name}_upper'], show)}".rstrip()
 
 
 def number(value: object) -> str:  # noqa: PLR0911 - one a type

@@ -11,7 +11,7 @@ from nasrank.errors import NothingToCompare, UsageError
 from nasrank.questions.budget.choices import RANK_ONCE, plan_rows, search_rows
 from nasrank.questions.budget.options import BudgetConfig
 from nasrank.questions.budget.stages import staged_plan
-from nasrank.questions.budget.stored import CHOICE, StoredResults, make_command, seed_range
+from nasrank.questions.budget.stored import StoredResults, make_command, runs_of, seed_range
 from nasrank.questions.budget.tables import CHOICES, PLAN, STAGES, TRANSFER
 from nasrank.questions.budget.targets import Reached, Target, reached
 from nasrank.questions.budget.transfer import robust_choices, transfer_rows
@@ -129,9 +129,7 @@ def _chosen(config: BudgetConfig, stored: StoredResults, left_out: list[str]) ->
 
 def _halfway(best: Row, runs: pd.DataFrame, hits: dict[str, Reached]) -> int:
     """Evaluations after training by which half of the worst task's runs had reached the target."""
-    own = runs[runs["task"] == best["worst_task"]]
-    for name in CHOICE:
-        own = own[own[name] == best[name]]
+    own = runs_of(best, runs[runs["task"] == best["worst_task"]])
     after = hits[best["worst_task"]].after[own["run_id"]]
     return math.ceil(float(after.median()))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nasrank.questions.budget.stored import CHOICE
+from nasrank.questions.budget.stored import runs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,12 +128,6 @@ def _unit(row: Row, name: str) -> float | None:
     return None if row[name] is None else float(row[name] / row["evaluations"])
 
 
-def _of(best: Row, runs: pd.DataFrame) -> pd.DataFrame:
-    for name in CHOICE:
-        runs = runs[runs[name] == best[name]]
-    return runs
-
-
 def _tau_range(best: Row, runs: pd.DataFrame) -> tuple[float, float]:
-    taus = _of(best, runs)["kendall_tau"].dropna()
+    taus = runs_of(best, runs)["kendall_tau"].dropna()
     return (float(taus.min()), float(taus.max())) if len(taus) else (math.nan, math.nan)

@@ -24,6 +24,7 @@ __all__ = [
     "load_results",
     "make_command",
     "reference_folders",
+    "runs_of",
     "seed_range",
     "without_each",
 ]
@@ -185,6 +186,13 @@ def without_each(tasks: Sequence[str]) -> tuple[str, dict[str, list[str]]]:
     if len(spaces) > 1:
         return "space", spaces
     return "task", {task: [task] for task in tasks}
+
+
+def runs_of(choice: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
+    """Return those runs that a choice was made in."""
+    for name in CHOICE:
+        runs = runs[runs[name] == choice[name]]
+    return runs
 
 
 def seed_range(results: StoredResults) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nasrank.questions.budget.stored import CHOICE, without_each
+from nasrank.questions.budget.stored import CHOICE, runs_of, without_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +83,7 @@ def transfer_rows(
             there = [r for r in single if r["task"] == task and r["evaluations"] is not None]
             if limit is not None:
                 there = [row for row in there if row["k"] <= limit]
-            own = runs[runs["task"] == task]
-            for name in CHOICE:
-                own = own[own[name] == plan[name]]
+            own = runs_of(plan, runs[runs["task"] == task])
             if own.empty or not there:
                 continue
             after = hits[task].after[own["run_id"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nasrank.questions.budget.cells import GOALS
@@ -11,7 +11,7 @@ from nasrank.questions.budget.options import BudgetConfig, RecommendConfig
 from nasrank.questions.budget.stored import CHOICE
 from nasrank.questions.budget.targets import Target
 from nasrank.study.study import Result
-from nasrank.study.view import Field, Part, Sheet, bounds, joined, number, plural
+from nasrank.study.view import Field, Part, Sheet, bounds, joined, number, plural, with_interval
 
 __all__ = ["view_budget", "view_recommendation"]
 
@@ -106,12 +106,12 @@ def _numbers(row: Row) -> dict[str, str]:
     if row["gpu_hours"] is not None:
         hours = f"{row['gpu_hours']:,.0f} / {row['random_gpu_hours']:,.0f}"
     return {
-        "evaluations": f"{exact}{_bounded(row, 'evaluations', number)}",
+        "evaluations": f"{exact}{with_interval(row, 'evaluations', number)}",
         "random": ("" if row["random_exact"] else ">= ") + number(row["random_evaluations"]),
         "hours": hours,
         "saved": "-"
         if share is None
-        else f"{100 * share:.1f} %" + _interval(row, "savings", lambda s: f"{100 * s:.0f}"),
+        else f"{100 * share:.1f} % {_percents(row, 'savings')}".rstrip(),
     }
 
 
@@ -121,19 +121,13 @@ def _money(row: Row) -> dict[str, str]:
     back = row["return_on_work"]
     return {
         "cost": f"{row['cost']:,.0f} / {row['random_cost']:,.0f}",
-        "net": _bounded(row, "net_saving", lambda value: f"{value:,.0f}"),
+        "net": with_interval(row, "net_saving", lambda value: f"{value:,.0f}"),
         "return": "-" if back is None else f"{back:,.1f} x",
     }
 
 
-def _bounded(row: Row, name: str, show: Callable[[Any], str]) -> str:
-    return show(row[name]) + _interval(row, name, show)
-
-
-def _interval(row: Row, name: str, show: Callable[[Any], str]) -> str:
-    lower, upper = row[f"{name}_lower"], row[f"{name}_upper"]
-    text = bounds(lower, upper, show)
-    return text and f" {text}"
+def _percents(row: Row, name: str) -> str:
+    return bounds(row[f"{name}_lower"], row[f"{name}_upper"], lambda share: f"{100 * share:.0f}")
 
 
 def _by_loss(rows: Sequence[Row], choices: Sequence[Row]) -> Sheet:
@@ -195,8 +189,7 @@ def _within(rows: Sequence[Row], k: int) -> Sheet:
     lines = [
         {
             **row,
-            "reached": f"{100 * row['reached_share']:.0f} %"
-            + _interval(row, "reached", lambda share: f"{100 * share:.0f}"),
+            "reached": f"{100 * row['reached_share']:.0f} % {_percents(row, 'reached')}",
             "random": f"{100 * row['random_reached']:.1f} %",
         }
         for row in shown
@@ -335,7 +328,7 @@ def _cells(row: Row) -> Row:
     return {
         **row,
         "mean": f"{row['mean']:.3f}",
-        "cost": _bounded(row, "cost", _three),
+        "cost": with_interval(row, "cost", _three),
         "worst": f"{row['cost_worst']:.3f}",
         "best": f"{row['best']} of {row['cells']}",
         "as_good": f"{row['as_good']} of {row['cells']}",
@@ -355,7 +348,7 @@ def _rules(rules: Sequence[Row], title: str) -> Sheet:
             "rule": _NAMES.get(row["rule"], f"always {row['rule']}"),
             "best": f"{100 * row['best']:.0f} %",
             "as_good": f"{100 * row['as_good']:.0f} %",
-            "cost": _bounded(row, "cost", _three),
+            "cost": with_interval(row, "cost", _three),
             "worst": f"{row['cost_worst']:.3f}",
         }
         for row in rules

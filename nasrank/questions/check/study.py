@@ -13,7 +13,7 @@ from nasrank.questions.check.gate import OtherDataError, check_runs
 from nasrank.questions.check.options import CheckConfig
 from nasrank.questions.check.tables import CELL, CHECK
 from nasrank.study.study import Answer, Job, Result, Study
-from nasrank.study.view import Field, Part, Sheet
+from nasrank.study.view import Field, Part, Sheet, bounds
 
 __all__ = ["CHECKED"]
 
@@ -118,11 +118,8 @@ def _where(row: Row, rows: Sequence[Row]) -> str:
 def _change(row: Row) -> str:
     if row["difference"] is None:
         return "-"
-    digits = _digits(row["metric"])
-    text = f"{row['difference']:+.{digits}f}"
-    if row["lower"] is not None:
-        text += f" [{row['lower']:+.{digits}f}, {row['upper']:+.{digits}f}]"
-    return text
+    show = f"{{:+.{_digits(row['metric'])}f}}".format
+    return f"{show(row['difference'])} {bounds(row['lower'], row['upper'], show)}".rstrip()
 
 
 def _number(value: float | None, metric: str) -> str:

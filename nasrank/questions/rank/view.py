@@ -8,7 +8,7 @@ from typing import Any
 
 from nasrank.questions.rank.options import RankConfig
 from nasrank.study.study import Result
-from nasrank.study.view import Field, Part, Sheet, number
+from nasrank.study.view import Field, Part, Sheet, number, with_interval
 
 __all__ = ["view_ranking"]
 
@@ -46,8 +46,8 @@ def _choice(choice: Row, rows: Sequence[Row], unit: str) -> Sheet:
     cells = [
         {
             "loss": row["loss"],
-            "tau": _interval(row, "kendall_tau", 2),
-            "top": _interval(row, "top_found", 2),
+            "tau": with_interval(row, "kendall_tau", "{:.2f}".format),
+            "top": with_interval(row, "top_found", "{:.2f}".format),
             "regret": number(None if row["regret"] is None else float(f"{row['regret']:.3g}")),
             "p": "" if row["p_holm"] is None else f"{row['p_holm']:.2f}",
             "mark": "< chosen" if row["chosen"] else "",
@@ -67,15 +67,6 @@ def _choice(choice: Row, rows: Sequence[Row], unit: str) -> Sheet:
         f"{choice['folds']} folds"
     )
     return Sheet(cells, fields, title)
-
-
-def _interval(row: Row, name: str, digits: int) -> str:
-    if row[name] is None:
-        return "-"
-    text = f"{row[name]:.{digits}f}"
-    if row[f"{name}_lower"] is None:
-        return text
-    return f"{text} [{row[f'{name}_lower']:.{digits}f}, {row[f'{name}_upper']:.{digits}f}]"
 
 
 def _list(rows: Sequence[Row], config: RankConfig, record: Row, digits: int, unit: str) -> Sheet:
@@ -113,7 +104,7 @@ def _cells(row: Row, digits: int) -> Row:
         "score_rank": f"{row['score_rank']:,}",
         "id": _cut(row["id"]),
         "score": f"{row['score']:.2f}{doubt}",
-        "value": _interval(row, "value", digits),
+        "value": with_interval(row, "value", f"{{:.{digits}f}}".format),
         "label": "-" if row["label"] is None else f"{row['label']:.{digits}f}",
         "twins": f"+{row['twins']:,}" if row["twins"] else "",
         "nearest": f"{_cut(row['nearest'])}: {row['nearest_label']:.{digits}f} ({difference})",
