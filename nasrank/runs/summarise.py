@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nasrank.metrics import budget_rows
 from nasrank.metrics.budget import Value
 from nasrank.runs.tables import (
+    COSTS,
     DISCOVERY,
     DISCOVERY_AT,
     DIVERGED_SHARE,
@@ -166,22 +167,7 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
                 "discovery_p_holm": found["p_holm"],
                 "first_hit_rank": hit["rank"],
                 "first_hit_p_holm": hit["p_holm"],
-                **{
-                    name: cost.get(name)
-                    for name in (
-                        "top_fraction",
-                        "confidence",
-                        "evaluations",
-                        "evaluations_lower",
-                        "evaluations_upper",
-                        "random_evaluations",
-                        "savings",
-                        "savings_lower",
-                        "savings_upper",
-                        "gpu_hours",
-                        "random_gpu_hours",
-                    )
-                },
+                **{name: cost.get(name) for name in COSTS},
                 **{c.name: by[c.name]["mean"] for c in (TOP_STABILITY, DIVERGED_SHARE)},
             }
         )

@@ -6,6 +6,7 @@ from nasrank.tables import Column, Table
 
 __all__ = [
     "BUDGET",
+    "COSTS",
     "CURVES",
     "DISCOVERY",
     "DISCOVERY_AT",
@@ -34,15 +35,15 @@ _NOT_AGAINST = "the best itself, or no shared seeds"
 _MARGIN = 0.01
 """A difference of correlations or shares that does not matter."""
 
-_COSTS = {
+COSTS = (
     "top_fraction", "confidence", "evaluations", "evaluations_lower", "evaluations_upper",
     "random_evaluations", "savings", "savings_lower", "savings_upper", "gpu_hours",
     "random_gpu_hours",
-}  # fmt: skip
+)  # fmt: skip
 """Columns of ``budget`` that ``headline`` repeats."""
 _TOPS = (("0.1", "0.1pct"), ("0.5", "0.5pct"), ("1", "1pct"), ("5", "5pct"))
 
-IDENTITY = (
+_IDENTITY = (
     Column("run_id", "string", "", "Hash of the run's configuration and data"),
     Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
     Column("space_size", "int64", "architectures", "Architectures of the space, labelled or not"),
@@ -63,7 +64,7 @@ RUNS = Table(
     "runs",
     "One predictor trained once",
     (
-        *IDENTITY,
+        *_IDENTITY,
         Column(
             "kendall_tau",
             "double",
@@ -272,12 +273,8 @@ BUDGET = Table(
     "budget",
     "Evaluations one loss needs to reach the top with a given confidence",
     (
-        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-        Column("predictor", "string", "", "Name of the predictor"),
-        Column("loss", "string", "", "Canonical spelling of the loss"),
-        Column("n_train", "int64", "architectures", "Training architectures"),
-        Column("sampling", "string", "", "How training architectures were drawn"),
-        Column("top_fraction", "double", "1", "Share of the universe that counts as top"),
+        *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
+        DISCOVERY.column("top_fraction"),
         Column("confidence", "double", "1", "Probability of having found a member of the top"),
         Column("n_seeds", "int64", "runs", "Seeds counted"),
         Column(
@@ -328,11 +325,7 @@ SUMMARY = Table(
     "summary",
     "One metric of one loss over seeds, compared with the best loss on the same seeds",
     (
-        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-        Column("predictor", "string", "", "Name of the predictor"),
-        Column("loss", "string", "", "Canonical spelling of the loss"),
-        Column("n_train", "int64", "architectures", "Training architectures"),
-        Column("sampling", "string", "", "How training architectures were drawn"),
+        *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
         Column(
             "metric",
             "string",
@@ -412,11 +405,7 @@ HEADLINE = Table(
     "headline",
     "What to read first: one loss with one training size, its order, discovery and savings",
     (
-        *(
-            column
-            for column in SUMMARY.columns
-            if column.name in {"task", "predictor", "sampling", "loss", "n_train"}
-        ),
+        *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
         Column("n_seeds", "int64", "runs", "Seeds that had a Kendall tau"),
         *(_averaged(column) for column in METRICS if column.name == "kendall_tau"),
         *_compared("kendall_tau", "Kendall tau"),
@@ -425,8 +414,7 @@ HEADLINE = Table(
         *_compared("first_hit", "Evaluations to the top 0.1 %"),
         *(
             replace(column, null=f"{_NO_TOP}, or {column.null or 'too few seeds'}")
-            for column in BUDGET.columns
-            if column.name in _COSTS
+            for column in BUDGET.pick(*COSTS)
         ),
         TOP_STABILITY,
         DIVERGED_SHARE,
@@ -437,12 +425,9 @@ SAMPLING = Table(
     "sampling",
     "One metric of one loss under one way to sample, against the first way on the same seeds",
     (
-        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-        Column("predictor", "string", "", "Name of the predictor"),
-        Column("loss", "string", "", "Canonical spelling of the loss"),
-        Column("n_train", "int64", "architectures", "Training architectures"),
+        *RUNS.pick("task", "predictor", "loss", "n_train"),
         Column("metric", "string", "", "A column of runs, or discovery_1pct_at_100"),
-        Column("sampling", "string", "", "How training architectures were drawn"),
+        RUNS.column("sampling"),
         Column("against", "string", "", "What it is compared with"),
         Column("n_seeds", "int64", "runs", "Seeds that had both values"),
         Column("difference", "double", _UNIT, "Mean of this minus mean of the other", "no seeds"),

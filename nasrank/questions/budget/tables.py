@@ -1,23 +1,27 @@
 """The tables of ``budget`` and ``recommend``: what every column means."""
 
+from dataclasses import replace
+
+from nasrank.runs.tables import BUDGET, RUNS
 from nasrank.tables import Column, Table
 
 __all__ = ["CHOICES", "HOLDOUT", "PLAN", "RECOMMENDATION", "RULES", "STAGES", "TRANSFER"]
 
 _FEW = "too few seeds for this confidence, or a search that reached it too rarely"
 _OPEN = "as for evaluations, or open: too few seeds, or beyond the budget of the search"
-_EXACT = "Exact binomial 95 % interval of this quantile over seeds"
-_SEARCH = "a search in rounds, which has no training set of its own"
+_EXACT = BUDGET.column("evaluations_lower").about
+_SEARCH = "a search in rounds, or a control of one"
 _NO_HOURS = "as for evaluations, or the hours of an evaluation are not known"
 _NO_COST = "as for evaluations, or no cost was given"
 _NO_LIMIT = "no --k was given"
 
-_CHOICE = (
-    Column("predictor", "string", "", "Name of the predictor", "a control of a search"),
-    Column("sampling", "string", "", "How training architectures were drawn", _SEARCH),
-    Column("loss", "string", "", "Canonical spelling of the loss", "a control of a search"),
-    Column("n_train", "int64", "architectures", "Training architectures", _SEARCH),
-)
+_DECIDED = RUNS.pick("predictor", "sampling", "loss", "n_train")
+
+
+def _of_budget(null: str, *names: str) -> tuple[Column, ...]:
+    """Columns of ``budget``, with another reason to be empty."""
+    return tuple(replace(column, null=null) for column in BUDGET.pick(*names))
+
 
 PLAN = Table(
     "plan",
@@ -25,19 +29,12 @@ PLAN = Table(
     (
         Column("task", "string", "", "Task it was measured on"),
         Column("method", "string", "", "rank-once, or the method of a search in rounds"),
-        *_CHOICE,
+        *(replace(column, null=_SEARCH) for column in _DECIDED),
         Column("confidence", "double", "1", "Probability of having reached the target"),
-        Column("n_seeds", "int64", "runs", "Seeds counted"),
+        BUDGET.column("n_seeds"),
         Column("k", "int64", "evaluations", "Evaluations after the training set", _FEW),
         Column("evaluations", "int64", "evaluations", "All evaluations", _FEW, better="lower"),
-        Column("evaluations_lower", "int64", "evaluations", _EXACT, _OPEN),
-        Column(
-            "evaluations_upper",
-            "int64",
-            "evaluations",
-            _EXACT,
-            _OPEN,
-        ),
+        *_of_budget(_OPEN, "evaluations_lower", "evaluations_upper"),
         Column("exact", "bool", "", "False where the stored steps of k give an upper bound"),
         Column(
             "random_evaluations",
@@ -46,16 +43,8 @@ PLAN = Table(
             "Evaluations of random search with the same confidence; a lower bound where not exact",
         ),
         Column("random_exact", "bool", "", "Whether the size of the target set is known exactly"),
-        Column(
-            "savings",
-            "double",
-            "1",
-            "Share of random search's evaluations not needed",
-            _FEW,
-            better="higher",
-        ),
-        Column("savings_lower", "double", "1", _EXACT, _OPEN),
-        Column("savings_upper", "double", "1", _EXACT, _OPEN),
+        *_of_budget(_FEW, "savings"),
+        *_of_budget(_OPEN, "savings_lower", "savings_upper"),
         Column(
             "gpu_hours", "double", "h", "Evaluations times hours of one", _NO_HOURS, better="lower"
         ),
@@ -116,9 +105,6 @@ PLAN = Table(
         Column("cheapest", "bool", "", "Whether nothing on this task takes fewer evaluations"),
     ),
 )
-
-# A plan made before the task is known trains once, so nothing of it is empty.
-_DECIDED = tuple(Column(c.name, c.type, c.unit, c.about) for c in _CHOICE)
 
 CHOICES = Table(
     "choices",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nasrank.runs.tables import DISCOVERY_AT, METRICS, RUNS
 from nasrank.tables import Column, Table
 
@@ -35,9 +37,9 @@ CHECK = Table(
     "One metric of runs that differ in their seed, against the same runs of the baseline",
     (
         *(
-            Column(c.name, c.type, c.unit, c.about, "the primary row, which is about all runs")
-            for c in RUNS.columns
-            if c.name in CELL
+            replace(column, null="the primary row, which is about all runs")
+            for column in RUNS.columns
+            if column.name in CELL
         ),
         Column("metric", "string", "", f"A column of runs, diverged, or {PRIMARY}"),
         Column("primary", "bool", "", "Whether this row decides"),

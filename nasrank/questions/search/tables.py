@@ -115,9 +115,7 @@ SEARCH_SUMMARY = Table(
     "search_summary",
     "One number of one method over its searches, compared with the headline method",
     (
-        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-        Column("method", "string", "", "The control, or predictor and acquisition"),
-        Column("loss", "string", "", "Canonical spelling of the loss", _CONTROL),
+        *SEARCH.pick("task", "method", "loss"),
         Column(
             "metric",
             "string",
@@ -179,12 +177,9 @@ SEARCH_METHODS = Table(
     "search_methods",
     "One method on one task",
     (
-        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-        Column("method", "string", "", "The control, or predictor and acquisition"),
-        Column("loss", "string", "", "Canonical spelling of the loss", _CONTROL),
+        *SEARCH.pick("task", "method", "loss"),
         Column("headline", "bool", "", "Whether the others are compared with it"),
-        Column("n_seeds", "int64", "searches", "Searches that count"),
-        Column("budget", "int64", "evaluations", "Most evaluations of a search"),
+        *SEARCH_SUMMARY.pick("n_seeds", "budget"),
         *_compared(
             "evaluations_to_optimum", "evaluations", "Median until the best is found", _BEYOND
         ),
