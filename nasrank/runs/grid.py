@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from nasrank.losses import PiecewiseSpec, parse
 from nasrank.predictors import PREDICTORS
@@ -13,7 +14,9 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.runs.run import Run
 
-__all__ = ["cut", "estimated_seconds", "losses_for", "work"]
+__all__ = ["cut", "estimated_seconds", "evenly", "losses_for", "work"]
+
+R = TypeVar("R")
 
 _SECONDS_PER_LIST_ITEM = {"cpu": 3.0e-5, "cuda": 2.0e-6}
 """Training time of one item of one list in a full fleet, for estimates; measured with the GNN on
@@ -75,10 +78,24 @@ def cut(
         by_time = int(_MOST_SECONDS[kind] / cost.seconds(largest, kind, recipe))
         by_size = _MOST_MEMBERS[kind] // max(1, cost.networks)
         most = max(1, min(by_size, by_time))
-        count = -(-len(members) // most)
-        bounds = [len(members) * part // count for part in range(count + 1)]
-        fleets += [tuple(members[start:end]) for start, end in pairwise(bounds)]
+        fleets += evenly(members, most)
     return fleets
+
+
+def evenly(members: Sequence[R], most: int) -> list[tuple[R, ...]]:
+    """Cut runs into as few fleets as can be, of about equal size.
+
+    Args:
+        members: The runs, at least one.
+        most: The most runs of a fleet.
+
+    Example:
+        >>> evenly("abcde", 2)
+        [('a',), ('b', 'c'), ('d', 'e')]
+    """
+    count = -(-len(members) // most)
+    bounds = [len(members) * part // count for part in range(count + 1)]
+    return [tuple(members[start:end]) for start, end in pairwise(bounds)]
 
 
 def estimated_seconds(runs: Sequence[Run], kind: str, recipe: Recipe) -> float:

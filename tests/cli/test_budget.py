@@ -64,7 +64,7 @@ def test_ones_own_space_with_costs():
 def test_a_limit_nothing_keeps_is_an_answer():
     done = nasrank("budget", "--k", "0", "--losses", "mse", "--n-train", "39")
     assert done.exit_code == 0
-    assert "no plan to give" in done.stdout
+    assert "so there is no plan" in done.stdout
 
 
 def test_json_and_csv_hold_the_same_rows():

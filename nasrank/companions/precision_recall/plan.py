@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from nasrank.benchmarks import load_task, parse_task
 from nasrank.benchmarks.nb201 import EDGES, OPERATIONS
@@ -16,6 +15,7 @@ from nasrank.companions.precision_recall.recipes import networks_for
 from nasrank.companions.precision_recall.run import WEIGHTED, PRRun
 from nasrank.errors import DataError, UsageError
 from nasrank.predictors.specification import parse_predictor
+from nasrank.runs.grid import evenly
 from nasrank.study.options import ARCHS, flag_of
 from nasrank.study.study import Plan
 
@@ -197,9 +197,7 @@ def cut_fleets(runs: Sequence[PRRun]) -> list[tuple[PRRun, ...]]:
         alike.setdefault(key, []).append(run)
     fleets = []
     for members in alike.values():
-        count = -(-len(members) // _MOST_MEMBERS)
-        bounds = [len(members) * part // count for part in range(count + 1)]
-        fleets += [tuple(members[low:high]) for low, high in pairwise(bounds)]
+        fleets += evenly(members, _MOST_MEMBERS)
     return fleets
 
 

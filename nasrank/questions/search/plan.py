@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,10 +15,10 @@ from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.questions.search.acquisition import needs_spread, parse_acquisition
 from nasrank.questions.search.controls import CONTROLS
-from nasrank.questions.search.identity import SearchRun, cut_searches
+from nasrank.questions.search.identity import SearchRun
 from nasrank.questions.search.options import SearchConfig
 from nasrank.questions.search.problem import Problem, load_problem
-from nasrank.runs.grid import losses_for
+from nasrank.runs.grid import evenly, losses_for
 
 __all__ = ["cut_fleets", "plan_searches"]
 
@@ -88,21 +89,28 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
 
 
 def cut_fleets(runs: Sequence[SearchRun], kind: str) -> list[tuple[SearchRun, ...]]:
-    """Cut a grid into fleets.
+    """Cut a grid into fleets of searches on one task by one method with one loss.
+
+    The rule knows the grid alone and nothing of what is finished.
 
     Args:
         runs: The whole grid.
         kind: ``cpu`` or ``cuda``.
+
+    Returns:
+        Fleets, in the order of the grid.
     """
-    sizes = [
-        len(runs) if run.control else max(1, _MOST_MEMBERS[kind] // _parts_of(run)) for run in runs
-    ]
-    return cut_searches(runs, sizes)
+    alike: dict[tuple[str, str, str | None], list[SearchRun]] = {}
+    for run in runs:
+        alike.setdefault((run.task, run.method, run.loss), []).append(run)
+    return [fleet for own in alike.values() for fleet in evenly(own, _most_members(own[0], kind))]
 
 
-def _parts_of(run: SearchRun) -> int:
-    """Count the trainings that one fit of a search takes."""
-    return 1 if run.predictor is None else _ensemble(parse_predictor(run.predictor))
+def _most_members(run: SearchRun, kind: str) -> int:
+    """Count the searches like one that a fleet may hold; controls train nothing."""
+    if run.predictor is None:
+        return sys.maxsize
+    return max(1, _MOST_MEMBERS[kind] // _ensemble(parse_predictor(run.predictor)))
 
 
 def _ensemble(predictor: PredictorSpec) -> int:
