@@ -96,7 +96,7 @@ def test_what_was_not_compared_is_said(out, baseline):
     assert done.code == 0
     lacking = f"left out: 4 runs of {out} are not in {baseline(seeds=(1,))}\n"
     assert done.stderr.startswith(lacking)
-    undecided = "undecided: these runs can neither show nor rule out a loss"
+    undecided = "undecided: these runs neither show nor rule out a drop"
     assert f"! {undecided}" in done.stdout
     said = nasrank("check", out, "--against", baseline(seeds=(1,)), "--format", "csv").stderr
     assert f"note: {undecided}" in said

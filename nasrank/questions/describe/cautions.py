@@ -10,7 +10,7 @@ import numpy as np
 from nasrank.benchmarks import Task, class_labels
 from nasrank.benchmarks.splits import MINIMUM_TEST, largest_train_size
 
-__all__ = ["cautions"]
+__all__ = ["cautions", "seed_deviation", "tied_share"]
 
 FEW_CLASSES = 200
 """Labelled classes below which results scatter too much to compare losses."""
@@ -57,6 +57,24 @@ def cautions(task: Task, ceiling: float | None) -> list[dict[str, Any]]:
         {"kind": kind, "value": value, "text": text}
         for kind, value, text in (each for each in found if each is not None)
     ]
+
+
+def seed_deviation(task: Task) -> float | None:
+    """Return the root of the mean variance between training seeds; None where none repeats."""
+    repeated = task.values[(~np.isnan(task.values)).sum(axis=1) >= 2]
+    return float(np.sqrt(np.nanvar(repeated, axis=1, ddof=1).mean())) if len(repeated) else None
+
+
+def tied_share(sizes: np.ndarray[Any, Any]) -> float:
+    """Return the share of pairs with equal labels, of how often each label occurs.
+
+    Example:
+        >>> tied_share(np.array([2, 1, 1]))  # one of six pairs
+        0.16666666666666666
+    """
+    count = int(sizes.sum())
+    tied = float((sizes * (sizes - 1) / 2).sum())
+    return tied / (count * (count - 1) / 2) if count > 1 else 0.0
 
 
 _Found = tuple[str, float, str] | None
@@ -112,9 +130,7 @@ def _small_space(classes: int) -> _Found:
 def _noise(task: Task, ceiling: float | None) -> _Found:
     if ceiling is None or ceiling >= LOW_CEILING:
         return None
-    known = ~np.isnan(task.values)
-    repeated = task.values[known.sum(axis=1) >= 2]
-    noise = float(np.sqrt(np.nanvar(repeated, axis=1, ddof=1).mean()))
+    noise = seed_deviation(task)
     spread = float(np.nanstd(task.labels))
     return (
         "noise",
@@ -158,8 +174,7 @@ def _failed(task: Task) -> _Found:
 
 def _ties(labels: np.ndarray[Any, Any]) -> _Found:
     _, sizes = np.unique(labels, return_counts=True)
-    pairs = len(labels) * (len(labels) - 1) / 2
-    share = float((sizes * (sizes - 1) / 2).sum()) / pairs if pairs else 0.0
+    share = tied_share(sizes)
     if share < MANY_TIES or len(sizes) == 1:
         return None
     return (

@@ -12,7 +12,7 @@ from nasrank.benchmarks import Task, class_labels, load_task, parse_task, task_n
 from nasrank.benchmarks.sources import SourceFile
 from nasrank.benchmarks.splits import SPLITS, largest_train_size
 from nasrank.errors import DataError
-from nasrank.questions.describe.cautions import cautions
+from nasrank.questions.describe.cautions import cautions, seed_deviation, tied_share
 from nasrank.runs.evaluate import noise_taus
 
 __all__ = ["BINS", "LISTED_BEST", "describe_task", "task_rows"]
@@ -202,27 +202,23 @@ def _spread(labels: NDArray[np.float64]) -> dict[str, float]:
 
 def _ties(labels: NDArray[np.float64]) -> dict[str, float]:
     _, sizes = np.unique(labels, return_counts=True)
-    pairs = len(labels) * (len(labels) - 1) / 2
-    tied = float((sizes * (sizes - 1) / 2).sum())
     return {
         "distinct_labels": len(sizes),
         "largest": int(sizes.max()),
-        "tied_pairs": tied / pairs if pairs else 0.0,
+        "tied_pairs": tied_share(sizes),
     }
 
 
 def _replicates(task: Task) -> dict[str, Any]:
     seeds = (~np.isnan(task.values)).sum(axis=1)
     numbers, architectures = np.unique(seeds[seeds > 0], return_counts=True)
-    repeated = task.values[seeds >= 2]
-    sd = float(np.sqrt(np.nanvar(repeated, axis=1, ddof=1).mean())) if len(repeated) else None
     return {
         "most": int(numbers.max()),
         "architectures": {
             str(number): count
             for number, count in zip(numbers.tolist(), architectures.tolist(), strict=True)
         },
-        "seed_sd": sd,
+        "seed_sd": seed_deviation(task),
     }
 
 
