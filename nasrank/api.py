@@ -18,7 +18,7 @@ __all__ = ["StudyFunction", "budget", "check", "compare", "rank", "recommend", "
 
 
 class StudyFunction:
-    """A study as a function; nothing of it is imported before it is called or looked at.
+    """A study as a function; imported only when it is called or inspected.
 
     Args:
         command: The words of its command.
@@ -37,19 +37,19 @@ class StudyFunction:
         force: bool = False,
         **options: Any,  # noqa: ANN401 - of every type
     ) -> Result[Any]:
-        """Do what is missing of the study, write its tables and return them.
+        """Compute the missing runs of the study, write its tables and return them.
 
         Args:
-            *places: What the command takes by place, in order.
-            out: Folder of the study; that of the command by default.
-            subset: Fixed settings by name; other options beat them.
-            only_cached: Compute no run; report those that are there.
+            *places: The positional arguments of the command, in order.
+            out: Folder of the study; by default the same as for the command.
+            subset: Fixed settings by name; other options override them.
+            only_cached: Compute nothing; report the finished runs.
             force: Compute every run again.
             **options: The options of the command, ``n_train`` for ``--n-train``.
 
         Raises:
-            NasrankError: What the command would say in one line.
-            TypeError: More is given by place than the command takes so, or something twice.
+            NasrankError: The error of one line that the command would print.
+            TypeError: There are too many positional arguments, or an argument is given twice.
         """
         from nasrank.study.conduct import conduct
 
@@ -57,8 +57,9 @@ class StudyFunction:
         by_place = [name for name, field in ordered_fields(config).items() if _by_place(field)]
         placed = dict(zip(by_place, places, strict=False))
         if len(places) > len(placed) or placed.keys() & options.keys():
+            only = f"only {', '.join(by_place)} by position, each once"
             raise TypeError(
-                f"{self.__name__}() takes {', '.join(by_place) or 'nothing'} by place, each once"
+                f"{self.__name__}() takes {only if by_place else 'no positional arguments'}"
             )
         options |= placed
         if subset is not None and subset not in config.subsets:

@@ -15,7 +15,7 @@ __all__ = [
 
 
 class NasrankError(Exception):
-    """Base of all errors meant for a user's eyes."""
+    """Base of all errors that are shown to users."""
 
     exit_code = 1
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever stops the process that writes them."""
+"""Atomic writes: a file is complete or absent, whatever stops the process that writes it."""
 
 import contextlib
 import os
@@ -19,10 +19,10 @@ _DAY = 86_400.0
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a place to write to, and put it in the place of ``path`` once it is complete.
+    """Yield a temporary path to write to, which replaces ``path`` once it is complete.
 
-    Missing parent folders are made. Whatever goes wrong, ``path`` is as it was and no part stays
-    behind; a process that is killed leaves its part to :func:`remove_stale_parts`.
+    Missing parent folders are made. If anything fails, ``path`` is unchanged and no part is left
+    behind; :func:`remove_stale_parts` removes the part of a process that was killed.
 
     Args:
         path: The final place of the file.
@@ -42,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except (OSError, UnicodeError, pa.ArrowException) as error:
-        # Names of files may be bytes that are no text, which Arrow cannot write to.
+        # File names may be bytes that are not text, which Arrow cannot write to.
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if number else str(error).splitlines()[0]
         raise DataError(
@@ -55,10 +55,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_stale_parts(folder: Path) -> int:
-    """Remove what killed processes have left half written in a folder.
+    """Remove half-written files that killed processes have left in a folder.
 
     A part is stale if its process ran on this machine and no longer does, or if nothing was
-    written to it for a day; the parts of a process that is at work stay.
+    written to it for a day; the parts of a running process stay.
 
     Args:
         folder: The folder; subfolders are not looked into, and it need not exist.
@@ -79,7 +79,7 @@ def remove_stale_parts(folder: Path) -> int:
 
 
 def require_writable(folder: Path) -> None:
-    """Make a folder and see that files can be made in it, before any work is done for them.
+    """Make a folder and check that it is writable, before any work is done.
 
     Raises:
         DataError: The folder cannot be made or written, or the disk is full.
@@ -96,7 +96,7 @@ def require_writable(folder: Path) -> None:
 
 
 def _machine() -> str:
-    """Name this machine in letters that file names may hold, without dots."""
+    """Name this machine in letters that are valid in file names, without dots."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", platform.node()) or "_"
 
 

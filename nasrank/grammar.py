@@ -16,7 +16,7 @@ WRITTEN = re.compile(r"\s*(?P<name>[^\s(),=]+)\s*(?:\((?P<inside>.*)\))?\s*", re
 
 @dataclass(frozen=True)
 class Call:
-    """A name and what stands in the brackets behind it.
+    """A name and what follows it in brackets.
 
     Args:
         name: The word before the bracket.
@@ -39,7 +39,7 @@ def split_list(text: str) -> list[str]:
         The parts in the order written, none of them empty.
 
     Raises:
-        UsageError: A bracket has no partner, or nothing stands between two commas.
+        UsageError: A bracket is unmatched, or there is nothing between two commas.
 
     Example:
         >>> split_list("mse, hr(margin=0.5), pw(hr,mape,50)")
@@ -54,7 +54,7 @@ def split_list(text: str) -> list[str]:
             parts.append(text[start:at].strip())
             start = at + 1
     if depth != 0:
-        raise UsageError(f"a bracket has no partner in {text!r}. Write it like hr(margin=0.5).")
+        raise UsageError(f"unmatched bracket in {text!r}. Write it like hr(margin=0.5).")
     parts.append(text[start:].strip())
     if not all(parts):
         raise UsageError(f"a name is missing in {text!r}. Write it like mse,hr,pw(hr,mape,50).")
@@ -65,7 +65,7 @@ def read_call(text: str) -> Call:
     """Read ``name`` or ``name(part, ..., key=value, ...)``.
 
     Args:
-        text: What the user wrote; blanks are ignored everywhere but inside words.
+        text: What the user wrote; blanks are ignored except inside words.
 
     Returns:
         The name, the parts and the options, all still as text.

@@ -1,7 +1,7 @@
 """Names with options: ``hr``, ``gnn(ensemble=4)``, ``sinkhorn(reg=1)``.
 
 The options of a loss, a predictor or a distance are the keyword-only arguments of its function
-or class, and their types and ranges are those of its signature; nothing is written down twice.
+or class, with the types and ranges of its signature, so that nothing is stated twice.
 """
 
 import inspect
@@ -69,12 +69,12 @@ Count: TypeAlias = Annotated[int, Above(0)]
 
 @dataclass(frozen=True)
 class Option:
-    """One option, as a signature says.
+    """One option, as declared in a signature.
 
     Args:
         name: The keyword.
         kind: The type of its values.
-        default: What holds when the option is not given; None stands for "off".
+        default: Its value when it is not given; None stands for "off".
         above: The bound a number has to exceed.
         words: The words to choose from.
     """
@@ -86,7 +86,7 @@ class Option:
     words: tuple[str, ...] = ()
 
     def read(self, value: OptionValue) -> OptionValue | None:
-        """Return the value, or what its text says, in the option's own type.
+        """Return the value, or the value its text spells, in the option's own type.
 
         Returns:
             None if the value is of another type, not finite, or not allowed.
@@ -114,12 +114,12 @@ class Named:
     """A registered name and the options that differ from its defaults.
 
     However it is made, the options are checked, those equal to the default are dropped and the
-    rest are sorted, so equal meanings are equal objects with the same text. A subclass says whose
-    names they are.
+    rest are sorted, so that equivalent spellings give equal objects with the same text. A
+    subclass names the registry.
 
     Attributes:
         name: A name of the registry.
-        options: Pairs of an option's name and its value or the text of it.
+        options: Pairs of an option's name and its value, or its value as text.
         registry: The names there are.
         example: How options are written, for messages.
 
@@ -135,7 +135,7 @@ class Named:
 
     def __post_init__(self) -> None:
         """Bring the options to their canonical form."""
-        # Names are known without importing anything; only options need what is named.
+        # Names are known without importing anything; only options need the object.
         if self.options or self.name not in self.registry:
             owner = f"{self.registry.kind} '{self.name}'"
             options = canonical_options(owner, self.known(self.name), dict(self.options))
@@ -143,7 +143,7 @@ class Named:
 
     @classmethod
     def known(cls, name: str) -> Mapping[str, Option]:
-        """Return the options of a name: the keyword-only arguments of what it names.
+        """Return the options of a name: the keyword-only arguments of its object.
 
         Raises:
             UsageError: There is no such name.
@@ -157,8 +157,7 @@ class Named:
         """Read a name with options; ``str`` of what is returned is the canonical spelling.
 
         Raises:
-            UsageError: It cannot be read, or names something, an option or a value that does not
-                exist.
+            UsageError: It cannot be read, or its name, an option or a value does not exist.
         """
         call = read_call(text)
         if call.parts:
@@ -210,7 +209,7 @@ def canonical_options(
     Args:
         owner: What has the options, as in ``loss 'hr'``.
         known: The options there are.
-        given: Values, or the text of them, by name.
+        given: Values, or their text, by name.
 
     Raises:
         UsageError: There is no such option, or it cannot have this value.
@@ -219,7 +218,7 @@ def canonical_options(
     for key, value in sorted(given.items()):
         if key not in known:
             if not known:
-                raise UsageError(f"{owner} takes no options, so not {key!r}. Leave it out.")
+                raise UsageError(f"{owner} takes no options, not even {key!r}. Leave it out.")
             raise unknown_name(f"option of {owner}", key, known)
         option = known[key]
         read = option.read(value)

@@ -26,15 +26,15 @@ TARGET = re.compile(r"[\w.]+:[\w.]+")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Make the error for a name nobody has registered.
+    """Make the error for a name that is not registered.
 
     Args:
-        kind: What the name should have been the name of, in the singular.
+        kind: The kind of thing that was named, in the singular.
         name: What was asked for.
         known: What could have been asked for.
 
     Returns:
-        An error of one line: the name, the nearest known one if any is near, all known ones.
+        An error of one line: the name, a similar known one if there is any, all known ones.
 
     Example:
         >>> print(unknown_name("loss", "listmel", ["mse", "listmle"]))
@@ -52,8 +52,8 @@ class Registry(Generic[T]):
     Args:
         kind: What is registered, in the singular; error messages use it.
         group: The entry-point group in which other packages announce objects of this kind.
-            It is read when a name is missed, not before, so that the names of this package
-            never wait for it; until then such objects are not listed.
+            It is read only when a name is not found, so that this package's own names never
+            wait for it; until then such objects are not listed.
 
     Example:
         >>> metals: Registry[str] = Registry("metal")
@@ -68,7 +68,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.group = group
         self._objects: dict[str, T] = {}
-        # Every name in order, with where its object comes from.
+        # Every name in order, with the origin of its object.
         self._origins: dict[str, str] = {}
         self._group_was_read = group is None
 
@@ -79,7 +79,7 @@ class Registry(Generic[T]):
     def register(self, name: str, *, target: str) -> None: ...
 
     def register(self, name: str, *, target: str | None = None) -> Callable[[F], F] | None:
-        """Give a name to an object, either as a decorator or by saying where the object lies.
+        """Give a name to an object, either as a decorator or by the object's location.
 
         Args:
             name: Lower-case letters, digits and ``+ _ . / : -``.

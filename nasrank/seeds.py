@@ -56,9 +56,9 @@ def torch_generator(seed: int, **axes: str | int) -> torch.Generator:
 def seeded_torch(seed: int, **axes: str | int) -> Iterator[None]:
     """Draw torch's global random numbers from one stream of a run, within the block.
 
-    For code of others that takes no generator, such as the initial weights of modules. What was
-    drawn before is as if nothing had happened once the block ends. Numbers drawn on a GPU are not
-    covered: make modules on the CPU and move them.
+    For third-party code that takes no generator, such as the initial weights of modules. After
+    the block the global state is restored. Numbers drawn on a GPU are not covered: make modules
+    on the CPU and move them.
 
     Args:
         seed: The run's seed.

@@ -1,7 +1,7 @@
 """From values over seeds to statements: intervals, tests, verdicts, stability of the top.
 
-This is the only place for them. Each interval covers what it is of in at least about ``level`` of
-cases, and ``tests/test_statistics.py`` simulates it: Student's for means, the exact binomial one
+This is the only place for them. Each interval covers the true value in at least about ``level``
+of cases, as ``tests/test_statistics.py`` simulates: Student's for means, the exact binomial one
 for shares and order statistics. A seed without a value (nan: a diverged run, an undefined metric)
 is left out, in a pair together with its partner, and the number of seeds that did count is
 reported.
@@ -40,7 +40,7 @@ FloatArray = npt.NDArray[np.float64]
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
 LEVEL = 0.95
-"""Level of every interval unless told otherwise."""
+"""Level of every interval unless stated otherwise."""
 
 FLIPS = 9_999
 EXACT_SEEDS = 12
@@ -48,7 +48,7 @@ EXACT_SEEDS = 12
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and how far it is known.
+    """A mean over seeds and its uncertainty.
 
     Attributes:
         n_seeds: Seeds that had a value.
@@ -67,7 +67,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class OrderStatistic:
-    """A value that suffices for a share of all seeds, and how far it is known.
+    """A value that suffices for a share of all seeds, and its uncertainty.
 
     Attributes:
         n_seeds: Seeds counted.
@@ -96,7 +96,7 @@ class Comparison:
         rank: Place by mean, 1 = best, equal means sharing the best of their places; None with
             no seed.
         best: Whether the rank is 1.
-        difference: Its mean less that of the best on the seeds both have, with its 95 % Student
+        difference: Its mean minus that of the best on the seeds both have, with its 95 % Student
             interval; None for the best ones themselves and where no seed is shared.
         verdict: What that interval says against the margin, see `verdict_of`; None likewise.
         p_holm: Sign-flip test of the difference, corrected for the number of losses tested;
@@ -136,7 +136,7 @@ def mean_interval(
             values.
 
     Returns:
-        The mean, its bounds and its p-value; equal values give an interval of one point.
+        The mean, its bounds and its p-value; equal values give an interval of width 0.
 
     Raises:
         ValueError: The array is not flat.
@@ -184,7 +184,7 @@ def paired_interval(
         held_out: See `mean_interval`.
 
     Returns:
-        That of ``a - b`` over the seeds that have both.
+        Mean and interval of ``a - b`` over the seeds that have both.
 
     Raises:
         ValueError: The arrays are not flat or differ in length.
@@ -197,10 +197,10 @@ def paired_interval(
 
 
 def share_interval(count: int, of: int, *, level: float = LEVEL) -> tuple[float, float]:
-    """Exact binomial interval of a probability, seen in so many of so many trials.
+    """Exact binomial interval of the probability of an event seen in ``count`` of ``of`` trials.
 
     Args:
-        count: Trials in which it happened.
+        count: Trials in which the event happened.
         of: Trials, at least one.
         level: Least share of intervals that hold the true probability, in (0, 1).
 
@@ -242,7 +242,7 @@ def order_statistic(
     intervals close above with 6 seeds for a share of .5, 17 for .8, 36 for .9 and 72 for .95.
 
     Args:
-        values: One for each seed ``[S]``; no nan, but inf for a seed that never got there.
+        values: One for each seed ``[S]``; no nan, but inf for one that never reached the target.
         share: In (0, 1).
         level: Least share of intervals that hold the true quantile, in (0, 1).
         side: Which ends to bound; one end alone takes the whole of ``1 - level``.
@@ -273,7 +273,7 @@ def order_statistic(
     """
     seeds = _flat(values)
     if np.isnan(seeds).any():
-        raise ValueError("values of an order statistic should be without nan")
+        raise ValueError("values of an order statistic should not be nan")
     place = math.ceil(_exact(share) * (len(seeds) + 1))
     if place > len(seeds):
         return OrderStatistic(len(seeds), None, None, None)
@@ -353,7 +353,7 @@ def paired_p(a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator) -> fl
     Args:
         a: One value for each seed ``[S]``, nan where a seed has none.
         b: The other method's values for the same seeds ``[S]``.
-        rng: Source of the random sign assignments; not touched for S up to 12.
+        rng: Source of the random sign assignments; not used for S up to 12.
 
     Returns:
         A p-value in (0, 1]; None where no seed has both values.
@@ -383,13 +383,14 @@ def clustered_p(
     """Sign-flip test over tasks, with each cluster of them, such as a space, as one unit.
 
     Tasks of one space share architectures and rise and fall together: eight tasks of three
-    spaces are three witnesses, not eight. The mean of each cluster is taken first, and the signs
-    of these means are flipped as in `paired_p`, so that with three clusters p is never below .25.
+    spaces are three independent observations, not eight. The mean of each cluster is taken
+    first, and the signs of these means are flipped as in `paired_p`, so that with three clusters
+    p is never below .25.
 
     Args:
         differences: One for each task ``[T]``, nan where it has none.
         clusters: The cluster of each task.
-        rng: Source of the random sign assignments; not touched for up to 12 clusters.
+        rng: Source of the random sign assignments; not used for up to 12 clusters.
 
     Returns:
         A p-value in (0, 1]; None where no task has a value.
@@ -444,7 +445,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def top_stability(tops: Sequence[Collection[Hashable]]) -> float | None:
     """How much of the predicted top stays the same from seed to seed.
 
-    The mean over all pairs of seeds of the Jaccard index, members in both over members in either.
+    The mean over all pairs of seeds of the Jaccard index: members of both over members of either.
 
     Args:
         tops: For each seed the predicted top, as numbers that mean the same architecture in
@@ -481,10 +482,10 @@ def compare_with_best(
 
     The best loss is the one with the best mean. Every other one is compared with it on the seeds
     both have: the difference with its interval, a verdict against the margin, and `paired_p`
-    corrected by `holm`. All losses with the same number of values meet the same sign flips, so
+    corrected by `holm`. All losses with the same number of values share the same sign flips, so
     neither their order nor an unrelated loss changes anything but the correction. Choosing the
-    reference by looking flatters it: p-values are somewhat too small and equivalence is found
-    somewhat too seldom; they say how a loss stands to this best one, not which one is best.
+    reference after seeing the data favours it: p-values are somewhat too small and equivalence is
+    found too rarely; they compare a loss with this best one and do not say which one is best.
 
     Args:
         values: For each loss one value for each seed ``[S]``, aligned, nan where it has none.

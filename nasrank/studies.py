@@ -1,4 +1,4 @@
-"""Every study, by the words of its command; nothing of it is imported before it is asked for."""
+"""Every study, by the words of its command; a study is imported only when it is asked for."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ STUDIES = {
     "supcon train": "nasrank.companions.supcon.options:TrainConfig",
     "supcon diagnose": "nasrank.companions.supcon.options:DiagnoseConfig",
 }
-"""Where the configuration of a command is, which says where its study is."""
+"""Location of the configuration of each command, which names its study."""
 
 
 def config_of(command: str) -> "type[Config]":

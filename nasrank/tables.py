@@ -52,10 +52,10 @@ class Column:
         type: An Arrow type by name: ``string``, ``int64``, ``double``, ``bool``, or a list of
             one of them, such as ``list<int64>``.
         unit: Unit of its values; ``1`` for pure numbers, empty for names.
-        about: What it says.
+        about: What its values mean.
         null: What an empty cell means; None where the column has no empty cells.
-        better: Whether higher or lower values are better; None where neither is. This is the
-            only place where a column's direction stands.
+        better: Whether higher or lower values are better; None where neither is. A column's
+            direction is stated nowhere else.
         margin: Difference that does not matter, in its unit, for verdicts of equivalence.
     """
 
@@ -142,7 +142,7 @@ class Table:
         """Make an Arrow table of rows, and refuse any that break the contract.
 
         Args:
-            rows: One mapping a row, with exactly the table's columns.
+            rows: One mapping per row, with exactly the table's columns.
             about: What the table was made by, stored as JSON in the file's metadata.
 
         Raises:
@@ -221,7 +221,7 @@ class Table:
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types
     """Turn a value into what JSON has: dictionaries, lists, text, numbers, true, false, null.
 
-    NaN and infinities, which JSON lacks, become null; what else is no such thing becomes text.
+    NaN and infinities, which JSON lacks, become null; values of any other type become text.
     """
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
@@ -250,7 +250,7 @@ def write_parquet(table: "pa.Table", path: Path, *, seal: bool = False) -> None:
     """Write a table as zstd Parquet with page checksums, atomically.
 
     Missing parent folders are made. An existing file is replaced in one step; whatever goes
-    wrong, no partial file stays behind.
+    wrong, no partial file is left behind.
 
     Args:
         table: The table; its schema metadata is stored with it.
@@ -284,7 +284,7 @@ def is_sealed(path: Path) -> bool:
     anywhere, and of the digest itself, is noticed.
 
     Args:
-        path: A file that was written with a seal; one without has none that could be right.
+        path: A file that was written with a seal; the answer for any other is False.
 
     Raises:
         DataError: It cannot be read.
@@ -298,7 +298,7 @@ def is_sealed(path: Path) -> bool:
 
 
 def _find_seal(file: BinaryIO) -> tuple[int, str]:
-    """Return where the digest stands and what it says; 0 and nothing where there is none."""
+    """Return the position and the text of the digest; 0 and nothing where there is none."""
     size = file.seek(0, os.SEEK_END)
     # Parquet ends with the length of its metadata and a mark.
     file.seek(max(0, size - 8))
@@ -358,7 +358,7 @@ def read_schema(path: Path) -> "pa.Schema":
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with a file that is read into one line."""
+    """Turn failures to read a file into errors of one line."""
     import pyarrow as pa
 
     try:

@@ -8,10 +8,10 @@ __all__ = ["run"]
 def run() -> int:
     """Run the command line and return its exit code."""
     try:
-        # Within, because importing takes long enough for a Control-C to meet it.
+        # Imported inside, because importing takes long enough for a Control-C during it.
         from nasrank.cli.app import run as command
 
         return command()
     except KeyboardInterrupt:
-        sys.stderr.write("error: stopped. Type the same command to go on\n")
+        sys.stderr.write("error: stopped. Run the same command again to resume\n")
         return 130

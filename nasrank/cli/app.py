@@ -1,4 +1,4 @@
-"""The command ``nasrank`` and the way every error leaves it."""
+"""The command ``nasrank``, and how it reports errors."""
 
 import contextlib
 import logging
@@ -36,7 +36,7 @@ app = typer.Typer(
 )
 pr = typer.Typer(
     cls=group_of("pr"),
-    help="Generators trained for a chosen trade-off of precision and recall.",
+    help="Generators trained for a chosen trade-off between precision and recall.",
     epilog="Example: nasrank pr train --data ring --lambdas 0.1,1,10",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -46,7 +46,7 @@ app.add_typer(pr, name="pr")
 app.add_typer(
     typer.Typer(
         cls=group_of("ot"),
-        help="Class hierarchies kept in features by optimal transport.",
+        help="Class hierarchies preserved in features by optimal transport.",
         epilog="Example: nasrank ot train --data digits --distances l2,emd,fastft",
         no_args_is_help=True,
         rich_markup_mode="markdown",
@@ -77,7 +77,7 @@ def main(
     version: bool = typer.Option(
         False,
         "--version",
-        help="Print the version and leave.",
+        help="Print the version and exit.",
         callback=_version,
         is_eager=True,
     ),
@@ -87,34 +87,32 @@ def main(
 
 def run() -> int:
     """Run the command line and return its exit code."""
-    # Threads that wait for one another by spinning make two busy programs ten times slower; the
+    # Threads that busy-wait for one another make two concurrent programs ten times slower; the
     # setting is read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         with _log_on_stderr():
             app()
     except NasrankError as error:
-        # One line, whatever a message from below may hold.
+        # One line, even if a message from a library has several.
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         return error.exit_code
     except OSError as error:
-        # Files have errors of their own by now, so this is mostly a stdout on a full disk.
+        # Errors of files were reported as such, so this is mostly a stdout on a full disk.
         where = error.filename or "stdout"
-        typer.echo(
-            f"error: {where}: {error.strerror}. Free some space and type it again", err=True
-        )
+        typer.echo(f"error: {where}: {error.strerror}. Free some space and run it again", err=True)
         _silence_stdout()
         return DataError.exit_code
     except SystemExit as leaving:
-        # Control-C where a command has nothing of its own to say about it.
+        # Control-C where the command has no message of its own.
         if leaving.code == Interrupted.exit_code:
-            typer.echo("error: stopped. Type the same command to go on", err=True)
+            typer.echo("error: stopped. Run the same command again to resume", err=True)
         raise
     return 0
 
 
 def _silence_stdout() -> None:
-    """Let what is left to be written go nowhere, or the interpreter fails when it ends."""
+    """Discard buffered output, or the interpreter fails when it exits."""
     with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 

@@ -1,4 +1,4 @@
-"""The command of a study, made of its configuration: one option a field."""
+"""The command of a study, made from its configuration: one option per field."""
 
 import inspect
 from collections.abc import Callable
@@ -39,12 +39,12 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="TOML file with these options; the command line beats it.",
+        help="TOML file with these options; options on the command line override it.",
         rich_help_panel=HOW,
     ),
 ]
 OnlyCachedOption = Annotated[
-    bool, typer.Option("--only-cached", help="Compute no run.", rich_help_panel=HOW)
+    bool, typer.Option("--only-cached", help="Compute nothing.", rich_help_panel=HOW)
 ]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Compute every run again.", rich_help_panel=HOW)
@@ -56,18 +56,18 @@ DryRunOption = Annotated[
 
 
 def help_of(config: type[Config]) -> str:
-    """Return what ``--help`` says of a command."""
+    """Return the description of a command in ``--help``."""
     return inspect.cleandoc(config.__doc__ or "")
 
 
 def epilog_of(config: type[Config]) -> str:
-    """Return what stands below the options."""
+    """Return the text below the options in ``--help``."""
     head = "Examples:" if len(config.examples) > 1 else "Example:"
     lines = "\n\n".join([head, *config.examples])
     if config.keeps_runs:
         lines += (
-            "\n\nEvery finished run is kept under --out and never computed twice; repeat a "
-            "stopped command to go on."
+            "\n\nEvery finished run is kept under --out and never computed twice; run a stopped "
+            "command again to resume it."
         )
     return lines
 
@@ -112,7 +112,7 @@ def command_of(
 def _execute(
     config: Config, out: Path | None, common: dict[str, Any], study: "Study[Any, Any] | None"
 ) -> None:
-    """Do what was asked and show it."""
+    """Execute the command and show its result."""
     from nasrank.cli.progress import ProgressBar
     from nasrank.study.conduct import conduct, estimate, study_of
     from nasrank.study.study import envelope
@@ -132,7 +132,7 @@ def _execute(
         result = conduct(config, out, study=study, progress=progress, **how)
     _tell("left out", result.left_out)
     print_result(result, study.view, output_format)
-    # A page and JSON hold the notes themselves.
+    # The page and JSON contain the notes themselves.
     if not quiet and output_format not in {"table", "json"}:
         _tell("note", result.notes)
     pictures = _draw(study, result)
@@ -150,7 +150,7 @@ def _tell(what: str, lines: tuple[str, ...]) -> None:
 
 
 def _draw(study: "Study[Any, Any]", result: "Result[Any]") -> str:
-    """Draw pictures and say which; do without where they cannot be drawn."""
+    """Draw pictures and say which; continue without where they cannot be drawn."""
     if study.pictures is None:
         return ""
     try:
@@ -213,7 +213,7 @@ def _common(config: type[Config]) -> list[inspect.Parameter]:
         typer.Option(
             "--subset",
             metavar="|".join(config.subsets),
-            help="Fixed settings by name; other options beat them.",
+            help="Fixed settings by name; other options override them.",
             autocompletion=lambda: list(config.subsets),
             rich_help_panel=HOW,
         ),

@@ -1,4 +1,4 @@
-"""``nasrank data``: which tasks there are, what is in them, where they lie, and new ones."""
+"""``nasrank data``: list, describe, locate, import and verify benchmarks."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +19,7 @@ from nasrank.study.view import Field
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Benchmarks: which tasks there are, what is in them, where they lie, and new ones.",
+    help="Benchmarks: list, describe, locate, import and verify tasks.",
     epilog="Example: nasrank data info nb201/cifar10",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -70,7 +70,7 @@ def show_task(
     *,
     output_format: FormatOption = "table",
 ) -> None:
-    """Show what is in a task: counts, spread, noise, cost, what will hurt, and the source.
+    """Show what is in a task: counts, spread, noise, cost, pitfalls, and the source.
 
     Keys of --format json, in answer: task, space, title, dataset, metric (name, description, unit,
     better), architectures, labelled, classes, labelled_classes, field_classes, attributes, groups,
@@ -132,7 +132,7 @@ def import_space(
         str | None,
         typer.Option(
             metavar="COLUMNS",
-            help="Label columns of your own file, one a training seed, separated by commas; "
+            help="Label columns of your own file, one per training seed, separated by commas; "
             "label and label_* by default.",
         ),
     ] = None,
@@ -140,12 +140,12 @@ def import_space(
         str | None,
         typer.Option(
             metavar="COLUMNS",
-            help="Columns of your own file with numbers of the nodes, such as widths, separated "
+            help="Columns of your own file with numbers per node, such as widths, separated "
             "by commas; attribute_* by default.",
         ),
     ] = None,
     lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="The lowest label of your own file is best.")
+        bool, typer.Option("--lower-is-better", help="Lower labels of your own file are better.")
     ] = False,
     unit: Annotated[
         str | None, typer.Option(help="Unit of the label of your own file, such as % or s.")
@@ -159,16 +159,16 @@ def import_space(
 ) -> None:
     """Read a benchmark's file, or architectures of your own, into the data folder.
 
-    No file is ever executed. What a space has already is kept; a metric that comes again is
+    No file is ever executed. Earlier imports into a space are kept; a metric imported again is
     replaced. A file of your own is .csv, .jsonl or .parquet with a row for each architecture:
     column id; operations ("input;conv3x3;output") with edges ("0-1;1-2") or matrix
     ("010;001;000"), or layers ("mb3;mb6"), or arch_str (a NAS-Bench-201 string); label columns,
-    empty for candidates; and if you like attribute_NAME (numbers of the nodes, "64;128"),
-    cost_seconds, parameters and group (no group is on both sides of a split by class).
+    empty for candidates; and optionally attribute_NAME (numbers per node, "64;128"),
+    cost_seconds, parameters and group (a split by class never divides a group).
 
     Keys of --format json, in tables.imported: task, metric, description, unit, better (higher,
-    lower), architectures, labelled, replicates, replaced (how many had a label before, which is
-    gone; null for a new metric) and path.
+    lower), architectures, labelled, replicates, replaced (how many labels it replaced; null for
+    a new metric) and path.
     """
     from nasrank.benchmarks.importing import import_data, saved_rows
     from nasrank.cli.progress import CountBar
@@ -200,7 +200,7 @@ def import_space(
         if row["replaced"] is not None and row["replaced"] > row["labelled"]:
             typer.echo(
                 f"warning: {row['task']} had {row['replaced']} labels and now has "
-                f"{row['labelled']}. Import the earlier file again to have them back",
+                f"{row['labelled']}. Import the earlier file again to restore them",
                 err=True,
             )
 
@@ -222,10 +222,10 @@ def verify_files(
     *,
     output_format: FormatOption = "table",
 ) -> None:
-    """Check files by their sha256 and content, and name the known file a file is.
+    """Check files by their sha256 and content, and identify known files.
 
-    What a task is read from is read afresh past the cache. Fails with exit code 3 if something is
-    damaged and 4 if something is missing.
+    The file behind a task is read again, bypassing the cache. Fails with exit code 3 if something
+    is damaged and 4 if something is missing.
 
     Keys of --format json, in tables.verified: subject, kind ("source" of a package, "imported",
     "file" or "folder"), path, sha256 (null for a folder), known (the known file it is, or null),
@@ -265,7 +265,7 @@ def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:
 
 
 def _waiting(text: str) -> Any:  # noqa: ANN401 - any context manager
-    """Show people at a terminal that something goes on."""
+    """Show a spinner at a terminal."""
     return Console(stderr=True).status(escape(text))
 
 

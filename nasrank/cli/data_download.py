@@ -1,4 +1,4 @@
-"""``nasrank data download``: a benchmark's file, brought to where it belongs."""
+"""``nasrank data download``: fetch a benchmark's file into the data folder."""
 
 from typing import Annotated, Any
 
@@ -27,8 +27,8 @@ def download_file(
 ) -> None:
     """Fetch a benchmark's file from its authors into the data folder.
 
-    Only https is spoken, and only by this command. A file is kept once its sha256 is the known
-    one; what has arrived of it before is gone on with, and what is there is not asked for again.
+    This is the only command that uses the network, by https alone. A file is kept if its sha256
+    is the known one. A partial download is resumed, and a file that is there is not fetched again.
     Where there is no plain address, the error says where to get the file and where to put it.
 
     Keys of --format json, in tables.files: source, space, file, path, state ("downloaded",

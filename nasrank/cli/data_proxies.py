@@ -1,4 +1,4 @@
-"""``nasrank data proxies``: what untrained networks say, computed ahead of the studies."""
+"""``nasrank data proxies``: training-free proxies, computed ahead of the studies."""
 
 import time
 from typing import Annotated
@@ -23,13 +23,13 @@ def compute_space(
 ) -> None:
     """Compute the training-free proxies of a space, and keep them in the cache.
 
-    Every distinct architecture is built as a few small networks of random weights and scored
-    without training: no label is looked at. Studies that use proxies do this themselves; here it
-    can be done ahead. Type the same again to go on after an interruption. OMP_NUM_THREADS says how
-    many cores may work.
+    Every distinct architecture is built as a few small networks with random weights and scored
+    without training: no label is used. Studies that use proxies do this themselves; this command
+    does it ahead. Run it again to resume after an interruption. OMP_NUM_THREADS limits the number
+    of cores.
 
     Keys of --format json, in answer: space, architectures, classes (distinct ones), proxies
-    (numbers each), seconds (0 or close where all were known), folder (where they are kept).
+    (numbers each), seconds (close to 0 where all were known), folder (where they are kept).
     """
     from nasrank.benchmarks import SPACES, load_task
     from nasrank.benchmarks.cache import cache_folder

@@ -1,4 +1,4 @@
-"""``nasrank env``: what a result or a complaint depends on beside the command itself."""
+"""``nasrank env``: what a result or a bug report depends on besides the command itself."""
 
 from nasrank.cli.output import FormatOption, show_record
 

@@ -1,8 +1,8 @@
-"""Tables that fit: in a terminal of any width no figure is cut, and what is left out is named.
+"""Tables that fit: in a terminal of any width no figure is cut, and dropped columns are named.
 
 Where a table is too wide, one thing after another is tried: headings are broken at blanks,
 columns of words are folded, columns of the lowest rank (`nasrank.study.view.Field.keep`) are
-left out with a word, and at last every row is written as a block of lines.
+dropped and named, and as a last resort every row is written as a block of lines.
 """
 
 import textwrap
@@ -27,7 +27,7 @@ _TEXT = 100
 
 
 def visible(text: str) -> str:
-    r"""Return a text with its control characters made visible, so that none acts on a terminal.
+    r"""Return a text with its control characters escaped, so that none affects a terminal.
 
     Example:
         >>> print(visible("a\x1b[31mb"))
@@ -42,7 +42,7 @@ def visible(text: str) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Break a text at blanks into lines of at most a width, and of at most 100 letters."""
+    """Break a text at blanks into lines of at most ``width`` and at most 100 characters."""
     if width >= ENDLESS:
         return text.splitlines() or [""]
     lines = [
@@ -63,12 +63,11 @@ def lay_out(sheet: Sheet, width: int) -> list[str]:
 
     Args:
         sheet: The table.
-        width: Letters of a line; `ENDLESS` where nothing has to fit.
+        width: Characters of a line; `ENDLESS` where nothing has to fit.
 
     Returns:
         The title, the headings (unless all are empty) and a rule, the rows, and a line that names
-        columns that had to be left out. No cell is cut: where nothing else helps, each row is a
-        block of lines.
+        dropped columns. No cell is cut: where nothing else helps, each row is a block of lines.
     """
     title = [] if sheet.title is None else wrapped(sheet.title, width)
     columns = [_column(field, sheet) for field in sheet.fields]
@@ -98,7 +97,7 @@ def lay_out(sheet: Sheet, width: int) -> list[str]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column being laid out: its heading as lines, its cells, and how wide it may be."""
+    """A column being laid out: its heading as lines, its cells, and its maximum width."""
 
     field: Field
     head: Sequence[str]
@@ -128,10 +127,10 @@ def _width(head: Sequence[str], cells: Sequence[str]) -> int:
 
 
 def _narrow_headings(columns: Sequence[_Column]) -> list[_Column]:
-    """Break headings at every blank that the cells leave no room for."""
+    """Break headings at blanks where they are wider than the cells."""
     found = []
     for column in columns:
-        # A sign stays with its number.
+        # A percent sign stays on the line of its word.
         text = " ".join(" ".join(column.head).split()).replace(" %", "\N{NO-BREAK SPACE}%")
         words = text.split(" ")
         least = max(1, *map(cell_len, [*words, *column.cells]))
@@ -151,7 +150,7 @@ def _folded(columns: Sequence[_Column], width: int) -> list[_Column]:
             break
         place = max(wide, key=lambda n: found[n].width)
         others = [found[n].width for n in wide if n != place]
-        # Down to the next widest, and no further than needed.
+        # Down to the width of the next widest, but not further than needed.
         goal = max(
             found[place].least, min(found[place].width - 1, max(others, default=0)),
             found[place].width - over,

@@ -1,4 +1,4 @@
-"""Groups whose commands are made when they are asked for, so that ``--help`` imports little."""
+"""Groups whose commands are made on demand, so that ``--help`` imports little."""
 
 from collections.abc import Iterator, MutableMapping
 from typing import Any
@@ -17,12 +17,12 @@ def group_of(prefix: str = "", order: tuple[str, ...] = ()) -> type[TyperGroup]:
     """Make a group with the commands of the studies whose words start with a prefix.
 
     Args:
-        prefix: The word of the group; nothing for the commands of one word.
+        prefix: The word of the group; empty for the commands of one word.
         order: Names of commands in the order of ``--help``; others follow.
     """
 
     class Lazy(TyperGroup):
-        """A group of studies, and of what is registered by hand."""
+        """A group of studies, and of commands registered by hand."""
 
         def __init__(self, **how: Any) -> None:  # noqa: ANN401 - typer's
             super().__init__(**how)

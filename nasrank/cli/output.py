@@ -55,8 +55,8 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="|".join(FORMATS),
-        help="How to print: a table for people, json with all there is, or one table.",
-        # Checked before any work is done.
+        help="Output format: a table for people, json with everything, or one table.",
+        # Checked before any work.
         callback=known_format,
         autocompletion=lambda: list(FORMATS),
         rich_help_panel="Output",
@@ -76,13 +76,13 @@ def print_result(
     view: "Callable[[Result[Any]], Iterable[Part]]",
     output_format: str,
 ) -> None:
-    """Print what a study has found.
+    """Print the result of a study.
 
     Args:
-        result: What it has found.
-        view: What people see of it.
-        output_format: One of :data:`FORMATS`; json holds all of it, csv, markdown and latex
-            its first table, or its one record where it has no table.
+        result: The result.
+        view: Makes the page for people.
+        output_format: One of :data:`FORMATS`; json holds everything, csv, markdown and latex
+            its main table, or its record where it has no table.
     """
     if known_format(output_format) == "table":
         from nasrank.study.claims import claims_parts
@@ -104,12 +104,12 @@ def show_rows(
     *,
     fields: Sequence[Field] | None = None,
 ) -> None:
-    """Print the rows of a command that is no study; all have the same keys.
+    """Print the rows of a command that is not a study; all have the same keys.
 
     Args:
         command: Words of the command.
         name: Name of the table, in json.
-        rows: The rows; every format but the table for people holds every key of theirs.
+        rows: The rows; every format except the table for people has all their keys.
         output_format: One of :data:`FORMATS`.
         fields: What the table for people shows; all keys by default.
     """
@@ -124,14 +124,14 @@ def show_rows(
 def show_record(
     command: str, record: Row, output_format: str, parts: Sequence[Part] | None = None
 ) -> None:
-    """Print one thing with named parts, which may have parts themselves.
+    """Print one record with named parts, which may be nested.
 
     Args:
         command: Words of the command.
         record: The parts; json keeps their nesting, the formats of tables have a row ``name``,
             ``value`` for each, with the names of nested parts joined by dots.
         output_format: One of :data:`FORMATS`.
-        parts: What people see; a table of names and values by default.
+        parts: The page for people; a table of names and values by default.
     """
     leaves = _leaves(record)
     if known_format(output_format) == "table":
@@ -183,7 +183,7 @@ def print_json(value: object) -> None:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    """A header and the rows; nothing at all stands for null."""
+    """A header and the rows; null is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if rows:
@@ -193,7 +193,7 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _markdown(rows: Sequence[Row]) -> str:
-    """A table; what would break it is escaped."""
+    """A table, with special characters escaped."""
     if not rows:
         return ""
     lines = ["| " + " | ".join(map(_for_markdown, line)) + " |" for line in _texts(rows)]
@@ -201,7 +201,7 @@ def _markdown(rows: Sequence[Row]) -> str:
 
 
 def _latex(rows: Sequence[Row]) -> str:
-    """A tabular; what would break it is escaped."""
+    """A tabular, with special characters escaped."""
     if not rows:
         return ""
     sides = ["r" if all(_is_number(row[key]) for row in rows) else "l" for key in rows[0]]
@@ -236,7 +236,7 @@ def _is_number(value: object) -> bool:
 
 
 def _leaves(record: Row, path: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Names and values of all that has no parts."""
+    """Names and values of all parts that are not nested."""
     leaves: list[dict[str, Any]] = []
     for name, value in record.items():
         here = (*path, str(name))
@@ -267,8 +267,8 @@ def _write(text: str) -> None:
     try:
         stream.write(text)
     except UnicodeEncodeError:
-        # A terminal of few characters: better a question mark than no table.
+        # A terminal with few characters: a question mark is better than no table.
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "replace").decode(encoding))
-    # A reader that has gone is noticed here and not after the command has ended.
+    # A closed pipe is noticed here and not after the command has ended.
     stream.flush()

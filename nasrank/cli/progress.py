@@ -1,4 +1,4 @@
-"""How far a study is, on stderr."""
+"""Progress of a study, on stderr."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ _QUIET_SECONDS = 10.0
 
 
 class ProgressBar:
-    """A bar with time left on a terminal, from the first moment; elsewhere a line now and then.
+    """A bar with time left on a terminal, shown at once; elsewhere a line now and then.
 
-    The bar fills with the work, and the count beside it is of what a stop would keep.
+    The bar fills with the work; the count beside it is of runs saved, which a stop would keep.
 
     Args:
         quiet: Show nothing.
@@ -58,17 +58,17 @@ class ProgressBar:
             self._bar = None
 
     def start(self, work: int, runs: int, finished: int) -> None:
-        """Learn how much there is to do; what is told later is added."""
+        """Receive how much there is to do; later calls add to it."""
         self._runs += runs
         self._work += work
         self._started = time.monotonic()
         if self._quiet or not runs:
             return
         if finished:
-            self._console.print(f"{finished} runs are finished already, {runs} are left")
+            self._console.print(f"{finished} runs are already finished, {runs} are left")
         if self._bar is not None:
             if self._work == work:
-                # The time left is that of the runs, not of what came before.
+                # The time left is estimated from the runs, not from the preparation.
                 self._bar.reset(self._task, description="running")
             self._bar.update(self._task, total=self._work, kept=self._kept())
 
@@ -76,12 +76,12 @@ class ProgressBar:
         return f"{self._saved} of {self._runs} saved,"
 
     def advance(self, work: int) -> None:
-        """Learn that so much work is done."""
+        """Receive that work is done."""
         if self._bar is not None:
             self._bar.advance(self._task, work)
 
     def saved(self, runs: int) -> None:
-        """Learn that so many runs more are on disk."""
+        """Receive that more runs are on disk."""
         self._saved += runs
         if self._bar is not None:
             self._bar.update(self._task, kept=self._kept())
@@ -115,10 +115,10 @@ class ProgressBar:
 
 
 class CountBar:
-    """A bar of records read, on a terminal alone.
+    """A bar of records read, on a terminal only.
 
     Args:
-        what: What is going on.
+        what: Its description.
         quiet: Show nothing.
     """
 
@@ -147,5 +147,5 @@ class CountBar:
         self._bar.stop()
 
     def update(self, done: int, total: int | None) -> None:
-        """Learn how many records are read, and how many there are where that is known."""
+        """Receive how many records are read, and their total where that is known."""
         self._bar.update(self._task, completed=done, total=total)

@@ -15,7 +15,7 @@ Record = Mapping[str, Any]
 _STATES = {
     "known": "known",
     "other": "not the file nasrank was built with",
-    "imported": "of everything imported for this space",
+    "imported": "of all imports for this space",
 }
 
 
@@ -24,9 +24,9 @@ def histogram(edges: list[float], counts: list[int], *, ascii_only: bool = False
 
     Args:
         edges: Bounds of the bins, one more than there are bins.
-        counts: What is in each; the fullest bin gets the longest bar, and a bin that is not
-            empty gets a mark.
-        ascii_only: Draw with letters that every terminal has.
+        counts: Number of items in each; the fullest bin gets the longest bar, and a bin that is
+            not empty gets at least a mark.
+        ascii_only: Draw with characters that every terminal has.
     """
     full, thin = ("#", ".") if ascii_only else ("█", "▏")
     most = max(counts, default=0) or 1
@@ -62,7 +62,7 @@ def task_page(record: Record) -> list[Part]:
     named = (Field("name", "", keep=9), Field("fact", "", keep=9))
     warnings: list[Part] = [f"! {each['text']}" for each in record["warnings"]]
     if warnings:
-        warnings = ["What will hurt", *warnings, ""]
+        warnings = ["Pitfalls", *warnings, ""]
     best = (Field("label", f"best, {unit}", right=True, keep=9), Field("architecture", keep=9))
     encoding = (sys.stdout.encoding or "ascii").lower()
     bars = histogram(
@@ -76,7 +76,7 @@ def task_page(record: Record) -> list[Part]:
         Sheet(facts, named),
         *warnings,
         Sheet(record["best"], best),
-        f"How many architectures have a label from ... on ({unit})",
+        f"Number of architectures by lower bound of the label ({unit})",
         bars,
     ]
 
@@ -105,7 +105,7 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     yield "", f"at most {shown(ties['largest'])} architectures share one"
     yield "training seeds", _seeds(record["replicates"])
     yield "replicate tau", f"{shown(record['replicate_tau'])} (one seed against the others)"
-    yield "ceiling tau", f"{shown(record['ceiling_tau'])} (the best that noise lets one expect)"
+    yield "ceiling tau", f"{shown(record['ceiling_tau'])} (the best that label noise allows)"
     yield "cost", _cost(record["cost_gpu_seconds"])
     largest = record["largest_n_train"]
     sizes = [f"{shown(size)} (--split {split})" for split, size in largest.items()]
@@ -123,7 +123,7 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
 
 def _seeds(replicates: Record) -> str:
     if replicates["most"] < 2:
-        return "1 value an architecture"
+        return "1 value per architecture"
     counts = ", ".join(
         f"{number} for {shown(count)}" for number, count in replicates["architectures"].items()
     )
@@ -134,6 +134,6 @@ def _cost(cost: Record | None) -> str:
     if cost is None:
         return "not known"
     return (
-        f"{shown(cost['mean'])} GPU-seconds an architecture ({shown(cost['min'])} to "
+        f"{shown(cost['mean'])} GPU-seconds per architecture ({shown(cost['min'])} to "
         f"{shown(cost['max'])}), {shown(cost['total'] / 3600)} GPU-hours in all"
     )

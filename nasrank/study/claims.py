@@ -1,8 +1,8 @@
 """Statements that a study can confirm or refute, each with the numbers that decide.
 
-Most are data: `Ahead`, `More`, `Rises`, `Falls` and `Within` say of which rows of a table and of
-which column they speak, `judge` makes rows of `CLAIMS` of them, and what is better stands with
-the column alone. What they cannot say is a list of numbers, one a seed, for `claim_row`.
+Most are data: `Ahead`, `More`, `Rises`, `Falls` and `Within` name the rows of a table and the
+column that they are about, `judge` turns them into rows of `CLAIMS`, and the direction is that of
+the column. For what they cannot express, `claim_row` takes a list of numbers, one per seed.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _FEW = "fewer than two seeds have a value"
 
 CLAIMS = Table(
     "claims",
-    "One statement and what the runs say of it",
+    "One statement and what the runs say about it",
     (
         Column("claim_id", "string", "", "Short name of the statement"),
-        Column("statement", "string", "", "The statement; what the estimate is a number of"),
+        Column("statement", "string", "", "The statement, which the estimate quantifies"),
         Column("data", "string", "", "Data it was measured on"),
         Column("n_seeds", "int64", "", "Seeds that had a value"),
-        Column("estimate", "double", "1", "Mean over seeds; above 0 speaks for the claim", _FEW),
+        Column("estimate", "double", "1", "Mean over seeds; above 0 supports the claim", _FEW),
         Column("lower", "double", "1", "Lower bound of the mean, 95 % Student interval", _FEW),
         Column("upper", "double", "1", "Upper bound of the mean, 95 % Student interval", _FEW),
         Column("p_value", "double", "1", "Two-sided Student test that the mean is 0", _FEW),
@@ -58,7 +58,7 @@ CLAIMS = Table(
             "verdict",
             "string",
             "",
-            "holds; fails; equivalent, where a difference is surely within its margin; undecided",
+            "holds; fails; equivalent, where a difference is surely within the margin; undecided",
         ),
         Column("source", "string", "", "Table and columns the numbers come from"),
     ),
@@ -66,9 +66,9 @@ CLAIMS = Table(
 
 
 _READING = (
-    "Estimates above 0 speak for the claim; it holds, or fails, where the whole interval does, "
-    f"and is undecided with fewer than {FEWEST_SEEDS} seeds. Equivalent: no such difference, and "
-    "surely none that matters."
+    "Estimates above 0 support the claim. It holds where the whole interval lies above 0, fails "
+    f"where all of it lies below, and is undecided with fewer than {FEWEST_SEEDS} seeds. "
+    "Equivalent: any difference is within the margin."
 )
 
 
@@ -106,23 +106,23 @@ def claim_row(
     margin: float = 0.0,
     negligible: float = 0.0,
 ) -> dict[str, Any]:
-    """Judge a claim by one number a seed.
+    """Judge a claim by one number per seed.
 
     The claim holds where the whole 95 % Student interval of the mean lies above ``margin``, and
     fails where all of it lies below; it is undecided otherwise, and with fewer than
-    `FEWEST_SEEDS` seeds. All values equal give an interval of one point.
+    `FEWEST_SEEDS` seeds. Equal values give an interval of width 0.
 
     Args:
         claim_id: Short name.
         statement: The statement in words.
         data: Data it was measured on.
-        values: One number a seed ``[S]``, above ``margin`` where it speaks for the claim; nan
+        values: One number per seed ``[S]``, above ``margin`` where it supports the claim; nan
             where a seed has none.
         source: Table and columns.
         margin: What the mean must exceed. A claim that two things differ by at most e is made
             with ``e - abs(difference)``.
-        negligible: What else would be undecided is equivalent where the whole interval lies
-            within this of 0.
+        negligible: A claim that would be undecided is equivalent where the whole interval lies
+            within this distance of 0.
 
     Returns:
         A row of `CLAIMS`; its estimate and bounds are those of ``values - margin``.
@@ -159,13 +159,13 @@ def claim_row(
 
 @dataclass(frozen=True)
 class Of:
-    """One number a seed: what a column says of the rows that a claim speaks of.
+    """One number per seed: the value of a column in the rows that a claim is about.
 
     Attributes:
         column: The column.
         where: Columns and the values that these rows have there.
-        missing: What a row without a value counts as; None leaves it out.
-        scale: Turns a value into what is compared, and does not turn its direction.
+        missing: The value to assume for a row without one; None leaves the row out.
+        scale: Maps a value to what is compared; increasing, so that the direction stays.
     """
 
     column: Column
@@ -191,7 +191,7 @@ class Of:
 
 @dataclass(frozen=True)
 class Lead:
-    """One number a seed: how far one is above the other, for seeds that have both.
+    """One number per seed: how far one is above the other, for seeds that have both.
 
     Attributes:
         first: The one.
@@ -236,11 +236,11 @@ class Claim:
 
     @property
     def options(self) -> Mapping[str, float]:
-        """More arguments of `claim_row`."""
+        """Further arguments of `claim_row`."""
         return {}
 
     def values(self, rows: Sequence[Row]) -> list[float]:
-        """Return one number a seed, above 0 where it speaks for the claim."""
+        """Return one number per seed, above 0 where it supports the claim."""
         raise NotImplementedError
 
 
@@ -265,7 +265,7 @@ class More(Claim):
 
     @property
     def options(self) -> Mapping[str, float]:
-        """More arguments of `claim_row`."""
+        """Further arguments of `claim_row`."""
         return {"margin": self.margin}
 
     def values(self, rows: Sequence[Row]) -> list[float]:
@@ -282,12 +282,12 @@ class More(Claim):
 class Ahead(More):
     """The first is better than the second, on the same seeds, in the direction of the column.
 
-    It is equivalent where the column has a margin and the difference is surely within.
+    It is equivalent where the column has a margin and the interval lies within it.
     """
 
     @property
     def options(self) -> Mapping[str, float]:
-        """More arguments of `claim_row`."""
+        """Further arguments of `claim_row`."""
         return {"margin": self.margin, "negligible": self.first.column.margin}
 
     @property
@@ -297,12 +297,12 @@ class Ahead(More):
 
 @dataclass(frozen=True)
 class Within(Claim):
-    """The two differ by at most so much, on the same seeds.
+    """The two differ by at most ``by``, on the same seeds.
 
     Attributes:
         first: The one.
         second: The other.
-        by: Largest difference that is meant.
+        by: Largest difference allowed.
     """
 
     first: Of | Lead
@@ -315,7 +315,7 @@ class Within(Claim):
         return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
 
     def values(self, rows: Sequence[Row]) -> list[float]:
-        """Return what the difference leaves of the largest one, for each seed that both have."""
+        """Return ``by`` minus the difference, for each seed that both have."""
         ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
         return [self.by - abs(ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
 
@@ -324,12 +324,12 @@ class Within(Claim):
 class Rises(Claim):
     """A column rises with an option, by Spearman's rank correlation of each seed.
 
-    A seed whose curve is constant counts 0, one of fewer than three points not at all.
+    A constant curve counts as 0; a seed with fewer than three points is left out.
 
     Attributes:
         of: What rises.
         over: Name of the option.
-        whole: Whether only seeds count that have a value at every setting.
+        whole: Whether to use only seeds that have a value at every setting.
 
     References:
         Spearman (1904), "The proof and measurement of association between two things".

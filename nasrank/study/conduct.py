@@ -1,4 +1,4 @@
-"""Do a study: what is finished is never done again, whatever stops it on the way."""
+"""Conduct a study: finished runs are never computed again, whatever interrupts it."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Estimate:
 
     Attributes:
         command: Its words.
-        runs: All its runs; those that depend on results are counted at their most.
-        finished: How many of them are there.
-        seconds: A guess of the time the others take in one process; None where nothing is known.
+        runs: All its runs; an upper bound where they depend on results.
+        finished: How many of them are finished.
+        seconds: Estimated time of the others in one process; None where nothing is known.
         device: ``cpu`` or ``cuda``.
         folder: Where they are kept.
         left_out: What will be missing, one line each.
@@ -80,7 +80,7 @@ def study_of(config: C) -> Study[C, Any]:
 
 
 def usual_folder(config: type[Config]) -> Path:
-    """Return where a command writes if nobody says: ``nasrank-out/ot/train``."""
+    """Return where a command writes by default: ``nasrank-out/ot/train``."""
     return Path("nasrank-out", *config.command.split())
 
 
@@ -93,21 +93,21 @@ def conduct(
     only_cached: bool = False,
     force: bool = False,
 ) -> Result[C]:
-    """Do what is missing of a study, and write its tables.
+    """Compute the missing runs of a study, and write its tables.
 
     Args:
-        config: What is asked.
+        config: The configuration.
         out: Folder for ``runs.d``, the tables, ``run.json`` and, where the answer is more than
             tables, ``answer.json``; see `usual_folder`.
         study: The study; by default the one the configuration names.
-        progress: Is told how far it is.
-        only_cached: Compute no run; report those that are there.
+        progress: Receives the progress.
+        only_cached: Compute nothing; report the finished runs.
         force: Compute every run again.
 
     Raises:
-        UsageError: What is asked does not go together, or an extra is not installed.
+        UsageError: Options contradict one another, or an extra is not installed.
         DataError: Data is missing or damaged, or the folder cannot be written.
-        NothingToCompare: ``only_cached``, and no run is there.
+        NothingToCompare: ``only_cached``, and no run is finished.
         Interrupted: Stopped by the user; finished fleets are kept.
     """
     if only_cached and force:
@@ -122,7 +122,7 @@ def conduct(
         )
     if study.runs is None:
         job: Job[C, R] = Job(config, folder, Plan(), progress=progress)
-        # Of an answer that fails nothing is said in the folder of an earlier one.
+        # If answering fails, the folder must not keep an earlier answer.
         require_writable(folder)
         computed = 0
         absent: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ def conduct(
         present = [run for run in runs if run.run_id in loop.rows]
         rows = [loop.rows[run.run_id] for run in present]
         job = Job(config, folder, plan, present, rows, progress)
-        computed, absent = loop.computed, (*plan.left_out, *loop.absences(runs))
+        computed, absent = loop.computed, (*plan.left_out, *loop.missing_runs(runs))
         about |= plan.about
     answer = study.answer(job)
     if study.runs is None or answer.about:
@@ -173,14 +173,14 @@ def estimate(
     """Say what a study would do, without computing, starting or writing anything.
 
     Args:
-        config: What is asked.
+        config: The configuration.
         out: Folder of the study.
         study: The study; by default the one the configuration names.
         only_cached: Compute no run.
         force: Compute every run again.
 
     Raises:
-        UsageError: What is asked does not go together, or it is a study without runs.
+        UsageError: Options contradict one another, or the study has no runs.
     """
     study = study_of(config) if study is None else study
     folder = usual_folder(type(config)) if out is None else out
@@ -208,7 +208,7 @@ def estimate(
 
 
 def _guess(rows: Mapping[str, Row], count: int) -> float | None:
-    """Guess by what finished runs took."""
+    """Estimate the time from that of finished runs."""
     took = [row["fit_seconds"] for row in rows.values() if row.get("fit_seconds") is not None]
     if not count:
         return 0.0
@@ -221,7 +221,7 @@ def _engine_of(config: Config) -> Engine:
 
 
 class _Loop:
-    """Does the runs of a study that are missing, fleet by fleet, and keeps each as it is done."""
+    """Executes the missing runs of a study, fleet by fleet, and saves each fleet at once."""
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class _Loop:
         self.computed = 0
 
     def do_all(self, *, only_cached: bool, force: bool) -> list[Any]:
-        """Do the runs of the plan, and those that follow from them; return all, in order."""
+        """Execute the runs of the plan, and those that follow; return all, in order."""
         self._only_cached, self._force = only_cached, force
         everything = list(dict.fromkeys(self._plan.runs))
         self._do(self._plan.fleets, everything)
@@ -262,12 +262,13 @@ class _Loop:
             )
         return everything
 
-    def absences(self, runs: Sequence[Identity]) -> tuple[str, ...]:
-        """Say in a line how many runs have no row; nothing where all have."""
+    def missing_runs(self, runs: Sequence[Identity]) -> tuple[str, ...]:
+        """Say in a line how many runs are missing; nothing where none is."""
         count = sum(run.run_id not in self.rows for run in runs)
         if not count:
             return ()
-        return (f"{count} of {len(runs)} {self._runs.what} are not in {self._finished.folder}",)
+        what = f"{count} of {len(runs)} {self._runs.what}"
+        return (f"{what} are missing from {self._finished.folder}",)
 
     def _do(self, fleets: Sequence[Sequence[Any]], everything: Sequence[Any]) -> None:
         if not self._force:
@@ -276,7 +277,7 @@ class _Loop:
         if self._only_cached or not todo:
             return
         require_writable(self._finished.folder)
-        # The large ones first, or one of them is waited for in the end.
+        # Large ones first, so that none of them is left running alone at the end.
         if self._engine.parallel:
             todo.reverse()
         self._progress.start(
@@ -292,16 +293,16 @@ class _Loop:
                 for place, rows in results:
                     self._keep(todo[place], rows)
         except KeyboardInterrupt as error:
-            # With --force the same command would begin anew.
+            # With --force the same command would start over.
             again = "the same command without --force" if self._force else "the same command"
             raise Interrupted(
                 f"stopped: {len(self.rows)} of {len(everything)} {self._runs.what} are saved in "
-                f"{self._finished.folder}. Type {again} to go on"
+                f"{self._finished.folder}. Run {again} again to resume"
             ) from error
 
     def _load(self, runs: Sequence[Any]) -> None:
         # Twice: another process may be saving a fleet while this one looks, and a fleet that
-        # seems finished in part would be computed again in other company.
+        # seems partly finished would be recomputed in a batch of another composition.
         for _ in range(2):
             self._finished.recover()
             for run in runs:
@@ -326,25 +327,25 @@ class _Loop:
 
 
 class _Counted:
-    """A worker whose progress adds up to the work of its fleet, whatever it tells itself."""
+    """A worker whose progress adds up to the work of its fleet, whatever it reports itself."""
 
     def __init__(self, worker: Worker[Any], work: Callable[[Any], int]) -> None:
         self._worker, self._work = worker, work
 
     def __call__(self, fleet: Sequence[Any], on_work: OnWork | None = None) -> Sequence[Row]:
         if on_work is None:
-            return self._worker(fleet, _nobody)
-        told = 0
+            return self._worker(fleet, _ignore)
+        reported = 0
 
         def tell(work: int) -> None:
-            nonlocal told
-            told += work
+            nonlocal reported
+            reported += work
             on_work(work)
 
         rows = self._worker(fleet, tell)
-        on_work(sum(map(self._work, fleet)) - told)
+        on_work(sum(map(self._work, fleet)) - reported)
         return rows
 
 
-def _nobody(_work: int) -> None:
-    """Progress of a process that has nobody to tell."""
+def _ignore(_work: int) -> None:
+    """Ignore the progress of a process that cannot report it."""

@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device to compute on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["choose_device", "kind_of"]
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device a command means.
+    """Return the device of a name.
 
     Args:
-        name: ``cpu``, ``cuda``, or ``auto``, which is ``cuda`` where there is one.
+        name: ``cpu``, ``cuda``, or ``auto``: ``cuda`` where it is available.
 
     Raises:
         UsageError: The name is unknown, or there is no such device.
@@ -41,7 +41,7 @@ def kind_of(config: Config) -> str:
     """
     if not isinstance(config, OnDevice):
         return "cpu"
-    # What a cluster has, its workers know.
+    # Only the workers of a cluster know their devices.
     if isinstance(config, OnEngines) and config.engine == "dask" and config.device == "cuda":
         return "cuda"
     return choose_device(config.device).type

@@ -1,4 +1,4 @@
-"""Runs: what makes two of them the same, and where finished ones are kept."""
+"""The identity of a run, and where finished runs are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nasrank.tables import Table, read_parquet
 __all__ = ["RESULTS_VERSION", "FinishedRuns", "Identity", "rows_of_tables"]
 
 RESULTS_VERSION = 1
-"""Raised when the same configuration would give other numbers, so that old runs are not reused."""
+"""Increased when the same configuration would give other numbers: old runs are not reused."""
 
 
 _FLEET = ".fleet"
@@ -27,17 +27,17 @@ _FLEET = ".fleet"
 
 @dataclass(frozen=True)
 class Identity:
-    """Everything that the numbers of something finished depend on; subclasses say what that is."""
+    """Everything that the results of a run depend on; the fields of a subclass."""
 
     @cached_property
     def run_id(self) -> str:
-        """Sixteen hexadecimal digits that stand for it in tables and file names."""
+        """Sixteen hexadecimal digits that identify it in tables and file names."""
         text = json.dumps([RESULTS_VERSION, asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class FinishedRuns:
-    """A folder with one file a finished run.
+    """A folder with one file per finished run.
 
     A file is complete or absent, so whatever stops a process, its finished runs can be used by
     the next one. A damaged file counts as absent.
@@ -46,8 +46,8 @@ class FinishedRuns:
         folder: The folder; it is made when the first run is saved.
         table: What is kept of a run; has a column ``run_id``.
         kind: What identifies a run.
-        tables: Folder of final tables; a run without a file of its own is taken from them, where
-            they hold all that is kept of one.
+        tables: Folder of final tables; a run without a file of its own is taken from them, if
+            they hold every kept column.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class FinishedRuns:
         return self.folder / f"{run.run_id}.parquet"
 
     def load(self, run: Identity, *, needing: Collection[str] = ()) -> dict[str, Any] | None:
-        """Return what was measured on a run, or None if that is not known.
+        """Return the row of a run, or None if it is not finished.
 
         Args:
             run: The run.
@@ -88,10 +88,10 @@ class FinishedRuns:
     def save_fleet(self, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep the runs of one fleet, all of them or none.
 
-        They are written together to one file first, and from it to a file each; should the
-        process be killed in between, :meth:`recover` does the rest. Without this, the members of
-        a fleet that is finished in part would be trained again in other company, and their last
-        digits would depend on the moment of the kill.
+        They are written together to one file first, and then to one file each; if the process
+        is killed in between, :meth:`recover` does the rest. Otherwise the missing members of a
+        partly saved fleet would be trained again in a smaller batch, and their last digits would
+        depend on the moment of the kill.
 
         Args:
             runs: The runs.
@@ -106,7 +106,7 @@ class FinishedRuns:
         self._spread(fleet, runs, rows)
 
     def recover(self) -> None:
-        """Finish what a killed process had begun to save, and remove what it left half written.
+        """Finish saving what a killed process had begun to save, and remove half-written files.
 
         Other processes may work in the folder meanwhile, and do the same.
 
@@ -123,7 +123,7 @@ class FinishedRuns:
                 if table.schema.names != self._table.schema.names or len(rows) != len(runs):
                     raise ValueError("not a fleet of this version")
             except (DataError, TypeError, KeyError, ValueError):
-                # Finished by another process by now, or damaged or of another version, and
+                # Already recovered by another process, or damaged or of another version, and
                 # then trained again.
                 with contextlib.suppress(OSError):
                     fleet.unlink()
@@ -143,10 +143,10 @@ class FinishedRuns:
 
 
 def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
-    """Put together what is kept of each run from the final tables that were made of it.
+    """Rebuild the kept row of each run from the final tables.
 
     A column ``discovery.k`` is the list of a run's values of ``k`` in the table ``discovery``;
-    the others, if there are any but ``run_id``, stand in tables with one row a run.
+    the others, if there are any besides ``run_id``, are in tables with one row per run.
 
     Args:
         folder: Where the final tables are.
@@ -159,7 +159,7 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
     names = {column.name for column in kept.columns}
     lists = sorted({column.split(".")[0] for column in names if "." in column})
     found: dict[str, dict[str, Any]] = {}
-    # A table of lists alone has no other place for the names of its runs.
+    # Where all kept columns are lists, only those tables name the runs.
     alone = not any("." not in name for name in names - {"run_id"})
     for path in () if alone else sorted(folder.glob("*.parquet")):
         with contextlib.suppress(DataError):

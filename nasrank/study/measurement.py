@@ -1,4 +1,4 @@
-"""The clock and the gauge behind measurements of speed and memory."""
+"""Measurements of time and memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Memory", "seconds_of", "watched_memory"]
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """Time something; CUDA runs ahead of the clock unless it is waited for."""
+    """Time something; CUDA is asynchronous, so it is synchronised before and after."""
     _wait(device)
     started = time.perf_counter()
     work()
@@ -30,7 +30,7 @@ class Memory:
     """What :func:`watched_memory` found.
 
     Attributes:
-        mebibytes: The most held, beyond what was held before; None where nobody knows.
+        mebibytes: Peak memory beyond what was held before; None where it is unknown.
     """
 
     mebibytes: float | None = None
@@ -38,11 +38,11 @@ class Memory:
 
 @contextmanager
 def watched_memory(device: torch.device) -> Iterator[Memory]:
-    """Find the most memory that is held within the block, beyond what was held before it.
+    """Measure the peak memory within the block, beyond what was held before it.
 
     On CUDA that is the memory of tensors on the device. On a CPU it is the memory of the process,
-    which Linux alone can tell. What the allocator keeps of freed memory is given back before, as
-    far as it can, so that it does not hide what is taken from it again.
+    which only Linux reports. Freed memory that the allocator still holds is returned to the
+    system first, as far as possible, since reusing it would not be seen.
 
     Args:
         device: Where the block computes.
@@ -73,7 +73,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system, where the C library has a word for it."""
+    """Return freed memory to the system, where the C library can."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
@@ -81,7 +81,7 @@ def _give_back() -> None:
 
 
 def _forget_peak() -> bool:
-    """Let the peak start anew, as `man 5 proc` says of clear_refs; False where it cannot."""
+    """Reset the peak through clear_refs, see `man 5 proc`; False where that is impossible."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

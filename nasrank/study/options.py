@@ -40,7 +40,7 @@ HOW, OUTPUT = "How to run", "Output"
 """Panels of ``--help`` that every command has."""
 
 ARCHS = "archs:"
-"""What names of data start with that are the architectures of a task."""
+"""Prefix of data that consists of the architectures of a task."""
 
 Chosen = TypeVar("Chosen", bound="Config")
 
@@ -48,17 +48,17 @@ Chosen = TypeVar("Chosen", bound="Config")
 class Config(BaseModel):
     """The options of one command.
 
-    A subclass says with its docstring what the command does, and with its fields, each made by
-    :func:`option`, what can be asked of it. Command line, configuration file, ``--help``,
-    defaults and ranges follow from them.
+    The docstring of a subclass says what the command does; its fields, each made by
+    :func:`option`, are the options. Command line, configuration file, ``--help``, defaults and
+    ranges follow from them.
 
     Attributes:
         command: The words of the command, such as ``ot train``.
-        study: Where its study is: ``module:attribute``, a
+        study: Location of its study: ``module:attribute``, a
             :class:`~nasrank.study.study.Study` or a function from a configuration to one.
         examples: Command lines to show below ``--help``.
         subsets: Settings by name, for ``--subset``.
-        keeps_runs: Whether its study computes run by run, and so can be resumed.
+        keeps_runs: Whether its study saves run by run, and so can be resumed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -87,16 +87,16 @@ def option(
 
     Args:
         default: Its value where it is not given; without one it is required.
-        about: What ``--help`` says of it, a sentence; the default is added.
+        about: Its help, a sentence; the default is added.
         panel: Where ``--help`` puts it.
-        metavar: What stands for its value there; follows from the type by default.
+        metavar: Placeholder of its value in ``--help``; follows from the type by default.
         usual: The default in words, where it depends on other options.
-        argument: Whether it is given by place instead of by name.
+        argument: Whether it is positional.
         repeated: Whether a list is given by repeating the option and not with commas.
-        recorded: Whether it stands in ``run.json``: not where no result depends on it.
+        recorded: Whether it is written to ``run.json``; False where no result depends on it.
         complete: Lists values for completion in the shell.
-        **limits: Ranges as pydantic's ``Field`` has them: ``ge``, ``gt``, ``le``, ``lt``,
-            ``min_length``. They hold for the value, and for a list for its length.
+        **limits: Ranges of pydantic's ``Field``: ``ge``, ``gt``, ``le``, ``lt`` for a value,
+            ``min_length`` for a list.
     """
     shown = {
         "panel": panel,
@@ -116,7 +116,7 @@ def option(
 
 
 def seeds_option(default: int, about: str = "Runs of each setting.") -> Any:  # noqa: ANN401
-    """Declare how many seeds; for commands whose default is not that of `Seeded`."""
+    """Declare the number of seeds, for commands with another default than `Seeded`."""
     return option(default, about, panel=HOW, ge=1, le=1_000_000)
 
 
@@ -137,7 +137,7 @@ class OnDevice(Config):
     """Options of commands that compute with tensors."""
 
     device: Literal["auto", "cpu", "cuda"] = option(
-        "auto", "Where to compute; auto takes CUDA where there is any.", panel=HOW
+        "auto", "Where to compute; auto uses CUDA where it is available.", panel=HOW
     )
 
 
@@ -147,14 +147,14 @@ class OnSamples(Config):
     data_dir: Path | None = option(
         None,
         "Folder of image files.",
-        usual="where their packages put them",
+        usual="where their packages install them",
         panel=HOW,
         recorded=False,
     )
 
 
 def shown_as(field: FieldInfo) -> Mapping[str, Any]:
-    """Return how an option is shown: the keywords of :func:`option`, all of them."""
+    """Return how an option is shown: all keywords of :func:`option`."""
     extra = field.json_schema_extra
     if not isinstance(extra, dict) or not isinstance(extra.get("option"), dict):
         raise TypeError("a field of a configuration is made by option()")
@@ -192,7 +192,7 @@ def _typed(value: object) -> str:
 
 
 def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """Return the words an option chooses from; none where it takes other values."""
+    """Return the choices of an option; none where its values are not a fixed set."""
     return _choices(field.annotation)
 
 
@@ -203,7 +203,7 @@ def _choices(annotation: Any) -> tuple[str, ...]:  # noqa: ANN401 - any annotati
 
 
 def item_type(field: FieldInfo) -> type | None:
-    """Return the type of the items of a list; None where an option is no list."""
+    """Return the type of the items of a list; None where an option is not a list."""
     for each in _alternatives(field.annotation):
         if get_origin(each) is tuple:
             return plain_type(get_args(each)[0])
@@ -211,13 +211,13 @@ def item_type(field: FieldInfo) -> type | None:
 
 
 def plain_type(annotation: Any) -> type:  # noqa: ANN401 - any annotation
-    """Return the one of int, float, bool, Path and str that a value is read as."""
+    """Return the type that a value is read as: int, float, bool, Path or str."""
     known: tuple[type, ...] = (bool, int, float, Path)
     return next((kind for kind in known if kind in _alternatives(annotation)), str)
 
 
 def _alternatives(annotation: Any) -> list[Any]:  # noqa: ANN401 - any annotation
-    """Take an annotation apart: unions, and what is wrapped with limits."""
+    """Split an annotation into its alternatives, without unions and limits."""
     if get_origin(annotation) in {Union, UnionType}:
         return [found for each in get_args(annotation) for found in _alternatives(each)]
     if hasattr(annotation, "__metadata__"):
@@ -226,16 +226,16 @@ def _alternatives(annotation: Any) -> list[Any]:  # noqa: ANN401 - any annotatio
 
 
 def read_text(name: str, text: str, field: FieldInfo) -> Any:  # noqa: ANN401 - what is read
-    """Read a list as it is typed, with commas; other values stay as they are.
+    """Read a list as it is typed, with commas; other values are returned unchanged.
 
     Raises:
         UsageError: A part is not a number where one should be.
     """
     kind = item_type(field)
     if kind is int:
-        return _numbers(name, text, int, "whole numbers with commas, such as 78,156")
+        return _numbers(name, text, int, "whole numbers separated by commas, such as 78,156")
     if kind is float:
-        return _numbers(name, text, float, "numbers with commas, such as 0.1,0.5")
+        return _numbers(name, text, float, "numbers separated by commas, such as 0.1,0.5")
     return text if kind is None else tuple(split_list(text))
 
 
@@ -280,7 +280,7 @@ def read_settings(path: Path | None, known: Collection[str]) -> dict[str, Any]:
 
 
 def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
-    """Make a configuration of settings.
+    """Make a configuration from settings.
 
     Raises:
         UsageError: There is no such option, or a value is of the wrong type or out of range;
@@ -300,7 +300,7 @@ def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
             by_place = shown_as(config.model_fields[name])["argument"]
             raise UsageError(f"{name.upper() if by_place else flag_of(name)} is missing")
         case "literal_error" if isinstance(given, str):
-            # Of a list one item is unknown: anchors has no anchor of that name.
+            # In a list, one item is unknown: say "anchor" for an item of anchors.
             word = name.replace("_", " ").removesuffix("s" if len(first["loc"]) > 1 else "")
             raise unknown_name(word, given, choices_of(config.model_fields[name]))
     raise UsageError(f"{flag_of(name)} {given!r}: {first['msg'].lower()}")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["drawing", "look", "save"]
 
-# Okabe and Ito's eight colours, told apart with every kind of colour vision; more lines than
-# these need a second round, which differs by its dashes.
+# Okabe and Ito's eight colours, distinguishable with every kind of colour vision; further lines
+# repeat them with other dashes.
 _COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
 )  # fmt: skip

@@ -43,32 +43,32 @@ R = TypeVar("R", bound=Identity)
 Row = dict[str, Any]
 OnWork = Callable[[int], None]
 Worker = Callable[[Sequence[R], OnWork], Sequence[Row]]
-"""Computes the runs of one fleet: their rows, in order. It may tell of work done meanwhile."""
+"""Computes the rows of one fleet, in order. It may report work done meanwhile."""
 Tell = Callable[[int, int | None], None]
-"""Told how much of a stage is done, and how much there is of it where that is known."""
+"""Receives how much of a stage is done, and its total where that is known."""
 
 
 @runtime_checkable
 class Progress(Protocol):
-    """Is told how far a study is."""
+    """Receives the progress of a study."""
 
     def start(self, work: int, runs: int, finished: int) -> None:
-        """Learn how much there is to do.
+        """Receive how much there is to do.
 
         Args:
-            work: Amount of work, in units of the study's own.
+            work: Amount of work, in the study's own unit.
             runs: Runs to do.
             finished: Runs done before.
         """
 
     def advance(self, work: int) -> None:
-        """Learn that work is done."""
+        """Receive that work is done."""
 
     def saved(self, runs: int) -> None:
-        """Learn that runs are on disk, which a stop would keep."""
+        """Receive that runs are on disk, where an interruption keeps them."""
 
     def stage(self, what: str) -> AbstractContextManager[Tell]:
-        """Enter a part of the work that is no run, such as scoring a pool."""
+        """Enter a part of the work that is not a run, such as scoring a pool."""
 
 
 class _Silent:
@@ -86,7 +86,7 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
-"""Progress that nobody looks at."""
+"""Progress that is not shown."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Plan(Generic[R]):
     """What a study is going to do.
 
     Attributes:
-        fleets: All its runs; those that are computed together stand together. How they are
-            cut depends on the whole grid alone, not on what is finished.
+        fleets: All its runs, grouped by what is computed together. The grouping depends only on
+            the whole grid, not on what is finished.
         runs: The order of their rows; that of the fleets by default.
         left_out: Why cells of the grid are missing, one line each.
         context: What was loaded to plan, for the worker and the tables.
-        about: What the tables' metadata say beside the configuration, such as fingerprints.
-        out: Folder of the study, for workers that leave more than rows; `conduct` says it.
+        about: Metadata of the tables beside the configuration, such as fingerprints.
+        out: Folder of the study, for workers that write more than rows; `conduct` sets it.
     """
 
     fleets: Sequence[Sequence[R]] = ()
@@ -122,17 +122,17 @@ class Runs(Generic[C, R]):
     Attributes:
         identity: What identifies a run.
         kept: What is kept of a run; has a column ``run_id``.
-        plan: Spells out the runs, and refuses what does not go together before any work.
-        worker: Makes what computes a fleet. A parallel engine pickles it.
+        plan: Lists the runs, and refuses contradictory options before any work.
+        worker: Makes the worker that computes a fleet. A parallel engine pickles it.
         what: What a run is called, in the plural.
         work: Amount of work of a run.
-        more: The next fleets of a plan that depends on results: takes the plan and the rows that
-            there are by ``run_id``, all of the plan's among them if they could be had, and
-            returns nothing when there is no more to do.
+        more: The next fleets of a plan that depends on results: takes the plan and the finished
+            rows by ``run_id``, among them all available rows of the plan, and returns nothing
+            when there is no more to do.
         more_runs: About how many runs ``more`` adds in all, for estimates.
         needing: Columns of a kept row that must not be null for this configuration.
-        seconds: Guesses the seconds that runs take; by those that are finished by default.
-        run_of: Makes an identity of what a file holds of it.
+        seconds: Estimates the seconds that runs take; by default from finished runs.
+        run_of: Rebuilds an identity from its record in a file.
     """
 
     identity: type[R]
@@ -149,15 +149,15 @@ class Runs(Generic[C, R]):
 
 @dataclass(frozen=True)
 class Job(Generic[C, R]):
-    """A study under way, when its runs are done.
+    """A study whose runs are done.
 
     Attributes:
-        config: What was asked.
+        config: The configuration.
         out: Folder of the study.
-        plan: What was planned.
-        runs: The runs that there are, those of a plan that grew included, in order.
+        plan: The plan.
+        runs: The finished runs, including those added by ``more``, in order.
         rows: Their kept rows, in the same order.
-        progress: Is told how far it is.
+        progress: Receives the progress.
     """
 
     config: C
@@ -170,7 +170,7 @@ class Job(Generic[C, R]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a study makes of its rows.
+    """The answer that a study derives from its rows.
 
     Attributes:
         tables: Rows by table, in the order in which they are to be read.
@@ -179,7 +179,7 @@ class Answer:
         left_out: What could not be answered, one line each.
         shown: What view and pictures need beside the tables; neither written nor printed.
         error: Why the command fails though it has answered, such as a check that did not hold.
-        about: What ``run.json`` and the tables' metadata say beside the configuration.
+        about: Entries of ``run.json`` and the tables' metadata beside the configuration.
     """
 
     tables: Mapping[Table, Sequence[Mapping[str, Any]]]
@@ -196,7 +196,7 @@ class Result(Generic[C]):
     """A study that is done.
 
     Attributes:
-        config: What was asked.
+        config: The configuration.
         out: The folder it was written to.
         tables: Rows of every table written, by name.
         main: Name of the table to read first.
@@ -226,7 +226,7 @@ class Result(Generic[C]):
 
     @property
     def claims(self) -> list[Row]:
-        """What the study says of its claims; empty where it makes none."""
+        """Rows of ``claims``; empty where the study makes none."""
         return self.tables.get("claims", [])
 
     def frame(self, table: str | None = None) -> pd.DataFrame:
@@ -296,14 +296,14 @@ class Study(Generic[C, R]):
     """A study, declared.
 
     Attributes:
-        config: What can be asked of it.
+        config: Its configuration.
         main: The table to read first, which csv, markdown and latex print.
-        answer: Makes tables of the rows that there are.
+        answer: Derives the answer from the finished rows.
         runs: What it computes run by run; None for a study that computes its answer at once.
         view: What people see of its result in a terminal.
         pictures: Draws into the folder, and returns the files.
         extras: Packages it needs and the extra of nasrank that brings each.
-        refuses: Options that have no meaning here, though the command has them.
+        refuses: Options of the command that have no meaning in this study.
     """
 
     config: type[C]
@@ -316,10 +316,10 @@ class Study(Generic[C, R]):
     refuses: tuple[str, ...] = ()
 
     def check(self, config: C) -> None:
-        """Refuse what was given and has no meaning, and extras that are missing.
+        """Refuse options that have no meaning here, and missing extras.
 
         Raises:
-            UsageError: There is such a thing.
+            UsageError: Such an option is given, or an extra is missing.
         """
         for name in self.refuses:
             if name in config.model_fields_set:

@@ -1,4 +1,4 @@
-"""What people see: tables and lines, in words that know nothing of a terminal."""
+"""What people see: tables and lines, independent of a terminal."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Field:
     """A column as people see it.
 
     Attributes:
-        key: Where its values lie in a row.
-        title: Its heading; the key with blanks for underscores by default.
+        key: Key of its values in a row.
+        title: Its heading; by default the key with blanks for underscores.
         show: Turns a value into text; `number` by default.
         right: Whether to align it to the right, as numbers are.
-        keep: Which columns to keep where there is no room for all: the highest. Those of one
-            rank go from the right. Columns of rank 9 are always kept.
+        keep: Rank of the column where there is no room for all: the lowest are dropped first, of
+            one rank the rightmost. Columns of rank 9 are always kept.
     """
 
     key: str
@@ -63,7 +63,7 @@ class Sheet:
     Attributes:
         rows: Its rows.
         fields: Its columns.
-        title: What stands above it.
+        title: Caption above it.
     """
 
     rows: Sequence[Row]
@@ -92,9 +92,9 @@ class Measure:
     Attributes:
         key: Its column.
         title: Its heading.
-        digits: Digits behind the point.
-        scale: What values are multiplied with: 100 for shares shown in percent.
-        spread: Whether to show how far the mean is known.
+        digits: Digits after the decimal point.
+        scale: Factor of the values: 100 for shares shown in percent.
+        spread: Whether to show the interval of the mean.
         keep: See `Field`.
         over: What is shown of the seeds. A sum counts what should not happen, and has no column
             where nothing did.
@@ -131,10 +131,10 @@ def over_seeds(
     """Put the runs of each setting into one row.
 
     Args:
-        rows: One a run.
+        rows: One per run.
         by: Columns that make a setting.
-        measures: What to show of it; what no run has is left out.
-        extra: More cells of a setting, from its runs.
+        measures: What to show of it; measures that no run has are left out.
+        extra: Further cells of a setting, from its runs.
 
     Returns:
         Rows with the columns ``by`` and a text for each measure, and the fields of both.
@@ -171,8 +171,8 @@ def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> st
     """Write a mean over seeds with half its 95 % Student interval.
 
     Args:
-        values: One a seed.
-        digits: Digits behind the point.
+        values: One per seed.
+        digits: Digits after the decimal point.
         interval: Whether to add the interval; there is none for fewer than two values.
 
     Example:
@@ -226,7 +226,7 @@ def with_interval(row: Row, name: str, show: Callable[[Any], str]) -> str:
     return f"{value} {bounds(row[f'{name}_lower'], row[f'{name}_upper'], show)}".rstrip()
 
 
-def number(value: object) -> str:  # noqa: PLR0911 - one a type
+def number(value: object) -> str:  # noqa: PLR0911 - one per type
     """Write a value as people read it.
 
     None and NaN are ``-``, whole numbers get thousands separators, other numbers four digits.
@@ -264,7 +264,7 @@ def fixed(digits: int) -> Callable[[float | None], str]:
 
 
 def plural(count: int, word: str) -> str:
-    """Write how many there are of something.
+    """Write a count with its noun.
 
     Example:
         >>> plural(1, "seed"), plural(1500, "seed")
@@ -274,7 +274,7 @@ def plural(count: int, word: str) -> str:
 
 
 def joined(parts: Iterable[str]) -> str:
-    """Join what there is with commas."""
+    """Join the parts that are not empty with commas."""
     return ", ".join(part for part in parts if part)
 
 

@@ -144,7 +144,7 @@ def test_info_of_a_metric_where_less_is_better():
     assert found["best_class_label"] >= found["spread"]["min"]
     assert found["replicate_tau"] is None
     assert found["replicates"] == {"most": 1, "architectures": {"1": 15625}, "seed_sd": None}
-    assert "1 value an architecture" in run("info", "nb201/cifar10:latency").stdout
+    assert "1 value per architecture" in run("info", "nb201/cifar10:latency").stdout
 
 
 def test_info_as_csv_has_a_row_a_number(cifar10):

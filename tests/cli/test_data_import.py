@@ -200,7 +200,7 @@ def test_widths_and_families_of_networks(tmp_path):
     assert info["classes"] > 100
     assert {each["kind"] for each in info["warnings"]} >= {"few_labels"}
     page = nasrank("data", "info", "nets/own").stdout
-    assert "What will hurt" in page
+    assert "Pitfalls" in page
     assert "30, none on both sides of a split by class" in page
     assert "width, attribute_kernel" in page
     done = nasrank("data", "import", "nets", path)

@@ -38,7 +38,7 @@ def test_while_the_command_line_is_imported(monkeypatch, capsys):
     module = types.ModuleType("nasrank.cli.app")
     module.__getattr__ = interrupt
     monkeypatch.setitem(sys.modules, "nasrank.cli.app", module)
-    assert outcome(capsys) == (130, "error: stopped. Type the same command to go on")
+    assert outcome(capsys) == (130, "error: stopped. Run the same command again to resume")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_while_the_command_line_is_imported(monkeypatch, capsys):
 )
 def test_while_it_prepares(module, moment, monkeypatch, capsys, load):
     monkeypatch.setattr(module, moment, interrupt)
-    assert outcome(capsys) == (130, "error: stopped. Type the same command to go on")
+    assert outcome(capsys) == (130, "error: stopped. Run the same command again to resume")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

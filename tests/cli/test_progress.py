@@ -55,7 +55,7 @@ def test_a_file_gets_a_line_at_the_end(capsys):
         bar.start(10, 2, 3)
         bar.saved(2)
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "3 runs are finished already, 2 are left"
+    assert said[0] == "3 runs are already finished, 2 are left"
     assert said[1].startswith("2 of 2 runs saved after ")
 
 

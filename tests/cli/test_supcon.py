@@ -111,7 +111,7 @@ def test_train(vectors, elsewhere):
     assert len(rows) == 6
     assert whole["claims"]
     more = nasrank("train", *options, "--seeds", "3", "--only-cached")
-    assert "left out: 3 of 9 encoders are not in" in more.stderr
+    assert "left out: 3 of 9 encoders are missing from" in more.stderr
     assert "/" not in rows[0]["data"]
 
 

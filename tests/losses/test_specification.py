@@ -102,7 +102,7 @@ def test_the_canonical_spelling(text, canonical):
             "hr(margn=1)",
             "unknown option of loss 'hr' 'margn'. Did you mean 'margin'? Known: margin.",
         ),
-        ("mse(margin=1)", "loss 'mse' takes no options, so not 'margin'. Leave it out."),
+        ("mse(margin=1)", "loss 'mse' takes no options, not even 'margin'. Leave it out."),
         ("hr(where=1)", "unknown option of loss 'hr' 'where'."),
         ("mape(bound=1)", "unknown option of loss 'mape' 'bound'. Known: gap."),
         ("hr(margin=0)", "margin of loss 'hr' must be a number above 0, not '0'. Default: 0.1."),
@@ -118,7 +118,7 @@ def test_the_canonical_spelling(text, canonical):
         ("hr(margin=)", "cannot read 'margin=' in"),
         ("hr(=1)", "cannot read '=1' in"),
         ("hr(margin=1", "cannot read 'hr(margin=1'."),
-        ("hr(margin=(1)", "a bracket has no partner in"),
+        ("hr(margin=(1)", "unmatched bracket in"),
         ("hr(margin=1,)", "a name is missing in"),
         ("", "cannot read ''."),
         ("hr mse", "cannot read 'hr mse'."),
@@ -146,7 +146,7 @@ def test_a_list_has_no_gaps(text):
 
 @pytest.mark.parametrize("text", ["hr(margin=1", "hr)", "mse,hr)(,lr"])
 def test_a_list_has_its_brackets_in_pairs(text):
-    with pytest.raises(UsageError, match="a bracket has no partner"):
+    with pytest.raises(UsageError, match="unmatched bracket"):
         split_list(text)
 
 

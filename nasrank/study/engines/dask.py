@@ -1,4 +1,4 @@
-"""A Dask cluster: workers on any number of machines, which need no folder in common."""
+"""A Dask cluster: workers on any number of machines, without a shared folder."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _LOG = logging.getLogger("nasrank")
 _CONNECT_SECONDS = 5
 _WORKERS_SECONDS = 300
 _LOOK_SECONDS = 10
-"""How often to look whether there is still a worker."""
+"""How often to check that there is still a worker."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class DaskEngine(Engine):
-    """Works on the workers of a Dask scheduler, whichever come and go.
+    """Executes on the workers of a Dask scheduler, which may come and go.
 
-    Tasks are submitted to the scheduler itself and not through joblib, which waits for ever when
-    Dask gives a task up.
+    Tasks are submitted to the scheduler directly and not through joblib, which waits forever when
+    Dask gives up a task.
 
     Args:
         scheduler: Its address, such as ``tcp://127.0.0.1:8786``.
@@ -53,12 +53,12 @@ class DaskEngine(Engine):
     ) -> Generator[tuple[int, Result], None, None]:
         """Execute all items; see :meth:`Engine.map`.
 
-        What a lost worker had goes to another one. Workers that are at work on what is not
-        wanted any more finish it, and nobody looks at it.
+        The work of a lost worker goes to another one. Workers finish work that is no longer
+        wanted, and its result is ignored.
 
         Raises:
-            DataError: The scheduler does not answer or is gone, no worker has come, a worker
-                lacks something, or an item has cost one worker after the other.
+            DataError: The scheduler does not answer or is gone, there is no worker, a worker lacks
+                something, or several workers were lost on one item.
         """
         with _silence(), self._client() as client:
             self._await_workers(client)
@@ -75,7 +75,7 @@ class DaskEngine(Engine):
                     result = self._result(future)
                     yield places.pop(future), result
             finally:
-                # It may be the scheduler that is gone, and then there is nothing to cancel.
+                # If the scheduler itself is gone, there is nothing to cancel.
                 with contextlib.suppress(OSError):
                     client.cancel([*places])
 
@@ -101,14 +101,14 @@ class DaskEngine(Engine):
             client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
         except TimeoutError as error:
             raise DataError(
-                f"the scheduler at {self.scheduler} got no worker in {_WORKERS_SECONDS} s. Start "
-                f"one with: dask worker {self.scheduler} --nworkers auto --nthreads 1"
+                f"no worker joined the scheduler at {self.scheduler} in {_WORKERS_SECONDS} s. "
+                f"Start one with: dask worker {self.scheduler} --nworkers auto --nthreads 1"
             ) from error
 
     def _check(self, client: Any) -> None:  # noqa: ANN401
-        """Refuse workers that have no nasrank, or another, before they are given any work."""
+        """Refuse workers without nasrank, or with another version, before any work."""
 
-        # A function in a function is sent as it is, so that it needs no nasrank there.
+        # A nested function is sent by value, so that it needs no nasrank there.
         def installed() -> str | None:
             try:
                 from nasrank.version import __version__ as own
@@ -117,23 +117,23 @@ class DaskEngine(Engine):
             return own
 
         for worker, version in client.run(installed, on_error="return").items():
-            # A worker that has died since answers with an error; its work goes elsewhere.
+            # A worker that died meanwhile answers with an error; its work goes elsewhere.
             if version is None or (isinstance(version, str) and version != __version__):
                 has = "no nasrank" if version is None else f"nasrank {version}"
                 raise DataError(
-                    f"worker {worker} has {has}, and this is nasrank {__version__}. Install that "
-                    "in the worker's environment and start the worker again"
+                    f"worker {worker} has {has}, but this is nasrank {__version__}. Install "
+                    "this version in the worker's environment and restart the worker"
                 )
 
     def _next(self, client: Any, done: queue.SimpleQueue[Any]) -> Any:  # noqa: ANN401
-        told = False
+        warned = False
         while True:
             with contextlib.suppress(queue.Empty):
                 return done.get(timeout=_LOOK_SECONDS)
             if client.status == "closed":
                 raise self._gone()
-            if not told and not client.scheduler_info(n_workers=-1)["workers"]:
-                told = True
+            if not warned and not client.scheduler_info(n_workers=-1)["workers"]:
+                warned = True
                 _LOG.warning("no worker is left at %s; waiting for one", self.scheduler)
 
     def _result(self, future: Any) -> Any:  # noqa: ANN401
@@ -141,35 +141,35 @@ class DaskEngine(Engine):
             return future.result()
         except self._distributed.KilledWorker as error:
             raise DataError(
-                f"one worker after the other was lost at the same work, the last of them "
-                f"{error.last_worker.address}, probably for memory. Use --memory-limit, or give "
-                "workers more"
+                f"several workers were lost on the same work, the last of them "
+                f"{error.last_worker.address}, probably out of memory. Use --memory-limit, or "
+                "give workers more memory"
             ) from error
         except ModuleNotFoundError as error:
             raise DataError(
                 f"a worker at {self.scheduler} lacks the package {error.name}. Install nasrank "
-                f"{__version__} with the same extras in its environment and start it again"
+                f"{__version__} with the same extras in its environment and restart it"
             ) from error
         except (self._distributed.CancelledError, OSError) as error:
             raise self._gone() from error
 
     def _gone(self) -> DataError:
         return DataError(
-            f"the Dask scheduler at {self.scheduler} is gone. What came back from it is saved: "
-            "start it again and type the same command to go on"
+            f"the Dask scheduler at {self.scheduler} is gone. Finished runs are saved: restart it "
+            "and run the same command again to resume"
         )
 
 
 def _on_worker(function: Callable[[Item, OnWork | None], Result], item: Item) -> Result:
-    """Work on one item, and say where it was if that fails."""
+    """Execute one item, and name the worker if that fails."""
     try:
         return function(item, None)
     except NasrankError as error:
         worker = _distributed().get_worker()
         raise type(error)(
             f"worker {worker.address} on {platform.node()}: {str(error).rstrip('.')}. Workers "
-            "have an installation and data of their own: repeat there what was done here, pip "
-            "install or nasrank data import"
+            "have their own installation and data: run the same pip install or nasrank data "
+            "import there"
         ) from None
 
 
@@ -185,7 +185,7 @@ def _distributed() -> ModuleType:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep Dask's own lines off stderr: what matters of them is said in nasrank's."""
+    """Keep Dask's own lines off stderr: nasrank reports what matters."""
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

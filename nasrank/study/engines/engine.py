@@ -1,4 +1,4 @@
-"""What works off a list of pieces, and how a user chooses it."""
+"""Engines execute pieces of work; the options by which a user chooses one."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OnWork = Callable[[int], None]
 
 
 class Engine(ABC):
-    """Applies a function to pieces of work that know nothing of one another."""
+    """Applies a function to independent pieces of work."""
 
     parallel: ClassVar[bool]
-    """Whether several pieces are in work at once, in processes that cannot tell how far they are;
-    then the large ones should come first."""
+    """Whether several pieces are executed at once, in processes that do not report progress; the
+    large ones should then come first."""
 
     @abstractmethod
     def map(
@@ -33,52 +33,52 @@ class Engine(ABC):
         items: Sequence[Item],
         on_work: OnWork | None = None,
     ) -> Generator[tuple[int, Result], None, None]:
-        """Execute all items; what a lost worker had is executed again elsewhere.
+        """Execute all items; those of a lost worker are executed again elsewhere.
 
         Args:
             function: What to do with an item. A parallel engine pickles it, and gives it no
                 second argument.
             items: The items.
-            on_work: For functions that tell how far they are; only an engine that is not
-                parallel hands it on.
+            on_work: Receives the progress of functions that report it; only an engine that is
+                not parallel passes it on.
 
         Yields:
-            (place of an item, its result), each when it is finished. Whoever stops early has to
-            close the iterator, which stops the rest.
+            (index of an item, its result), each when it is finished. A caller that stops early
+            must close the iterator, which stops the rest.
 
         Raises:
-            NasrankError: What the function raised, or workers that cannot be had.
+            NasrankError: The function raised it, or there are no workers.
         """
 
 
 class OnEngines(Config):
-    """Options of commands that can be executed elsewhere, which no result depends on."""
+    """Options for where to execute; no result depends on them."""
 
     engine: Literal["local", "processes", "dask"] = option(
         "local",
-        "In this process, in several of this machine, or on a Dask cluster.",
+        "Where to execute: in this process, in several processes, or on a Dask cluster.",
         panel=HOW,
         recorded=False,
     )
     jobs: int | None = option(
         None,
-        "Processes, with --engine processes.",
-        usual="one a core, or a CUDA device",
+        "Number of processes, with --engine processes.",
+        usual="one per core or CUDA device",
         panel=HOW,
         recorded=False,
         ge=1,
     )
     scheduler: str | None = option(
         None,
-        "Dask scheduler, such as tcp://127.0.0.1:8786, with --engine dask.",
+        "Address of the Dask scheduler, such as tcp://127.0.0.1:8786, with --engine dask.",
         panel=HOW,
         metavar="ADDRESS",
         recorded=False,
     )
     memory_limit: str | None = option(
         None,
-        "Memory of each process that trains, or of its CUDA device, such as 4GiB; fleets that "
-        "need more are halved.",
+        "Memory limit of each training process, or of its CUDA device, such as 4GiB; fleets that "
+        "need more are split in half.",
         panel=HOW,
         metavar="SIZE",
         recorded=False,
@@ -94,18 +94,18 @@ class OnEngines(Config):
         return None if self.memory_limit is None else parse_memory(self.memory_limit)
 
     def make_engine(self, kind: str) -> Engine:
-        """Return the engine meant; nothing is started or connected yet.
+        """Return the chosen engine; nothing is started or connected yet.
 
         Args:
             kind: ``cpu`` or ``cuda``: where the work is done.
 
         Raises:
-            UsageError: Options do not go together, or an extra is missing.
+            UsageError: Options contradict one another, or an extra is missing.
         """
         if self.jobs is not None and self.engine != "processes":
-            raise UsageError("--jobs goes with --engine processes; add that, or leave it out")
+            raise UsageError("--jobs needs --engine processes. Add that, or leave out --jobs")
         if self.scheduler is not None and self.engine != "dask":
-            raise UsageError("--scheduler goes with --engine dask; add that, or leave it out")
+            raise UsageError("--scheduler needs --engine dask. Add that, or leave out --scheduler")
         if self.engine == "local":
             from nasrank.study.engines.local import LocalEngine
 

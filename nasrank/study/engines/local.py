@@ -1,4 +1,4 @@
-"""Everything in this process, one piece after the other."""
+"""Everything in this process, one piece after another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class LocalEngine(Engine):
-    """Works in this process."""
+    """Executes in this process."""
 
     parallel: ClassVar[bool] = False
 

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 def usual_jobs(kind: str) -> int:
-    """Return how many processes to use if nobody says: one a core, or one a CUDA device.
+    """Return the default number of processes: one per core, or one per CUDA device.
 
     Args:
         kind: ``cpu`` or ``cuda``.
@@ -34,7 +34,7 @@ def usual_jobs(kind: str) -> int:
 
 
 class ProcessEngine(Engine):
-    """Works in processes that share this machine's cores evenly.
+    """Executes in processes that share this machine's cores evenly.
 
     Args:
         jobs: How many.
@@ -53,11 +53,11 @@ class ProcessEngine(Engine):
     ) -> Generator[tuple[int, Result], None, None]:
         """Execute all items; see :meth:`Engine.map`.
 
-        When a process is killed, so are the others, and what they had is executed by new ones.
+        When a process is killed, so are the others, and new ones execute their work.
 
         Raises:
-            DataError: Processes were killed three times in a row, and nothing was finished
-                meanwhile.
+            DataError: Processes were killed three times in a row, with nothing finished in
+                between.
         """
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
@@ -74,11 +74,11 @@ class ProcessEngine(Engine):
                 losses += 1
                 if losses == _MOST_LOSSES:
                     raise DataError(
-                        f"worker processes were killed {losses} times in a row, probably for "
+                        f"worker processes were killed {losses} times in a row, probably out of "
                         f"memory. Use fewer --jobs than {self.jobs}, or --memory-limit"
                     ) from error
                 _LOG.warning(
-                    "a worker process was killed; what it had is done again (%d left)", len(left)
+                    "a worker process was killed; its work is executed again (%d left)", len(left)
                 )
 
     def _once(
@@ -90,7 +90,7 @@ class ProcessEngine(Engine):
         from joblib.externals.loky import get_reusable_executor
 
         placed = delayed(_placed)
-        # What the user allows this process, say by OMP_NUM_THREADS, is what there is to share.
+        # The threads of this process, as set by OMP_NUM_THREADS, are shared among the jobs.
         threads = max(1, torch.get_num_threads() // self.jobs)
         with parallel_config("loky", inner_max_num_threads=threads, initializer=_leave_control_c):
             results: Any = Parallel(
@@ -102,7 +102,7 @@ class ProcessEngine(Engine):
                 yield result
         finally:
             with warnings.catch_warnings():
-                # That results are missing when somebody stops early is no news.
+                # Missing results are expected when the caller stops early.
                 warnings.simplefilter("ignore")
                 results.close()
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
@@ -115,5 +115,5 @@ def _placed(
 
 
 def _leave_control_c() -> None:
-    """Control-C reaches every process of a terminal, and it is the parent that acts on it."""
+    """Ignore Control-C, which reaches every process of a terminal: the parent acts on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -24,7 +24,7 @@ def parse_memory(text: str) -> int:
         Bytes.
 
     Raises:
-        UsageError: It is no such thing, or not above zero.
+        UsageError: It is not a size, or not above zero.
 
     Example:
         >>> parse_memory("1.5GiB")

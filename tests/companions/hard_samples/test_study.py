@@ -96,7 +96,7 @@ def test_only_what_is_there(config, tmp_path):
         conduct(config(), out, only_cached=True)
     conduct(config(seeds=1), out)
     part = conduct(config(), out, only_cached=True)
-    assert part.left_out[0].startswith("3 of 6 runs are not in")
+    assert part.left_out[0].startswith("3 of 6 runs are missing from")
 
 
 def test_estimates(config, tmp_path):
@@ -301,7 +301,7 @@ def test_what_was_not_swept_makes_no_table(config, tmp_path, few):
     assert found.tables.keys() == {"hard", "hard_epochs", "hard_summary", "claims"}
     assert found.record is None
     # Three variants, and those and the settings asked for on held-out classes.
-    assert found.left_out[0].startswith("14 of 20 runs are not in")
+    assert found.left_out[0].startswith("14 of 20 runs are missing from")
 
 
 def test_estimates_count_what_tuning_adds(config, tmp_path, few):

@@ -89,7 +89,7 @@ def test_nothing_is_trained_twice(finished):
     planned = estimate(config(seeds=3), finished.out)
     assert (planned.runs, planned.finished) == (9, 6)
     part = conduct(config(seeds=3), finished.out, only_cached=True)
-    assert "3 of 9 runs are not in" in part.left_out[0]
+    assert "3 of 9 runs are missing from" in part.left_out[0]
     with pytest.raises(NothingToCompare):
         conduct(config(epochs=3), finished.out, only_cached=True)
 

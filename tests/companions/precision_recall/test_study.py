@@ -185,7 +185,7 @@ def test_a_search_is_resumed_and_read_again(tmp_path):
     cached = conduct(config, tmp_path, only_cached=True)
     assert [row["lambda"] for row in cached.rows] == [row["lambda"] for row in first.rows[:-1]]
     assert cached.left_out == (
-        f"2 of {len(first.tables['pr'])} models are not in {tmp_path / 'runs.d'}",
+        f"2 of {len(first.tables['pr'])} models are missing from {tmp_path / 'runs.d'}",
         f"models for lambda {gone:.3g}, the next to try",
     )
     assert conduct(config, tmp_path).rows[-1]["lambda"] == gone

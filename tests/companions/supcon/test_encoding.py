@@ -162,7 +162,7 @@ def test_resumed_and_written(grouped, tmp_path, monkeypatch):
     assert TRAINING.read(tmp_path / "train.parquet") == first.rows
     more = conduct(config.model_copy(update={"seeds": 3}), tmp_path, only_cached=True)
     assert more.rows == first.rows
-    assert more.left_out == (f"2 of 6 encoders are not in {tmp_path / 'runs.d'}",)
+    assert more.left_out == (f"2 of 6 encoders are missing from {tmp_path / 'runs.d'}",)
 
 
 def test_data_is_limited_and_named_without_its_folder(grouped, tmp_path):

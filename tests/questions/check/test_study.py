@@ -259,9 +259,11 @@ def test_as_a_function_results_are_given_by_place(folder, tmp_path):
     with pytest.raises(UsageError, match="RESULTS is missing"):
         nasrank.check(against=path)
     for places, options in (((folder, path), {}), ((folder,), {"results": folder})):
-        with pytest.raises(TypeError, match=r"check\(\) takes results by place, each once"):
+        with pytest.raises(
+            TypeError, match=r"check\(\) takes only results by position, each once"
+        ):
             nasrank.check(*places, **options)
-    with pytest.raises(TypeError, match=r"budget\(\) takes nothing by place"):
+    with pytest.raises(TypeError, match=r"budget\(\) takes no positional arguments"):
         nasrank.budget(0.01)
 
 

@@ -283,7 +283,7 @@ def test_only_what_is_there_on_request(tmp_path):
     part = conduct(changed(few, seeds=5), tmp_path, only_cached=True)
     assert part.computed == 0
     assert len(part.tables["runs"]) == 2
-    assert part.left_out == (f"3 of 5 runs are not in {tmp_path / 'runs.d'}",)
+    assert part.left_out == (f"3 of 5 runs are missing from {tmp_path / 'runs.d'}",)
 
 
 def test_an_estimate_trains_and_writes_nothing(reference, tmp_path):
