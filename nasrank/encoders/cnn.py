@@ -45,7 +45,7 @@ class LeNetEncoder(Encoder):
 class Conv4Encoder(Encoder):
     """Four blocks of convolution, batch normalisation and pooling, then the mean over space.
 
-    Each block has 64 channels of 3x3 and halves the image, as long as it has two pixels to halve.
+    Each block has 64 channels of 3x3 and halves the image, as long as it has at least two pixels.
 
     Args:
         shape: ``(channels, height, width)``.

@@ -1,4 +1,4 @@
-"""What every encoder is."""
+"""The base of all encoders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_FEATURES: Mapping[str, int] = {
     "resnet18": 512,
     "vit": 64,
 }
-"""Length of the feature vector where nothing else is asked for."""
+"""Default length of the feature vector."""
 
 
 class Encoder(nn.Module):

@@ -48,7 +48,7 @@ def make_encoder(
 
     maker = ENCODERS[name]
     if features is not None and features < 1:
-        raise UsageError(f"an encoder of {features} features has nothing to say. Give 1 or more")
+        raise UsageError(f"an encoder needs 1 or more features, not {features}. Give 1 or more")
     if name != "mlp" and len(shape) != 3:
         raise UsageError(f"encoder {name!r} is for images, and the samples are vectors. Use mlp")
     if name != "mlp" and min(shape[1:]) < 8:

@@ -11,9 +11,9 @@ __all__ = ["ResNet18Encoder"]
 
 
 class ResNet18Encoder(Encoder):
-    """Eight residual blocks behind a stem of one 3x3 convolution without pooling.
+    """Eight residual blocks after a stem of one 3x3 convolution without pooling.
 
-    With 512 features they are the pooled last channels themselves; otherwise a linear layer
+    512 features are the pooled last channels themselves; for other numbers a linear layer
     follows.
 
     Args:

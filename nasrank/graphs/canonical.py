@@ -1,4 +1,4 @@
-"""The canonical graph: what is left of an architecture when nothing without effect is kept."""
+"""The canonical graph: an architecture without the parts that have no effect."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def canonicalise(
     for node in np.flatnonzero(skips.any(axis=0)):
         here = skips[:, node]
         passed = adjacency[here, :, node, None] * adjacency[here, None, node, :]
-        # Doubling chains would overflow; anything above the bound is refused at the end.
+        # Chains that double would overflow; anything above the bound is refused at the end.
         adjacency[here] = np.minimum(adjacency[here] + passed, MOST_PARALLEL + 1)
         adjacency[here, :, node] = 0
         adjacency[here, node, :] = 0
@@ -65,7 +65,7 @@ def canonicalise(
     if adjacency.max(initial=0) > MOST_PARALLEL:
         raise DataError(
             "an architecture adds the same source more than 255 times; "
-            "replace its chain of skip connections by one operation"
+            "replace its chain of skip connections with one operation"
         )
     return _pack(batch, adjacency, live)
 

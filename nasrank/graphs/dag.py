@@ -30,9 +30,9 @@ class GraphBatch:
 
         mask: True for nodes, False for padding.
         vocabulary: Operation names; the first two are ``input`` and ``output``.
-        attributes: ``[items, nodes, A]`` numbers of the nodes, such as widths; NaN where a node
-            has none, and on padding. None where no node of the batch has any.
-        attribute_names: ``[A]`` what they are; empty without attributes.
+        attributes: ``[items, nodes, A]`` numbers per node, such as widths; NaN where a node has
+            none, and on padding. None where no node of the batch has any.
+        attribute_names: ``[A]`` their names; empty without attributes.
     """
 
     operations: Int16[np.ndarray, "items nodes"]
@@ -72,7 +72,7 @@ class GraphBatch:
         if self.attributes.shape != shape or not names or len(set(names)) != len(names):
             raise DataError(
                 f"attributes of shape {self.attributes.shape} do not fit {shape[0]} graphs of "
-                f"{shape[1]} nodes with the attributes {names}. Give one number a node and name"
+                f"{shape[1]} nodes with the attributes {names}. Give one number per node and name"
             )
         if np.isinf(self.attributes).any():
             item = int(np.isinf(self.attributes).any(axis=(1, 2)).argmax())

@@ -16,7 +16,7 @@ __all__ = ["AttributeScale", "FeatureReference", "graph_features", "standardised
 
 @dataclass(frozen=True, eq=False)
 class AttributeScale:
-    """How attributes are spread over the nodes of some graphs that have them.
+    """Mean and deviation of the attributes over the nodes that have them.
 
     Attributes:
         mean: Mean of each attribute.
@@ -37,7 +37,7 @@ class AttributeScale:
         for number in range(len(mean)):
             column = graphs.attributes[:, :, number]
             values = column[graphs.mask & ~np.isnan(column)].astype(np.float64)
-            # Rounding gives equal numbers a tiny deviation, which must not be divided by.
+            # Rounding gives equal numbers a tiny deviation, which would blow up when divided by.
             if len(values) and values.min() < values.max():
                 mean[number], deviation[number] = values.mean(), values.std()
         return cls(mean, deviation)
@@ -45,11 +45,11 @@ class AttributeScale:
 
 @dataclass(frozen=True, eq=False)
 class FeatureReference:
-    """What :func:`graph_features` measures graphs against, so that rows of two calls compare.
+    """Reference of :func:`graph_features`, which makes the rows of two calls comparable.
 
     Attributes:
         scale: Spread of the attributes, or None without any.
-        levels: Nodes on the longest path; what lies deeper in other graphs is left out. 0 without
+        levels: Nodes on the longest path; deeper nodes of other graphs are left out. 0 without
             attributes.
     """
 
@@ -77,10 +77,10 @@ def graph_features(
 
     Args:
         graphs: Canonical graphs.
-        reference: What attributes and depths are measured against; the graphs themselves if None.
+        reference: Reference for attributes and depths; the graphs themselves if None.
 
     Returns:
-        ``[items, V + V * V]`` for a vocabulary of V operations, and behind them ``A * (V + D)``
+        ``[items, V + V * V]`` for a vocabulary of V operations, followed by ``A * (V + D)``
         columns for A attributes and reference graphs of D nodes on their longest path.
     """
     size = len(graphs.vocabulary)
@@ -115,11 +115,11 @@ def standardised_attributes(
 
     .. math:: z_{iv} = (a_{iv} - \bar a) / s_a
 
-    A width of 512 and a kernel of 3 then weigh alike. The deviation is that of all these nodes
+    A width of 512 and a kernel of 3 then count equally. The deviation is that of all these nodes
     (division by their number). An attribute that is the same everywhere becomes 0.
 
     Args:
-        graphs: All graphs of a space, or any with the scale of those.
+        graphs: All graphs of a space, or any graphs with that scale.
         scale: Mean and deviation to use; those of the graphs themselves if None.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Which architectures are the same: isomorphism classes of labelled acyclic multigraphs."""
+"""Identical architectures: isomorphism classes of labelled acyclic multigraphs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def isomorphism_classes(batch: GraphBatch) -> Int64[np.ndarray, "items"]:
     """Number the architectures so that two get the same number exactly if they are isomorphic.
 
     Colours are refined by the colours of sources and targets until nothing changes. Where two
-    nodes of one graph still share a colour, each of them in turn is told apart and the refinement
-    goes on; the least of the resulting forms stands for the graph. The search is exact, and all
-    graphs go through every step together. Nodes that differ in an attribute are different; two
-    that both lack it do not differ.
+    nodes of one graph still share a colour, each of them in turn gets a colour of its own and the
+    refinement continues; the least of the resulting forms represents the graph. The search is
+    exact, and all graphs go through every step together. Nodes that differ in an attribute are
+    different; two that both lack it do not differ.
 
     Args:
         batch: Graphs to compare as they are; apply :func:`~nasrank.graphs.canonicalise` first to
@@ -40,7 +40,7 @@ def isomorphism_classes(batch: GraphBatch) -> Int64[np.ndarray, "items"]:
         axis=2,
     )
     labelled *= batch.mask[:, :, None]
-    # Most spaces repeat the same labelled graph many times; search each just once.
+    # Most spaces repeat the same labelled graph many times; search each only once.
     same = _row_numbers(labelled.reshape(len(batch), -1))
     _, first = np.unique(same, return_index=True)
     adjacency = batch.adjacency[first].astype(np.int64)
@@ -54,7 +54,7 @@ def _kinds(batch: GraphBatch) -> Int64[np.ndarray, "items nodes"]:
     operations = batch.operations.astype(np.int64)
     if batch.attributes is None:
         return operations
-    # One spelling each of zero and of nothing, so that equal numbers have equal bits.
+    # One bit pattern each for zero and for NaN, so that equal numbers have equal bits.
     plain = np.where(np.isnan(batch.attributes), np.float32(np.nan), batch.attributes + 0.0)
     bits = np.ascontiguousarray(plain, np.float32).view(np.int32).astype(np.int64)
     rows = np.concatenate([operations[:, :, None], bits], axis=2)
@@ -66,7 +66,7 @@ def _forms(
     adjacency: Int64[np.ndarray, "graphs nodes nodes"],
     mask: Bool[np.ndarray, "graphs nodes"],
 ) -> Int64[np.ndarray, "graphs"]:
-    """Return one number a graph, equal exactly for isomorphic graphs."""
+    """Return one number per graph, equal exactly for isomorphic graphs."""
     form = np.full(len(colours), -1, np.int64)
     owner = np.arange(len(colours))
     offset = 0
@@ -81,9 +81,9 @@ def _forms(
         if settled.any():
             rows = np.take_along_axis(adjacency[owner[settled]], order[settled][:, :, None], 1)
             rows = np.take_along_axis(rows, order[settled][:, None, :], axis=2)
-            # A colour stands for its node's kind, so colours and edges say everything.
+            # A colour stands for its node's kind, so colours and edges determine the graph.
             # Numbers are shared by all graphs, and isomorphic graphs settle in the same round
-            # with the same set of numbers, so the least one is theirs and nobody else's.
+            # with the same set of numbers, so the least one identifies them.
             width = rows.shape[1] * rows.shape[2]
             number = offset + _row_numbers(
                 np.concatenate([ordered[settled], rows.reshape(-1, width)], axis=1)
@@ -93,20 +93,20 @@ def _forms(
             form = np.where(least < last, least, form)
             offset = int(number.max()) + 1
         open_ = form[owner] < 0
-        colours, owner = _tell_apart(
+        colours, owner = _branch(
             colours[open_], owner[open_], ordered[open_], tied[open_], adjacency
         )
     return form
 
 
-def _tell_apart(
+def _branch(
     colours: Int64[np.ndarray, "branches nodes"],
     owner: Int64[np.ndarray, "branches"],
     ordered: Int64[np.ndarray, "branches nodes"],
     tied: Bool[np.ndarray, "branches nodes-1"],
     adjacency: Int64[np.ndarray, "graphs nodes nodes"],
 ) -> tuple[Int64[np.ndarray, "children nodes"], Int64[np.ndarray, "children"]]:
-    """Branch on the least shared colour of each graph: one child a node that has it."""
+    """Branch on the least shared colour of each graph: one child per node that has it."""
     if len(owner) == 0:
         return colours, owner
     shared = np.take_along_axis(ordered, tied.argmax(axis=1)[:, None], axis=1)
@@ -117,7 +117,7 @@ def _tell_apart(
     same_targets = (edges == edges[rows, first][:, None, :]).all(axis=2)
     same_sources = (edges == edges[rows, :, first][:, :, None]).all(axis=1)
     twins = ((same_targets & same_sources) | ~members).all(axis=1)
-    # Exchanging twins changes nothing, so one of them stands for all.
+    # Exchanging twins changes nothing, so one of them represents all.
     members[twins] = False
     members[rows[twins], first[twins]] = True
     row, node = np.nonzero(members)
@@ -131,7 +131,7 @@ def _refine(
     adjacency: Int64[np.ndarray, "branches nodes nodes"],
     mask: Bool[np.ndarray, "branches nodes"],
 ) -> Int64[np.ndarray, "branches nodes"]:
-    """Split colours by the colours of sources and targets until their number stays."""
+    """Split colours by the colours of sources and targets until their number is stable."""
     rows, nodes = colours.shape
     edge_base = int(adjacency.max(initial=0)) + 1
     count = len(np.unique(colours[mask]))
@@ -156,7 +156,7 @@ def _refine(
 
 
 def _row_numbers(rows: Int64[np.ndarray, "rows columns"]) -> Int64[np.ndarray, "rows"]:
-    """Number equal rows equally, by folding one column at a time into a dense code."""
+    """Give equal rows equal numbers, by folding one column at a time into a dense code."""
     code = np.zeros(len(rows), np.int64)
     for column in rows.T:
         low = int(column.min(initial=0))

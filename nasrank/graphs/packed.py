@@ -15,7 +15,7 @@ from nasrank.graphs.features import AttributeScale, standardised_attributes
 __all__ = ["Bags", "GraphStore", "PackedGraphs"]
 
 RELATIONS = 3
-"""A node hears from itself, from its sources and from its targets, in this order."""
+"""A node receives from itself, from its sources and from its targets, in this order."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Bags:
 
         start: Where each row's entries begin.
 
-        weight: One an entry, or None where every weight is 1.
+        weight: One per entry, or None where every weight is 1.
     """
 
     index: Int[Tensor, "entries"]
@@ -43,7 +43,7 @@ class Bags:
 
 @dataclass(frozen=True)
 class PackedGraphs:
-    """One batch a member of a fleet, nodes of all its graphs in one list.
+    """One batch per member of a fleet, with the nodes of all its graphs in one list.
 
     Attributes:
         members: Number of lists.
@@ -51,9 +51,9 @@ class PackedGraphs:
         items: Graphs of each member, padding included.
 
         operations: One-hot operations, zero on padding.
-        hear: Rows are nodes; the table has :data:`RELATIONS` rows a node.
-        heard: The transpose of ``hear``, for the way back.
-        read: Rows are graphs, the table has a row a node.
+        hear: Messages: rows are nodes; the table has :data:`RELATIONS` rows per node.
+        heard: The transpose of ``hear``, for the backward pass.
+        read: Readout: rows are graphs; the table has one row per node.
 
         graph: The graph each row belongs to; ``members * items`` on padding.
 
@@ -80,7 +80,7 @@ class GraphStore:
         graphs: The graphs.
         device: Where batches are needed.
         dtype: Floating type of weights and one-hot operations.
-        scale: What attributes are standardised by; the graphs' own scale if None.
+        scale: Mean and deviation to standardise attributes; the graphs' own if None.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class GraphStore:
         source, target = position[g, u], position[g, v]
         own = np.arange(len(item)) - np.repeat(self._first, sizes)
         ones = np.ones(len(item), np.float32)
-        # (graph, row, entry, weight): who a node hears, and its transpose.
+        # (graph, row, entry, weight): from whom a node receives, and the transpose.
         self._hear = _Ranges.build(
             np.concatenate([item, g, g]),
             np.concatenate([own, target, source]),
@@ -128,10 +128,10 @@ class GraphStore:
         return len(self._sizes)
 
     def pack(self, items: Int64[np.ndarray, "members items"]) -> PackedGraphs:
-        """Assemble one batch a member.
+        """Assemble one batch per member.
 
         Args:
-            items: Numbers of graphs; -1 is padding.
+            items: Indices of graphs; -1 is padding.
         """
         return self.pack_steps(items[None])[0]
 
@@ -139,7 +139,7 @@ class GraphStore:
         """Assemble the batches of several steps at once, which costs little more than one.
 
         Args:
-            items: Numbers of graphs; -1 is padding.
+            items: Indices of graphs; -1 is padding.
         """
         steps, members, width = items.shape
         real = items >= 0
@@ -287,7 +287,7 @@ class _Ranges:
         Int64[np.ndarray, "rows"],
         Int64[np.ndarray, "taken"],
     ]:
-        """Return shifted entries, weights, entries a row and entries a graph."""
+        """Return shifted entries, weights, entries per row and entries per graph."""
         count = self.count[graphs]
         entries = _spans(self.first[graphs], count)
         rows = _spans(self.row_first[graphs], self.row_total[graphs])

@@ -1,4 +1,4 @@
-"""What the paths of an architecture are like, in a few numbers each."""
+"""Statistics over the paths of an architecture."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
 __all__ = ["path_statistics"]
 
 MOST_PAIRED = 12
-"""Operations up to which pairs of them are counted together."""
+"""Most operations for which pairs of them are counted too."""
 _AT_ONCE = 4096
-"""Graphs laid out at a time, which bounds the memory."""
+"""Graphs processed at a time, which bounds the memory."""
 
 
 def path_statistics(graphs: GraphBatch) -> Float32[np.ndarray, "items columns"]:
@@ -79,7 +79,7 @@ def _described(
     mask = np.take_along_axis(graphs.mask, order, axis=1)
     rows = np.take_along_axis(graphs.adjacency, order[:, :, None], axis=1)
     adjacency = np.take_along_axis(rows, order[:, None, :], axis=2)
-    # Of the paths that arrive at a node: how many, and sum, most and fewest of what is counted.
+    # Of the paths that arrive at a node: their number, and sum, most and fewest operations.
     paths, sums = np.zeros((items, nodes)), np.zeros(shape)
     most, fewest = np.full(shape, -np.inf), np.full(shape, np.inf)
     begin = mask & (operations == INPUT)

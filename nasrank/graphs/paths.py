@@ -11,19 +11,19 @@ from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
 __all__ = ["PathCounts"]
 
 MOST_OPERATIONS = 6
-"""Longer paths are counted by their beginning."""
+"""Longer paths are counted by their prefix."""
 MOST_KINDS = 128
-"""Kinds of beginnings followed at each length, the commonest first: spaces of many operations
+"""Kinds of prefixes followed at each length, the commonest first: spaces of many operations
 have more kinds than architectures."""
 
 
 class PathCounts:
-    """Which kinds of paths a space has, and how often each graph has them.
+    """The kinds of paths of a space, and how often each graph has them.
 
     A path runs from an input to an output, and its kind is the operations on its way. An edge
     taken twice makes two paths. Counting paths instead of nodes is the encoding of White et al.
     (2021), "BANANAS: Bayesian optimization with neural architectures for neural architecture
-    search" (AAAI); here with counts instead of marks.
+    search" (AAAI); here with counts instead of indicators.
 
     Args:
         graphs: The graphs that say which kinds there are, canonical.
@@ -66,7 +66,7 @@ class PathCounts:
             code: (graphs.mask & (graphs.operations == code)).astype(np.float32) for code in inner
         }
         counts: dict[tuple[int, ...], NDArray[np.float32]] = {}
-        # How often each beginning arrives at each node, [items, nodes].
+        # How often each prefix arrives at each node, [items, nodes].
         arrived: dict[tuple[int, ...], NDArray[np.float32]] = {(): start}
         for length in range(MOST_OPERATIONS + 1):
             onward = {
@@ -74,7 +74,7 @@ class PathCounts:
             }
             last = length == MOST_OPERATIONS
             for kind, nodes in onward.items():
-                # The longest kept stand for all that begins like them.
+                # The longest prefixes kept represent all paths that begin with them.
                 counts[kind] = (nodes if last else nodes * ends).sum(axis=1)
             if last:
                 break

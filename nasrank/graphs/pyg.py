@@ -1,4 +1,4 @@
-"""Architectures as PyTorch Geometric data, for people who bring their own model.
+"""Architectures as PyTorch Geometric data, for use with your own model.
 
 Importing this module imports ``torch_geometric``, which takes seconds; nothing else here does.
 """
@@ -32,11 +32,11 @@ def to_data(batch: GraphBatch, item: int, label: float | None = None) -> Data:
     Returns:
         ``x``: ``[n]`` int64 operation codes into ``batch.vocabulary``. They are names, not
         quantities: feed them to ``torch.nn.Embedding(len(batch.vocabulary), width)``.
-        ``edge_index``: ``[2, e]`` int64, sources above targets, so that PyG's default flow
-        sends messages the way data goes; flip it for the other way. ``edge_weight``: ``[e]``
-        float32, how many times a target adds that source. ``attributes``: ``[n, A]`` float32,
-        the numbers of ``batch.attribute_names`` as they are, NaN where a node has none; absent
-        from batches without attributes. ``y``: ``[1]`` float32, absent without a label.
+        ``edge_index``: ``[2, e]`` int64, sources above targets, so that PyG's default flow sends
+        messages along the data flow; flip it for the other direction. ``edge_weight``: ``[e]``
+        float32, how many times a target adds that source. ``attributes``: ``[n, A]`` float32, the
+        numbers of ``batch.attribute_names`` as they are, NaN where a node has none; absent from
+        batches without attributes. ``y``: ``[1]`` float32, absent without a label.
 
     Raises:
         IndexError: The batch has no such item.
@@ -73,21 +73,21 @@ class ArchitectureDataset(InMemoryDataset):  # type: ignore[misc]
 
     An element is what :func:`to_data` returns, and besides ``item`` (``[1]`` int64, its position
     in ``graphs``, which survives shuffling and batching) and, where given, ``class_of`` and
-    ``name``. All of PyG's own means of choosing, splitting and batching apply.
+    ``name``. All of PyG's indexing, splitting and batching works.
 
     Args:
         graphs: The architectures.
         labels: ``[items]`` true scores, kept as float32; a missing one may be NaN. Without
             labels the elements have no ``y``.
         class_of: ``[items]`` numbers of the isomorphism classes.
-        names: One string an architecture.
+        names: One string per architecture.
         transform: Applied to each element on every access.
 
     Attributes:
         vocabulary: Operation names, in the order of the codes in ``x``.
 
     Raises:
-        DataError: An array has not one entry an architecture.
+        DataError: An array does not have one entry per architecture.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class ArchitectureDataset(InMemoryDataset):  # type: ignore[misc]
             slices["class_of"] = one_each
         if names is not None:
             _one_each("names", (len(names),), items)
-            # PyG hands out a lone element as it is stored, without cutting it from a list.
+            # PyG returns a single element as it is stored, without slicing it from a list.
             data.name = list(names) if items != 1 else names[0]
             slices["name"] = one_each
         self.data, self.slices = data, slices
@@ -175,5 +175,5 @@ def _one_each(name: str, shape: tuple[int, ...], items: int) -> None:
     if shape != (items,):
         raise DataError(
             f"'{name}' has shape {shape} for {items} architectures; "
-            f"give one entry an architecture, in the order of the graphs"
+            f"give one entry per architecture, in the order of the graphs"
         )

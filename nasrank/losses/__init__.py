@@ -1,6 +1,6 @@
 """Losses that train a predictor, by name.
 
-``LOSSES["listmle"]`` is the function, ``LOSSES.entry("listmle")`` what is known of it,
+``LOSSES["listmle"]`` is the function, ``LOSSES.entry("listmle")`` its description,
 ``parse("pw(hr(margin=0.5),mape,50)")`` reads a name with options, ``resolve`` makes it
 callable, and ``prepare`` scales the labels of a training set to what a loss expects. Importing
 this package does not import torch; ``prepare`` and the functions do.

@@ -1,4 +1,4 @@
-"""Which losses there are and what is known of each without running it."""
+"""The losses, with a description of each that needs no import of torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ LossFunction: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True)
 class LossInfo:
-    """What is known of a loss.
+    """The description of a loss.
 
     Args:
         name: Its name in lists, tables and on the command line.
         target: Where the function is, as ``module:attribute``.
-        family: The idea it is built on, which is also the file it is in; ``"extension"`` for
+        family: The idea it is built on, which also names its module; ``"extension"`` for
             losses of other packages.
-        labels: What it is trained on, made from the training set: ``"zscore"`` (mean 0, standard
-            deviation 1) or ``"rank"`` (the share of the training set an item beats).
+        labels: The labels it is trained on, computed from the training set: ``"zscore"`` (mean
+            0, standard deviation 1) or ``"rank"`` (the share of the training set an item beats).
         formula: The loss of one list, in one line.
         reference: Where it was published.
         shift_invariant: Adding a constant to all scores of a list changes nothing.
         scale_bound: Scores are estimates of the labels: the loss is 0 where they are equal.
         order_only: Any strictly increasing transform of the labels changes nothing.
-        derived: Arguments that come from the training set, not from the user.
+        derived: Arguments that are computed from the training set, not given by the user.
     """
 
     name: str
@@ -48,10 +48,10 @@ class LossInfo:
 
 
 class LossRegistry(Registry[LossFunction]):
-    """The losses by name, with what is known of each.
+    """The losses by name, each with its description.
 
     A loss is a plain function ``(scores, labels, *, where=None, reduction="mean", ...)`` of
-    tensors ``[*batch, items]``; what else it takes by keyword are its options. Another package
+    tensors ``[*batch, items]``; its other keyword arguments are its options. Another package
     adds one by an entry point of the group ``nasrank.losses`` whose name is that of the loss
     and whose value is where its function is.
 
@@ -69,9 +69,9 @@ class LossRegistry(Registry[LossFunction]):
             self.register(info.name, target=info.target)
 
     def entry(self, name: str) -> LossInfo:
-        """Return what is known of a loss; of this package's losses without importing torch.
+        """Return the description of a loss; for this package's losses without importing torch.
 
-        Of a loss of another package nothing is assumed but that it takes z-scored labels.
+        A loss of another package is only assumed to take z-scored labels.
 
         Raises:
             UsageError: There is no such loss.

@@ -29,15 +29,15 @@ def listmle_loss(
 
     .. math:: \ell(s, y) = \frac{1}{n} \sum_i \Big[ \log \sum_{y_j \le y_i} e^{s_j} - s_i \Big]
 
-    Equal labels share one denominator, over their group and everything worse (Breslow's way
-    with ties in the partial likelihood of Cox), so the value does not depend on the order in
-    which tied items stand. The published loss is the sum over positions; the mean keeps lists
+    Equal labels share one denominator, over their group and everything worse (Breslow's
+    treatment of ties in the partial likelihood of Cox), so the value does not depend on the
+    order of tied items. The published loss is the sum over positions; the mean keeps lists
     of different lengths comparable.
 
     Args:
         scores: Predicted scores, higher is better; no unit.
         labels: Higher is better; only their order matters.
-        top: Count only the positions of items that fewer than so many items are better than.
+        top: Count only items that fewer than ``top`` other items are better than.
         where: True for real items, False for padding.
         reduction: ``"mean"`` over lists, or ``"none"`` for one value per list.
 
@@ -55,7 +55,7 @@ def listmle_loss(
         >>> loss.item()  # (0 + 60 + 0) / 3
         20.0
     """
-    # Worst first and padding last, so that padding is in no denominator of a real item.
+    # Worst first and padding last, so that no denominator of a real item includes padding.
     ascending, order = keep(labels, where, torch.inf).sort(-1)
     ascending = ascending.contiguous()
     scores = keep(scores, where).gather(-1, order)
@@ -86,8 +86,8 @@ def listnet_loss(
         scores: Predicted scores, higher is better; no unit. The loss is least where they equal
             ``labels / temperature`` up to a constant.
         labels: Relevance in [0, 1], higher is better: the share of the training set an item
-            beats. Raw accuracies would not do: a few failed architectures push all good ones
-            into the last percent of the range, where the softmax cannot tell them apart.
+            beats. Raw accuracies would not work: a few failed architectures push all good ones
+            into the last percent of the range, where the softmax cannot distinguish them.
         temperature: The share of the training set on which most of the weight lies; at the
             default the best tenth carries 63 % of it.
         where: True for real items, False for padding.
@@ -133,7 +133,7 @@ def approx_ndcg_loss(
     Args:
         scores: Predicted scores, higher is better; no unit.
         labels: Relevance in [0, 1], higher is better: the share of the training set an item
-            beats. Raw accuracies would not do: a few failed architectures push all good ones
+            beats. Raw accuracies would not work: a few failed architectures push all good ones
             into the last percent of the range, where all gains are equal.
         alpha: How sharply a lead in score decides which of two items ranks first.
         grades: The number of times the gain doubles from the worst item to the best.

@@ -31,7 +31,7 @@ class LossSpec(Named):
 
     @classmethod
     def known(cls, name: str) -> Mapping[str, Option]:
-        """Return the options of a loss; what every loss takes is none of them."""
+        """Return the options of a loss, without the arguments that every loss takes."""
         return options_of(name)
 
 

@@ -1,4 +1,4 @@
-"""Losses that ask for the order of two items at a time."""
+"""Losses on the order of pairs of items."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor

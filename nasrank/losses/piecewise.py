@@ -1,4 +1,4 @@
-"""The piecewise loss: one loss while little is known, another once more is."""
+"""The piecewise loss: one loss while labels are few, another once there are more."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class PiecewiseSpec:
             )
 
     def at(self, evaluated: int) -> LossSpec:
-        """Return the plain loss that holds when so many architectures are evaluated."""
+        """Return the plain loss for this number of evaluated architectures."""
         return self.first if evaluated <= self.switch else self.then
 
     def __str__(self) -> str:

@@ -24,12 +24,12 @@ GAP = 0.1  # from the best label to the bound, in interquartile ranges
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a loss is given in place of the raw labels of a training set.
+    """What a loss receives in place of the raw labels of a training set.
 
     Args:
         labels: ``[*batch, items]``, 0 at padding. A mini-batch takes its items from here.
-        arguments: What else to pass by keyword, one value per list ``[*batch, 1]``, so the same
-            for each mini-batch.
+        arguments: Further keyword arguments, one value per list ``[*batch, 1]``, and so the
+            same for each mini-batch.
     """
 
     labels: Float[Tensor, "*batch items"]
@@ -44,7 +44,7 @@ def prepare(
     """Scale the labels of whole training sets to what a loss expects.
 
     Args:
-        spec: A plain loss; prepare the two of a piecewise loss apart, each on its training set.
+        spec: A plain loss; prepare the two parts of a piecewise loss separately.
         labels: One training set per list, higher is better; any unit.
         where: True for real items, False for padding.
 
@@ -87,7 +87,7 @@ def standardised(
     low, high = extremes(labels, where)
     centred = keep(labels - mean_over_items(labels, where).unsqueeze(-1), where)
     deviation = mean_over_items(centred.square(), where).sqrt().unsqueeze(-1)
-    # Rounding may leave equal labels a tiny deviation, which must not be blown up to 1.
+    # Rounding may leave equal labels a tiny deviation, which must not be scaled up to 1.
     return torch.where(high > low, centred / deviation, 0.0)
 
 
@@ -98,7 +98,7 @@ def beaten_share(
     """Return the share of the other items that each item beats, half of those it ties with.
 
     The least label becomes 0, the greatest 1, and all are 0.5 if all are equal. This is the
-    relevance that losses with a gain are given: architectures that failed to train take up most
+    relevance that losses with a gain receive: architectures that failed to train take up most
     of the range of accuracies, and all good ones share the rest of it.
 
     Example:

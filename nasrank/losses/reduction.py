@@ -1,7 +1,7 @@
-"""The few numerical operations all losses are made of.
+"""The few numerical operations that all losses are built from.
 
 A loss has one value per list, and that value depends on this list alone. Padding is first
-replaced by zeros, so that whatever stood there (even NaN) touches neither value nor gradient.
+replaced by zeros, so that its content (even NaN) affects neither value nor gradient.
 """
 
 from typing import Literal, TypeAlias
@@ -31,7 +31,7 @@ def keep(
     where: Bool[Tensor, "*batch items"] | None,
     fill: float = 0.0,
 ) -> Float[Tensor, "*batch items"]:
-    """Return the values with ``fill`` in the place of padding."""
+    """Return the values with padding replaced by ``fill``."""
     return values if where is None else torch.where(where, values, fill)
 
 
@@ -61,7 +61,7 @@ def ordered_pairs(
 
     Equal labels form no pair, and padding is in none.
     """
-    # Numbers and not truth values: multiplying is several times faster than selecting.
+    # Numbers and not booleans: multiplying is several times faster than selecting.
     better = differences(keep(labels.detach(), where)).sign().clamp_min(0)
     return better if where is None else better * all_pairs(labels, where)
 
@@ -105,7 +105,7 @@ def mean_over_pairs(
     values: Float[Tensor, "*batch items items"],
     pairs: Float[Tensor, "*batch items items"],
 ) -> Float[Tensor, "*batch"]:
-    """Return the mean of each list over the chosen pairs; 0 with a zero gradient if none is.
+    """Return the mean of each list over the chosen pairs; 0 with a zero gradient if it has none.
 
     Args:
         values: One finite value per pair.

@@ -1,4 +1,4 @@
-"""Losses that ask for the label itself."""
+"""Losses that predict the label itself."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -63,15 +63,15 @@ def mse_with_sequence_ranking_loss(
               + \frac{w}{n^2} \sum_{i,j} |(s_i - s_j) - (y_i - y_j)|
 
     The published second term compares each item with the one that a random permutation, drawn
-    anew in every step, puts in its place. This is the exact expectation of it over all
-    permutations: the same loss without the noise, and independent of the order of the items.
+    again in every step, puts in its place. This is its exact expectation over all permutations:
+    the same loss without the noise, and independent of the order of the items.
     In spite of its name it regresses differences and does not rank: a score too far on the
     right side costs as much as one too far on the wrong side.
 
     Args:
         scores: Predicted labels, higher is better; in the unit of ``labels``.
         labels: Higher is better; z-scored over the training set.
-        weight: Of the second term; the first has 1.
+        weight: Weight of the second term; that of the first is 1.
         where: True for real items, False for padding.
         reduction: ``"mean"`` over lists, or ``"none"`` for one value per list.
 

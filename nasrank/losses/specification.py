@@ -1,4 +1,4 @@
-"""From the text a user writes to a loss, and from a loss to what is called."""
+"""From the text a user writes to a loss, and from a loss to its function."""
 
 import re
 from functools import partial

@@ -1,4 +1,4 @@
-"""Losses that ask more of the best items than of the rest."""
+"""Losses that weight the best items more than the rest."""
 
 import math
 from typing import Literal
@@ -40,7 +40,7 @@ def exponential_loss(
               \frac{1}{n} \sum_i \frac{e^{u_i} - 1}{e - 1} (s_i - y_i)^2,
               \qquad u_i = 1 + \frac{y_i - \text{best}}{\text{spread}}
 
-    The weight looks at where a label lies between the worst, u = 0, and the best, u = 1, of the
+    The weight depends on where a label lies between the worst, u = 0, and the best, u = 1, of the
     training set. Over that range it grows 2.7-fold; taken from accuracies as fractions, as
     published, it grows 1.15-fold between 80 and 94 % and the loss hardly differs from ``mse``.
     The error itself keeps the unit of the labels, since a predictor starts at that scale.
@@ -49,9 +49,9 @@ def exponential_loss(
         scores: Predicted labels, higher is better; in the unit of ``labels``.
         labels: Higher is better; any unit.
         best: Greatest label of the training set, one per list; 1 if None.
-        spread: Greatest less least label of the training set, one per list; 1 if None. Without
-            either the labels are taken to lie in [0, 1], as published.
-        variant: ``"exp"`` is what the authors' program computes; ``"expm1"`` is the printed
+        spread: Greatest minus least label of the training set, one per list; 1 if None. Without
+            either the labels are assumed to lie in [0, 1], as published.
+        variant: ``"exp"`` is what the authors' code computes; ``"expm1"`` is the printed
             formula, which gives the worst item no weight at all.
         where: True for real items, False for padding.
         reduction: ``"mean"`` over lists, or ``"none"`` for one value per list.
@@ -71,7 +71,7 @@ def exponential_loss(
     scores, labels = keep(scores, where), keep(labels, where)
     above = (labels - (1 if best is None else best)) / (1 if spread is None else spread)
     weights = above.exp() if variant == "exp" else (1 + above).expm1() / math.expm1(1)
-    # At padding the label 0 may lie far above the best, and its weight beyond all numbers.
+    # At padding the label 0 may lie far above the best, so that its weight overflows.
     weights = keep(weights, where)
     return over_lists(mean_over_items(weights * (scores - labels).square(), where), reduction)
 
@@ -90,7 +90,7 @@ def mape_loss(
     .. math:: \ell(s, y) = \frac{1}{n} \sum_i \frac{|s_i - y_i|}{b - y_i}
 
     It is published for errors and a lower bound of them, which is the same with all signs
-    turned. Rescaling scores, labels and bound together changes nothing.
+    flipped. Rescaling scores, labels and bound together changes nothing.
 
     Args:
         scores: Predicted labels, higher is better; in the unit of ``labels``.
@@ -194,7 +194,7 @@ def lambdarank_loss(
     Args:
         scores: Predicted scores, higher is better; no unit.
         labels: Relevance in [0, 1], higher is better: the share of the training set an item
-            beats. Raw accuracies would not do: a few failed architectures push all good ones
+            beats. Raw accuracies would not work: a few failed architectures push all good ones
             into the last percent of the range, where all gains are equal.
         grades: The number of times the gain doubles from the worst item to the best.
         where: True for real items, False for padding.
@@ -214,7 +214,7 @@ def lambdarank_loss(
     """
     lead = differences(keep(scores, where))
     pairs = ordered_pairs(labels, where)
-    # 1 where item j stands before item i: j scores higher, or the same and is worse.
+    # 1 where item j ranks before item i: j scores higher, or the same and is worse.
     ahead = (pairs - lead.detach().sign()).clamp(0, 1)
     if where is not None:
         ahead = ahead * where.unsqueeze(-2)

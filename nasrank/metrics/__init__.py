@@ -1,4 +1,4 @@
-"""What a run is judged by: order over all items, discovery of the top, evaluations saved.
+"""Metrics of a run: order of all items, discovery of the top, evaluations saved.
 
 Every function takes labels that are higher for better architectures; the caller negates
 lower-is-better metrics first.

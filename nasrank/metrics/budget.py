@@ -1,7 +1,8 @@
-"""How many evaluations until a top architecture is in hand, and what a predictor saves.
+"""How many evaluations until a top architecture is found, and what a predictor saves.
 
 A predictor costs ``n_train`` evaluations to train and ``first_hit`` more until the first member
-of the top set is met in its order. A random search draws without replacement until it meets one.
+of the top set is reached in its order. A random search draws without replacement until it finds
+one.
 """
 
 import math
@@ -30,7 +31,7 @@ Value = float | int | None
 
 
 def random_confidence(universe: int, top_size: int, evaluations: int) -> float:
-    r"""Chance that so many random evaluations meet the top set.
+    r"""Probability that random evaluations find a member of the top set.
 
     .. math:: 1 - \binom{N - |T|}{m} \Big/ \binom{N}{m}
 
@@ -46,7 +47,7 @@ def random_confidence(universe: int, top_size: int, evaluations: int) -> float:
         ValueError: The top set does not fit the universe, or ``evaluations`` is negative.
 
     Examples:
-        One of four is met by two draws in half of all cases:
+        Two draws find the one of four in half of all cases:
 
         >>> random_confidence(4, 1, 2)
         0.5
@@ -61,7 +62,7 @@ def random_confidence(universe: int, top_size: int, evaluations: int) -> float:
 
 
 def random_evaluations(universe: int, top_size: int, confidence: float) -> int:
-    r"""Evaluations a random search needs to meet the top set with a given probability.
+    r"""Evaluations a random search needs to find a member of the top set with a given probability.
 
     The least ``m`` with
 
@@ -127,7 +128,7 @@ def random_evaluations(universe: int, top_size: int, confidence: float) -> int:
 
 
 def savings(evaluations: float | None, by_random: int) -> float | None:
-    """Share of random search's evaluations that the predictor does without.
+    """Share of random search's evaluations that the predictor saves.
 
     Args:
         evaluations: Evaluations of the predictor, or None.
@@ -158,7 +159,7 @@ def budget_rows(
     Args:
         n_train: Training architectures.
         first_hits: For each top fraction, evaluations after the training set until the first
-            member of T is met, by seed ``[S]``. Fractions whose T is undefined are left out.
+            member of T is found, by seed ``[S]``. Fractions whose T is undefined are left out.
         universe: Architectures in all, N.
         top_sizes: For each top fraction, |T|, one for all or by seed ``[S]``. Where seeds differ
             (ties), random search is granted the largest, so savings are not overstated.
@@ -193,7 +194,7 @@ def budget_rows(
         raise ValueError("'first_hits', 'top_sizes' and 'seed_seconds' should share their keys")
     seeds = {fraction: n_train + _over_seeds(hits) for fraction, hits in first_hits.items()}
     if any(np.isinf(values).any() for values in seeds.values()):
-        raise ValueError("'first_hits' should be finite: an order of all items meets every top")
+        raise ValueError("'first_hits' should be finite: an order of all items reaches every top")
     rows: list[dict[str, Value]] = []
     for fraction, evaluations in seeds.items():
         seconds = None if seed_seconds is None else seed_seconds[fraction]
@@ -217,7 +218,7 @@ def budget_rows(
                     "evaluations_upper": _whole(needed.upper),
                     "random_evaluations": random,
                     "savings": savings(needed.value, random),
-                    # More evaluations save less, so the bounds change places.
+                    # More evaluations save less, so the bounds are swapped.
                     "savings_lower": savings(needed.upper, random),
                     "savings_upper": savings(needed.lower, random),
                     "gpu_hours": None if used is None else used / SECONDS_PER_HOUR,

@@ -1,7 +1,7 @@
 """How well the labels of a benchmark agree with themselves.
 
 Training an architecture twice gives two values. No predictor can be expected to order labels
-better than their noise lets anyone, so a tau is read against what the noise leaves.
+better than their noise allows, so a tau is compared with the best that noise allows.
 """
 
 import numpy as np
@@ -20,13 +20,13 @@ DRAWS = 20
 def replicate_tau(values: npt.ArrayLike, rng: np.random.Generator) -> float | None:
     """Kendall's tau-b between one training seed's value and the mean of the others.
 
-    What a user gets who trains every architecture once. A predictor may exceed it, for it can
-    smooth the noise of single values.
+    What a user gets who trains every architecture once. A predictor may exceed it, since it can
+    average out the noise of single values.
 
     Args:
         values: One value for each architecture and training seed ``[items, replicates]``, nan
             where there was no such training. Architectures with fewer than two are left out.
-        rng: Chooses the one seed, for each architecture anew.
+        rng: Chooses the one seed, independently for each architecture.
 
     Returns:
         A value in [-1, 1]; None without replicates (fewer than two architectures that have
@@ -62,7 +62,7 @@ def ceiling_tau(values: npt.ArrayLike, rng: np.random.Generator) -> float | None
     ``s`` the seed sd of its label bin. Bins are ten quantile bins of ``m`` (equal means share
     one); a bin's variance is the mean of its architectures' variances (r - 1 below). A bin
     without replicates takes the variance of all. An estimate, since ``m`` stands for the
-    unknown true value and is already spread by the noise it carries.
+    unknown true value and is itself spread by noise.
 
     Args:
         values: One value for each architecture and training seed ``[items, replicates]``, nan

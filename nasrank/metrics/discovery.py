@@ -4,7 +4,7 @@ A run orders its test items by score. From that order follow the ranking metrics
 its discovery curve: what is found when, after the training set, the k highest predicted
 architectures are evaluated too. Labels are higher for better items throughout; the caller negates
 lower-is-better metrics first and negates ``best_possible`` and ``best_label`` back. Regret needs
-no such care: it is never negative and in the metric's unit.
+no negation: it is never negative and in the metric's unit.
 """
 
 from dataclasses import dataclass
@@ -64,20 +64,20 @@ def rank_order(
     a predictor of nothing but nan gives the order of ``tie_order``.
 
     With ``groups`` one item stands for its group: the group's first by index. Its score and its
-    priority place the group, and the other members follow at once, in ``tie_order``. Taking
+    priority place the group, and the other members follow directly, in ``tie_order``. Taking
     the first by index, not the first by priority, keeps large groups from winning every tie.
 
     Args:
         scores: Predicted values ``[items]``; no unit.
         tie_order: Priority of each item ``[items]``, a permutation of 0 to items - 1; the lower
             comes first.
-        groups: A class number for each item ``[items]``, or None where every item is on its own.
+        groups: A class number for each item ``[items]``, or None where no items share a class.
 
     Returns:
         Item indices ``[items]``.
 
     Raises:
-        ValueError: Lengths differ, or ``tie_order`` is no permutation.
+        ValueError: Lengths differ, or ``tie_order`` is not a permutation.
 
     Examples:
         Items 1 and 2 are tied and 2 has the lower priority number:
@@ -222,7 +222,7 @@ def first_hits(ranking: Ranking) -> dict[str, int | None]:
 
 
 def ranking_metrics(ranking: Ranking) -> dict[str, Value]:
-    """Every metric of one run that looks at the top of the order.
+    """Every metric of one run that concerns the top of the order.
 
     Args:
         ranking: One run.
@@ -232,7 +232,7 @@ def ranking_metrics(ranking: Ranking) -> dict[str, Value]:
         - ``n_at_1``, ``n_at_10``: best true rank among the k highest predicted test items, 1 for
           the best of the test set; equal labels share the best of their ranks; lower is better.
           All items count where there are fewer than k.
-        - ``regret_at_1``, ``regret_at_10``: best label of the test set less the best among the k
+        - ``regret_at_1``, ``regret_at_10``: best label of the test set minus the best among the k
           highest predicted, in the metric's unit, at least 0; lower is better.
         - ``best_possible``: best label of the test set.
         - ``first_hit_*``: see `first_hits`.
@@ -301,7 +301,7 @@ def discovery_table(ranking: Ranking) -> dict[str, list[Value]]:
         - ``hit``: whether a member of T is found by then.
         - ``best_rank``: rank in the universe of the best architecture found by then, 1 = best,
           equal labels sharing the best of their ranks.
-        - ``best_label``: its label; ``regret``: best label of the universe less ``best_label``,
+        - ``best_label``: its label; ``regret``: best label of the universe minus ``best_label``,
           in the metric's unit, at least 0.
 
         The last three count the training set, so k = 0 is the training set alone, and they are

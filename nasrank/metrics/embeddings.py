@@ -1,7 +1,7 @@
-"""What embeddings say of their classes: spread, rank, neighbours, linear probes.
+"""What embeddings reveal about their classes: spread, rank, neighbours, linear probes.
 
 Distances are those on the unit sphere: every embedding is divided by its length first, except
-where a function says otherwise. An embedding of length 0 stays where it is.
+where a function says otherwise. An embedding of length 0 is left as it is.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _AT_ONCE = 2_000_000
 _ROUNDS = 100
 
 Rows: TypeAlias = Real[np.ndarray, "n d"] | Sequence[Sequence[float]]
-"""One embedding a row."""
+"""One embedding per row."""
 Classes: TypeAlias = Integer[np.ndarray, "n"] | Sequence[int]
 """The class of each embedding."""
 Means: TypeAlias = Real[np.ndarray, "classes d"] | Sequence[Sequence[float]]
-"""One class a row."""
+"""One class per row."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class SphereVariance:
     """Variance of unit embeddings, split by class.
 
     Attributes:
-        within: Mean squared distance to the mean of the own class.
+        within: Mean squared distance to the mean of the embedding's class.
         between: Mean squared distance of that mean to the mean of all.
-        total: Their sum, at most 1: one less the squared length of the mean of all.
-        class_within: The first, class by class; nan for a class without embeddings.
+        total: Their sum, at most 1: one minus the squared length of the mean of all.
+        class_within: ``within`` by class; nan for a class without embeddings.
         class_means: Means by class; nan likewise.
     """
 
@@ -82,7 +82,7 @@ def sphere_variance(
 
     Args:
         embeddings: At least one, of any length but 0.
-        classes: Numbers from 0.
+        classes: Class numbers from 0.
         count: Number of classes; one more than the largest number if None.
 
     References:
@@ -119,7 +119,7 @@ def effective_rank(embeddings: Rows) -> float:
     are used as they are.
 
     Args:
-        embeddings: One a row.
+        embeddings: One per row.
 
     References:
         Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality",
@@ -136,11 +136,11 @@ def effective_rank(embeddings: Rows) -> float:
     centred = rows / (scale or 1.0)
     centred = centred - centred.mean(axis=0)
     if len(centred) > centred.shape[1]:
-        # The singular values by the smaller of the two matrices of products.
+        # The singular values from the smaller of the two Gram matrices.
         values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred.T @ centred), 0.0))
     else:
         values = np.sqrt(np.maximum(np.linalg.eigvalsh(centred @ centred.T), 0.0))
-    # What rounding leaves of a value of zero is the root of the precision.
+    # A singular value of zero may come out as large as the root of the precision.
     values = values[values > 1e-7 * len(rows) ** 0.5]
     if not values.size:
         return 0.0
@@ -151,12 +151,12 @@ def effective_rank(embeddings: Rows) -> float:
 def simplex_distance(means: Means) -> float:
     r"""Return how far class means are from the corners of a regular simplex about their centre.
 
-    With G the matrix of products of the centred means and S that of a simplex of C corners,
+    With G the Gram matrix of the centred means and S that of a simplex of C corners,
 
     .. math:: \| G/\|G\| - S/\|S\| \|,
 
     in Frobenius norms: 0 for a simplex of any size and orientation, at most the root of 2;
-    means that all coincide are as far as that.
+    the latter for means that all coincide.
 
     Args:
         means: At least 2; used as they are.
@@ -183,9 +183,9 @@ def nearest_mean_accuracy(means: Means, embeddings: Rows, classes: Classes) -> f
     """Return the share of embeddings whose class has the nearest mean in angle, 0 to 1.
 
     Args:
-        means: A class with nan is nobody's.
+        means: A class whose mean is nan is never the nearest.
         embeddings: At least one.
-        classes: Numbers of means. Of equally near means the first counts.
+        classes: Indices of the true means. Of equally near means the first counts.
     """
     centres = on_sphere(np.nan_to_num(np.asarray(means, dtype=np.float64)))
     likeness = on_sphere(embeddings) @ centres.T
@@ -201,16 +201,16 @@ def knn_accuracy(
     *,
     neighbours: int = 10,
 ) -> float:
-    """Return the share of embeddings that their nearest neighbours name rightly, 0 to 1.
+    """Return the share of embeddings that their nearest neighbours classify correctly, 0 to 1.
 
-    Neighbours are nearest in angle and have a vote each; of equal counts the class whose votes
-    are the nearest in sum wins.
+    Neighbours are nearest in angle and have one vote each; of equal counts the class with
+    the greatest sum of similarities wins.
 
     Args:
         known: At least one embedding.
-        known_classes: Numbers from 0.
+        known_classes: Class numbers from 0.
         asked: At least one embedding.
-        asked_classes: Numbers from 0.
+        asked_classes: Class numbers from 0.
         neighbours: How many vote; all where there are fewer.
     """
     base, names = on_sphere(known).astype(np.float32), np.asarray(known_classes, dtype=np.int64)
@@ -223,7 +223,7 @@ def knn_accuracy(
     for start in range(0, len(queries), size):
         likeness = queries[start : start + size] @ base.T
         nearest = np.argpartition(likeness, -voters, axis=1)[:, -voters:]
-        # The likeness, at most 1 each, only decides between equal counts.
+        # The similarity, at most 1 each, only decides between equal counts.
         votes = np.zeros((len(likeness), count))
         rows = np.arange(len(likeness))[:, None]
         close = np.take_along_axis(likeness, nearest, axis=1)
@@ -234,11 +234,11 @@ def knn_accuracy(
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Logistic regression on embeddings, which says what a linear map can still read from them.
+    """Logistic regression on embeddings: what a linear map can still read from them.
 
     Attributes:
-        weights: What a dimension says for a class.
-        shifts: What is added to the score of a class.
+        weights: Weight of each dimension for each class.
+        shifts: Bias of each class.
         mean: What is subtracted from embeddings first.
         deviation: What they are then divided by.
 
@@ -257,11 +257,11 @@ class LinearProbe:
         """Minimise the mean cross-entropy plus half the penalty times the squared weights.
 
         The embeddings are standardised first, a dimension that never changes left out; the
-        shifts are not penalised. L-BFGS stops after 100 rounds at the latest.
+        shifts are not penalised. L-BFGS stops after at most 100 iterations.
 
         Args:
             embeddings: At least one.
-            classes: Numbers from 0.
+            classes: Class numbers from 0.
             penalty: Weight of the squares, above 0.
         """
         from scipy.optimize import minimize
@@ -296,9 +296,9 @@ class LinearProbe:
         return cls(both[:-1], both[-1], mean, deviation)
 
     def accuracy(self, embeddings: Rows, classes: Classes) -> float:
-        """Return the share of embeddings named rightly, 0 to 1.
+        """Return the share of embeddings classified correctly, 0 to 1.
 
-        A class that was not known is never named.
+        A class that was not in the fit is never predicted.
         """
         inputs = (np.asarray(embeddings, np.float64) - self.mean) / self.deviation
         named = (inputs @ self.weights + self.shifts).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What every metric asks of its arrays before it counts anything."""
+"""Checks that every metric makes of its arrays."""
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ def checked_labels(labels: npt.ArrayLike) -> Float64[FloatArray, "items"]:
     finite = np.isfinite(array)
     if not finite.all():
         first = int(np.argmin(finite))
-        raise DataError(f"label of item {first} is {array[first]}; leave out items without label")
+        raise DataError(f"label of item {first} is {array[first]}; leave out unlabelled items")
     return array
 
 

@@ -1,7 +1,7 @@
 """How well embeddings bring together what belongs together: retrieval, clusters, verification.
 
-Everything is judged on classes that training has not seen, so only distances matter and no
-classifier is asked.
+Everything is measured on classes that training has not seen, so only distances matter and no
+classifier is involved.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _CHUNK = 512
-# Distances that differ by rounding alone count as equal.
+# Distances that differ only by rounding count as equal.
 _DECIMALS = 9
 
 
@@ -51,10 +51,11 @@ class ErrorRates:
     """Wrong decisions at growing thresholds, each in [0, 1].
 
     Attributes:
-        accept: Pairs of different classes taken for one, among those that choose a threshold.
-        reject: Pairs of one class not taken for one, likewise.
-        counted_accept: As ``accept``, among the pairs that count.
-        counted_reject: As ``reject``, among the pairs that count.
+        accept: Share of pairs of different classes judged the same, among those that choose a
+            threshold.
+        reject: Share of pairs of one class judged different, likewise.
+        counted_accept: As ``accept``, among the pairs that are evaluated.
+        counted_reject: As ``reject``, among the pairs that are evaluated.
     """
 
     accept: Float64[FloatArray, "thresholds"]
@@ -71,8 +72,8 @@ def recall_at(
     .. math:: \frac{1}{|Q|} \sum_{q \in Q} 1[\exists\, i \in \mathrm{NN}_K(q) : c_i = c_q]
 
     Every sample is a query against all others. Others at the same distance come in random order,
-    and the expectation over it is what counts, so embeddings that have fallen into one point get
-    the recall of chance. Queries without another sample of their class are left out.
+    and the expectation over that order is returned, so collapsed embeddings get the recall of
+    chance. Queries without another sample of their class are left out.
 
     Args:
         embeddings: ``[n, d]`` finite.
@@ -117,7 +118,7 @@ def recall_at(
 
 
 def normalised_mutual_information(clusters: npt.ArrayLike, classes: npt.ArrayLike) -> float:
-    r"""Information that clusters and classes share, as a share of what they hold on average.
+    r"""Mutual information of clusters and classes, relative to their mean entropy.
 
     .. math:: \mathrm{NMI} = \frac{2 I(C; L)}{H(C) + H(L)}
 
@@ -160,7 +161,7 @@ def pairwise_f1(clusters: npt.ArrayLike, classes: npt.ArrayLike) -> float:
 
     Returns:
         A number in [0, 1], higher is better; 0 where no pair is right, nan where there is no
-        pair to find or to claim.
+        pair of one cluster or class.
 
     References:
         Manning, Raghavan & Schuetze (2008), "Introduction to information retrieval", 16.3.
@@ -207,7 +208,7 @@ def separation(pairs: Pairs) -> float:
     """Mean distance between classes over mean distance within them.
 
     Returns:
-        A number from 0 on, higher is better, 1 where classes are not told apart; nan without
+        A number of at least 0, higher is better, 1 where classes are not separated; nan without
         pairs of both kinds, or where all pairs of one class coincide.
 
     Example:
@@ -220,13 +221,13 @@ def separation(pairs: Pairs) -> float:
 
 
 def false_positive_rate(pairs: Pairs, recall: float = 0.95) -> float:
-    r"""Share of pairs of different classes taken for one, where so many true pairs are found.
+    r"""Share of pairs of different classes judged the same, at a given recall of true pairs.
 
     .. math:: \mathrm{FPR} = P(d_{\neq} \le t), \quad
         t = \min \{t : P(d_{=} \le t) \ge \mathrm{recall}\}
 
     Args:
-        pairs: Distances of pairs; pairs at the threshold are taken for one class.
+        pairs: Distances of pairs; pairs at the threshold are judged the same.
         recall: Share of the pairs of one class that must be found, in (0, 1].
 
     Returns:
@@ -241,7 +242,7 @@ def false_positive_rate(pairs: Pairs, recall: float = 0.95) -> float:
     """
     if not len(pairs.same) or not len(pairs.different):
         return float("nan")
-    # Without the small number .95 * 20 would ask for the 20th of 20.
+    # Without the small number .95 * 20 would take the 20th of 20.
     place = max(int(np.ceil(recall * len(pairs.same) - 1e-9)), 1) - 1
     below = np.searchsorted(pairs.different, pairs.same[place], side="right")
     return float(below / len(pairs.different))
@@ -281,16 +282,16 @@ def rework_cost(
     false_reject: float,
     genuine_share: float = 0.5,
 ) -> tuple[float, float, float]:
-    r"""Cost of wrong decisions "same or not" per 1,000 pairs, at the threshold that seemed best.
+    r"""Cost of wrong decisions "same or not" per 1,000 pairs, at the threshold chosen as best.
 
     .. math:: 1000\,[(1 - g)\, c_a\, P(d_{\neq} \le t) + g\, c_r\, P(d_{=} > t)]
 
-    with the share g of genuine pairs; t has the least cost on other pairs than those counted.
+    with the share g of genuine pairs; t has the least cost on pairs other than those evaluated.
 
     Args:
-        rates: Error rates on the pairs that choose and on those that count.
-        false_accept: Cost of taking two for one class that are not.
-        false_reject: Cost of not taking two for one class that are.
+        rates: Error rates on the pairs that choose and on those that are evaluated.
+        false_accept: Cost of judging two of different classes the same.
+        false_reject: Cost of judging two of one class different.
         genuine_share: Share of pairs of one class among those to decide on.
 
     Returns:

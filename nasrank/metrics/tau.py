@@ -15,7 +15,7 @@ __all__ = ["kendall_tau", "spearman_rho", "weighted_tau"]
 
 
 def kendall_tau(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    r"""Kendall's tau-b, the share of pairs in the right order less the share in the wrong one.
+    r"""Kendall's tau-b, the share of pairs in the right order minus the share in the wrong one.
 
     .. math:: \tau_b = \frac{C - D}{\sqrt{(n_0 - n_1)(n_0 - n_2)}}
 
@@ -45,7 +45,7 @@ def kendall_tau(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     pair = _rankable(scores, labels)
     if pair is None:
         return float("nan")
-    # Imported late: scipy.stats takes longer to load than most commands take to answer.
+    # Imported late: scipy.stats takes longer to load than most commands take to run.
     from scipy.stats import kendalltau
 
     return float(kendalltau(*pair).statistic)
@@ -85,7 +85,7 @@ def weighted_tau(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     from scipy.stats import weightedtau
 
     predicted, true = pair
-    # The type stubs leave out that ``rank`` may be None.
+    # The type stubs do not say that ``rank`` may be None.
     result = weightedtau(true, predicted, rank=None)  # type: ignore[call-overload]
     return float(result.statistic)
 
@@ -119,7 +119,7 @@ def spearman_rho(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         return float("nan")
     from scipy.stats import rankdata
 
-    # Pearson of the ranks written out: scipy's spearmanr also prepares a p-value nobody reads.
+    # Pearson of the ranks written out: scipy's spearmanr also computes a p-value, unused here.
     x, y = (rankdata(values) - (len(values) + 1) / 2 for values in pair)
     return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 

@@ -17,7 +17,7 @@ def ceil_share(fraction: float, count: int) -> int:
 
     Args:
         fraction: A share written as a short decimal, such as 0.005.
-        count: How many there are.
+        count: Number of items.
 
     Returns:
         The product rounded up.
@@ -32,7 +32,7 @@ def ceil_share(fraction: float, count: int) -> int:
 
 
 def top_threshold(universe: npt.ArrayLike, fraction: float) -> float | None:
-    """The label from which on an architecture belongs to the top set T(fraction).
+    """The least label of an architecture in the top set T(fraction).
 
     T(f) is everything at least as good as the ceil(f N)-th best of the N labels, ties included,
     so it can be larger than ceil(f N).

@@ -1,4 +1,4 @@
-"""What ranks architectures: networks in fleets, and classical predictors beside them.
+"""Predictors that rank architectures: networks in fleets, and classical ones.
 
 Importing this package does not import torch; the names below do when they are first used.
 """

@@ -1,4 +1,4 @@
-"""A graph network, a Gaussian process and trees, averaged: they err in different places."""
+"""A graph network, a Gaussian process and trees, averaged: their errors differ."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["Blend"]
 _KNOTS = 512
 """Quantiles that describe the distribution of scores over the space."""
 _ALIKE_BELOW = 150
-"""Labels up to which all count alike; from more labels the network learns more than the others."""
+"""Labels up to which all three count equally; the network gains the most from further labels."""
 
 
 class Blend(Predictor):
-    r"""The weighted mean of what three predictors say, each on the scale of normal quantiles.
+    r"""The weighted mean of the scores of three predictors, each as normal quantiles.
 
     .. math:: s = \sum_p w_p\, \Phi^{-1}(F_p(s_p)),
         \qquad w_\text{gp} = w_\text{trees} = \tfrac13 \min(1, \sqrt{150 / n})
 
-    and the rest for the network. :math:`F_p` is the distribution of a predictor's scores over
-    all graphs of the space. The network minimises the loss asked for, the two others squared
-    errors of robust scores. That a mean of unlike predictors beats each is old (Wolpert 1992,
-    "Stacked generalization", Neural Networks); the weights were chosen on NAS-Bench-201.
+    and the rest for the network. :math:`F_p` is the distribution of a predictor's scores over all
+    graphs of the space. The network minimises the chosen loss, the two others squared errors of
+    robust scores. That a mean of different predictors beats each of them is well known (Wolpert
+    1992, "Stacked generalization", Neural Networks); the weights were chosen on NAS-Bench-201.
 
     Args:
         graphs: See `Predictor`.
@@ -47,7 +47,7 @@ class Blend(Predictor):
         ensemble: Networks of each member.
 
     Raises:
-        UsageError: scikit-learn is not installed, or proxies are asked for and not given.
+        UsageError: scikit-learn is not installed, or proxies are needed and not given.
     """
 
     extra = "trees"
@@ -76,7 +76,7 @@ class Blend(Predictor):
 
     @classmethod
     def require_extra(cls) -> None:
-        """Refuse to go on without scikit-learn; see :meth:`Predictor.require_extra`."""
+        """Raise without scikit-learn; see :meth:`Predictor.require_extra`."""
         ExtraTrees.require_extra()
 
     @classmethod
@@ -86,7 +86,7 @@ class Blend(Predictor):
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
-        """Guess the time of trees and process; see :meth:`Predictor.seconds`."""
+        """Estimate the time of trees and process; see :meth:`Predictor.seconds`."""
         return ExtraTrees.seconds(n, {}) + GaussianProcess.seconds(n, {})
 
     def fit(
@@ -114,7 +114,7 @@ class _Blended(Fitted):
 
     Args:
         parts: What was fitted.
-        weights: Of each part, for each member.
+        weights: Weight of each part, for each member.
         knots: For each part the quantiles of its scores over the space.
     """
 
@@ -134,15 +134,15 @@ class _Blended(Fitted):
     def scores(
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"]:
-        weighted = self._weights[:, :, None] * self._said(items)
+        weighted = self._weights[:, :, None] * self._quantiles(items)
         total: NDArray[np.float64] = weighted.sum(axis=0)
         return total
 
     def spread(
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"]:
-        """Return how far the three are apart: their standard deviation around the mean."""
-        said = self._said(items)
+        """Return the standard deviation of the three around their mean."""
+        said = self._quantiles(items)
         weights = self._weights[:, :, None]
         mean = (weights * said).sum(axis=0)
         apart: NDArray[np.float64] = np.sqrt((weights * (said - mean) ** 2).sum(axis=0))
@@ -154,10 +154,10 @@ class _Blended(Fitted):
         moved = [part.on(graphs, proxies) for part in self._parts]
         return _Blended(moved, self._weights, self._knots)
 
-    def _said(
+    def _quantiles(
         self, items: Int64[np.ndarray, "graphs"] | None
     ) -> Float64[np.ndarray, "parts members graphs"]:
-        """Every part's opinion as normal quantiles."""
+        """Every part's scores as normal quantiles."""
         level = ndtri((np.arange(_KNOTS) + 0.5) / _KNOTS)
         return np.stack(
             [
@@ -177,15 +177,15 @@ def _interpolated(
     knots: Float64[np.ndarray, "quantiles"],
     level: Float64[np.ndarray, "quantiles"],
 ) -> Float64[np.ndarray, "graphs"]:
-    """Map scores through quantiles, going on straight beyond the outermost ones.
+    """Map scores through quantiles, linearly beyond the outermost ones.
 
     The top of a space is beyond the last quantile, and its order must not be lost.
     """
     distinct, place = np.unique(knots, return_inverse=True)
     if len(distinct) < 2:
-        # It tells no two graphs apart, or not a number from another.
+        # It gives all graphs one score, or scores of NaN.
         return np.where(np.isfinite(scores), 0.0, np.nan)
-    # Scores that several quantiles share stand in the middle of these.
+    # A score that several quantiles share maps to the middle of these.
     heights = np.bincount(place, weights=level) / np.bincount(place)
     inside = np.interp(scores, distinct, heights)
     slope = (heights[-1] - heights[0]) / (distinct[-1] - distinct[0])

@@ -17,15 +17,15 @@ from nasrank.predictors.trees import Parts, TreePredictor, scikit_seed
 __all__ = ["Boosting"]
 
 RATE = 15.0
-"""Rounds times learning rate: how far the training labels are followed."""
+"""Rounds times learning rate: how closely the training labels are fitted."""
 
 
 class Boosting(TreePredictor):
     """Stochastic gradient boosting (Friedman 2002, Computational Statistics & Data Analysis 38).
 
     Every tree has depth four, sees a random half of the labels, and chooses each split among a
-    random fifth of the columns. Several boosters with seeds of their own are averaged; how they
-    differ is the spread.
+    random fifth of the columns. Several boosters with different seeds are averaged; their
+    deviation is the spread.
 
     Args:
         graphs: See `TreePredictor`.
@@ -53,7 +53,7 @@ class Boosting(TreePredictor):
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
-        """Guess the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
+        """Estimate the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
         trees = int(options.get("rounds", 300)) * int(options.get("ensemble", 4))
         return trees * (6e-4 + 1e-6 * n)
 
@@ -63,7 +63,7 @@ class Boosting(TreePredictor):
         targets: Float64[np.ndarray, "n"],
         seed: int,
     ) -> Parts:
-        """Fit boosters; each is a part."""
+        """Fit the boosters; each is a part."""
         boosters = [
             self._ensembles().GradientBoostingRegressor(
                 n_estimators=self.rounds,

@@ -17,11 +17,11 @@ __all__ = ["GraphColumns"]
 class GraphColumns:
     """Counts of operations, edges and kinds of paths, statistics over paths, and proxies if any.
 
-    The statistics matter most: a single split on the depth in convolutions says what takes a tree
-    many splits on counts of paths.
+    The statistics matter most: a single split on the depth in convolutions replaces many splits on
+    counts of paths.
 
     Args:
-        graphs: Canonical graphs that fix which columns there are.
+        graphs: Canonical graphs that determine the columns.
         proxies: Those of the same graphs, or None.
     """
 
@@ -43,7 +43,7 @@ class GraphColumns:
             proxies: Theirs, where these columns were made with some.
 
         Returns:
-            One row a graph; contiguous, as trees want it.
+            One row per graph; contiguous, as trees expect it.
 
         Raises:
             UsageError: Proxies are needed and there are none.

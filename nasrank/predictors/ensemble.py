@@ -1,4 +1,4 @@
-"""Several trainings of one member, told apart by their seed, as one predictor."""
+"""Several trainings of one member with different seeds, as one predictor."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class Ensemble(Fitted):
     """The mean over the parts of each member, each part in the unit of its own training scores.
 
     Ranking losses leave the scale of scores open, so a part's scores are divided by the standard
-    deviation of those it gives its training graphs, and their mean is taken off, before parts are
-    averaged. The deviation between parts is the ensemble's doubt (Lakshminarayanan et al. 2017,
-    "Simple and scalable predictive uncertainty estimation using deep ensembles", NeurIPS).
+    deviation of its scores of the training graphs, after their mean is subtracted, before parts
+    are averaged. The deviation between parts is the ensemble's uncertainty (Lakshminarayanan et
+    al. 2017, "Simple and scalable predictive uncertainty estimation using deep ensembles",
+    NeurIPS).
 
     Args:
         parts: ``members * size`` trained predictors, those of one member side by side.
@@ -61,7 +62,7 @@ class Ensemble(Fitted):
         for place, row in enumerate(scores):
             own = row[np.searchsorted(every, members[place // size].items)]
             centre[place] = own.mean()
-            # A part that scores all alike has no order to add; any scale will do.
+            # A part that scores all graphs equally adds no order; any scale works.
             scale[place] = own.std() or 1.0
         return cls(parts, centre, scale, size)
 

@@ -32,15 +32,15 @@ SideLoss: TypeAlias = Callable[
     ],
     Float[Tensor, "members"],
 ]
-"""What embeddings should be like, beside what the scores should.
+"""A loss on embeddings beside that on scores.
 
-Takes embeddings, targets in the task's unit and turned so that higher is better, which of the
-items are real, and their numbers in the network (anything on padding). Returns one loss a
+Takes embeddings, targets in the task's unit and oriented so that higher is better, which of the
+items are real, and their indices in the network (anything on padding). Returns one loss per
 member, lower is better, that is added to the loss of the scores.
 """
 
 _PACKED_STEPS = 32
-"""Steps whose batches are assembled at once; more save nothing and hold memory."""
+"""Steps whose batches are assembled at once; more save no time and cost memory."""
 _SCORED_ROWS = 1 << 17
 """Graphs times members scored at once, which keeps the nodes of a layer near 200 MB."""
 
@@ -50,7 +50,7 @@ class Fleet(Fitted):
     """Trained predictors.
 
     Attributes:
-        network: What they are.
+        network: Their architecture.
         weights: Their parameters by name.
         final_loss: Mean loss over the lists of the last epoch finished.
     """
@@ -73,7 +73,7 @@ class Fleet(Fitted):
         """Score graphs with every member.
 
         Args:
-            items: Numbers of graphs; all of the network's by default.
+            items: Indices of graphs; all of the network's by default.
 
         Returns:
             Raw scores, higher is better; NaN for a diverged member.
@@ -91,7 +91,7 @@ class Fleet(Fitted):
             (batch,) = self.network.batches(part[None])
             parts.append(self.network.forward(self.weights, batch))
         result: NDArray[np.float64] = torch.cat(parts, dim=1).cpu().double().numpy()
-        # A rectified unit can hide an infinite weight from the scores.
+        # A ReLU can hide an infinite weight from the scores.
         result[self.diverged] = np.nan
         return result
 
@@ -114,8 +114,8 @@ def train_fleet(
 ) -> Fleet:
     """Train every member on its own data with its own loss, all in the same matrix products.
 
-    A member is what it would be alone, up to rounding. Its lists are padded and masked, and once
-    past its last step it is left as it is: no decay, no momentum.
+    A member is what it would be if trained alone, up to rounding. Its lists are padded and masked,
+    and after its last step it is no longer updated: no decay, no momentum.
 
     Args:
         network: The predictor, which also fixes device and floating type.
@@ -190,8 +190,8 @@ class _Stage:
         side: SideLoss | None,
     ) -> None:
         self.network, self.recipe, self.side = network, recipe, side
-        # Members that stop together share a slice of the optimizer, those of one loss within
-        # them a slice of the scores.
+        # Members that stop together share a slice of the optimizer, and among them those of
+        # one loss share a slice of the scores.
         self.order = sorted(
             range(len(members)),
             key=lambda place: (recipe.steps(len(members[place].items)), str(members[place].loss)),
@@ -210,7 +210,7 @@ class _Stage:
         schedule = self._schedule()
         items, labels, groups = self._prepare()
         member = np.arange(len(self.members))[None, :, None]
-        # Leaves of their own: the gradient of a product then needs no copy to reach them.
+        # Separate leaves: the gradient of a product then reaches them without a copy.
         weights = {name: w[self.order].requires_grad_() for name, w in start.items()}
         optimizer = self._optimizer(weights)
         device = self.network.device
@@ -264,7 +264,7 @@ class _Stage:
     def _forward(
         self, weights: Weights, batch: object
     ) -> tuple[Float[Tensor, "members items"], Float[Tensor, "members items width"] | None]:
-        """Return scores, and the embeddings behind them where a side loss looks at them."""
+        """Return scores, and the embeddings behind them where a side loss needs them."""
         if self.side is None or not isinstance(self.network, GNN):
             return self.network.forward(weights, batch), None
         embedded = self.network.embed(weights, batch)
@@ -304,7 +304,7 @@ class _Stage:
             if ahead:
                 group["lr"] = self.recipe.rate(step, group["steps"])
             for view, weight in zip(group["params"], weights.values(), strict=True):
-                # Without a gradient the optimizer leaves a view as it is: no decay, no momentum.
+                # Without a gradient the optimizer skips a view: no decay, no momentum.
                 gradient = weight.grad
                 view.grad = gradient[group["members"]] if ahead and gradient is not None else None
         optimizer.step()

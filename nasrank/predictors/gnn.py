@@ -28,11 +28,11 @@ class GNN(Network):
     """Messages along and against the edges, a gate by operation, and a sum over all nodes.
 
     A node starts from a vector of its operation, to which a linear map of its standardised
-    attributes is added where the space has any. In each layer all nodes are normalised over
-    their features, and a node hears itself, its sources and its targets through one weight
-    matrix for each of the three, with edge multiplicities as factors. The sum is rectified,
-    scaled by a gate that belongs to the node's operation, and added to the node. In the end the
-    sum over all nodes goes through one hidden layer to one raw score.
+    attributes is added where the space has any. In each layer all nodes are normalised over their
+    features, and a node receives messages from itself, its sources and its targets through one
+    weight matrix for each of the three, with edge multiplicities as factors. The sum is rectified,
+    scaled by a gate that belongs to the node's operation, and added to the node. Finally the sum
+    over all nodes goes through one hidden layer to one raw score.
 
     The gate lets an operation decide what passes through it, as in Ning et al. (2020), "A generic
     graph-based neural architecture encoding scheme for predictor-based NAS" (ECCV); residuals and
@@ -42,7 +42,7 @@ class GNN(Network):
         graphs: The canonical graphs that can be scored, by number.
         device: Where to compute.
         dtype: Floating type.
-        scale: What attributes are standardised by; the graphs' own scale if None.
+        scale: Mean and deviation to standardise attributes; the graphs' own if None.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class GNN(Network):
         self._store = GraphStore(graphs, device, dtype, self._scale)
 
     def on(self, graphs: GraphBatch) -> GNN:
-        """Return the same network for other graphs, by the scale of the first ones."""
+        """Return the same network for other graphs, with the scale of the first ones."""
         return GNN(graphs, device=self.device, dtype=self.dtype, scale=self._scale)
 
     def describe(self) -> Sequence[Parameter]:
@@ -73,7 +73,7 @@ class GNN(Network):
                 Parameter(f"gate{layer}", (vocabulary, WIDTH), 0.3),
             )
         ]
-        # Widths of a space tell as much as its operations, so they start out as loud.
+        # Widths matter as much as operations, so they start with the same magnitude.
         numbers = len(self.graphs.attribute_names)
         attributes = [Parameter("attribute", (numbers, WIDTH), 2.0)] if numbers else []
         return [
@@ -102,7 +102,7 @@ class GNN(Network):
         return torch.baddbmm(weights["score_shift"], hidden, weights["score"]).squeeze(-1)
 
     def embed(self, weights: Weights, batch: object) -> Float[Tensor, "members items width"]:
-        """Return what the last two layers score: summed nodes."""
+        """Return the input of the last two layers: summed nodes."""
         if not isinstance(batch, PackedGraphs):
             raise TypeError(f"expected PackedGraphs, not {type(batch).__name__}")
         embedded = weights["operation"]
@@ -113,7 +113,7 @@ class GNN(Network):
         for layer in range(LAYERS):
             message = weights[f"message{layer}"]
             if layer == 0 and alike:
-                # Nodes of one operation still say the same: a product an operation will do.
+                # Nodes of one operation are still equal: one product per operation suffices.
                 said = torch.bmm(_normalised(embedded), message)
                 sent = torch.bmm(batch.operations, said)
             else:
@@ -127,7 +127,7 @@ class GNN(Network):
 
 
 class _Aggregate(torch.autograd.Function):
-    """A sparse product whose way back is the product with the transpose."""
+    """A sparse product whose backward pass is the product with the transpose."""
 
     @staticmethod
     def forward(

@@ -1,4 +1,4 @@
-"""A Gaussian process on several views of a graph: strong on few labels, and it knows its doubt."""
+"""A Gaussian process on several views of a graph: strong on few labels, with uncertainty."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TUNED_ON = 512
 _SPREAD = 1.0
 """Standard deviation of the prior on the logarithm of every kernel parameter."""
 _USUAL_NOISE = 0.3
-"""Noise expected beforehand, in robust scores of the labels."""
+"""Prior noise, in robust scores of the labels."""
 _JITTER = 1e-6
 
 Views: TypeAlias = Mapping[str, Float64[Tensor, "_ _"]]
@@ -48,8 +48,8 @@ class GaussianProcess(Predictor):
     Args:
         graphs: See `Predictor`.
         proxies: See `Predictor`.
-        device: Not looked at; it computes on the CPU.
-        recipe: Not looked at.
+        device: Ignored; it computes on the CPU.
+        recipe: Ignored.
         features: ``graph``, or ``proxies`` to compare these too.
     """
 
@@ -69,12 +69,12 @@ class GaussianProcess(Predictor):
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
-        """Guess the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
+        """Estimate the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
         return 0.1 + 2e-4 * n + 4e-6 * min(n, TUNED_ON) ** 2 + 1e-10 * n**3
 
     @cached_property
     def views(self) -> GraphViews:
-        """The views of the graphs, laid out when first needed."""
+        """The views of the graphs, computed when first needed."""
         return GraphViews(self.graphs, self._used)
 
     def fit(
@@ -101,7 +101,7 @@ class _Posterior:
 
     Attributes:
         views: Its training graphs.
-        names: Views whose training graphs differ at all.
+        names: Views in which the training graphs differ at all.
         parameters: Logarithms of scales, then lengths, then the noise.
         factor: Lower Cholesky factor of the kernel with noise.
         weights: Inverse kernel times targets.
@@ -212,7 +212,7 @@ class _Posteriors(Fitted):
 def _distances(
     rows: Float64[Tensor, "rows columns"], columns: Float64[Tensor, "others columns"]
 ) -> Float64[Tensor, "rows others"]:
-    """Euclidean distances by one matrix product; good to about 1e-7 of the norms."""
+    """Euclidean distances by one matrix product; accurate to about 1e-7 of the norms."""
     squares = rows.pow(2).sum(dim=1)[:, None] + columns.pow(2).sum(dim=1)
     return torch.addmm(squares, rows, columns.T, alpha=-2).clamp_min_(0).sqrt_()
 

@@ -1,4 +1,4 @@
-"""A perceptron on counts of operations and edges: a baseline that sees no whole graph."""
+"""A perceptron on counts of operations and edges: a baseline that never sees the whole graph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Rows:
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """Which features are inputs, and what they are measured against."""
+    """Which features are inputs, and their reference."""
 
     reference: FeatureReference
     varies: Bool[np.ndarray, "columns"]
@@ -35,7 +35,7 @@ class _Columns:
     @classmethod
     def of(cls, graphs: GraphBatch) -> _Columns:
         reference = FeatureReference.of(graphs)
-        # What never varies in a space tells its architectures nothing; one column must stay.
+        # Constant columns carry no information; at least one column must stay.
         varies = np.ptp(graph_features(graphs, reference), axis=0) > 0
         varies[0] |= not varies.any()
         return cls(reference, varies)
@@ -48,7 +48,7 @@ class MLP(Network):
     """Two hidden layers on :func:`~nasrank.graphs.features.graph_features`.
 
     The features count operations and edges by the operations at their ends, so graphs that
-    differ only in how these hang together get one score. It stands for the encodings with a
+    differ only in how these are connected get one score. It stands for the encodings with a
     multilayer perceptron of, among others, Dudziak et al. (2020) and White et al. (2021) in a
     comparison of losses across predictors.
 
@@ -56,7 +56,7 @@ class MLP(Network):
         graphs: The canonical graphs that can be scored, by number.
         device: Where to compute.
         dtype: Floating type.
-        columns: Which features to look at; those that vary over the graphs if None.
+        columns: Which features to use; those that vary over the graphs if None.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a fleet asks of a network: parameters of many members, and a batched forward pass."""
+"""What a fleet needs from a network: parameters of many members, and a batched forward pass."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class Network(ABC):
         """Prepare the batches of consecutive steps.
 
         Args:
-            items: Numbers of graphs; -1 is padding.
+            items: Indices of graphs; -1 is padding.
 
         Yields:
-            One batch a step, for :meth:`forward`.
+            One batch per step, for :meth:`forward`.
         """
 
     @abstractmethod
@@ -92,8 +92,8 @@ class Network(ABC):
     def on(self, graphs: GraphBatch) -> Network:
         """Return the same network for other graphs of the same vocabulary.
 
-        A graph's score must not depend on what else is in its batch: a network that measures the
-        graphs it is made for has to hand these measures on here.
+        A graph's score must not depend on what else is in its batch: a network with statistics of
+        the graphs it was made for has to pass them on here.
         """
         return type(self)(graphs, device=self.device, dtype=self.dtype)
 
@@ -103,13 +103,13 @@ class Network(ABC):
         return sum(parameter.size for parameter in self.parameters)
 
     def initial(self, generators: Sequence[torch.Generator]) -> Weights:
-        """Draw first parameters by name.
+        """Draw initial parameters by name.
 
         They are drawn on the CPU in double precision, one member after the other, so that they
-        are the same on every device, in every floating type, and in any company.
+        are the same on every device, in every floating type, and beside any other members.
 
         Args:
-            generators: One a member.
+            generators: One per member.
         """
         drawn = [
             {

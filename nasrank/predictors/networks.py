@@ -29,11 +29,11 @@ PRETRAINED_RATE = 3e-3
 
 
 class NetworkPredictor(Predictor):
-    """A network trained in fleets, once a member or several times.
+    """A network trained in fleets, once or several times per member.
 
     Args:
         graphs: See `Predictor`.
-        proxies: Not looked at.
+        proxies: Ignored.
         device: Where to train and score.
         recipe: How to train; the default recipe if None.
         ensemble: Trainings of each member, whose scores are averaged.
@@ -82,7 +82,7 @@ class NetworkPredictor(Predictor):
 
 
 class GNNPredictor(NetworkPredictor):
-    """:class:`~nasrank.predictors.gnn.GNN`, which can learn the space's proxies beforehand.
+    """:class:`~nasrank.predictors.gnn.GNN`, which can be pretrained on the space's proxies.
 
     Args:
         graphs: See `Predictor`.
@@ -114,7 +114,7 @@ class GNNPredictor(NetworkPredictor):
 
 
 class _Pretrained(GNN):
-    """Members start where the proxies led, but for the score, which is their own."""
+    """Members start from the pretrained weights, except for those of the score."""
 
     def __init__(
         self,

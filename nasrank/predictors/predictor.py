@@ -1,4 +1,4 @@
-"""What a study asks of a predictor: fit many members, score graphs."""
+"""The interface of predictors: fit many members, score graphs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Member:
     """One predictor to train.
 
     Attributes:
-        items: Numbers of the training graphs in the predictor's list; they may repeat.
+        items: Indices of the training graphs in the predictor's list; they may repeat.
         targets: Their labels, higher is better, in any unit.
-        loss: What to train with; a piecewise loss trains on the first ``switch`` items with its
-            first loss and then on all items with its second, from the weights so found.
+        loss: Training loss; a piecewise loss trains on the first ``switch`` items with its
+            first loss and then, from the resulting weights, on all items with its second.
         seed: Seed of the run. Initial weights and the order of the items depend on the seed and
-            on n alone, not on the loss nor on the other members.
+            on n alone, neither on the loss nor on the other members.
     """
 
     items: Int64[np.ndarray, "n"]
@@ -40,11 +40,11 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """What is known when some members have just finished an epoch.
+    """The state when some members have just finished an epoch.
 
     Attributes:
         number: Epochs finished, counted from 1.
-        finished: True for those that finished one in this very step.
+        finished: True for those that finished one in this step.
         fitted: The members at this moment.
     """
 
@@ -57,8 +57,8 @@ class Fitted(ABC):
     """Trained members.
 
     Attributes:
-        final_loss: What training minimised, at its end; NaN where there is no such
-            number.
+        final_loss: Value of the training objective at the end; NaN where there is
+            none.
     """
 
     final_loss: Float64[np.ndarray, "members"]
@@ -75,23 +75,23 @@ class Fitted(ABC):
         """Score graphs with every member.
 
         Args:
-            items: Numbers of graphs; all of the predictor's by default.
+            items: Indices of graphs; all of the predictor's by default.
 
         Returns:
-            Scores, higher is better; their unit means nothing.
+            Scores, higher is better; their unit has no meaning.
         """
 
     def spread(
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"] | None:
-        """Say how unsure every member is of its scores.
+        """Return the uncertainty of every member about its scores.
 
         Args:
             items: As for `scores`.
 
         Returns:
             Standard deviations in the unit of the scores, or None from a
-            predictor that does not know.
+            predictor without uncertainty.
         """
         return None
 
@@ -111,11 +111,11 @@ class Predictor(ABC):
     """A way to learn scores for the graphs of one space.
 
     Its other keyword arguments are its options: numbers with a
-    default that a user may write behind its name, as in ``gnn(ensemble=4)``.
+    default that a user may write after its name, as in ``gnn(ensemble=4)``.
 
     Args:
         graphs: ``[items]`` the canonical graphs that can be trained on and scored, by number.
-        proxies: What is known of each without training it, or None.
+        proxies: Training-free proxies of each, or None.
         device: Where to compute, if it computes with torch.
         recipe: How networks are trained, if it has any; the default recipe if None.
     """
@@ -138,10 +138,10 @@ class Predictor(ABC):
 
     @classmethod  # noqa: B027 - most predictors need none
     def require_extra(cls) -> None:
-        """Refuse to go on where what the extra installs is missing.
+        """Raise where the packages of the extra are missing.
 
         Raises:
-            UsageError: It is; the message says what to install.
+            UsageError: One is missing; the message says what to install.
         """
 
     @classmethod
@@ -155,7 +155,7 @@ class Predictor(ABC):
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
-        """Guess how long one member takes on one core of a CPU, its networks left out.
+        """Estimate how long one member takes on one CPU core, without its networks.
 
         Args:
             n: Training graphs.

@@ -1,4 +1,4 @@
-"""What a network can learn of a space before there is any label."""
+"""What a network can learn about a space before there is any label."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def pretrain(
 ) -> Weights:
     """Train a network to predict every proxy of a space at once, and keep all but its last layer.
 
-    The proxies cost no training of an architecture, so every graph of the space can be used. A
-    network that has seen how structure moves them needs fewer labels to see how it moves
-    accuracy (Akhauri and Abdelfattah 2024, "Encodings for prediction-based neural architecture
-    search", ICML, pre-train on the same kind of targets).
+    Proxies need no training of an architecture, so every graph of the space can be used. A network
+    that has learned how structure affects them needs fewer labels to learn how it affects accuracy
+    (Akhauri and Abdelfattah 2024, "Encodings for prediction-based neural architecture search",
+    ICML, pre-train on the same kind of targets).
 
     Args:
-        network: Knows the graphs.
-        proxies: Those of its graphs; standardised, all count alike.
-        seed: Of initial weights and batches.
+        network: The network, with the graphs of the space.
+        proxies: Those of its graphs; they are standardised and count equally.
+        seed: Seed of initial weights and batches.
 
     Returns:
         Weights of one member by name, without those of the score.

@@ -1,4 +1,4 @@
-"""How predictors are trained: the settings every loss shares."""
+"""How predictors are trained: the settings shared by all losses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Recipe:
         warm_up: Share of the steps in which the rate rises, linearly; then it falls as a cosine.
         weight_decay: Decoupled decay, times the learning rate.
         betas: Decay of the two moments.
-        clip: The most a member's gradient may measure; longer ones are shortened.
+        clip: Maximum norm of a member's gradient; longer ones are scaled down.
     """
 
     epochs: int = 60

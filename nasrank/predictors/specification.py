@@ -40,7 +40,7 @@ class PredictorSpec(Named):
 
     @property
     def needs_proxies(self) -> bool:
-        """Whether an option asks for the proxies of the space."""
+        """Whether an option needs the proxies of the space."""
         return ("features", "proxies") in self.options
 
 
@@ -60,7 +60,7 @@ def make_predictor(
     Args:
         spec: Which, with options.
         graphs: ``[items]`` canonical graphs that will be trained on and scored.
-        proxies: ``[items, P]`` what is known of each without training it, or None.
+        proxies: ``[items, P]`` training-free proxies of each, or None.
         device: Where to compute.
         recipe: How networks are trained; the default recipe if None.
 

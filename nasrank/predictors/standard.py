@@ -15,7 +15,7 @@ __all__ = ["Standard"]
 class Standard:
     """Brings columns to mean 0 and standard deviation 1 of the rows it was made from.
 
-    Columns in which these rows are all alike tell nothing and are left out.
+    Constant columns carry no information and are left out.
 
     Attributes:
         centre: Means.

@@ -1,4 +1,4 @@
-"""What predictors that minimise squared errors are given instead of the labels."""
+"""Targets of predictors that minimise squared errors, in place of the labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 __all__ = ["normal_scores", "robust_scores"]
 
 _FARTHEST = 3.0
-"""Deviations from the median beyond which a label is no farther."""
+"""Deviations from the median at which labels are clipped."""
 
 
 def normal_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
@@ -19,7 +19,7 @@ def normal_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
 
     .. math:: z_i = \Phi^{-1}\left(\frac{r_i - 1/2}{n}\right)
 
-    A few failed trainings far below the rest then weigh no more than their order.
+    A few failed trainings far below the rest then matter only by their order.
 
     Args:
         labels: Higher is better, in any unit; ties share their mean rank.
@@ -36,19 +36,20 @@ def normal_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
 
 
 def robust_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
-    r"""Bring labels to a common scale on which neither rank nor distance is lost.
+    r"""Map labels to a common scale that keeps both rank and distance.
 
     .. math:: t_i = \tfrac12 z_i
         + \tfrac12 \max(-3, \min(3, (y_i - \tilde y) / (1.4826\,\text{MAD})))
 
     with the normal score z of a label's rank, the median, and the median absolute deviation from
-    it. Ranks alone lose how far apart two labels are, labels alone follow a few failed trainings.
+    it. Ranks alone lose the distance of two labels; labels alone are dominated by a few
+    failed trainings.
 
     Args:
         labels: Higher is better, in any unit.
 
     Returns:
-        The normal scores alone where more than half of the labels are alike.
+        The normal scores alone where more than half of the labels are equal.
 
     Example:
         >>> robust_scores(np.array([10.0, 92.0, 93.0, 94.0])).round(2).tolist()

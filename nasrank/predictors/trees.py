@@ -1,4 +1,4 @@
-"""Extremely randomised trees, and what all predictors made of trees share."""
+"""Extremely randomised trees, and the base of all predictors made of trees."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ Parts: TypeAlias = Sequence[
 
 
 def scikit_seed(seed: int, **axes: str | int) -> int:
-    """Return a seed of one stream of a run in the 32 bits that scikit-learn takes."""
+    """Return a seed of one stream of a run in the 32 bits that scikit-learn accepts."""
     return derive_seed(seed, **axes) % 2**32
 
 
 class TreePredictor(Predictor):
-    """Averages what several models, made of trees, say of the :func:`robust_scores` of labels.
+    """Averages several models made of trees that predict :func:`robust_scores` of labels.
 
     Args:
         graphs: See `Predictor`.
         proxies: See `Predictor`.
-        device: Not looked at; it computes on one core of the CPU.
-        recipe: Not looked at.
+        device: Ignored; it computes on one CPU core.
+        recipe: Ignored.
         features: ``graph``, or ``proxies`` to split on these too.
 
     Raises:
@@ -68,7 +68,7 @@ class TreePredictor(Predictor):
 
     @classmethod
     def require_extra(cls) -> None:
-        """Refuse to go on without scikit-learn; see :meth:`Predictor.require_extra`."""
+        """Raise without scikit-learn; see :meth:`Predictor.require_extra`."""
         cls._ensembles()
 
     @staticmethod
@@ -84,7 +84,7 @@ class TreePredictor(Predictor):
 
     @cached_property
     def columns(self) -> GraphColumns:
-        """The columns of the graphs, laid out when first needed."""
+        """The columns of the graphs, computed when first needed."""
         return GraphColumns(self.graphs, self._used)
 
     @abstractmethod
@@ -97,7 +97,7 @@ class TreePredictor(Predictor):
         """Fit one member.
 
         Args:
-            columns: What is known of the training graphs.
+            columns: Columns of the training graphs.
             targets: Robust scores of the labels.
             seed: Seed of the run.
         """
@@ -126,7 +126,7 @@ class ExtraTrees(TreePredictor):
     """Extremely randomised trees (Geurts et al. 2006, Machine Learning 63).
 
     Each split is the best of one random threshold for each of a third of the columns; every tree
-    sees all labels, down to leaves of one.
+    uses all labels, down to leaves of one.
 
     Args:
         graphs: See `TreePredictor`.
@@ -152,7 +152,7 @@ class ExtraTrees(TreePredictor):
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
-        """Guess the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
+        """Estimate the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
         return int(options.get("trees", 300)) * (1e-3 + 4e-6 * n)
 
     def parts(
@@ -217,7 +217,7 @@ class _Averages(Fitted):
 def _moments(
     parts: Parts, columns: Float32[np.ndarray, "graphs columns"]
 ) -> tuple[Float64[np.ndarray, "graphs"], Float64[np.ndarray, "graphs"]]:
-    """Mean and standard deviation over parts, without keeping what each of hundreds says."""
+    """Mean and standard deviation over hundreds of parts, without storing all predictions."""
     total, squares = np.zeros((2, len(columns)))
     if len(columns):
         for part in parts:

@@ -1,4 +1,4 @@
-"""Graphs as rows of numbers, in several ways: what a kernel compares."""
+"""Graphs as rows of numbers, in several views that a kernel compares."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _EMBEDDED_AT_ONCE = 1024
 
 
 class GraphViews:
-    """Views of the graphs of one space, each with a row a graph.
+    """Views of the graphs of one space, each with one row per graph.
 
     ``counts``: operations and edges by their ends, square roots. ``paths``: kinds of paths,
-    square roots. ``untrained``: what graph networks with random weights make of the graph,
+    square roots. ``untrained``: embeddings by graph networks with random weights,
     normalised by network and reduced to its principal directions; distances there approximate
     the kernel of the infinitely wide network (Lee et al. 2018, "Deep neural networks as Gaussian
     processes", ICLR). ``measures``: statistics over paths, and proxies where given, standardised
     side by side.
 
     Args:
-        graphs: The graphs that fix kinds of paths and directions.
+        graphs: The graphs that determine kinds of paths and directions.
         proxies: Those of the same graphs, or None.
     """
 
@@ -107,7 +107,7 @@ class GraphViews:
     def _embedded(
         self, network: GNN, items: Int64[np.ndarray, "items"]
     ) -> Iterator[Float32[np.ndarray, "_ columns"]]:
-        """Embed with every network on its own scale, ``[items, networks * width]`` by parts."""
+        """Embed with every network on its own scale, ``[items, networks * width]`` in parts."""
         for part in np.array_split(items, max(1, -(-len(items) // _EMBEDDED_AT_ONCE))):
             (batch,) = network.batches(part[None, None])
             columns = []

@@ -1,4 +1,4 @@
-"""Training-free proxies: what tiny untrained networks of an architecture say about its rank."""
+"""Training-free proxies: scores of tiny untrained networks that hint at its rank."""
 
 from nasrank.proxies.compute import SEEDS, compute_proxies, settings_text
 from nasrank.proxies.measures import PROXY_NAMES

@@ -20,9 +20,9 @@ __all__ = ["SEEDS", "compute_proxies", "settings_text"]
 SEEDS = (0, 1, 2, 3)
 """Draws of weights and pictures that are averaged."""
 VERSION = 1
-"""Raised when the same graph gets other numbers."""
+"""Increased when the same graph gets other numbers."""
 BATCH = 16
-"""Cells computed together; more would not fit a processor's cache."""
+"""Cells computed together; more would not fit in a processor's cache."""
 
 
 def settings_text() -> str:
@@ -39,27 +39,27 @@ def compute_proxies(
 ) -> NDArray[np.float64]:
     r"""Score architectures without training any.
 
-    Every cell is built as a small network of random weights, shown random pictures once, and
-    measured on the way forward and back. Its scores are means over the seeds,
+    Every cell is built as a small network with random weights, and measured in one forward and
+    backward pass on random pictures. Its scores are means over the seeds,
 
     .. math:: p_{ij} = \frac{1}{S} \sum_{s=1}^{S} p_{ij}^{(s)}
 
     A seed's weights are the same for every cell. The scores of a cell depend neither on the
     order of its nodes nor, up to rounding, on the other cells. Attributes of nodes are ignored.
-    How many threads work is torch's own setting.
+    The number of threads is torch's own setting.
 
     Args:
         graphs: ``[items]`` graphs whose operations are on pictures, as in
             :data:`~nasrank.proxies.operations.OPERATIONS`; they need not be canonical.
-        seeds: Which draws; at least one.
+        seeds: Seeds of the draws; at least one.
         device: Where to compute.
         on_done: Called with the number of graphs whose scores have just become known.
 
     Returns:
         ``[items, P]`` in the order of :data:`~nasrank.proxies.measures.PROXY_NAMES`, always
-        finite, on scales of their own: standardise a column before comparing it with others.
-        A cell that passes nothing on gets the scores of a network that does not look at its
-        picture. No column has a direction that holds in every space.
+        finite, each on its own scale: standardise a column before comparing it with others.
+        A cell that passes nothing on gets the scores of a network that ignores its picture.
+        No column has a direction that holds in every space.
 
     Raises:
         UsageError: An operation is not known.
@@ -90,7 +90,7 @@ def compute_proxies(
 
 
 def _distinct(cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first of each set of equal cells, and which set each cell is of."""
+    """Return the first of each set of equal cells, and the set of each cell."""
     number: dict[bytes, int] = {}
     first: list[int] = []
     copies = np.empty(len(cells), np.int64)

@@ -18,7 +18,7 @@ __all__ = ["LinearMap", "Maps", "Taps", "as_matrix"]
 
 @dataclass(frozen=True, eq=False)
 class Taps:
-    """Where each weight of a convolution stands in its matrix.
+    """Where each weight of a convolution is in its matrix.
 
     Attributes:
         entries: ``[weights * most]`` entries of the flat matrix, by weight; padded with 0.
@@ -35,9 +35,9 @@ class LinearMap:
 
     Attributes:
         matrix: ``[numbers in, numbers out]``.
-        weights: ``[weights]`` of which it is made, or None for a pool.
-        taps: Where they stand in it, or None for a pool.
-        channels: Channels that leave.
+        weights: ``[weights]`` of the convolution, or None for a pool.
+        taps: Where they are in the matrix, or None for a pool.
+        channels: Output channels.
     """
 
     matrix: torch.Tensor
@@ -53,8 +53,8 @@ def as_matrix(
 
     Args:
         function: Maps ``[items, channels, side, side]`` to pictures of any size.
-        channels: Channels that enter.
-        side: Side of the pictures that enter.
+        channels: Input channels.
+        side: Side of the input pictures.
 
     Returns:
         ``[side * side * channels, numbers out]``, both in the order row, column, channel.
@@ -67,11 +67,11 @@ def as_matrix(
 class Maps:
     """All maps of the networks of one seed, the same for every architecture.
 
-    Two architectures then differ in their scores because they differ, not by luck of the draw.
+    Differences between scores then come from the architectures, not from the draw.
 
     Args:
         seed: Seed of the weights.
-        device: Where the matrices lie.
+        device: Device of the matrices.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -111,12 +111,12 @@ class Maps:
         """Return a convolution's map.
 
         Args:
-            place: Where it stands; its weights depend on that.
-            step: What it is.
-            entering: Channels that enter.
-            leaving: Channels that leave.
-            side: Side of the pictures that enter.
-            stride: Step of the kernel.
+            place: Its place in the network, on which its weights depend.
+            step: The convolution.
+            entering: Input channels.
+            leaving: Output channels.
+            side: Side of the input pictures.
+            stride: Stride of the kernel.
         """
         key = f"{place} {step} {entering} {leaving} {side} {stride}"
         if key not in self._known:
@@ -174,7 +174,7 @@ def _matrix(
 
 @cache
 def _taps(shape: tuple[int, ...], entering: int, side: int, stride: int, dilation: int) -> Taps:
-    """Convolve with the numbers of the weights: every entry is at most one of them."""
+    """Convolve with the indices of the weights: every entry is at most one of them."""
     count = math.prod(shape)
     numbers = torch.arange(1.0, count + 1).view(shape)
     numbered = _matrix(numbers, entering, side, stride, dilation).round().long().view(-1)

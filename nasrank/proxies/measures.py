@@ -1,4 +1,4 @@
-"""The scores themselves, from what networks leave behind on their way forward and back."""
+"""The scores, from what the forward and backward passes of networks record."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ PROXY_NAMES: tuple[str, ...] = (
 )
 """Names of the proxies, in the order of the columns.
 
-``codes``: how alike the on-off patterns of the ReLUs are for different pictures (NWOT): log
+``codes``: similarity of the on-off patterns of the ReLUs for different pictures (NWOT): log
 determinant, entropy and largest of the eigenvalues, mean of the off-diagonal. ``features``: the
-same of what leaves a stage, and ``loudness`` its size. ``jacobian``: correlations between
+same of the output of a stage, and ``loudness`` its size. ``jacobian``: correlations between
 pictures of the gradient of all outputs (Jacobian covariance), ``saliency``: of a random gradient;
 ``sensitivity``: size of such gradients at the picture (the random one's is the Zen score),
-``slope``: where a stage begins over where the network ends. ``gradient``, ``snip``, ``fisher``:
-of the weights for a cross-entropy. ``units``: number of ReLUs. All are logarithms but entropies
-and means.
+``slope``: at the start of a stage relative to the end of the network. ``gradient``, ``snip``,
+``fisher``: of the weights for a cross-entropy. ``units``: number of ReLUs. All are logarithms
+except entropies and means.
 """
 
 _TINY = 1e-20
 
 
 def measure(networks: Networks, pictures: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
-    """Run networks forward and back once and score them.
+    """Run one forward and backward pass of networks and score them.
 
     Args:
         networks: Fresh networks.

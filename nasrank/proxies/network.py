@@ -1,4 +1,4 @@
-"""Small networks of many cells at once, forward and back without autograd."""
+"""Small networks of many cells at once, forward and backward without autograd."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Shape:
 
     Attributes:
         stages: Number of stages.
-        repeats: Cells a stage.
+        repeats: Cells per stage.
         channels: Channels of the first stage.
         side: Side of the pictures.
         pictures: Number of pictures.
@@ -50,7 +50,7 @@ class Shape:
 
 
 class Networks:
-    """One network a cell, all with the weights of one seed.
+    """One network per cell, all with the weights of one seed.
 
     Args:
         cells: The cells.
@@ -59,12 +59,12 @@ class Networks:
         device: Where to compute.
 
     Attributes:
-        record: Sums over layers, whole once `forward` and `backward` have run.
-        loudness: ``[stages, cells]`` mean square of what leaves each stage.
-        kernels: ``[stages, cells, pictures, pictures]`` inner products of what leaves each stage,
-            the mean over the pictures taken off.
-        slopes: ``[stages, cells, 3]`` mean squared gradient where each stage begins, over that of
-            where the last one ends, by pass.
+        record: Sums over layers, complete once `forward` and `backward` have run.
+        loudness: ``[stages, cells]`` mean square of the output of each stage.
+        kernels: ``[stages, cells, pictures, pictures]`` inner products of the output of each
+            stage, after the mean over the pictures is subtracted.
+        slopes: ``[stages, cells, 3]`` mean squared gradient at the start of each stage, relative
+            to that at the end of the last one, by pass.
     """
 
     def __init__(self, cells: Cells, maps: Maps, shape: Shape, device: torch.device) -> None:
@@ -93,7 +93,7 @@ class Networks:
         flat = pictures.permute(0, 2, 3, 1).reshape(1, shape.pictures, -1).to(self._device)
         stem = maps.convolution("stem", Convolution(3), COLOURS, shape.channels, side=shape.side)
         self._stem = stem
-        # No cell comes before the stem, so it is the same for all.
+        # The stem comes before all cells, so it is the same for all.
         first, self._stem_back = norm(flat @ stem.matrix, shape.channels, slice(0, 1), None)
         signal = first.expand(len(self._cells), -1, -1).contiguous()
         self._blocks: list[tuple[int | None, Backward]] = []

@@ -1,4 +1,4 @@
-"""What the operations of a space do to a picture: the one table to extend for new names."""
+"""The effect of a space's operations on a picture: extend this table for new names."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Convolution:
     Attributes:
         kernel: Side of the kernel, odd.
         dilation: Distance of its taps.
-        kind: ``full``; ``depthwise``, one kernel a channel; or ``separable``, depthwise and then
+        kind: ``full``; ``depthwise``, one kernel per channel; or ``separable``, depthwise and then
             across channels, with nothing between the two.
-        width: Channels that leave, in multiples of the cell's; ignored by ``depthwise``.
+        width: Output channels, in multiples of the cell's; ignored by ``depthwise``.
     """
 
     kernel: int
@@ -68,7 +68,7 @@ class Operation:
     """Steps one after the other; no step at all returns the input.
 
     Attributes:
-        steps: The steps; what leaves the last has as many channels as what enters the first.
+        steps: The steps; the last has as many output channels as the first has input channels.
         residual: Whether the input is added to the result.
     """
 
@@ -108,7 +108,7 @@ OPERATIONS: dict[str, Operation | None] = {
     "nor_conv_7x7": Operation((Relu(), Convolution(7), Norm())),
     "avg_pool_3x3": Operation((AveragePool(),)),
     "max_pool_3x3": Operation((MaxPool(),)),
-    # NAS-Bench-101 has its ReLU behind the convolution.
+    # NAS-Bench-101 has its ReLU after the convolution.
     "conv1x1-bn-relu": Operation((Convolution(1), Norm(), Relu())),
     "conv3x3-bn-relu": Operation((Convolution(3), Norm(), Relu())),
     # DARTS
@@ -154,14 +154,14 @@ ALIASES = {
 """Other spellings of known operations."""
 
 _PLACE = re.compile(r"(?:[nr]|s\d+)-(?=.)")
-"""What says where an operation stands, not what it does: cells of DARTS, stages of macro."""
+"""Prefixes for the place of an operation, not its effect: cells of DARTS, stages of macro."""
 
 
 def find_operation(name: str) -> tuple[str, Operation | None]:
-    """Return the table's own name of an operation and what it does.
+    """Return the table's own name of an operation and its definition.
 
-    Capitals do not matter, nor does the cell or stage that DARTS and NAS-Bench-Macro put in
-    front: ``n-sep_conv_3x3`` is ``sep_conv_3x3``.
+    Case is ignored, and so is the prefix of the cell or stage in DARTS and NAS-Bench-Macro:
+    ``n-sep_conv_3x3`` is ``sep_conv_3x3``.
 
     Args:
         name: As in a vocabulary.
@@ -180,6 +180,6 @@ kind='full', width=1), Norm()), residual=False))
         if known in OPERATIONS:
             return known, OPERATIONS[known]
     raise UsageError(
-        f"no proxies: {name!r} is no known operation on pictures. Go on without proxies, or name "
+        f"no proxies: {name!r} is not a known operation on images. Leave out proxies, or name "
         "the operations as in nasrank/proxies/operations.py, such as nor_conv_3x3 or max_pool_3x3"
     )

@@ -26,7 +26,7 @@ def pictures_and_kinds(seed: int, count: int, side: int) -> tuple[torch.Tensor, 
         side: Their side.
 
     Returns:
-        ``[count, 3, side, side]`` pictures of about unit variance a pattern, and ``[count]``
+        ``[count, 3, side, side]`` pictures of about unit variance per pattern, and ``[count]``
         kinds, 0 to 9.
     """
     draw = torch_generator(seed, stream="pictures")
@@ -45,7 +45,7 @@ def pictures_and_kinds(seed: int, count: int, side: int) -> tuple[torch.Tensor, 
 
 
 def _fields(count: int, side: int, draw: torch.Generator) -> torch.Tensor:
-    """Draw fields of zero mean and unit variance a colour, ``[count, 3, side, side]``."""
+    """Draw fields of zero mean and unit variance per colour, ``[count, 3, side, side]``."""
     frequency = torch.fft.fftfreq(side)
     radius = (frequency[:, None].square() + frequency.square()).sqrt()
     radius[0, 0] = 1.0 / side

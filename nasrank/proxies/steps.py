@@ -1,8 +1,8 @@
-"""The steps of an operation for many cells at once, each with its own way back.
+"""The steps of an operation for many cells at once, each with its own backward pass.
 
 Signals are ``[cells, pictures, numbers]``, gradients ``[cells, passes, pictures, numbers]``. A
 step returns its result and a function from gradients of the result to those of its input, which
-may overwrite what it is given.
+may overwrite its argument.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Record:
 
 
 def relu(entering: torch.Tensor, cells: slice, record: Record) -> tuple[torch.Tensor, Backward]:
-    """Cut off what is negative, and count what is on together."""
+    """Set negative values to zero, and count units that are on for both pictures."""
     on = (entering > 0).to(entering.dtype)
     record.codes[record.level, cells].baddbmm_(on, on.transpose(1, 2))
     record.units[record.level, cells] += on.shape[2]
@@ -64,7 +64,7 @@ def relu(entering: torch.Tensor, cells: slice, record: Record) -> tuple[torch.Te
 def linear(
     entering: torch.Tensor, how: LinearMap, cells: slice, record: Record
 ) -> tuple[torch.Tensor, Backward]:
-    """Apply a map; on the way back, measure the gradients of its weights."""
+    """Apply a map; in the backward pass, measure the gradients of its weights."""
     items, pictures, numbers = entering.shape
     level = record.level
 
@@ -92,7 +92,7 @@ def norm(
     level = 0 if record is None else record.level
 
     def mean(summed: torch.Tensor) -> torch.Tensor:
-        """Finish a mean: sum over the positions of what is summed over pictures."""
+        """Finish a mean: sum sums over pictures over positions."""
         split = summed.view(*summed.shape[:-1], positions, channels)
         return split.sum(-2) / (pictures * positions)
 

@@ -1,4 +1,4 @@
-"""Cells as the networks read them: nodes in an order of their own, alike cells side by side."""
+"""Cells as the networks read them: nodes in canonical order, similar cells side by side."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Cells:
 
     Attributes:
         codes: ``[cells, nodes]`` what each node does, into ``names``; `NOTHING` for the input and
-            for padding. Nodes stand behind their sources.
+            for padding. Nodes come after their sources.
         edges: ``[cells, nodes, nodes]`` how often a node (last) takes a source (middle).
         leaving: ``[cells, nodes]`` how often the output takes each node.
         names: Names of operations in the table of operations.
-        operations: What they do.
+        operations: Their definitions.
     """
 
     codes: NDArray[np.int64]
@@ -69,11 +69,11 @@ class Cells:
 
 
 def wire(graphs: GraphBatch) -> Cells:
-    """Reduce graphs to what they compute and put their nodes in an order of their own.
+    """Reduce graphs to what they compute and put their nodes in a canonical order.
 
     The order is by depth, operation and surroundings, so it does not depend on the order in
     which a graph lists its nodes. Several inputs are one, as are several outputs. Attributes of
-    nodes are not looked at.
+    nodes are ignored.
 
     Args:
         graphs: Graphs of operations on pictures.
@@ -131,7 +131,7 @@ def _ordered(
     rank = depths(adjacency)
     inner = codes != NOTHING
     colours = _colours(plain, names, codes)
-    # What is no inner node goes last and is cut off.
+    # Other nodes than inner ones go last and are cut off.
     keys = (
         colours.view(np.int64),
         np.where(inner, codes, 0),
@@ -159,10 +159,10 @@ def _ordered(
 def _colours(
     plain: GraphBatch, names: tuple[str, ...], codes: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
-    """Give nodes numbers that tell what they are and what surrounds them.
+    """Give nodes numbers that encode their operation and surroundings.
 
     Unlike numbers counted over all graphs, these do not depend on the other graphs. Nodes that
-    still share a number are told apart one by one.
+    still share a number are distinguished one by one.
     """
     of_name = [
         int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

@@ -1,4 +1,4 @@
-"""Where images and vectors come from: in the box, from installed packages, from the user."""
+"""Sources of images and vectors: built in, from installed packages, from the user."""
 
 from nasrank.samples.samples import Samples, SampleSet, split_by_class, split_stratified
 from nasrank.samples.sources import DATA_SETS, load_samples

@@ -21,7 +21,7 @@ _MOST_BYTES = 4 << 30
 def read_vectors(path: Path, label: str | None = None) -> Samples:
     """Read vectors and their classes from a file.
 
-    - ``.parquet``: every column of numbers is one dimension, but for the label column; a single
+    - ``.parquet``: every column of numbers is one dimension, except the label column; a single
       column of lists of equal length is read as the vectors instead.
     - ``.npy``: an array ``[n, d]`` or ``[n, channels, height, width]``, without classes.
     - ``.npz``: arrays ``values`` as above and, where there are classes, ``classes`` ``[n]``.
@@ -30,7 +30,7 @@ def read_vectors(path: Path, label: str | None = None) -> Samples:
 
     Args:
         path: The file.
-        label: Name of the class column of a Parquet file; without it all is one class.
+        label: Name of the class column of a Parquet file; without it all samples are of one class.
 
     Returns:
         Samples whose class names are the sorted distinct labels as text, or ``all``.
@@ -77,7 +77,7 @@ def read_columns(path: Path, labels: Sequence[str]) -> tuple[Samples, list[NDArr
             )
     others = [name for name in table.column_names if name not in labels]
     if not table.num_rows or not others:
-        raise DataError(f"{path}: no vectors in it. Give a file with rows and number columns")
+        raise DataError(f"{path}: no vectors in it. Give a file with rows and columns of numbers")
     listed = [name for name in others if str(table.schema.field(name).type).startswith("list")]
     try:
         if listed:
@@ -107,16 +107,16 @@ def read_columns(path: Path, labels: Sequence[str]) -> tuple[Samples, list[NDArr
 def _read_numpy(path: Path) -> Samples:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path}: larger than 4 GiB. Give a part of it")
+            raise DataError(f"{path}: larger than 4 GiB. Give a smaller part of it")
         if path.suffix == ".npy":
             with path.open("rb") as file:
                 return _samples(path, np.lib.format.read_array(file, allow_pickle=False), None)
         with ZipFile(path) as packed:
             if sum(each.file_size for each in packed.infolist()) > _MOST_BYTES:
-                raise DataError(f"{path}: unpacks to more than 4 GiB. Give a part of it")
+                raise DataError(f"{path}: unpacks to more than 4 GiB. Give a smaller part of it")
         with np.load(path, allow_pickle=False) as loaded:
             if "values" not in loaded:
-                raise DataError(f"{path}: no array 'values' in it. Store one [n, d]")
+                raise DataError(f"{path}: it holds no array 'values'. Store one [n, d]")
             return _samples(path, loaded["values"], loaded.get("classes"))
     except OSError as error:
         reason = error.strerror or "not a NumPy file"
@@ -130,8 +130,8 @@ def _samples(
 ) -> Samples:
     if values.ndim not in {2, 4} or not values.size or values.dtype.kind not in "buif":
         raise DataError(
-            f"{path}: an array of {values.dtype} of shape {values.shape}, where numbers [n, d] "
-            "or [n, channels, height, width] are read. Reshape it"
+            f"{path}: an array of {values.dtype} of shape {values.shape}, not numbers [n, d] "
+            "or [n, channels, height, width]. Reshape it"
         )
     numbers = values.astype(np.float32)
     if not np.isfinite(numbers).all():

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["EMOJI_FOLDERS", "EMOJI_INSTALL", "read_emoji"]
 
 EMOJI_FOLDERS = ("node_modules",)
-"""Where the packages lie by default."""
+"""Default folder of the packages."""
 EMOJI_INSTALL = "npm install emoji-datasource-google emoji-datasource-twitter"
-"""Brings the two smallest packages."""
+"""Installs the two smallest packages."""
 
 _VENDORS = ("google", "twitter", "facebook", "apple")
 _SIDE = 32
@@ -36,14 +36,13 @@ def read_emoji(
     """Cut the sheets of the packages ``emoji-datasource-VENDOR`` into images.
 
     A class is one emoji in its plain colour; its images are those of each vendor in each size,
-    on white. Vendors draw the same thing in their own ways, while sizes of one vendor are the same
-    drawing: with one size retrieval has to find what another artist made of it. Only emoji that
-    all vendors have are taken, in an order that is random, the same every time, and not that of
-    their topics.
+    on white. Vendors draw the same thing differently, while sizes of one vendor are the same
+    drawing: with one size, retrieval has to find another artist's drawing. Only emoji that all
+    vendors have are used, in a fixed random order instead of that of their topics.
 
     Args:
         folders: Where to look for folders ``emoji-datasource-VENDOR``; the first that holds at
-            least two vendors is taken, with all vendors in it.
+            least two vendors is used, with all vendors in it.
         sizes: Sides of the sheets in pixels: 16, 20, 32 or 64; other sides than 32 are resampled
             to it.
         name: Name of the set.
@@ -71,7 +70,7 @@ def read_emoji(
             f"{looked}). Get them: {EMOJI_INSTALL}, or name their folder with --data-dir"
         )
     listed = _listed(folder / f"emoji-datasource-{vendors[0]}" / "emoji.json", vendors)
-    # Neighbours in the list are of one topic, and classes are often cut in this order.
+    # Neighbours in the list are of one topic, and classes are often split in this order.
     listed = [listed[at] for at in numpy_generator(0, stream="emoji").permutation(len(listed))]
     places = np.array([(column, row) for _, column, row in listed])
     images = [
@@ -87,7 +86,7 @@ def _sheet(folder: Path, vendor: str, size: int) -> Path:
 
 
 def _listed(path: Path, vendors: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Names and places on the sheet of what all vendors have."""
+    """Names and places on the sheet of the emoji that all vendors have."""
     try:
         entries: Any = json.loads(path.read_bytes())
         found = [

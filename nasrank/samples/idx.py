@@ -1,4 +1,4 @@
-"""Image sets as IDX files: MNIST and those made in its form."""
+"""Image sets as IDX files: MNIST and others in its format."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     except zlib.error as error:
         raise DataError(f"{path}: a damaged gzip file ({error}). Fetch it again") from error
     if len(raw) < 4 or raw[:3] != b"\0\0\x08" or not 1 <= raw[3] <= 3:
-        raise DataError(f"{path}: not an IDX file of bytes. Give the MNIST form, or another file")
+        raise DataError(f"{path}: not an IDX file of bytes. Give a file in the format of MNIST")
     axes = raw[3]
     start = 4 + 4 * axes
     shape = [int.from_bytes(raw[at : at + 4], "big") for at in range(4, start, 4)]
     if len(raw) < start or math.prod(shape) != len(raw) - start:
         raise DataError(
-            f"{path}: {max(len(raw) - start, 0):,} bytes where its header promises "
+            f"{path}: {max(len(raw) - start, 0):,} bytes where its header says "
             f"{math.prod(shape):,}. Fetch it again"
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
@@ -72,7 +72,7 @@ def read_idx_set(
         name: Name of the set.
         folders: Where to look.
         class_names: Names of the classes in the order of their numbers.
-        install: A command that brings the files, for the error.
+        install: A command that installs the files, for the error.
 
     Returns:
         The published training and test part, pixels in [0, 1], one channel.

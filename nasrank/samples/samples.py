@@ -22,8 +22,8 @@ class Samples:
     Attributes:
         values: Pixels in [0, 1] as ``[n, channels, height, width]``, or vectors ``[n, d]``;
             float32 and finite.
-        classes: Numbers into ``class_names`` ``[n]``, int64.
-        class_names: One name a class, in the order of the numbers; a class may have no sample.
+        classes: Indices into ``class_names`` ``[n]``, int64.
+        class_names: One name per class, in the order of the indices; a class may have no sample.
     """
 
     values: NDArray[np.float32]
@@ -39,7 +39,7 @@ class Samples:
         return self.values.shape[1:]
 
     def take(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> Samples:
-        """Return some of the samples; the classes keep their numbers."""
+        """Return some of the samples; the classes keep their indices."""
         return replace(self, values=self.values[places], classes=self.classes[places])
 
 
@@ -48,7 +48,7 @@ class SampleSet:
     """A data set with its training and its test part.
 
     Attributes:
-        name: What the user called it.
+        name: Its name as given by the user.
         train: Samples to train on.
         test: Samples to measure on, none of them in ``train``.
     """
@@ -69,7 +69,7 @@ class SampleSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that stand for every value and class of both parts."""
+        """Sixteen hexadecimal digits that identify every value and class of both parts."""
         digest = hashlib.sha256()
         for part in (self.train, self.test):
             for array in (part.values, part.classes):
@@ -79,13 +79,13 @@ class SampleSet:
         return digest.hexdigest()[:16]
 
     def limited(self, train: int | None = None, test: int | None = None) -> SampleSet:
-        """Keep at most so many samples of each part, the same ones every time.
+        """Keep at most a given number of samples of each part, the same ones every time.
 
-        The kept ones are a fixed random draw, for files are often sorted by class.
+        The kept ones are a fixed random draw, since files are often sorted by class.
 
         Args:
-            train: Most training samples; all if None.
-            test: Most test samples; all if None.
+            train: Maximum number of training samples; all if None.
+            test: Maximum number of test samples; all if None.
         """
         return replace(
             self,
@@ -100,14 +100,14 @@ def split_stratified(name: str, samples: Samples, test_share: float = 0.3) -> Sa
     Args:
         name: Name of the data set.
         samples: All samples.
-        test_share: Share of each class that is tested on, in (0, 1); at least one sample of each
-            class with two or more goes to either part.
+        test_share: Share of each class for testing, in (0, 1); each part gets at least one sample
+            of every class with two or more.
 
     Raises:
         DataError: There is no sample.
     """
     if not len(samples):
-        raise DataError(f"{name}: there is no sample in it. Give another file")
+        raise DataError(f"{name}: it holds no sample. Give another file")
     tested = np.zeros(len(samples), dtype=bool)
     rng = numpy_generator(0, stream="stratified")
     for number in range(len(samples.class_names)):
@@ -119,10 +119,10 @@ def split_stratified(name: str, samples: Samples, test_share: float = 0.3) -> Sa
 
 
 def split_by_class(data: SampleSet, unseen: int | None = None) -> SampleSet:
-    """Train on some classes and test on the others, which the training never sees.
+    """Train on some classes and test on the others, which training never sees.
 
-    Both parts of the data set are pooled and cut by class: the first classes train, the last
-    ``unseen`` test, as is usual for retrieval.
+    Both parts of the data set are pooled and split by class: the first classes for training, the
+    last ``unseen`` for testing, as is usual for retrieval.
 
     Args:
         data: The data set.
@@ -136,7 +136,7 @@ def split_by_class(data: SampleSet, unseen: int | None = None) -> SampleSet:
     if unseen < 2 or count - unseen < 2:
         raise UsageError(
             f"{data.name} has {count} classes, so {unseen} unseen ones leave too few: training "
-            "and test need two each. Give data with four classes or more"
+            "and test need at least two each. Give data with four classes or more"
         )
     values = np.concatenate([data.train.values, data.test.values])
     classes = np.concatenate([data.train.classes, data.test.classes])

@@ -1,4 +1,4 @@
-"""Data sets by name: what is in the box, what an installed package brings, the user's files."""
+"""Data sets by name: built in, from installed packages, or the user's files."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ IMAGE_SETS: Mapping[str, _IdxSource] = {
         "apt install dataset-fashion-mnist",
     ),
 }  # fmt: skip
-"""Image sets of other packages, read from IDX files where those put them or in --data-dir."""
+"""Image sets of other packages, read from IDX files where those install them or in --data-dir."""
 
 DATA_SETS = ("digits", *IMAGE_SETS, "emoji")
-"""Names of the data sets; a path of a .parquet, .npy or .npz file does as well."""
+"""Names of the data sets; a path of a .parquet, .npy or .npz file works as well."""
 
 
 def load_samples(
@@ -60,7 +60,7 @@ def load_samples(
 
     Args:
         name: A name or a path.
-        data_dir: Folder of the image files; the places where packages put them by default.
+        data_dir: Folder of the image files; by default where packages install them.
         label: Class column of a Parquet file.
 
     Raises:

@@ -77,7 +77,7 @@ def test_a_space_without_pictures_is_refused_before_anything_is_computed(graphs,
         graphs.mask,
         ("input", "output", "gat", "gcn", "gin"),
     )
-    with pytest.raises(UsageError, match=r"'g\w+' is no known operation on pictures. Go on"):
+    with pytest.raises(UsageError, match=r"'g\w+' is not a known operation on images. Leave out"):
         space_proxies("nbgraph", other)
     assert counted == []
 

@@ -55,4 +55,4 @@ def test_a_space_without_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("NASRANK_CACHE", str(tmp_path / "cache"))
     found = run("nbgraph")
     assert isinstance(found.exception, UsageError)
-    assert "is no known operation on pictures" in str(found.exception)
+    assert "is not a known operation on images" in str(found.exception)

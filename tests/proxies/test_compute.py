@@ -166,7 +166,7 @@ def test_no_graphs():
 
 def test_an_unknown_operation_is_named():
     batch = graph_batch(POOL, vocabulary=("input", "output", "x", "y", "gcn"))
-    with pytest.raises(UsageError, match="'gcn' is no known operation on pictures"):
+    with pytest.raises(UsageError, match="'gcn' is not a known operation on images"):
         compute_proxies(batch)
 
 
