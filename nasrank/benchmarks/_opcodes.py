@@ -1,4 +1,4 @@
-"""The opcodes of pickles of plain data; see `nasrank.benchmarks.pickles` for what is allowed."""
+"""The opcodes of pickles of plain data; `nasrank.benchmarks.pickles` says what is allowed."""
 
 import re
 import struct
@@ -25,7 +25,7 @@ class Record:
     """Stands for an instance of a class that is never imported.
 
     Attributes:
-        cls: Module and name of the class the file speaks of.
+        cls: Module and name of the class that the file names.
         state: The attributes the file stores for the instance, by name.
     """
 
@@ -52,7 +52,7 @@ class _DType:
 
 
 class _Array(list[object]):
-    """The numbers of an array of one axis; a type of its own, so that nothing else grows it."""
+    """The numbers of an array of one axis; a separate type, so that no other opcode extends it."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ def _named(length: int) -> re.Pattern[bytes]:
 @lru_cache(maxsize=256)
 def decoded(names: tuple[bytes, ...]) -> tuple[str, ...]:
     """Decode texts, keeping those of the latest calls."""
-    # The same names of epochs come again with every history.
+    # The same names of epochs recur in every history.
     return tuple(name.decode("utf-8", "strict") for name in names)
 
 
@@ -109,7 +109,7 @@ class PickleReader:
         self.memo: dict[int, object] = {}
 
     def read(self) -> object:
-        """Read one value and stop behind it, at ``at``."""
+        """Read one value and stop after it, at ``at``."""
         data, size, steps = self.data, len(self.data), self.steps
         while self.at < size:
             opcode = data[self.at]
@@ -219,7 +219,7 @@ class PickleReader:
     def extend_list(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not list:
-            refuse("it appends to something that is no list")
+            refuse("it appends to something that is not a list")
         target.extend(items)
 
     def setitem(self) -> None:
@@ -232,14 +232,14 @@ class PickleReader:
     def extend_dict(self, items: list[object]) -> None:
         target = self.stack[-1]
         if type(target) is not dict or len(items) % 2:
-            refuse("it sets items of something that is no dictionary")
+            refuse("it sets items of something that is not a dictionary")
         keys = items[::2]
         for kind in {*map(type, keys)} - _KEYS:
             # Flat keys only: hashing a nested tuple can recurse without bound.
             if kind is not tuple or not all(
                 {*map(type, key)} <= _KEYS for key in keys if isinstance(key, tuple)
             ):
-                refuse("it has a dictionary key that is no number, text or flat tuple")
+                refuse("it has a dictionary key that is not a number, text or flat tuple")
         target.update(zip(keys, items[1::2], strict=True))
 
     def empty_set(self) -> None:
@@ -253,14 +253,14 @@ class PickleReader:
         items = self.since_mark()
         target = self.stack[-1]
         if type(target) is not set:
-            refuse("it adds to something that is no set")
+            refuse("it adds to something that is not a set")
         target.update(self.flat(items))
 
     @staticmethod
     def flat(items: list[object]) -> Iterator[object]:
         for item in items:
             if type(item) not in _KEYS:
-                refuse("it has a set of things that are no numbers or texts")
+                refuse("it has a set of things that are not numbers or texts")
             yield item
 
     def tuple_of_mark(self) -> None:
@@ -282,7 +282,7 @@ class PickleReader:
 
     def push_global(self, module: object, name: object) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
-            refuse("it names a global by something that is no text")
+            refuse("it names a global by something that is not text")
         role = self.allowed.get((module, name))
         if role is None:
             # The ascii form keeps control characters of a hostile file off the user's terminal.
@@ -306,12 +306,12 @@ class PickleReader:
             case "encode", (str(text), "latin1"):
                 self.stack.append(text.encode("latin1"))
             case _:
-                refuse("it calls something that is no plain numpy number")
+                refuse("it calls something that is not a plain numpy number")
 
     def newobj(self) -> None:
         arguments, target = self.stack.pop(), self.stack.pop()
         if not (isinstance(target, _Global) and target.role == "record" and arguments == ()):
-            refuse("it makes an object that is no known record")
+            refuse("it makes an object that is not a known record")
         self.stack.append(Record(target.name))
 
     def build(self) -> None:
@@ -332,10 +332,10 @@ class PickleReader:
                 bytes(raw),
             ):
                 if target or size * layout.size != len(raw):
-                    refuse("it holds an array of another length than it says")
+                    refuse("it holds an array of another length than declared")
                 target.extend(chain.from_iterable(layout.iter_unpack(raw)))
             case _:
-                refuse("it sets a state that is no plain record and no plain numpy type")
+                refuse("it sets a state that is neither a plain record nor a plain numpy type")
 
 
 _STOP = ord(".")

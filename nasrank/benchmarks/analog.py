@@ -27,7 +27,7 @@ from nasrank.benchmarks.space import Benchmark, Metric, Task
 __all__ = ["BENCHMARK", "METRICS", "ORIGIN", "load"]
 
 READER_VERSION = 1
-"""Raised when the same file comes to mean other numbers."""
+"""Increased when the same file is read as other numbers."""
 
 ORIGIN = Origin(
     "analog-nasbench",
@@ -40,7 +40,7 @@ _RECORDS: dict[tuple[str, str], Role] = {
     ("analognasbench.data", "Architecture"): "record",
     ("analognasbench.data", "DriftMeasurement"): "record",
 }
-# The file numbers operations and edges in ways of its own.
+# The file has its own numbering of operations and edges.
 _OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 _EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _CHANCE = 10.0
@@ -86,7 +86,7 @@ def load(name: str, dataset: str, metric: Metric) -> Task:
         metric: One of the benchmark's metrics.
 
     Returns:
-        The task; it has one value a cell and no training time.
+        The task; it has one value per cell and no training time.
 
     Raises:
         DataError: The package is missing, or its file is damaged or not what it should be.
@@ -124,7 +124,7 @@ def _read(source: SourceFile, content: bytes) -> Columns:
     for row, (key, record) in zip(rows.tolist(), table.items(), strict=True):
         state = record.state if isinstance(record, Record) else {}
         if state.get("architecture") != key:
-            raise source.error(f"the entry of cell {key} is of another cell")
+            raise source.error(f"the entry of cell {key} belongs to another cell")
         for field in _PLAIN:
             columns[field][row] = _number(source, key, field, state.get(field))
         for field in _DRIFTING:
@@ -146,7 +146,7 @@ def _official_rows(source: SourceFile, keys: list[object]) -> NDArray[np.int64]:
             and all(type(code) is int and 0 <= code < kinds for code in key)
         )
         if not whole:
-            raise source.error(f"it has the key {str(key)[:40]!a}, which is no cell")
+            raise source.error(f"it has the key {str(key)[:40]!a}, which is not a cell")
     digit = np.array([OPERATIONS.index(operation) for operation in _OPERATIONS])
     place = [_EDGES.index(edge) for edge in EDGES]
     codes = cell_codes(digit[np.array(keys, np.int64)][:, place])
@@ -157,20 +157,20 @@ def _official_rows(source: SourceFile, keys: list[object]) -> NDArray[np.int64]:
 
 def _number(source: SourceFile, key: object, field: str, value: object) -> float:
     if type(value) is not float:
-        raise source.error(f"cell {key} has no number as {field}")
+        raise source.error(f"cell {key} has no number for {field}")
     return value
 
 
 def _check(source: SourceFile, columns: Columns) -> None:
     for name, column in columns.items():
         if not (np.isfinite(column).all() and column.min() >= 0 and column.max() <= 100):
-            raise source.error(f"it holds values outside 0 to 100 % as {name}")
+            raise source.error(f"it holds values of {name} outside 0 to 100 %")
         # The package stores 0 where it could not parse a measurement; none is that bad.
         if not name.endswith("_spread") and not column.min() > 0:
             raise source.error(f"it lacks a value of {name}")
     idle = is_disconnected(official_order())
     if not np.array_equal(columns["baseline_accuracy"] == _CHANCE, idle):
-        raise source.error("the cells at chance are not those that pass nothing on")
+        raise source.error("the cells at chance are not those without a signal")
 
 
 BENCHMARK = Benchmark(
@@ -180,4 +180,4 @@ BENCHMARK = Benchmark(
     metrics=METRICS,
     load=load,
 )
-"""What can be asked of this space."""
+"""Description of this space."""

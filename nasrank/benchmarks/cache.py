@@ -1,8 +1,8 @@
-"""Columns of numbers that are costly to make, kept as Parquet in the user's cache folder.
+"""Columns of numbers that are costly to compute, kept as Parquet in the user's cache folder.
 
 The cache is never trusted: a copy is used only if its key, schema, row count and content digest
-are right, and is made again otherwise. It is never needed either: where the folder cannot be
-written, work goes on without it.
+are right, and is computed again otherwise. It is never required either: where the folder cannot
+be written, work continues without it.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Columns = dict[str, NDArray[Any]]
 """Columns of one table: one-dimensional arrays of numbers, all of one length."""
 
 FORMAT_VERSION = 1
-"""Raised when the layout of cache files changes; older files are then not looked at."""
+"""Increased when the layout of cache files changes; older files are then ignored."""
 
 _log = logging.getLogger("nasrank")
 _used: ContextVar[bool] = ContextVar("used", default=True)
@@ -34,7 +34,7 @@ _used: ContextVar[bool] = ContextVar("used", default=True)
 
 @contextmanager
 def past_cache() -> Iterator[None]:
-    """Make everything afresh inside this block: the cache is neither read nor written."""
+    """Compute everything again inside this block: the cache is neither read nor written."""
     before = _used.set(False)
     try:
         yield
@@ -43,7 +43,7 @@ def past_cache() -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """Return the folder for things that can be made again.
+    """Return the folder for data that can be computed again.
 
     This is ``NASRANK_CACHE`` if set, else ``nasrank`` in ``XDG_CACHE_HOME``, else
     ``~/.cache/nasrank``. The folder need not exist.
@@ -75,7 +75,7 @@ def cached_columns(
     """Return columns from the cache, or build them and keep them there.
 
     A copy that is damaged in any way is built again with a warning in the log named
-    ``nasrank``; so is a folder that cannot be written noted there. Several processes may do
+    ``nasrank``; a folder that cannot be written is reported there too. Several processes may do
     this at once: each writes a file of its own and renames it.
 
     Args:
@@ -83,7 +83,7 @@ def cached_columns(
         key: Hexadecimal digest of everything the columns are made from.
         schema: Column names and their numpy types, such as ``float64``.
         rows: Number of rows.
-        build: Makes the columns; its errors are passed on.
+        build: Computes the columns; its errors are passed on.
 
     Returns:
         The columns, in the order of ``schema``, read-only.
@@ -100,7 +100,7 @@ def cached_columns(
         try:
             return _read_only(_load(path, key, schema, rows))
         except DataError as error:
-            _log.warning("making a damaged cache file again: %s", error)
+            _log.warning("rebuilding a damaged cache file: %s", error)
     built = build()
     columns = {column: built[column] for column in schema}
     try:
@@ -113,7 +113,7 @@ def cached_columns(
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a folder that may not be looked into; writing will say so
+    except OSError:  # a folder without permission; writing will say so
         return False
 
 
@@ -124,10 +124,10 @@ def _load(path: Path, key: str, schema: Mapping[str, str], rows: int) -> Columns
     # Parquet's names for the types are numpy's, but for "double".
     expected = [(column, kind.replace("float64", "double")) for column, kind in schema.items()]
     if found != expected or table.num_rows != rows or metadata.get(b"nasrank.key") != key.encode():
-        raise DataError(f"{path}: not the table it should be")
+        raise DataError(f"{path}: not the expected table")
     if any(table.column(column).null_count for column in schema):
-        raise DataError(f"{path}: it has gaps")
-    # DLPack, since Arrow's own way to numpy imports pandas, which takes longer than all else.
+        raise DataError(f"{path}: it has missing values")
+    # DLPack, since Arrow's own conversion to numpy imports pandas, which is slow.
     columns: Columns = {
         column: np.from_dlpack(table.column(column).combine_chunks()) for column in schema
     }

@@ -1,7 +1,7 @@
 """``nasrank data download``: the only code of the project that opens a network connection.
 
-A file is fetched over https into a ``.part`` file, which a later call goes on with, and gets its
-name once its sha256 is right. What is there already is never asked for again.
+A file is fetched over https into a ``.part`` file, which a later call resumes, and gets its name
+once its sha256 is right. A file that is there is never fetched again.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ from nasrank.version import __version__
 __all__ = ["Download", "Opener", "download", "make_opener", "place_of"]
 
 ATTEMPTS = 5
-"""Connections for one file before the user is asked to try again."""
+"""Attempts for one file before the user is asked to try again."""
 REDIRECTIONS = 5
-"""Most addresses a server may send us on to."""
+"""Maximum number of redirections."""
 TIMEOUT_SECONDS = 30.0
-"""Longest silence of a server."""
+"""Timeout of a server."""
 
 _CHUNK = 2**18
 _log = logging.getLogger("nasrank")
@@ -55,14 +55,14 @@ class Opener(Protocol):
 
 @dataclass(frozen=True)
 class Download:
-    """A file that is where it belongs.
+    """A file in its place.
 
     Attributes:
-        remote: What it is.
-        path: Where it lies.
+        remote: Its description.
+        path: Its path.
         size: Its size in bytes; 0 for a folder.
         state: ``downloaded``, ``cached`` (it was there, and its sha256 is right) or ``found`` (it
-            was there, and no sha256 is known of it).
+            was there, and its sha256 is not known).
     """
 
     remote: RemoteFile
@@ -72,7 +72,7 @@ class Download:
 
     @property
     def command(self) -> str:
-        """What to type next."""
+        """The next command."""
         return f"nasrank data import {self.remote.space} {shlex.quote(str(self.path))}"
 
 
@@ -88,21 +88,21 @@ def download(
     on_progress: Callable[[int, int | None], None] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Download:
-    """Bring a file to its place, unless it is there.
+    """Fetch a file to its place, unless it is there.
 
     Args:
         remote: The file.
-        opener: What opens its address; https alone by default.
-        on_progress: Told the bytes that are there and of the whole file, where it is known.
-        pause: Waits so many seconds between attempts.
+        opener: Opens its address; https alone by default.
+        on_progress: Receives the bytes fetched and those of the whole file, where known.
+        pause: Waits the given number of seconds between attempts.
 
     Returns:
         The file, with the right sha256 where one is known.
 
     Raises:
         DataError: It has no plain address and is not there; the server refuses it, sends too
-            much or something else, or cannot be reached; the folder cannot be written. What has
-            arrived of the right file stays for the next attempt.
+            much or another file, or cannot be reached; the folder cannot be written. A partial
+            download of the right file is kept for the next attempt.
     """
     path = place_of(remote)
     try:
@@ -126,10 +126,10 @@ def download(
 
 
 def make_opener(schemes: tuple[str, ...] = ("https",)) -> OpenerDirector:
-    """Make what opens addresses of these schemes alone, also where a server sends us on.
+    """Make an opener for addresses of these schemes alone, also after redirections.
 
     Args:
-        schemes: ``https``, and ``http`` where the other end is trusted anyway.
+        schemes: ``https``, and ``http`` where the server is trusted anyway.
     """
     opener = OpenerDirector()
     handlers = [ProxyHandler(), HTTPDefaultErrorHandler(), HTTPErrorProcessor(), UnknownHandler()]
@@ -155,19 +155,19 @@ class _Redirections(HTTPRedirectHandler):
         newurl: str,
     ) -> Request | None:
         if urlsplit(newurl).scheme not in self._schemes:
-            raise HTTPError(req.full_url, code, "it leads away from https", headers, fp)
+            raise HTTPError(req.full_url, code, "it redirects away from https", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class _Transfer:
-    """One file on its way.
+    """The transfer of one file.
 
     Args:
         remote: The file; it has an address.
-        part: Where it grows.
-        opener: What opens its address.
-        on_progress: Told the bytes that are there, and of the whole file.
-        pause: Waits so many seconds.
+        part: Path of the partial download.
+        opener: Opens its address.
+        on_progress: Receives the bytes fetched, and those of the whole file.
+        pause: Waits the given number of seconds.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class _Transfer:
         self._on_progress, self._pause = on_progress, pause
 
     def run(self) -> None:
-        """Fetch until the file is whole and right."""
+        """Fetch until the file is complete and right."""
         resumed = self._have() > 0
         reason = ""
         for attempt in range(ATTEMPTS):
@@ -193,7 +193,7 @@ class _Transfer:
             except (HTTPException, URLError, TimeoutError, ConnectionError) as error:
                 reason = _reason(error)
                 if isinstance(error, URLError) and not isinstance(error, HTTPError):
-                    break  # nobody there, and nobody will be in ten seconds
+                    break  # nothing listens there; retrying will not help
                 continue
             if not whole:
                 reason = "the connection ended early"
@@ -210,7 +210,7 @@ class _Transfer:
             # The beginning may have been of another file.
             resumed, reason = False, "its sha256 was wrong"
         have = self._have()
-        kept = f"{have:,} bytes are kept; go on with" if have else "Try again with"
+        kept = f"{have:,} bytes are kept; resume with" if have else "Try again with"
         place = self._part.with_name(self._remote.file)
         raise self._error(
             f"{reason}. {kept}: nasrank data download {self._remote.name}, or put the file at "
@@ -218,11 +218,11 @@ class _Transfer:
         )
 
     def _fetch(self) -> bool:
-        """Fetch what is missing over one connection, and say whether it came to its end."""
+        """Fetch the rest over one connection, and say whether it was complete."""
         have = self._have()
-        request = Request(str(self._remote.url))  # noqa: S310 - the opener knows https alone
+        request = Request(str(self._remote.url))  # noqa: S310 - the opener accepts https alone
         request.add_header("User-Agent", f"nasrank/{__version__}")
-        # A compressed answer would have other bytes than the digest.
+        # The digest is not of a compressed answer.
         request.add_header("Accept-Encoding", "identity")
         if have:
             request.add_header("Range", f"bytes={have}-")
@@ -231,14 +231,14 @@ class _Transfer:
         except HTTPError as error:
             error.close()
             if error.code == 416 and have:
-                # There is nothing behind what we have: the digest decides.
+                # There is nothing after what we have: the digest decides.
                 return True
             if error.code in {408, 429} or error.code >= 500:
                 raise
             raise self._error(f"the server answers {error.code}, {error.reason}") from error
         with response:
             if response.status != 206 or not _continues(response, have):
-                # All of it comes again, or something in the middle of it.
+                # The server sends the whole file again, or another part of it.
                 have = 0
                 self._part.unlink(missing_ok=True)
                 if response.status == 206:
@@ -273,7 +273,7 @@ class _Transfer:
 def _read(response: HTTPResponse) -> bytes:
     try:
         return response.read(_CHUNK)
-    except OSError as error:  # told apart from errors of the disk
+    except OSError as error:  # distinguished from errors of the disk
         raise ConnectionError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Groups of architectures that a split must not tear apart."""
+"""Groups of architectures that a split must not divide."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ __all__ = ["class_units", "largest_side", "train_side"]
 def class_units(
     class_of: NDArray[np.int64], group_of: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """Number the parts into which classes fall if neither a class nor a group may be torn.
+    """Number the parts into which classes fall if neither a class nor a group may be divided.
 
     Args:
         class_of: ``[N]`` isomorphism class of each architecture.
@@ -17,8 +17,8 @@ def class_units(
         classes: Number of classes.
 
     Returns:
-        ``[classes]`` the unit of each class: two classes are of one unit exactly if a chain of
-        groups joins them.
+        ``[classes]`` the unit of each class: two classes share a unit exactly if a chain of groups
+        connects them.
 
     Example:
         >>> class_units(np.array([0, 1, 2, 3]), np.array([5, -1, 5, -1]), 4).tolist()
@@ -36,14 +36,14 @@ def class_units(
 
 
 def largest_side(sizes: NDArray[np.int64], most: int) -> int:
-    """Return how many classes `train_side` takes at least, whatever the order.
+    """Return the least number of classes that `train_side` takes, whatever the order.
 
-    A unit stays out only if it does not fit, so less than the largest unit that can fit at all
-    is missing in the end.
+    A unit is left out only if it does not fit, so fewer classes are missing in the end than the
+    largest unit that can fit has.
 
     Args:
         sizes: Classes of each unit.
-        most: Most classes it may take.
+        most: Maximum number of classes it may take.
 
     Example:
         Ten groups of 100 and at most 500: five of them always fit, of which 401 are certain by
@@ -65,7 +65,7 @@ def train_side(unit: NDArray[np.int64], drawn: NDArray[np.int64], most: int) -> 
     Args:
         unit: ``[classes]`` unit of each class.
         drawn: The classes that can be drawn, each once, in seeded order.
-        most: Most classes on this side.
+        most: Maximum number of classes on this side.
 
     Returns:
         ``[classes]`` True for every class of a chosen unit.

@@ -1,4 +1,4 @@
-"""``nasrank data import``: a path becomes a space of the data folder."""
+"""``nasrank data import``: read a file or folder into the data folder."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,26 +27,26 @@ def import_data(
     unit: str | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Saved:
-    """Read a file or folder and add what it says to a space of the data folder.
+    """Read a file or folder and add its content to a space of the data folder.
 
     Args:
-        space: Name of a public benchmark's space, or any other name for a space of one's own.
+        space: Name of a public benchmark's space, or any other name for a space of your own.
         path: The file or folder.
-        label: Label columns of a file of one's own; see `nasrank.benchmarks.importers.user`.
-        attributes: Columns with numbers of the nodes of such a file.
+        label: Label columns of a file of your own; see `nasrank.benchmarks.importers.user`.
+        attributes: Columns of such a file with numbers per node.
         dataset: Dataset of such a file; ``own`` by default.
         lower_is_better: Direction of its label.
         unit: Unit of its label; ``1``, a pure number, by default.
-        on_progress: Told the number of records read, and of all of them where it is known.
+        on_progress: Receives the number of records read, and their total where it is known.
 
     Returns:
-        The space as it is now, and what is new in it.
+        The space after the import, and what is new in it.
 
     Raises:
-        UsageError: The name cannot name a space, or the options are of a file of one's own and
-            the path is that of a public benchmark.
-        DataError: The path is missing, damaged or not what it should be, or contradicts what
-            was imported before. Nothing is changed then.
+        UsageError: The name is not valid for a space, or the options describe a file of your own
+            and the path is that of a public benchmark.
+        DataError: The path is missing, damaged or not the expected data, or contradicts an
+            earlier import. Nothing is changed then.
     """
     space_path(space)
     if not path.exists():
@@ -58,13 +58,13 @@ def import_data(
     if importer is not None and own:
         raise UsageError(
             f"--label, --attributes, --dataset, --unit and --lower-is-better describe a file of "
-            f"your own, but {path} is of the public benchmark {space}. Leave them out"
+            f"your own, but {path} belongs to the public benchmark {space}. Leave them out"
         )
     if importer is not None:
         imported = importer.reader.read(path, on_progress=on_progress)
     elif formats and not (base is not None and user.recognises(path)):
         raise DataError(
-            f"{path}: not recognised as data of {space}, which comes as: {formats}. "
+            f"{path}: not recognised as data of {space}, whose formats are: {formats}. "
             "Check the path, or choose another name for a space of your own"
         )
     else:
@@ -101,7 +101,7 @@ def saved_rows(saved: Saved) -> list[dict[str, Any]]:
     Returns:
         For each task: task, metric, description, unit, better (``higher`` or ``lower``),
         architectures, labelled (how many of them have a value), replicates (training seeds),
-        replaced (how many had one before, which is gone; None for a new metric) and path.
+        replaced (how many values were replaced; None for a new metric) and path.
     """
     benchmark = SPACES[saved.stored.name]
     names = imported_names(saved.stored, SPACES.built_in(saved.stored.name))

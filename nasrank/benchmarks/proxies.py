@@ -14,7 +14,7 @@ from nasrank.graphs import GraphBatch
 __all__ = ["space_proxies"]
 
 _PART = 512
-"""Graphs computed before anything is kept: some seconds of work."""
+"""Graphs computed before each save: some seconds of work."""
 
 
 def space_proxies(
@@ -25,8 +25,8 @@ def space_proxies(
 ) -> NDArray[np.float64]:
     """Return the proxies of a space's graphs, from the user's cache where they are known.
 
-    What is missing is computed in parts, each kept as soon as it is there, so that an interrupted
-    call goes on where it was.
+    Missing ones are computed in parts, each saved as soon as it is done, so that an interrupted
+    call can be resumed.
 
     Args:
         space: Name of the space; fit for a file name.
@@ -37,12 +37,12 @@ def space_proxies(
         ``[items, P]`` as from :func:`~nasrank.proxies.compute.compute_proxies`.
 
     Raises:
-        UsageError: An operation is not one on pictures that is known.
+        UsageError: An operation is not a known one on pictures.
         DataError: A graph has a cycle, or more than 255 parallel edges.
     """
     from nasrank.proxies import PROXY_NAMES, compute_proxies, require_known, settings_text
 
-    # Before the first part: a space is refused as a whole, not after minutes.
+    # Before the first part: a space is refused at once, not after minutes.
     require_known(graphs)
     schema = dict.fromkeys(PROXY_NAMES, "float64")
     rows = [np.zeros((0, len(PROXY_NAMES)))]

@@ -1,4 +1,4 @@
-"""Benchmark files that their authors offer: where they are, and what is known of them."""
+"""Benchmark files that their authors publish, with addresses and digests."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ class RemoteFile:
     """One file or folder of a benchmark.
 
     Attributes:
-        name: What it is called here.
+        name: Its name here.
         space: The space it is imported as.
         file: Name of the file or folder.
-        page: Where its authors tell of it.
-        licence: Licence of the data, as an SPDX name, or what is known of it.
-        url: Its address; None where there is no plain one.
-        sha256: Its digest; None without a plain address.
-        limit: Most bytes that are accepted of it; 0 without a plain address.
+        page: Page where its authors describe it.
+        licence: Licence of the data, as an SPDX name, or what is known about it.
+        url: Its address; None where there is no direct one.
+        sha256: Its digest; None without a direct address.
+        limit: Maximum number of bytes accepted; 0 without a direct address.
     """
 
     name: str
@@ -109,7 +109,7 @@ REMOTE_FILES: tuple[RemoteFile, ...] = (
         _TRANSNAS_LICENCE,
     ),
 )
-"""All of them; the first of a space is the one to begin with."""
+"""All of them; the first of a space is the one to start with."""
 
 
 def find_remote(name: str) -> RemoteFile:

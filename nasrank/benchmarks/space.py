@@ -16,7 +16,7 @@ from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
 __all__ = ["Benchmark", "Metric", "Space", "Task", "build_space", "class_labels"]
 
 CLASSES_VERSION = 1
-"""Raised when the meaning of canonical form or class changes."""
+"""Increased when the meaning of canonical form or class changes."""
 
 _PART = 2**21
 """Pairs of nodes that are reduced at once: 42,000 graphs of seven nodes."""
@@ -24,13 +24,13 @@ _PART = 2**21
 
 @dataclass(frozen=True)
 class Metric:
-    """One number known of every architecture.
+    """A quantity measured for every architecture.
 
     Attributes:
         name: Its name, as in ``space/dataset:name``.
         unit: Its unit, such as ``%``, ``s`` or ``parameters``.
         higher_is_better: Its direction.
-        description: What was measured, in one sentence.
+        description: What was measured, in one line.
         replicates: Whether there are values of several training seeds.
     """
 
@@ -51,8 +51,8 @@ class Space:
         class_of: ``[N]`` isomorphism class of each, numbered by first occurrence.
         graphs: ``[C]`` the canonical graph of each class: that of its first architecture.
         first_of_class: ``[C]`` position of the first architecture of each class.
-        field_classes: Counts the classes as the field's own string form has it, where there is
-            such a form; it takes a moment.
+        field_classes: Counts the classes by the string form that is usual in the field, where
+            there is one; slow.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Space:
         return len(self.architectures)
 
     def __contains__(self, architecture: object) -> bool:
-        """Say whether a text is exactly that of an architecture."""
+        """Return whether a text is exactly that of an architecture."""
         return architecture in self._positions
 
     @property
@@ -76,7 +76,7 @@ class Space:
         return len(self.first_of_class)
 
     def position(self, architecture: str) -> int:
-        """Return where an architecture stands in the space's own order.
+        """Return the position of an architecture in the space's own order.
 
         Args:
             architecture: Its text, exactly as in ``architectures``.
@@ -88,8 +88,8 @@ class Space:
             return self._positions[architecture]
         except KeyError:
             raise UsageError(
-                f"{architecture!r} is no architecture of {self.name}. "
-                f"One that is: {self.architectures[0]}"
+                f"{architecture!r} is not an architecture of {self.name}. "
+                f"Example of one: {self.architectures[0]}"
             ) from None
 
     @cached_property
@@ -99,7 +99,7 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A metric of one dataset over a space: what predictors are trained on and scored by.
+    """A metric of one dataset over a space, on which predictors are trained and scored.
 
     Attributes:
         name: Canonical name, ``space/dataset`` or ``space/dataset:metric``.
@@ -112,11 +112,11 @@ class Task:
         parameters: ``[N]`` number of weights, or None where unknown.
         chance: What guessing scores, in the metric's unit, or None where unknown.
         sources: The files the numbers come from.
-        fingerprint: Hexadecimal digest of what the values come from: the source files' digests
+        fingerprint: Hexadecimal digest of the origin of the values: the source files' digests
             and the version of their reader.
         note: What to keep in mind about the numbers, in one line; may be empty.
         group_of: ``[N]`` group of each architecture, -1 for none; or None. The ``class`` split
-            has no group on both sides.
+            never divides a group.
     """
 
     name: str
@@ -159,16 +159,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What can be asked of a space, without reading its data.
+    """The description of a space, without its data.
 
     Attributes:
         name: Name of the space.
         title: What it is, in one line.
-        datasets: Names of its datasets; the first is the usual one.
+        datasets: Names of its datasets; the first is the default.
         metrics: Its metrics; the first is the default.
         load: Reads one task, given a canonical task name, a dataset and a metric.
-        own_metrics: Metrics of the datasets that do not have just ``metrics``, with the default
-            of each first.
+        own_metrics: Metrics of the datasets whose metrics are not ``metrics``, the default of
+            each first.
     """
 
     name: str
@@ -192,12 +192,12 @@ def build_space(
     contract: Sequence[str] = (),
     field_classes: Callable[[], int] | None = None,
 ) -> Space:
-    """Find the classes of all architectures; the answer is kept in the user's cache.
+    """Find the classes of all architectures; the result is kept in the user's cache.
 
     Args:
         name: Name of the set of architectures; fit for a file name.
         architectures: ``[N]`` the architectures as text.
-        graphs: ``[N]`` their graphs as the benchmark means them, before any reduction.
+        graphs: ``[N]`` their graphs as the benchmark defines them, before any reduction.
         drop: Operations that produce nothing.
         contract: Operations that return their input.
         field_classes: See `Space`.
@@ -230,7 +230,7 @@ def build_space(
 
 
 def _canonical(graphs: GraphBatch, *, drop: Sequence[str], contract: Sequence[str]) -> GraphBatch:
-    """Reduce graphs part by part: all at once, large spaces would need gigabytes."""
+    """Reduce graphs in parts: all at once, large spaces would need gigabytes."""
     step = max(1, _PART // max(1, graphs.nodes**2))
     parts = [
         canonicalise(graphs[start : start + step], drop=drop, contract=contract)

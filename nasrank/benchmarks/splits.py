@@ -36,16 +36,16 @@ class Split:
 
     Attributes:
         train: ``[n_train]`` positions in the space, in the order in which they were drawn, so
-            that a smaller training set of the same seed is a beginning of a larger one.
+            that a smaller training set of the same seed is a prefix of a larger one.
         targets: ``[n_train]`` what the predictor is trained on.
-        train_labels: ``[n_train]`` what the training architectures are worth; differs from
-            ``targets`` where a predictor sees a single replicate.
+        train_labels: ``[n_train]`` true labels of the training architectures; they differ from
+            ``targets`` where a predictor is given a single replicate.
         test: ``[n_test]`` positions of the architectures that are scored.
-        test_labels: ``[n_test]`` what they are worth.
-        groups: ``[n_test]`` isomorphism class of each where twins may follow one another, or
+        test_labels: ``[n_test]`` their true labels.
+        groups: ``[n_test]`` isomorphism class of each where isomorphic ones may be ranked, or
             None where every test architecture has a class of its own.
         in_train: ``[n_test]`` True for a scored architecture that was trained on, or None where
-            there is none.
+            there are none.
     """
 
     train: NDArray[np.int64]
@@ -66,8 +66,8 @@ class Split:
 def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
     """Return the most architectures a run may train on: half of those labelled, 20 left to test.
 
-    Where the space has groups, ``class`` has whole groups on either side, and this is what every
-    seed can offer.
+    Where the space has groups, ``class`` puts whole groups on either side, and this size is
+    possible with every seed.
 
     Args:
         task: The task.
@@ -88,7 +88,7 @@ def _half(units: int) -> int:
 
 
 def _units(task: Task) -> NDArray[np.int64]:
-    """``[C]`` what a class may not be torn from."""
+    """``[C]`` the unit of each class, which a split must not divide."""
     if task.group_of is None:
         return np.arange(task.space.classes)
     return class_units(task.space.class_of, task.group_of, task.space.classes)
@@ -104,17 +104,17 @@ def make_split(
     test: str = "rest",
     sampling: str = "random",
 ) -> Split:
-    """Draw the training set of a run and say what it is scored on.
+    """Draw the training set and the test set of a run.
 
     ``random`` is the protocol of published tables: ``numpy.random.default_rng(seed)
     .permutation(N)[:n]`` in the space's own order, tested on every other architecture. ``class``
     walks a seeded permutation and takes an architecture unless its isomorphism class is taken
     already; it is tested on one architecture of every other class, the first in the space's
-    order, against the mean label of its class. Architectures without a label are passed over.
+    order, against the mean label of its class. Architectures without a label are skipped.
 
-    Where the space has groups, ``class`` first deals them out: in seeded order each group that
+    Where the space has groups, ``class`` first assigns them: in seeded order each group that
     still fits goes to the training side, up to half of the classes; training sets of all sizes
-    are drawn from that side, and every class of the other side is tested on. ``random`` knows no
+    are drawn from that side, and every class of the other side is tested on. ``random`` ignores
     groups.
 
     Args:
@@ -141,7 +141,7 @@ def make_split(
             raise unknown_name(kind, value, known)
     if split == "random" and sampling != "random":
         raise UsageError(
-            f"--sampling {sampling} needs --split class: the random split is fixed by its seed"
+            f"--sampling {sampling} needs --split class, since its seed fixes the random split"
         )
     truth, targets = _values(task, labels, seed)
     labelled = ~np.isnan(truth) & ~np.isnan(targets)
@@ -157,13 +157,13 @@ def make_split(
     if largest < 2:
         raise DataError(
             f"{task.name}: too few labelled {unit} to train on 2 and test on {MINIMUM_TEST}. "
-            "Choose another task; nasrank data list shows all"
+            "Choose another task; see all with: nasrank data list"
         )
     if not 2 <= n_train <= largest:
         raise UsageError(
             f"--n-train {n_train} is out of range for {task.name}: choose 2 to {largest} "
             f"(half of its labelled {unit}, {MINIMUM_TEST} left to test"
-            f"{', no group on both sides' if split == 'class' and grouped else ''})"
+            f"{', groups undivided' if split == 'class' and grouped else ''})"
         )
     pool = _Pool(task, truth, targets, labelled)
     if split == "random":
@@ -188,7 +188,7 @@ def make_split(
 
 
 def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what every architecture is worth and what a predictor would be told."""
+    """Return the true label of every architecture and the target a predictor would get."""
     values = task.oriented_values
     known = ~np.isnan(values)
     if labels == "mean":
@@ -199,7 +199,7 @@ def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], ND
             f"--labels single needs values of several training seeds, and {task.name} has one; "
             "use --labels mean"
         )
-    # One draw an architecture and run, shared by all losses and training sizes.
+    # One draw per architecture and run, shared by all losses and training sizes.
     draw = numpy_generator(seed, stream="replicate", space=task.space.name).random(len(values))
     position = np.minimum((draw * counts).astype(np.int64), np.maximum(counts - 1, 0))
     # Column of the position-th known replicate.
@@ -217,7 +217,7 @@ def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], ND
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Every architecture with what it is worth and what a predictor would be told of it."""
+    """Every architecture with its true label and the target a predictor would get."""
 
     task: Task
     truth: NDArray[np.float64]
@@ -257,7 +257,7 @@ class _Pool:
         return Split(
             train=train,
             targets=self.targets[train],
-            # The universe is made of classes, so a training architecture is worth its class.
+            # The universe consists of classes, so the label is that of the class.
             train_labels=worth[space.class_of[train]],
             test=space.first_of_class[classes],
             test_labels=worth[classes],

@@ -24,7 +24,7 @@ _log = logging.getLogger("nasrank")
 class Spaces(Registry[Benchmark]):
     """The built-in spaces, and after them those in the user's data folder.
 
-    What was imported for a built-in space is added to it. Imports are noticed at once.
+    Imports for a built-in space are added to it. New imports are noticed at once.
     """
 
     def names(self) -> list[str]:
@@ -33,7 +33,7 @@ class Spaces(Registry[Benchmark]):
         return built_in + [name for name in stored_names() if name not in built_in]
 
     def built_in(self, name: str) -> Benchmark | None:
-        """Return a space without anything imported, or None where it is not built in."""
+        """Return a space without imports, or None where it is not built in."""
         return super().__getitem__(name) if super().__contains__(name) else None
 
     def __getitem__(self, name: str) -> Benchmark:
@@ -43,7 +43,7 @@ class Spaces(Registry[Benchmark]):
         except DataError as error:
             if base is None:
                 raise
-            # What is built in does not suffer from a damaged file beside it.
+            # A damaged import must not hide the built-in part.
             _log.warning("%s", error)
             stored = None
         if stored is not None:
@@ -60,7 +60,7 @@ class Spaces(Registry[Benchmark]):
 
 
 SPACES = Spaces("space", group="nasrank.spaces")
-"""All search spaces; those that are built in are imported when first asked for."""
+"""All search spaces; built-in ones are imported when first used."""
 SPACES.register("nb201", target="nasrank.benchmarks.nb201:BENCHMARK")
 SPACES.register("analog", target="nasrank.benchmarks.analog:BENCHMARK")
 SPACES.register("nbgraph", target="nasrank.benchmarks.nbgraph:BENCHMARK")
@@ -68,10 +68,10 @@ SPACES.register("nbgraph", target="nasrank.benchmarks.nbgraph:BENCHMARK")
 
 @dataclass(frozen=True)
 class TaskName:
-    """A task that exists; ``str`` of it is the canonical spelling.
+    """An existing task; its ``str`` is the canonical spelling.
 
     Attributes:
-        benchmark: The space and what can be asked of it.
+        benchmark: The description of the space.
         dataset: One of its datasets.
         metric: One of its metrics.
     """
@@ -98,7 +98,7 @@ def parse_task(text: str) -> TaskName:
 
     Raises:
         UsageError: There is no such space, dataset or metric, or the dataset is missing.
-        DataError: It is known, but has to be imported first.
+        DataError: The task is known, but has to be imported first.
 
     Example:
         >>> str(parse_task("nb201/cifar10:val_acc"))

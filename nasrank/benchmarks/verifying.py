@@ -1,4 +1,4 @@
-"""``nasrank data verify``: whether files are the known ones, and whole."""
+"""``nasrank data verify``: whether files are the known ones, and intact."""
 
 import hashlib
 import shlex
@@ -31,16 +31,16 @@ _ORIGINS: Mapping[str, Origin] = {
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found out about one file or folder.
+    """The result for one file or folder.
 
     Attributes:
-        subject: The dataset or imported space whose file it is; else the path.
-        kind: ``source`` (a file that pip brought), ``imported``, ``file`` or ``folder``.
-        path: Where it lies; None where it is missing.
+        subject: The dataset or imported space that it belongs to; else the path.
+        kind: ``source`` (a file that pip installed), ``imported``, ``file`` or ``folder``.
+        path: Its path; None where it is missing.
         sha256: Digest of its content, in hexadecimal; None for a folder.
-        known: Package, version and path of the known file it is; None where it is none.
-        state: ``ok``; ``unknown`` (nothing speaks against it, but no digest says what it should
-            be); ``damaged``; ``missing``.
+        known: Package, version and path of the known file it is; None where it is not known.
+        state: ``ok``; ``unknown`` (all checks passed, but there is no digest to compare with);
+            ``damaged``; ``missing``.
         detail: Why, and what to do, in one line.
     """
 
@@ -54,13 +54,13 @@ class Verified:
 
 
 def verify(subject: str) -> list[Verified]:
-    """Verify what a user typed: a path where there is one, and else what a task is read from.
+    """Verify a path where there is one, and else the files of a task.
 
     Args:
         subject: Path of a file or folder, or name of a task as in `parse_task`.
 
     Returns:
-        One result a file; damaged and missing files are results too.
+        One result per file; damaged and missing files are results too.
 
     Raises:
         UsageError: The space has no such task.
@@ -70,7 +70,7 @@ def verify(subject: str) -> list[Verified]:
     path = Path(subject)
     try:
         is_path = path.exists()
-    except (OSError, ValueError):  # too long, or in a folder that may not be looked into
+    except (OSError, ValueError):  # too long, or in a folder without permission
         is_path = False
     if is_path:
         return [_verify_path(path)]
@@ -87,7 +87,7 @@ def verify_all() -> Iterator[Verified]:
     """Verify the file of every dataset of every built-in space, and every imported space.
 
     Yields:
-        One result a file, in the order of `SPACES`; damaged and missing files are results too.
+        One result per file, in the order of `SPACES`; damaged and missing files are results too.
     """
     imported = stored_names()
     for name in SPACES.names():
@@ -103,7 +103,7 @@ def _verify_task(name: str, space: str) -> list[Verified]:
     try:
         task = parse_task(name)
     except DataError:
-        # A damaged file hides its tasks; that it is damaged is the answer then.
+        # A damaged file hides its tasks; report the damage instead.
         if space not in stored_names() or (row := _verify_imported(space)).state == "ok":
             raise
         return [row]
@@ -136,7 +136,7 @@ def _verify_path(path: Path) -> Verified:
 
 
 def _as_known(row: Verified, path: Path) -> Verified:
-    """Say which known file a file is, by its digest, or means to be, by its name."""
+    """Name the known file that a file is, by its digest, or seems to be, by its name."""
     for subject, origin in _ORIGINS.items():
         if origin.sha256 == row.sha256:
             detail = f"the known file of {subject}"
@@ -167,14 +167,14 @@ def _as_known(row: Verified, path: Path) -> Verified:
 
 
 def _verify_imported(name: str) -> Verified:
-    """Check the whole file, its header and every column of an imported space by their digests."""
+    """Check the file, its header and every column of an imported space by their digests."""
     path = space_path(name)
     row = Verified(name, "imported", str(path), None, None, "damaged", "")
     try:
         row = replace(row, sha256=_sha256(path))
         stored = open_space(name)
         if stored.sealed and not is_sealed(path):
-            raise stored.error("a byte of it was changed")
+            raise stored.error("it was changed")
         stored.read_architectures()
         if stored.vocabulary is not None:
             stored.read_graphs()
@@ -189,7 +189,7 @@ def _verify_imported(name: str) -> Verified:
 
 
 def _verify_source(base: Benchmark, dataset: str) -> Verified:
-    """Check the file of a built-in dataset by its digest and by reading it afresh."""
+    """Check the file of a built-in dataset by its digest and by reading it again."""
     subject = f"{base.name}/{dataset}"
     row = Verified(subject, "source", None, None, None, "missing", "")
     origin = _ORIGINS.get(subject)
@@ -197,24 +197,24 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
     try:
         if path is not None and path.is_file():
             row = replace(row, path=str(path), state="damaged", sha256=_sha256(path))
-        # First through the cache, which mends a damaged copy and says so in the log.
+        # First through the cache, which rebuilds a damaged copy and logs it.
         cached = _load(base, dataset)
         with past_cache():
             fresh = _load(base, dataset)
     except DataError as error:
         return replace(row, detail=str(error))
     if not np.array_equal(cached.values, fresh.values, equal_nan=True):
-        detail = f"its copy in {cache_folder()} holds other numbers. Delete that folder"
+        detail = f"its copy in {cache_folder()} has other numbers. Delete that folder"
         return replace(row, state="damaged", detail=detail)
-    if origin is None:  # a space of somebody else's package
+    if origin is None:  # a space of another package
         return replace(row, state="unknown", detail="all checks passed; no digest is known")
     if row.sha256 == origin.sha256:
-        detail = "sha256 as known, all checks passed"
+        detail = "the sha256 is the known one, all checks passed"
         return replace(row, known=_named(origin), state="ok", detail=detail)
     if distribution(origin.package).version == origin.version:
         detail = f"its sha256 is not that of {origin.package} {origin.version}. {origin.advice}"
         return replace(row, detail=detail)
-    detail = f"all checks passed; of {origin.package} only the file of {origin.version} is known"
+    detail = f"all checks passed; only the file of {origin.package} {origin.version} is known"
     return replace(row, state="unknown", detail=detail)
 
 
@@ -249,10 +249,10 @@ def _named(origin: Origin) -> str:
 
 
 def _format_of(path: Path) -> str:
-    """Say which format a path looks like, and what reads it."""
+    """Say which format a path looks like, and which command reads it."""
     typed = shlex.quote(str(path))
     found = [each for each in IMPORTERS if each.reader.recognises(path)]
-    # Some formats can be told only by the name of the file.
+    # Some formats can be recognised only by the name of the file.
     found = [each for each in found if path.name in each.title] or found
     if found:
         titles = "; ".join(dict.fromkeys(each.title for each in found))
@@ -260,7 +260,7 @@ def _format_of(path: Path) -> str:
         which = "" if len(spaces) == 1 else f", where SPACE is one of: {', '.join(spaces)}"
         space = spaces[0] if len(spaces) == 1 else "SPACE"
         return (
-            f"looks like: {titles}. No digest of it is known. "
+            f"looks like: {titles}. Its digest is not known. "
             f"Read it with: nasrank data import {space} {typed}{which}"
         )
     if path.is_file() and user.recognises(path):

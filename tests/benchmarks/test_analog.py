@@ -162,17 +162,20 @@ def failed_parse(table):
     ("damage", "complaint"),
     [
         (lose, "it does not hold 15,625 cells"),
-        (odd_key, "it has the key 'cell', which is no cell"),
+        (odd_key, "it has the key 'cell', which is not a cell"),
         (
             change(architecture=(0, 0, 0, 0, 0, 1)),
-            r"the entry of cell \(0, 0, 0, 0, 0, 0\) is of another cell",
+            r"the entry of cell \(0, 0, 0, 0, 0, 0\) belongs to another cell",
         ),
-        (no_record, "is of another cell"),
-        (change(ptq_accuracy=None), "has no number as ptq_accuracy"),
-        (no_drift, "has no number as analog_drift_60"),
+        (no_record, "belongs to another cell"),
+        (change(ptq_accuracy=None), "has no number for ptq_accuracy"),
+        (no_drift, "has no number for analog_drift_60"),
         (failed_parse, "it lacks a value of analog_drift_60"),
-        (change(qat_accuracy=100.5), "outside 0 to 100 % as qat_accuracy"),
-        (change(baseline_accuracy=10.0), "the cells at chance are not those that pass nothing on"),
+        (change(qat_accuracy=100.5), "values of qat_accuracy outside 0 to 100 %"),
+        (
+            change(baseline_accuracy=10.0),
+            "the cells at chance are not those without a signal",
+        ),
     ],
 )
 def test_wrong_content_is_refused(damage, complaint, cache, table, monkeypatch):

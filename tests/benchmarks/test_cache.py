@@ -87,7 +87,7 @@ def test_the_whole_key_counts(cache, caplog):
     make = Maker()
     get(make, key=KEY[:-1] + "c")  # same file name
     assert make.calls == 1
-    assert "making a damaged cache file again" in caplog.text
+    assert "rebuilding a damaged cache file" in caplog.text
 
 
 def damages(content):
@@ -116,7 +116,7 @@ def test_damage_is_repaired_with_a_note(kind, cache, caplog):
         assert make.calls == 1
         assert len(caplog.records) == 1
         assert caplog.records[0].levelno == logging.WARNING
-        assert "making a damaged cache file again" in caplog.text
+        assert "rebuilding a damaged cache file" in caplog.text
         assert str(path) in caplog.text
         assert "\n" not in caplog.records[0].getMessage()
     caplog.clear()
@@ -143,7 +143,7 @@ def test_a_table_of_another_shape_is_no_hit(cache, caplog):
     assert len(get(short, rows=3)["key"]) == 3
     other = lambda: {"accuracy": np.zeros(3)}
     assert list(get(other, schema={"accuracy": "float64"}, rows=3)) == ["accuracy"]
-    assert caplog.text.count("not the table it should be") == 2
+    assert caplog.text.count("not the expected table") == 2
 
 
 def test_missing_numbers_survive(cache):

@@ -99,7 +99,7 @@ def test_everything_is_scored_where_that_is_asked_for(grouped):
 
 
 def test_too_much_to_ask(grouped, make_task):
-    with pytest.raises(UsageError, match=r"choose 2 to 25 .*, no group on both sides\)"):
+    with pytest.raises(UsageError, match=r"choose 2 to 25 .*, groups undivided\)"):
         make_split(grouped, 26, 0)
     with pytest.raises(
         UsageError, match=r"--sampling diverse finds 1[0-9] of 25 .*--sampling rand"

@@ -276,7 +276,7 @@ def test_strings_read_back_as_the_cells_they_spell():
     ],
 )
 def test_what_is_no_cell_is_told(text):
-    with pytest.raises(UsageError, match=r"is no NAS-Bench-201 cell\. One looks like: \|"):
+    with pytest.raises(UsageError, match=r"is not a NAS-Bench-201 cell\. Example of one: \|"):
         parse_architecture(text)
 
 
@@ -375,7 +375,7 @@ def other_operations(table):
     [
         (drop_cell, "it does not hold 15,625 cells"),
         (rename_cell, "cell 000000 has no list"),
-        (drop_field, "cell 123401 has no list of 2 or 3 finite numbers as latency"),
+        (drop_field, "cell 123401 has no list of 2 or 3 finite numbers for latency"),
         (change(val_acc="91"), "as val_acc"),
         (change(val_acc=math.nan), "as val_acc"),
         (change(val_acc=[90.0] * 6), "as val_acc"),

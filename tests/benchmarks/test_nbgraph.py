@@ -104,7 +104,7 @@ def test_a_skip_becomes_an_edge(load):
 
 @pytest.mark.parametrize("key", [-1, 90_000, 100_000, 9])
 def test_what_is_no_key_is_told(key):
-    with pytest.raises(DataError, match=f"^{key} is no key"):
+    with pytest.raises(DataError, match=f"^{key} is not the key"):
         decode(np.array([12_345, key]))
 
 
@@ -138,10 +138,10 @@ def negative(table):
     [
         (lose, "it does not hold the 2,021 published networks"),
         (other_network, "it does not hold the 2,021 published networks"),
-        (text_key, "it is no table of networks"),
-        (no_number, "network 1111 has no finite number as para"),
-        (percent, "it holds fractions outside 0 to 1 as valid_perf"),
-        (negative, "it holds values that are not positive as latency"),
+        (text_key, "it is not a table of networks"),
+        (no_number, "network 1111 has no finite number for para"),
+        (percent, "it holds fractions of valid_perf outside 0 to 1"),
+        (negative, "it holds values of latency that are not positive"),
     ],
 )
 def test_wrong_content_is_refused(damage, complaint, cache, fake_package):

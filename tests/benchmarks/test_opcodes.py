@@ -110,10 +110,16 @@ FLOAT += b"\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
     [
         (b"(K\x01K\x02\x85" + FLOAT + b"\x89C\x08" + bytes(8) + b"tb", "another length"),
         (b"(K\x01J\xff\xff\xff\xff\x85" + FLOAT + b"\x89C\x08" + bytes(8) + b"tb", "another len"),
-        (b"(K\x01K\x01\x85N\x89C\x08" + bytes(8) + b"tb", "no plain record"),
-        (b"(K\x01K\x01K\x01\x86" + FLOAT + b"\x89C\x08" + bytes(8) + b"tb", "no plain record"),
-        (b"K\x01a", "no list"),
-        (b"(K\x01K\x01\x85" + FLOAT + b"\x89C\x08" + bytes(8) + b"tb" * 1 + b"}b", "no plain rec"),
+        (b"(K\x01K\x01\x85N\x89C\x08" + bytes(8) + b"tb", "neither a plain record"),
+        (
+            b"(K\x01K\x01K\x01\x86" + FLOAT + b"\x89C\x08" + bytes(8) + b"tb",
+            "neither a plain record",
+        ),
+        (b"K\x01a", "not a list"),
+        (
+            b"(K\x01K\x01\x85" + FLOAT + b"\x89C\x08" + bytes(8) + b"tb" * 1 + b"}b",
+            "a plain record",
+        ),
     ],
 )
 def test_odd_arrays_are_refused(state, match):

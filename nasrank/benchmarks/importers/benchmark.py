@@ -15,18 +15,18 @@ from nasrank.benchmarks.space import Benchmark, Metric, Space, Task, build_space
 __all__ = ["READER_VERSION", "imported_benchmark", "imported_names"]
 
 READER_VERSION = 1
-"""Raised when the same file comes to mean other numbers."""
+"""Increased when the same file is read as other numbers."""
 _DEFAULT = "val_acc"
 _PROXY = "zc_"
 _PREFIX = "imported_"
 
 
 def imported_benchmark(stored: StoredSpace, base: Benchmark | None = None) -> Benchmark:
-    """Return what can be asked of a space with everything that was imported.
+    """Return the description of a space with everything that was imported.
 
-    Every dataset has metrics of its own. Its default is ``val_acc`` where there is one, else what
-    was imported first and is no training-free proxy. What a built-in space has already keeps its
-    name and meaning; an imported metric of the same name is offered as ``imported_NAME``.
+    Every dataset has its own metrics. Its default is ``val_acc`` where there is one, else the
+    first imported metric that is not a training-free proxy. Built-in metrics keep their name and
+    meaning; an imported metric of the same name becomes ``imported_NAME``.
 
     Args:
         stored: What was imported.
@@ -64,7 +64,7 @@ def imported_benchmark(stored: StoredSpace, base: Benchmark | None = None) -> Be
 
 
 def imported_names(stored: StoredSpace, base: Benchmark | None) -> dict[tuple[str, str], str]:
-    """Return the name under which each imported metric can be asked for.
+    """Return the name of each imported metric in task names.
 
     Args:
         stored: What was imported.
@@ -84,7 +84,7 @@ def imported_names(stored: StoredSpace, base: Benchmark | None) -> dict[tuple[st
 
 
 def _precedence(measurement: StoredMeasurement) -> int:
-    """Sort the default first, and proxies behind accuracies that came later."""
+    """Sort the default first, and proxies after accuracies that were imported later."""
     name = measurement.metric.name
     return 0 if name == _DEFAULT else 2 if name.startswith(_PROXY) else 1
 
@@ -111,7 +111,7 @@ class _Loader:
         each = self.measured[dataset, metric.name]
         built_in = None if base is None else _built_in(base, dataset)
         space = _space(stored) if built_in is None else built_in.space
-        # What is known of a built-in dataset holds for whatever else is measured on it.
+        # Cost and parameters of a built-in dataset hold for its imported metrics too.
         known = built_in if built_in is not None and built_in.dataset == dataset else None
         cost = known.cost_seconds if known else None
         parameters = known.parameters if known else None
@@ -171,7 +171,7 @@ def _source(stored: StoredSpace, each: StoredMeasurement) -> SourceFile:
 
 
 def _fingerprint(stored: StoredSpace, metric: Metric, columns: Iterable[str], base: str) -> str:
-    """Name what a task's numbers come from; other measurements of the space do not matter."""
+    """Return a digest of the origin of a task's numbers, without other measurements."""
     graphs = [
         f"{column} {stored.digests[column]}"
         for column in ("architecture", "operations", "edges", "attributes", *columns)
@@ -180,7 +180,7 @@ def _fingerprint(stored: StoredSpace, metric: Metric, columns: Iterable[str], ba
     meaning = (
         *(stored.name, READER_VERSION, stored.vocabulary, stored.drop, stored.contract),
         *(metric.name, metric.unit, metric.higher_is_better, *graphs, base),
-        # Absent where there are none, so that what was measured without them keeps its name.
+        # Absent where there are none, so that fingerprints without attributes stay the same.
         *([stored.attributes] if stored.attributes else []),
     )
     return hashlib.sha256(repr(meaning).encode()).hexdigest()
@@ -211,11 +211,11 @@ def _groups(stored: StoredSpace, space: Space) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=4)
 def _rows(stored: StoredSpace, space: Space) -> NDArray[np.int64]:
-    """Return where the space has each of the file's architectures."""
+    """Return the position in the space of each of the file's architectures."""
     if stored.vocabulary is not None:
         return np.arange(stored.size)
     texts = stored.read_architectures()
     for text in texts:
         if text not in space:
-            raise stored.error(f"{text[:120]!a} is no architecture of {stored.name}")
+            raise stored.error(f"{text[:120]!a} is not an architecture of {stored.name}")
     return np.array([space.position(text) for text in texts], np.int64)

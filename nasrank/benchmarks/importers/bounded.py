@@ -14,15 +14,15 @@ def read_bz2(path: Path, *, limit: int, advice: str) -> bytes:
 
     Args:
         path: The file; compressed, it may not be larger than ``limit`` either.
-        limit: Most bytes that are decompressed.
+        limit: Maximum number of decompressed bytes.
         advice: The end of an error message: what to do.
 
     Returns:
         The content.
 
     Raises:
-        DataError: The file is missing or unreadable, is no bz2 file, ends early, goes on after
-            its stream, or holds more than ``limit`` bytes.
+        DataError: The file is missing or unreadable, is not a bz2 file, ends early, continues
+            after its stream, or holds more than ``limit`` bytes.
     """
     compressed = read_limited(path, limit=limit, advice=advice)
     stream = bz2.BZ2Decompressor()
@@ -35,6 +35,6 @@ def read_bz2(path: Path, *, limit: int, advice: str) -> bytes:
     if not stream.eof:
         raise DataError(f"{path}: the bz2 stream ends early. {advice}")
     if stream.unused_data:
-        # Counting further streams would let a file of empty ones keep us busy for hours.
-        raise DataError(f"{path}: goes on after the end of its bz2 stream. {advice}")
+        # Further streams are refused: a file of many empty ones would take hours.
+        raise DataError(f"{path}: continues after the end of its bz2 stream. {advice}")
     return content

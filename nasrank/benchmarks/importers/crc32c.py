@@ -49,7 +49,7 @@ def checksums_plain(strings: Sequence[bytes]) -> NDArray[np.uint32]:
     four bytes.
 
     Args:
-        strings: ``[N]``, of any lengths; what is held beside them is 1,024 times the longest.
+        strings: ``[N]``, of any lengths; the memory needed is 1,024 times the longest.
 
     Returns:
         ``[N]``.
@@ -89,7 +89,7 @@ def _compiled() -> Callable[[bytes], int] | None:
 
 @cache
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return where four bytes lead: by the lower two and by the upper two bytes."""
+    """Return the states after four bytes: by the lower two and by the upper two bytes."""
     byte = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         byte = np.where(byte & 1, byte >> 1 ^ np.uint32(_POLYNOMIAL), byte >> 1)

@@ -1,11 +1,11 @@
 """DARTS genotypes with accuracies, in JSON or CSV.
 
-JSON: a list of objects, or one object a line. Each has the genotype as text (``genotype``) or as
+JSON: a list of objects, or one object per line. Each has the genotype as text (``genotype``) or as
 its parts (``normal``, ``reduce`` and optionally ``normal_concat``, ``reduce_concat``), and may
-have ``val_acc``, ``test_acc`` and ``train_acc`` in percent (a number, or a list with one a seed),
-``train_seconds`` and ``parameters``. CSV: columns of the same names, ``genotype`` as text.
-Architectures without an accuracy are a pool of candidates. No file from a benchmark's authors has
-been met.
+have ``val_acc``, ``test_acc`` and ``train_acc`` in percent (a number, or a list with one per
+seed), ``train_seconds`` and ``parameters``. CSV: columns of the same names, ``genotype`` as text.
+Architectures without an accuracy are a pool of candidates. This reader was not tested on a file
+from a benchmark's authors.
 """
 
 import csv
@@ -44,7 +44,7 @@ _Rows = list[tuple[str, dict[str, object]]]
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a file starts with a genotype in JSON or CSV; never raises."""
+    """Return whether a file starts with a genotype in JSON or CSV; never raises."""
     start = head(path).lstrip()
     if start.startswith((b"[", b"{")):
         return b'"genotype"' in start or (b'"normal"' in start and b'"reduce"' in start)
@@ -60,8 +60,8 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
         on_progress: Called with the genotypes read and their number, now and then.
 
     Returns:
-        Space ``darts``, dataset ``cifar10``; accuracies in percent, and fractions, where none is
-        above 1, made percent.
+        Space ``darts``, dataset ``cifar10``; accuracies in percent, converted from fractions
+        where none is above 1.
 
     Raises:
         DataError: The file is missing, damaged or of another form, or a row is wrong.
@@ -79,7 +79,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
         if first.setdefault(genotype, where) != where:
             raise DataError(
                 f"{path}: {where} repeats the genotype of {first[genotype]}. "
-                "Give one row a genotype, with the seeds as a list in JSON"
+                "Give one row per genotype, with the seeds as a list in JSON"
             )
         genotypes.append(genotype)
         if on_progress is not None and number % 1000 == 0:
@@ -87,7 +87,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
     measurements = tuple(_measurements(path, rows))
     if not measurements:
         raise DataError(
-            f"{path}: no row has {', '.join(_ACCURACIES)}. Name the accuracies so in the file"
+            f"{path}: no row has {', '.join(_ACCURACIES)}. Use one of these names in the file"
         )
     seconds = _column(path, rows, "train_seconds")
     parameters = _column(path, rows, "parameters")
@@ -112,7 +112,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
 
 def _rows(path: Path) -> _Rows:
-    """Return where each row stands and what it says."""
+    """Return the place of each row and its content."""
     start = head(path).lstrip()
     if not start.startswith((b"[", b"{")):
         return list(_csv_rows(path))
@@ -124,7 +124,7 @@ def _rows(path: Path) -> _Rows:
     rows = []
     for number, fields in enumerate(listed, start=1):
         if not isinstance(fields, dict):
-            raise DataError(f"{path}: row {number} is no JSON object. {_ADVICE}")
+            raise DataError(f"{path}: row {number} is not a JSON object. {_ADVICE}")
         rows.append((f"row {number}", fields))
     return rows
 
@@ -135,7 +135,7 @@ def _json_lines(path: Path) -> Iterator[object]:
             try:
                 yield json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: line {number} is no JSON object. {_ADVICE}") from error
+                raise DataError(f"{path}: line {number} is not JSON. {_ADVICE}") from error
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
@@ -144,8 +144,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
         header = next(reader, [])
         if "genotype" not in header or len({*header}) != len(header):
             raise DataError(
-                f"{path}: its first line does not name different columns with genotype among "
-                f"them. {_ADVICE}"
+                f"{path}: its first line should name distinct columns, one of them genotype. "
+                f"{_ADVICE}"
             )
         for row in reader:
             if not row:
@@ -179,7 +179,7 @@ def _text(path: Path) -> str:
     try:
         return read_limited(path, limit=_SIZE_LIMIT, advice=_ADVICE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is no UTF-8 text. {_ADVICE}") from error
+        raise DataError(f"{path}: byte {error.start} is not UTF-8 text. {_ADVICE}") from error
 
 
 def _genotype(fields: dict[str, object]) -> Genotype:
@@ -201,7 +201,7 @@ def _measurements(path: Path, rows: _Rows) -> Iterator[Measurement]:
         words = f"{split} accuracy as the file has it"
         if np.nanmax(values) <= 1:
             values *= 100
-            words += ", made percent of fractions"
+            words += ", converted from fractions to percent"
         if np.nanmin(values) < 0 or np.nanmax(values) > 100:
             bad = (values < 0) | (values > 100)
             where = rows[int(np.argmax(bad.any(axis=1)))][0]
@@ -217,7 +217,7 @@ def _column(path: Path, rows: _Rows, name: str) -> NDArray[np.float64] | None:
         numbers = _numbers(path, where, name, fields.get(name))
         if len(numbers) > 1 or min(numbers, default=0) < 0:
             raise DataError(
-                f"{path}: {where} has no single number of at least 0 as {name}. {_ADVICE}"
+                f"{path}: {where} needs a single number of at least 0 for {name}. {_ADVICE}"
             )
         values[row : row + 1] = numbers or np.nan
     return None if np.isnan(values).all() else values
@@ -230,5 +230,6 @@ def _numbers(path: Path, where: str, name: str, value: object) -> list[float]:
     listed = value if isinstance(value, list) else [value]
     numbers = [number for each in listed if (number := finite_number(each)) is not None]
     if len(numbers) != len(listed) or len(numbers) > _MOST_RUNS:
-        raise DataError(f"{path}: {where} has {str(value)[:40]!a} as {name}, no number. {_ADVICE}")
+        shown = f"{str(value)[:40]!a} for {name}"
+        raise DataError(f"{path}: {where} has {shown}, not a number. {_ADVICE}")
     return numbers

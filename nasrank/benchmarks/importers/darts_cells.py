@@ -60,12 +60,12 @@ VOCABULARY = (
 """Operations of the graphs' nodes: ``n-`` in the normal cell, ``r-`` in the reduction cell."""
 
 DROP: tuple[str, ...] = ()
-"""No operation of DARTS produces nothing."""
+"""Empty: every operation of DARTS produces something."""
 CONTRACT = ("n-skip_connect", "r-skip_connect")
 """Operations that return their input. A skip connection from an input of the reduction cell halves
 the resolution by strided convolutions; it is ``r-factorized_reduce`` and stays."""
 
-# All white space is taken out of a text before these are tried on it.
+# All white space is removed from a text before it is matched with these.
 _PAIR = r"[(\[](?:\"\w{1,40}\"|'\w{1,40}'),\d{1,3},?[)\]]"
 _CELL = rf"[(\[]((?:{_PAIR},?){{0,64}})[)\]]"
 _CONCAT = r"(?:[(\[]((?:\d{1,3},?){0,64})[)\]]|range\((\d{1,3}),(\d{1,3})\))"
@@ -82,7 +82,7 @@ class Genotype(NamedTuple):
     Attributes:
         normal: Eight pairs of operation and input; pairs 2 i and 2 i + 1 make node 2 + i.
         normal_concat: The nodes whose outputs the normal cell concatenates.
-        reduce: The same of the reduction cell.
+        reduce: The same for the reduction cell.
         reduce_concat: Likewise.
     """
 
@@ -93,21 +93,21 @@ class Genotype(NamedTuple):
 
 
 def parse_genotype(text: str) -> Genotype:
-    """Read a genotype as Python prints it; nothing of it is evaluated.
+    """Read a genotype as Python prints it, without evaluating it.
 
     Args:
         text: Such as ``Genotype(normal=[('skip_connect', 0), ...], normal_concat=range(2, 6),
-            reduce=[...], reduce_concat=[2, 3, 4, 5])``, white space at will.
+            reduce=[...], reduce_concat=[2, 3, 4, 5])``, with any white space.
 
     Returns:
         The architecture.
 
     Raises:
-        ValueError: It is no such text, or what it says is no DARTS architecture.
+        ValueError: The text is not a genotype, or not of a DARTS architecture.
     """
     found = _GENOTYPE.fullmatch("".join(text.split())) if len(text) <= _LONGEST else None
     if found is None:
-        raise ValueError(f"{text[:60]!a} is no genotype such as Genotype(normal=[...], ...)")
+        raise ValueError(f"{text[:60]!a} is not a genotype such as Genotype(normal=[...], ...)")
     cells = []
     parts = found.groups()
     for cell, concat, start, stop in (parts[:4], parts[4:]):
@@ -132,7 +132,7 @@ def genotype_of_fields(fields: object) -> Genotype:
         The architecture.
 
     Raises:
-        ValueError: It is not such a dict, or what it says is no DARTS architecture.
+        ValueError: It is not such a dict, or not of a DARTS architecture.
     """
     if not isinstance(fields, dict):
         raise ValueError("it has no genotype with the keys normal and reduce")
@@ -140,17 +140,17 @@ def genotype_of_fields(fields: object) -> Genotype:
     for name in ("normal", "reduce"):
         edges = fields.get(name)
         if not isinstance(edges, list) or not all(map(_is_pair, edges)):
-            raise ValueError(f"its {name} cell is no list of pairs of operation and input")
+            raise ValueError(f"its {name} cell is not a list of pairs of operation and input")
         nodes = fields.get(f"{name}_concat", [*range(_INPUTS, _INPUTS + _NODES)])
         if not isinstance(nodes, list) or not all(type(node) is int for node in nodes):
-            raise ValueError(f"its {name}_concat is no list of nodes")
+            raise ValueError(f"its {name}_concat is not a list of nodes")
         cells.append(([(edge[0], edge[1]) for edge in edges], nodes))
     (normal, normal_concat), (reduce, reduce_concat) = cells
     return _checked(normal, normal_concat, reduce, reduce_concat)
 
 
 def genotype_text(genotype: Genotype) -> str:
-    """Spell an architecture the one way in which the project does.
+    """Spell an architecture in its canonical form.
 
     Args:
         genotype: The architecture.
@@ -170,8 +170,8 @@ def genotype_graphs(genotypes: Sequence[Genotype]) -> GraphBatch:
 
     Input feeds the two inputs of each cell, which are nodes of their own (``c_{k-2}``,
     ``c_{k-1}``); every edge of a cell is a node that feeds the sum it belongs to; sums feed the
-    edges that start there and, where they are concatenated, the output. Sums are nodes, so what
-    is summed is not confused with what is concatenated.
+    edges that start there and, where they are concatenated, the output. Sums are nodes, so sums
+    are not confused with concatenations.
 
     Args:
         genotypes: ``[items]`` architectures.
@@ -246,7 +246,7 @@ def _checked(
             if not 0 <= source < _INPUTS + edge // 2:
                 raise ValueError(
                     f"node {_INPUTS + edge // 2} of its {name} cell takes node {source}, which "
-                    "is no earlier one"
+                    "is not an earlier one"
                 )
         if not nodes or len({*nodes}) != len(nodes) or not all(_INPUTS <= n < last for n in nodes):
             raise ValueError(f"its {name} cell does not concatenate different nodes of 2 to 5")

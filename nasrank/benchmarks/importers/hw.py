@@ -1,6 +1,6 @@
-"""HW-NAS-Bench: what the cells of NAS-Bench-201 cost on six devices.
+"""HW-NAS-Bench: costs of the cells of NAS-Bench-201 on six devices.
 
-The file ``HW-NAS-Bench-v1_0.pickle`` is a dictionary; under ``nasbench201`` and a dataset stand
+The file ``HW-NAS-Bench-v1_0.pickle`` is a dictionary; under ``nasbench201`` and a dataset it has
 ``config``, which names each cell, and for each figure a list in the same order. Latencies are in
 milliseconds and energies in millijoules, of one image. The second space of the file, FBNet, is
 tables of single operations and not of architectures; it is not read.
@@ -69,7 +69,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a path is a pickle that speaks of ``nasbench201``; never raises."""
+    """Return whether a path is a pickle that mentions ``nasbench201``; never raises."""
     try:
         if not path.is_file():
             return False
@@ -85,15 +85,15 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
     Args:
         path: The file.
-        on_progress: Called with how many datasets are read, and how many there are.
+        on_progress: Called with the number of datasets read, and their total.
 
     Returns:
-        Space ``nb201`` with all 15,625 cells in official order. All metrics but the arithmetic
+        Space ``nb201`` with all 15,625 cells in official order. All metrics except the arithmetic
         intensity are better when lower; -1, "not supported", becomes NaN, and so does a cell
         that is not in the file.
 
     Raises:
-        DataError: The file is missing, damaged, larger than 256 MiB, or not what it should be.
+        DataError: The file is missing, damaged, larger than 256 MiB, or of another form.
             Nothing in it is executed.
     """
     content = safe_load(path, allowed=NUMPY_ARRAYS, limit=_LIMIT, advice=_ADVICE)
@@ -131,7 +131,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
 
 class _WrongFigureError(Exception):
-    """What is wrong with a dataset's figures; becomes a `DataError` that also says where."""
+    """An error in a dataset's figures; becomes a `DataError` that also says where."""
 
 
 def _dataset(figures: object, dataset: str, row_of: dict[str, int]) -> Iterator[Measurement]:
@@ -143,7 +143,7 @@ def _dataset(figures: object, dataset: str, row_of: dict[str, int]) -> Iterator[
         text = config.get("arch_str") if isinstance(config, dict) else None
         row = row_of.get(text) if isinstance(text, str) else None
         if row is None:
-            raise _WrongFigureError(f"config {entry} names no cell: {shown(text)}")
+            raise _WrongFigureError(f"config {entry} is not a cell: {shown(text)}")
         if rows.setdefault(row, entry) != entry:
             raise _WrongFigureError(f"configs {rows[row]} and {entry} are both {text}")
     places = np.fromiter(rows, np.int64, len(rows))
@@ -156,10 +156,10 @@ def _dataset(figures: object, dataset: str, row_of: dict[str, int]) -> Iterator[
 
 def _column(column: object, figure: str, count: int) -> NDArray[np.float64]:
     if not isinstance(column, list) or len(column) != count:
-        raise _WrongFigureError(f"{figure} is no list of {count:,} numbers")
+        raise _WrongFigureError(f"{figure} is not a list of {count:,} numbers")
     for entry, value in enumerate(column):
         if type(value) not in (int, float) or not (value == _UNSUPPORTED or 0 <= value <= 1e12):
-            raise _WrongFigureError(f"{figure}, cell {entry}: {shown(value)} is no such cost")
+            raise _WrongFigureError(f"{figure}, cell {entry}: {shown(value)} is not a valid cost")
     values = np.array(column, np.float64)
     values[values == _UNSUPPORTED] = np.nan
     return values

@@ -1,4 +1,4 @@
-"""What every importer returns: one space with all that a file says of its architectures."""
+"""What every importer returns: one space with everything that a file holds about it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from nasrank.graphs import GraphBatch
 __all__ = ["NAME", "Imported", "Measurement"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
-"""How spaces, datasets and metrics are spelt: they stand in task names and file names."""
+"""How spaces, datasets and metrics are spelt: they occur in task names and file names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Imported:
         space: Name of the space.
         title: What it is, in one line.
         architectures: ``[N]`` unique texts, in the space's own order.
-        graphs: ``[N]`` their graphs as the benchmark means them, before any reduction; None only
+        graphs: ``[N]`` their graphs as the benchmark defines them, before any reduction; None only
             for built-in spaces such as ``nb201``, whose texts are the architectures there.
         drop: Operations that produce nothing.
         contract: Operations that return their input.
@@ -52,9 +52,9 @@ class Imported:
         chance: What guessing scores on the default metric, for the datasets where it is known.
         note: What the numbers are, in one line.
         source: Name of the file or folder.
-        licence: Licence of the data, as an SPDX name, or what is known of it.
-        citation: Whom to cite.
-        groups: ``[N]`` names of groups that a split must not tear apart, empty for an
+        licence: Licence of the data, as an SPDX name, or what is known about it.
+        citation: What to cite.
+        groups: ``[N]`` names of groups that a split must not divide, empty for an
             architecture without one; or None.
 
     Raises:
@@ -94,10 +94,10 @@ class Imported:
         """Check lengths, uniqueness and values; cycles are found when the space is stored.
 
         Raises:
-            DataError: There is no architecture or measurement, a text is empty or comes twice, an
+            DataError: There is no architecture or measurement, a text is empty or duplicate, an
                 array has another length than the architectures or an infinite value, a metric
-                comes twice on a dataset, a name has letters that task names cannot have, or a
-                cost or chance is of a dataset without measurements.
+                occurs twice on a dataset, a name has characters that task names cannot have, or
+                a cost or chance is of a dataset without measurements.
         """
         for complaint in self._complaints():
             raise DataError(f"{self.source}: {complaint}. Repair the file and import it again")
@@ -107,7 +107,7 @@ class Imported:
         if count == 0:
             yield "it holds no architecture"
         if not self.measurements:
-            yield "it measures nothing"
+            yield "it has no measurements"
         yield from self._bad_texts()
         if self.graphs is not None and len(self.graphs) != count:
             yield f"it has {len(self.graphs)} graphs for {count} architectures"
@@ -115,7 +115,7 @@ class Imported:
             yield f"it has groups of {len(self.groups)} architectures, not of {count}"
         yield from self._bad_measurements()
         for dataset in {*self.cost_seconds, *self.chance} - {*self.datasets}:
-            yield f"it knows the cost or chance of {dataset}, of which it measures nothing"
+            yield f"it has the cost or chance of {dataset}, but no measurements of it"
         columns = {f"cost of {name}": cost for name, cost in self.cost_seconds.items()}
         if self.parameters is not None:
             columns["parameters"] = self.parameters
@@ -139,17 +139,17 @@ class Imported:
         for each in self.measurements:
             for part in (self.space, each.dataset, each.metric.name):
                 if not NAME.fullmatch(part):
-                    yield f"{part[:60]!a} cannot name a space, dataset or metric"
+                    yield f"{part[:60]!a} is not a valid name of a space, dataset or metric"
             name = f"{each.dataset}:{each.metric.name}"
             if name in seen:
-                yield f"{name} comes twice"
+                yield f"{name} occurs twice"
             seen.add(name)
             values = each.values
             if values.ndim != 2 or len(values) != len(self) or not values.size:
                 yield f"{name} has shape {values.shape} for {len(self)} architectures"
             yield from _bad_values(name, values)
             if values.shape[1:] > (1,) and not each.metric.replicates:
-                yield f"{name} has {values.shape[1]} columns, which its metric denies"
+                yield f"{name} has {values.shape[1]} columns, but its metric has no replicates"
 
 
 def _bad_values(name: str, values: NDArray[np.float64]) -> Iterator[str]:

@@ -27,8 +27,8 @@ def read_json(path: Path, *, limit: int = SIZE_LIMIT) -> object:
         Its value. NaN and infinities, which some writers produce, are read as such.
 
     Raises:
-        DataError: It is missing, a folder, too large or too deeply nested, no JSON, or names a
-            key of one object twice.
+        DataError: It is missing, a folder, too large or too deeply nested, not JSON, or has a
+            key twice in one object.
     """
     if not path.is_file():
         raise DataError(f"{path}: not a file. Check the path")
@@ -38,16 +38,16 @@ def read_json(path: Path, *, limit: int = SIZE_LIMIT) -> object:
         found = dict(pairs)
         if len(found) != len(pairs):
             twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-            _refuse(path, f"the key {twice[:60]!a} comes twice")
+            _refuse(path, f"the key {twice[:60]!a} occurs twice")
         return found
 
     try:
         value: object = json.loads(content, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        _refuse(path, f"no JSON at line {error.lineno}, column {error.colno}")
+        _refuse(path, f"not JSON at line {error.lineno}, column {error.colno}")
     except ValueError:
-        # Undecodable bytes, or a number of more digits than Python converts.
-        _refuse(path, "no JSON: it holds bytes or numbers that cannot be read")
+        # Undecodable bytes, or a number with more digits than Python converts.
+        _refuse(path, "not JSON: it holds bytes or numbers that cannot be read")
     except RecursionError:
         _refuse(path, "too deeply nested to read")
     return value

@@ -37,7 +37,7 @@ _START = re.compile(rb'\s*\{\s*"[0-2]{8}"\s*:\s*\{\s*"(?:test_acc|mean_acc|std|p
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a file starts like NAS-Bench-Macro's JSON; never raises."""
+    """Return whether a file starts like NAS-Bench-Macro's JSON; never raises."""
     return _START.match(head(path)) is not None
 
 
@@ -121,8 +121,8 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 def chain_graphs(layers: Sequence[Sequence[int]]) -> GraphBatch:
     """Turn architectures into chains of eight layers.
 
-    A layer's operation names its stage, and at the start of a stage also that it shrinks, such as
-    ``s1-shrink-identity``, ``s1-shrink-mb3_k3``, ``s1-mb3_k3``; an identity elsewhere is
+    A layer's operation names its stage, and at the start of a stage also that it downsamples, such
+    as ``s1-shrink-identity``, ``s1-shrink-mb3_k3``, ``s1-mb3_k3``; an identity elsewhere is
     ``identity``, the only operation that returns its input.
 
     Args:
@@ -162,18 +162,18 @@ def chain_graphs(layers: Sequence[Sequence[int]]) -> GraphBatch:
 def _entry(name: str, entry: object) -> tuple[list[float], tuple[float, float]]:
     """Return the accuracies of the runs, and parameters and FLOPs."""
     if not _NAME.fullmatch(name):
-        raise ValueError("its name is not eight digits 0 to 2")
+        raise ValueError("its name is not eight digits from 0 to 2")
     fields = entry if isinstance(entry, dict) else {}
     runs = fields.get("test_acc")
     if not isinstance(runs, list) or not 0 < len(runs) <= _MOST_RUNS:
-        raise ValueError("it has no list of accuracies as test_acc")
+        raise ValueError("it has no list of accuracies for test_acc")
     numbers = [number for run in runs if (number := finite_number(run)) is not None]
     if len(numbers) != len(runs) or min(numbers) < 0 or max(numbers) > 100:
-        raise ValueError("its test_acc holds something else than numbers of 0 to 100 %")
+        raise ValueError("its test_acc holds something other than numbers from 0 to 100 %")
     mean = finite_number(fields.get("mean_acc"))
     if mean is not None and abs(mean - sum(numbers) / len(numbers)) > 1e-3:
         raise ValueError(f"its mean_acc {mean:g} is not the mean of its test_acc")
     sizes = finite_number(fields.get("params")), finite_number(fields.get("flops"))
     if sizes[0] is None or sizes[1] is None or min(sizes[0], sizes[1]) < 0:
-        raise ValueError("it has no numbers as params and flops")
+        raise ValueError("it has no numbers for params and flops")
     return numbers, (sizes[0], sizes[1])

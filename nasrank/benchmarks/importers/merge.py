@@ -1,4 +1,4 @@
-"""Putting what a file says into the data folder, next to what is known of the space already."""
+"""Adding the content of a file to the data folder, beside earlier imports of the space."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True)
 class Saved:
-    """What an import did.
+    """The outcome of an import.
 
     Attributes:
-        stored: The space as it is now.
+        stored: The space after the import.
         added: Architectures that were not known before.
-        measured: ``dataset:metric`` of what was measured, new or not; with the number of
+        measured: ``dataset:metric`` of every imported measurement, with the number of
             architectures that had a value before, or None where the metric is new.
     """
 
@@ -48,20 +48,20 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     """Add a file's content to the space's file in the data folder.
 
     Architectures are joined by their text. A measurement that the space has already is replaced
-    as a whole, so that a metric never mixes files; architectures the new file lacks have no
-    value then. Classes of isomorphic architectures are found now and kept in the cache.
+    as a whole, so that a metric never mixes files; architectures that the new file lacks then
+    have no value. Classes of isomorphic architectures are found now and kept in the cache.
 
     Args:
         imported: What was read.
         base: The built-in space of that name, if there is one. It owns the architectures.
 
     Returns:
-        The space as it is now, and what is new in it.
+        The space after the import, and what is new in it.
 
     Raises:
-        DataError: A graph has a cycle; an architecture is none of the built-in space; the file
-            names architectures in another way than an earlier one, or has another graph for
-            one of them; the folder cannot be written. Nothing is changed then.
+        DataError: A graph has a cycle; an architecture is not in the built-in space; the file
+            names architectures differently than an earlier one, or has another graph for one
+            of them; the folder cannot be written. Nothing is changed then.
     """
     _check_graphs(imported, base)
     known = find_space(imported.space)
@@ -71,7 +71,7 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     if known is not None and base is None:
         graphs = _join_graphs(imported, known, count, new_rows)
     if graphs is not None:
-        # Made and kept now, so that the first command does not wait for it.
+        # Computed and saved now, so that the first command does not wait for it.
         try:
             build_space(
                 imported.space, texts, graphs, drop=imported.drop, contract=imported.contract
@@ -139,13 +139,13 @@ def _labelled(values: NDArray[np.float64]) -> int:
 
 
 def _check_graphs(imported: Imported, base: Space | None) -> None:
-    """Refuse architectures that the built-in space lacks, and graphs that are none."""
+    """Refuse architectures that the built-in space lacks, and invalid graphs."""
     if base is not None:
         for row, text in enumerate(imported.architectures):
             if text not in base:
                 raise DataError(
-                    f"{imported.source}: architecture {row}, {text[:120]!a}, is none of "
-                    f"{imported.space}. One that is: {base.architectures[0]}"
+                    f"{imported.source}: architecture {row}, {text[:120]!a}, is not in "
+                    f"{imported.space}. Example of one: {base.architectures[0]}"
                 )
         return
     graphs = imported.graphs
@@ -158,7 +158,7 @@ def _check_graphs(imported: Imported, base: Space | None) -> None:
         try:
             depths(part.astype(np.int32))
         except DataError as error:
-            # Found again one by one: an error names the place in its chunk, and people know ids.
+            # Found again one by one: the error has the place in its chunk, but users need the id.
             row = start + next(row for row, each in enumerate(part) if _is_cyclic(each))
             raise DataError(
                 f"{imported.source}: architecture {row}, {imported.architectures[row][:120]!a}, "
@@ -192,7 +192,7 @@ def _join(
 def _join_groups(
     imported: Imported, known: StoredSpace | None, count: int, new_rows: NDArray[np.int64]
 ) -> list[str] | None:
-    """Return the groups of all architectures; a new name takes the place of an earlier one."""
+    """Return the groups of all architectures; a new name replaces an earlier one."""
     groups = [""] * count
     if known is not None and known.grouped:
         groups[: known.size] = known.read_groups()
@@ -212,16 +212,16 @@ def _join_graphs(
         raise DataError(f"{imported.source}: it holds no graphs. Import another file")
     if (known.drop, known.contract) != (imported.drop, imported.contract):
         raise DataError(
-            f"{imported.source}: it means other things by its operations than the file that "
-            f"{imported.space} was imported from. Delete {known.path} to start anew, or choose "
+            f"{imported.source}: its operations have other meanings than in the file that "
+            f"{imported.space} was imported from. Delete {known.path} to start over, or choose "
             "another name"
         )
     if {*old.attribute_names} != {*new.attribute_names}:
         have = [", ".join(batch.attribute_names) or "none" for batch in (new, old)]
         raise DataError(
-            f"{imported.source}: its nodes have the attributes {have[0]}, and those of what "
-            f"{imported.space} was imported from {have[1]}. Give the same columns, or delete "
-            f"{known.path} to start anew"
+            f"{imported.source}: its nodes have the attributes {have[0]}, but those of "
+            f"{imported.space} have {have[1]}. Give the same columns, or delete "
+            f"{known.path} to start over"
         )
     vocabulary = tuple(dict.fromkeys((*old.vocabulary, *new.vocabulary)))
     nodes, names = max(old.nodes, new.nodes), old.attribute_names
@@ -252,8 +252,8 @@ def _join_graphs(
             row = int(shared[rows[wrong[0]]])
             raise DataError(
                 f"{imported.source}: architecture {row}, {imported.architectures[row][:120]!a}, "
-                f"has another graph than in what {imported.space} was imported from. Delete "
-                f"{known.path} to start anew, or choose another name"
+                f"has another graph than in {imported.space}, imported earlier. Delete "
+                f"{known.path} to start over, or choose another name"
             )
     both = _stack(old, new[np.flatnonzero(new_rows >= len(old))])
     if not len(shared):
@@ -262,7 +262,7 @@ def _join_graphs(
 
 
 def _refuse_other_names(imported: Imported, known: StoredSpace, both: GraphBatch) -> None:
-    """Refuse a file that names the very architectures of an earlier one in another way."""
+    """Refuse a file that has the architectures of an earlier one under other names."""
     kinds = isomorphism_classes(canonicalise(both, drop=imported.drop, contract=imported.contract))
     again = np.flatnonzero(np.isin(kinds[known.size :], kinds[: known.size]))
     if len(again):
@@ -271,15 +271,15 @@ def _refuse_other_names(imported: Imported, known: StoredSpace, both: GraphBatch
         twin = int((kinds == kinds[known.size + row]).argmax())
         raise DataError(
             f"{imported.source}: architecture {row}, {imported.architectures[row][:80]!a}, is "
-            f"{old[twin][:80]!a} in what {imported.space} was imported from, and no name is "
-            f"shared. Delete {known.path} to start anew, or choose another name"
+            f"{old[twin][:80]!a} in {imported.space}, imported earlier, and no name is "
+            f"shared. Delete {known.path} to start over, or choose another name"
         )
 
 
 def _widen(
     graphs: GraphBatch, nodes: int, vocabulary: Sequence[str], names: tuple[str, ...]
 ) -> GraphBatch:
-    """Number operations by another vocabulary, put attributes in order, pad to so many nodes."""
+    """Recode operations by another vocabulary, sort attributes, and pad to ``nodes`` nodes."""
     numbers: Mapping[str, int] = {name: code for code, name in enumerate(vocabulary)}
     code = np.array([numbers[name] for name in graphs.vocabulary], np.int16)
     more = nodes - graphs.nodes
@@ -319,7 +319,7 @@ def _updated(
     rows: NDArray[np.int64],
     count: int,
 ) -> NDArray[np.float64]:
-    """Take new values where there are any: unlike labels these are facts of an architecture."""
+    """Take new values where there are any: unlike labels these belong to the architecture."""
     fresh = _spread(values[:, None], rows, count)[:, 0]
     return fresh if earlier is None else np.where(np.isnan(fresh), earlier, fresh)
 

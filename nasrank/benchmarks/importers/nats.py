@@ -4,7 +4,7 @@ A folder holds ``meta.pickle.pbz2``, the list of all architectures, and ``NNNNNN
 each of them: a bz2-compressed pickle of plain dictionaries. The topology space (``tss``) is that
 of NAS-Bench-201, trained for 12 and 200 epochs; the size space (``sss``) fixes the cell and
 varies five widths, trained for 1, 12 and 90 epochs. A folder may hold only some of the files; the
-other architectures are then without labels. Files are read one at a time, so memory stays small.
+other architectures then have no labels. Files are read one at a time, so memory stays small.
 
 References:
     Dong, Liu, Musial and Gabrys (2021), "NATS-Bench: Benchmarking NAS Algorithms for
@@ -58,7 +58,7 @@ _SIZE = _Kind("nats-size", "NATS-Bench size space: five widths", {"90": 90, "12"
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a path is a folder with the list of a NATS-Bench space; never raises."""
+    """Return whether a path is a folder with the list of a NATS-Bench space; never raises."""
     try:
         return (path / _META).is_file()
     except (OSError, ValueError):
@@ -70,23 +70,23 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
     Every accuracy keeps its seeds as columns. On ``cifar10``, ``val_acc`` comes from trainings on
     half of the training images and ``test_acc`` from trainings on all of them, as the benchmark's
-    authors mean it; ``cifar10-valid`` has both numbers of the former. Metrics without a number in
-    their name are of the longest training (200 or 90 epochs).
+    authors define it; ``cifar10-valid`` has both numbers of the former. Metrics without a number
+    in their name are of the longest training (200 or 90 epochs).
 
     Args:
         path: The folder.
-        on_progress: Called with how many files are read, and how many there are.
+        on_progress: Called with the number of files read, and their total.
 
     Returns:
         Space ``nb201`` with all 15,625 cells in official order, or ``nats-size`` with the
         architectures in the order of the folder's list; NaN for those without a file.
 
     Raises:
-        DataError: The folder or a file is missing, damaged, or not what it should be. Nothing in
+        DataError: The folder or a file is missing, damaged, or of another form. Nothing in
             a file is executed, and no file is decompressed beyond 16 MiB.
     """
     if not path.is_dir():
-        raise DataError(f"{path}: not a folder. Name the unpacked folder with {_META} in it")
+        raise DataError(f"{path}: not a folder. Give the unpacked folder that holds {_META}")
     listed = _listed(path / _META)
     topology = "|" in listed[0]
     kind = _TOPOLOGY if topology else _SIZE
@@ -100,11 +100,11 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
     for index, text in enumerate(listed):
         if text not in row_of:
             raise DataError(
-                f"{path / _META}: entry {index} is no cell of NAS-Bench-201, {shown(text)}. "
+                f"{path / _META}: entry {index} is not a cell of NAS-Bench-201, {shown(text)}. "
                 f"{_ADVICE}"
             )
     if len(set(listed)) < len(listed):
-        raise DataError(f"{path / _META}: an architecture comes twice. {_ADVICE}")
+        raise DataError(f"{path / _META}: an architecture occurs twice. {_ADVICE}")
     files = _files(path, len(listed))
     table = TrialTable(len(architectures), [*kind.schedules.values()])
     for done, (index, trials) in enumerate(_all_trials(files, listed, kind), start=1):
@@ -151,12 +151,12 @@ def _listed(path: Path) -> list[str]:
         raise DataError(f"{path}: it lists {len(listed):,} architectures. {_ADVICE}")
     texts = [text for text in listed if isinstance(text, str)]
     if len(texts) < len(listed):
-        raise DataError(f"{path}: meta_archs holds something that is no text. {_ADVICE}")
+        raise DataError(f"{path}: meta_archs holds something that is not text. {_ADVICE}")
     return texts
 
 
 def _files(path: Path, count: int) -> dict[int, Path]:
-    """Return the files of architectures by index, in rising order."""
+    """Return the files of architectures by index, in ascending order."""
     files = {}
     for file in path.iterdir():
         if named := _CELL.fullmatch(file.name):
@@ -168,7 +168,7 @@ def _files(path: Path, count: int) -> dict[int, Path]:
             files[index] = file
     if not files:
         raise DataError(
-            f"{path}: no file of an architecture in it, such as 000000.pickle.pbz2. {_ADVICE}"
+            f"{path}: it holds no file of an architecture, such as 000000.pickle.pbz2. {_ADVICE}"
         )
     return dict(sorted(files.items()))
 
@@ -188,7 +188,7 @@ def _all_trials(
         yield from pool.map(_trials, tasks, chunksize=8)
     except BrokenProcessPool as error:
         raise DataError(
-            "a process that reads NATS-Bench files ended, for want of memory or because the "
+            "a process that reads NATS-Bench files ended, out of memory or because the "
             "program calls this outside of `if __name__ == '__main__':`. "
             "Use `nasrank data import`"
         ) from error
@@ -213,7 +213,7 @@ def _trials(task: tuple[int, Path, str, _Kind]) -> tuple[int, list[Trial]]:
     content = _load(path)
     try:
         if not isinstance(content, dict):
-            raise WrongTrialError("it is no dictionary by epochs")
+            raise WrongTrialError("it is not a dictionary by epochs")
         trials = []
         for key, epochs in kind.schedules.items():
             if key in content:
@@ -234,7 +234,7 @@ def _widths(text: str, path: Path) -> list[int]:
     parts = text.split(":", _POSITIONS)
     if len(parts) != _POSITIONS or not _WIDTH_OF.keys() >= {*parts}:
         raise DataError(
-            f"{path}: {shown(text)} is no architecture: five widths 8, 16, ... 64, such as "
+            f"{path}: {shown(text)} is not an architecture: five widths 8, 16, ... 64, such as "
             f"'64:32:16:8:8'. {_ADVICE}"
         )
     return [_WIDTH_OF[part] for part in parts]
@@ -243,8 +243,8 @@ def _widths(text: str, path: Path) -> list[int]:
 def _chains(widths: list[list[int]]) -> GraphBatch:
     """Make ``[N]`` chains: input, one node for each stage, output.
 
-    A node's operation names stage and width, such as ``conv2-64``, since a width means something
-    else in every stage.
+    A node's operation names stage and width, such as ``conv2-64``, since a width has another
+    meaning in every stage.
     """
     nodes = _POSITIONS + 2
     operations = np.zeros((len(widths), nodes), np.int16)

@@ -32,7 +32,7 @@ __all__ = ["BUDGETS", "MOST_REPEATS", "read", "recognises"]
 BUDGETS = (4, 12, 36, 108)
 """Epochs after which cells were measured, each in a training of its own."""
 MOST_REPEATS = 16
-"""Most trainings of a cell with one budget that are taken for real; the benchmark has three."""
+"""Maximum number of trainings of a cell with one budget; the benchmark has three."""
 
 _NAMES = frozenset({"nasbench_only108.tfrecord", "nasbench_full.tfrecord"})
 _DATASET = "cifar10"
@@ -44,7 +44,7 @@ _COLUMNS = {
     "train": "accuracy on 10,000 of the 40,000 training images",
 }
 _NOTE = "each value is of one training; costs are seconds on a TPU v2"
-_NOTE_ENERGY = "each value is of one training by EC-NAS on a GPU, none is an official number"
+_NOTE_ENERGY = "each value is of one training by EC-NAS on a GPU, not an official number"
 _CITATION = (
     "Ying et al., NAS-Bench-101: Towards Reproducible Neural Architecture Search, ICML 2019"
 )
@@ -58,15 +58,15 @@ _EVALUATION, _PARAMETERS = 0x0A, 0x10
 # ... and of each evaluation within it.
 _EPOCH = 0x09
 _MEASURED = (0x21, 0x29, 0x19, 0x11)  # validation, test, training accuracy, seconds
-# A measurement of energy stands where the benchmark has the name of a checkpoint, another type.
+# A measurement of energy is where the benchmark has the name of a checkpoint, of another type.
 _ENERGY = 0x31
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether a path is a NAS-Bench-101 TFRecord, by its name or its first bytes.
+    """Return whether a path is a NAS-Bench-101 TFRecord, by its name or its first bytes.
 
     Args:
-        path: Anything; what cannot be read is not recognised.
+        path: Any path; a file that cannot be read is not recognised.
     """
     try:
         if not path.is_file():
@@ -86,7 +86,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
     A row is a JSON list: hash, epochs, adjacency matrix, operations, and a message of numbers in
     base64. Of a row's evaluations the last one, at the end of training, is kept. Rows of one cell
     with one budget are repeats, in the order of the file. Fields that the benchmark does not have
-    are passed over. Memory: about 2 KiB a cell of the full file, 0.9 GiB for all of it.
+    are skipped. Memory: about 2 KiB per cell of the full file, 0.9 GiB for all of it.
 
     Args:
         path: ``nasbench_only108.tfrecord``, ``nasbench_full.tfrecord``, or a file with such rows.
@@ -94,13 +94,13 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
     Returns:
         Space ``nb101``, dataset ``cifar10``: validation, test and training accuracy in percent
-        (higher is better) for every budget the file holds, one column a repeat; NaN where a cell
-        has fewer repeats than others. Names of budgets other than 108 epochs end in it, as
+        (higher is better) for every budget the file holds, one column per repeat; NaN where a cell
+        has fewer repeats than others. Names of budgets other than 108 epochs end in it, such as
         ``val_acc_36``; the largest comes first. Costs are mean seconds of one training with the
         largest budget, on the accelerator that was used (a TPU v2 for the official files).
 
     Raises:
-        DataError: The file is damaged, or a row is none of the benchmark; the message has the
+        DataError: The file is damaged, or a row is not of the benchmark; the message has the
             number of the record.
 
     Reference:
@@ -119,7 +119,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
 
 class _Rows:
-    """What the rows read so far say, in arrays that grow."""
+    """The content of the rows read so far, in arrays that grow."""
 
     def __init__(self) -> None:
         self.by_hash: dict[str, int] = {}
@@ -129,17 +129,17 @@ class _Rows:
         self.operations: list[str] = []
         self.parameters = array("d")
         self.with_energy = False
-        # One entry a row.
+        # One entry per row.
         self.cell = array("i")
         self.epochs = array("h")
         self.numbers = array("d")  # validation, test and training accuracy, seconds
         self.message = array("q")
 
     def add(self, record: bytes) -> None:
-        """Take one row.
+        """Add one row.
 
         Raises:
-            ValueError: What is wrong with it.
+            ValueError: The row is wrong; the message says how.
         """
         name, epochs, matrix, operations, encoded = _row(record)
         metrics = read_fields(binascii.a2b_base64(encoded))
@@ -157,13 +157,13 @@ class _Rows:
         self.cell.append(index)
         self.epochs.append(epochs)
         self.numbers.extend(numbers)
-        # Equal messages are copies of a row and no repeats: they hold times to the microsecond.
+        # Equal messages are copies of a row and not repeats: they hold times to the microsecond.
         self.message.append(hash(encoded))
 
     def new_cell(
         self, name: str, matrix: str, operations: str, metrics: Mapping[int, int | float | bytes]
     ) -> int:
-        """Return the number of a cell that was not met before, at least not in this order."""
+        """Return the number of a cell that is new, at least in this order of vertices."""
         check_cell(matrix, operations)
         right = cell_hash(matrix, operations)
         if name != right:
@@ -173,7 +173,7 @@ class _Rows:
         if index == len(self.hashes):
             parameters = metrics.get(_PARAMETERS)
             if not isinstance(parameters, int) or not 0 < parameters < _MOST_PARAMETERS:
-                _refuse("its number of parameters is missing or impossible")
+                _refuse("its number of parameters is missing or invalid")
             self.hashes.append(name)
             self.matrices.append(matrix)
             self.operations.append(operations)
@@ -242,11 +242,11 @@ def _row(record: bytes) -> tuple[str, int, str, str, str]:
     try:
         row = json.loads(record.decode())
     except (ValueError, RecursionError):
-        _refuse("it is no JSON text")
+        _refuse("it is not JSON text")
     if not isinstance(row, list) or [*map(type, row)] != [str, int, str, str, str]:
-        _refuse("it is no row of hash, epochs, matrix, operations and measurements")
+        _refuse("it is not a row of hash, epochs, matrix, operations and measurements")
     if row[1] not in BUDGETS:
-        _refuse(f"it was trained for none of {', '.join(map(str, BUDGETS))} epochs")
+        _refuse(f"its number of epochs is none of {', '.join(map(str, BUDGETS))}")
     name, epochs, matrix, operations, encoded = row
     return name, epochs, matrix, operations, encoded
 

@@ -21,21 +21,21 @@ __all__ = [
 ]
 
 MOST_VERTICES = 7
-"""Most vertices of a cell, input and output included."""
+"""Maximum number of vertices of a cell, input and output included."""
 MOST_EDGES = 9
-"""Most edges of a cell."""
+"""Maximum number of edges of a cell."""
 VOCABULARY = ("input", "output", "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """Operations of the vertices, as the benchmark names them."""
 
-# Copying the empty state takes half the time of asking for a new one.
+# Copying the empty state takes half the time of making a new one.
 _EMPTY = hashlib.md5(usedforsecurity=False)
 
-# What the official hash calls each operation.
+# The code of each operation in the official hash.
 _LABELS = {"input": -1, "output": -2, **{name: code for code, name in enumerate(VOCABULARY[2:])}}
 
 
 def check_cell(matrix: str, operations: str) -> None:
-    """Refuse what is no cell of the search space.
+    """Refuse what is not a cell of the search space.
 
     Args:
         matrix: The rows of the adjacency matrix, one after another, as digits 0 and 1.
@@ -48,7 +48,7 @@ def check_cell(matrix: str, operations: str) -> None:
     size = isqrt(len(matrix))
     names = operations.split(",")
     if size * size != len(matrix) or not 2 <= size <= MOST_VERTICES:
-        _refuse(f"{len(matrix)} digits are no matrix of 2 to {MOST_VERTICES} vertices")
+        _refuse(f"{len(matrix)} digits are not a matrix of 2 to {MOST_VERTICES} vertices")
     if matrix.strip("01"):
         _refuse("its matrix has digits other than 0 and 1")
     if any("1" in matrix[row * size : row * size + row + 1] for row in range(size)):

@@ -6,9 +6,9 @@ It holds numbers only and no weights, so it is read here without torch and witho
 anything, in both of torch's formats.
 
 Memory: the file is mapped and not loaded, and of each cell only the last epoch of each trial is
-kept. That takes 0.4 GB for all cells, besides those pages of the file (2 or 5 GB) that the system
-has no better use for, and some three minutes; both are extrapolated from 450 cells. ``torch.load``
-makes 2 MB of Python objects of each cell, more than 30 GB in all.
+kept. That takes 0.4 GB for all cells, besides cached pages of the file (2 or 5 GB), and about
+three minutes; both are extrapolated from 450 cells. ``torch.load`` makes 2 MB of Python objects of
+each cell, more than 30 GB in all.
 
 References:
     Dong and Yang (2020), "NAS-Bench-201: Extending the Scope of Reproducible Neural
@@ -41,7 +41,7 @@ _SCHEDULES = {"full": 200, "less": 12}
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a path is a file ``*.pth`` saved by torch; never raises."""
+    """Return whether a path is a file ``*.pth`` saved by torch; never raises."""
     try:
         if path.suffix != ".pth" or not path.is_file():
             return False
@@ -57,18 +57,18 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
     Every accuracy keeps its seeds as columns. On ``cifar10``, ``val_acc`` comes from trainings on
     half of the training images and ``test_acc`` from trainings on all of them, as the benchmark's
-    authors mean it; ``cifar10-valid`` has both numbers of the former. Metrics without a number in
-    their name are after 200 epochs.
+    authors define it; ``cifar10-valid`` has both numbers of the former. Metrics without a number
+    in their name are after 200 epochs.
 
     Args:
         path: The file.
-        on_progress: Called with how many cells are read, and 15,625.
+        on_progress: Called with the number of cells read, and 15,625.
 
     Returns:
         Space ``nb201`` with all 15,625 cells in official order; NaN for those not in the file.
 
     Raises:
-        DataError: The file is missing, damaged, or not what it should be. Nothing in it is
+        DataError: The file is missing, damaged, or of another form. Nothing in it is
             executed.
     """
     try:
@@ -97,12 +97,12 @@ def _read(
                 names.add((text, index))
                 trials += some
         if len(names) != 1:
-            raise WrongTrialError("the parts of a cell are of different cells")
+            raise WrongTrialError("the parts of a cell belong to different cells")
         text, index = names.pop()
         if text not in row_of:
-            raise WrongTrialError(f"{shown(text)} is no cell")
+            raise WrongTrialError(f"{shown(text)} is not a cell")
         if text in found:
-            raise WrongTrialError(f"{text} comes twice")
+            raise WrongTrialError(f"{text} occurs twice")
         found[text] = index
         table.add(row_of[text], trials)
         content["arch_index"] = index
@@ -166,7 +166,7 @@ def _check(content: object, found: dict[str, int], path: Path) -> None:
         for text, index in found.items():
             fits = 0 <= index < len(listed) and listed[index] == text
             if not fits or cells.get(index) != {"arch_index": index}:
-                wrong = f"cell {text} does not stand at its index {index}"
+                wrong = f"cell {text} is not at its index {index}"
                 break
     if wrong:
         raise DataError(f"{path}: {wrong}. {_ADVICE}")

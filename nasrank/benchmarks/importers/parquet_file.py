@@ -1,4 +1,4 @@
-"""Reads the columns of a Parquet file that somebody else wrote, within bounds."""
+"""Reads the columns of an untrusted Parquet file, within bounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from nasrank.errors import DataError
 __all__ = ["ParquetColumns", "column_names", "open_columns"]
 
 ROW_LIMIT = 5_000_000
-"""Most rows that are read; the largest benchmark table has fewer than half a million."""
+"""Maximum number of rows; the largest benchmark table has fewer than half a million."""
 
 BYTE_LIMIT = 2**30
-"""Most bytes a file may declare for its columns once decompressed."""
+"""Maximum number of bytes that a file may declare for its decompressed columns."""
 
 _MAGIC = b"PAR1"
 _THRIFT_LIMIT = 16 * 2**20
@@ -25,7 +25,7 @@ _ADVICE = "Get the file again from its origin."
 
 @dataclass(frozen=True)
 class ParquetColumns:
-    """The columns of one file, read when asked for.
+    """The columns of one file, read on demand.
 
     Attributes:
         path: The file, as error messages name it.
@@ -40,7 +40,7 @@ class ParquetColumns:
     file: Any
 
     def error(self, complaint: str, remedy: str = _ADVICE) -> DataError:
-        """Make the error for content that is not what it should be.
+        """Make the error for unexpected content.
 
         Args:
             complaint: What is wrong, as a clause.
@@ -55,7 +55,7 @@ class ParquetColumns:
             name: A column.
 
         Returns:
-            ``[rows]``; NaN where the file has NaN or nothing.
+            ``[rows]``; NaN where the file has NaN or null.
 
         Raises:
             DataError: The column is missing, damaged or holds no numbers.
@@ -91,7 +91,7 @@ class ParquetColumns:
         if not good.all():
             row = int(np.argmin(good))
             raise self.error(
-                f"row {row} has {values[row]:g} as {name}, not a whole number of {low} to {high}"
+                f"row {row} has {values[row]:g} for {name}, not a whole number {low} to {high}"
             )
         return values.astype(np.int64)
 
@@ -100,7 +100,7 @@ class ParquetColumns:
 
         Args:
             name: A column.
-            scale: What makes percent of the file's numbers.
+            scale: Factor that converts the file's numbers to percent.
 
         Returns:
             ``[rows]`` percent; NaN where missing.
@@ -112,7 +112,7 @@ class ParquetColumns:
         wrong = (values < 0) | (values > 100 + 1e-9)
         if wrong.any():
             row = int(np.argmax(wrong))
-            raise self.error(f"row {row} has {values[row]:g} % as {name}, not 0 to 100 %")
+            raise self.error(f"row {row} has {values[row]:g} % for {name}, not 0 to 100 %")
         return values
 
     def texts(self, name: str) -> list[str]:
@@ -122,10 +122,10 @@ class ParquetColumns:
             name: A column.
 
         Returns:
-            One text a row.
+            One text per row.
 
         Raises:
-            DataError: The column is missing or damaged, holds no texts, or lacks one.
+            DataError: The column is missing or damaged, does not hold texts, or has a null.
         """
         import pyarrow as pa
 
@@ -139,7 +139,7 @@ class ParquetColumns:
             raise self.error(f"column {name} is damaged") from error
         texts = [value for value in values if value is not None]
         if len(texts) != len(values):
-            raise self.error(f"row {values.index(None)} has nothing as {name}")
+            raise self.error(f"row {values.index(None)} has no {name}")
         return texts
 
     def _column(self, name: str) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -189,7 +189,7 @@ def open_columns(path: Path) -> ParquetColumns:
     rows = metadata.num_rows
     table = ParquetColumns(path, names, rows, file)
     if len(set(names)) != len(names):
-        raise table.error("it has two columns of one name")
+        raise table.error("it has two columns of the same name")
     if not 0 < rows <= ROW_LIMIT:
         raise table.error(f"it has {rows:,} rows, not 1 to {ROW_LIMIT:,}")
     if not 0 <= declared <= BYTE_LIMIT:

@@ -1,10 +1,9 @@
-"""Reads a pickle of gigabytes in one walk, keeping only what is wanted of each record.
+"""Reads a pickle of gigabytes with little memory, keeping only the wanted part of each record.
 
-A pickle of a dictionary of records can be read with little memory: each record is handed out
-when it is complete and may then be emptied. What stands in the way is the memo, in which the
-pickle's writer numbers every object in case it is meant again. So the pickle is walked twice:
-first to count how often each number is asked for, then to read it with a memo that holds just
-those, each until it was asked for the last time.
+Each record of a pickled dictionary of records is passed on when it is complete and may then be
+emptied. The obstacle is the memo, in which the pickle's writer numbers every object in case it is
+referenced again. So the pickle is walked twice: first to count how often each number is
+referenced, then to read it with a memo that holds just those, each until its last reference.
 """
 
 import re
@@ -29,7 +28,7 @@ _PLAIN = re.compile(
     rb"(?:G.{8}|K.|X(?:" + _TEXTS + rb")|q.|r.{4}|[NRabestu()}\]\x81\x85-\x89]|M..|J.{4}|\x80.)++",
     re.DOTALL,
 )
-"""Opcodes that ask for nothing in the memo, with their arguments."""
+"""Opcodes that do not read the memo, with their arguments."""
 _WIDTHS = {ord("h"): 1, ord("j"): 4}
 _LENGTHS = {ord("X"): 4, 0x8A: 1, ord("C"): 1, ord("B"): 4}
 _RUN = 256
@@ -49,7 +48,7 @@ def _layout(item: str, count: int) -> struct.Struct:
 
 
 class StreamReader(PickleReader):
-    """Reads one value of protocol 2, calling back for each dictionary of it."""
+    """Reads one value of protocol 2, with a callback for each dictionary in it."""
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class StreamReader(PickleReader):
         at: int,
         on_dict: Callable[[dict[object, object]], None],
     ) -> None:
-        """Walk the value once, to learn what its memo is asked for.
+        """Walk the value once, to count references to its memo.
 
         Args:
             data: The file, mapped.
@@ -69,22 +68,22 @@ class StreamReader(PickleReader):
         """
         super().__init__(data, allowed, at)
         self.on_dict = on_dict
-        self.asked = _asked_for(data, at)
+        self.asked = _references(data, at)
 
     def take(self, count: int) -> bytes:
-        """Take some bytes, but no absurd number."""
+        """Take some bytes, within a limit."""
         if count > _LONGEST:
             refuse("it holds a text of more than 1 MiB")
         return super().take(count)
 
     def put(self, width: int) -> None:
-        """Number the value on top, if it is asked for."""
+        """Memoize the value on top, if it is referenced."""
         number = self.number(width)
         if number in self.asked:
             self.memo[number] = self.stack[-1]
 
     def get(self, width: int) -> None:
-        """Push a numbered value, and forget it where it is not asked for again."""
+        """Push a memoized value, and forget it after its last reference."""
         number = self.number(width)
         self.stack.append(self.memo[number])
         self.asked[number] -= 1
@@ -92,7 +91,7 @@ class StreamReader(PickleReader):
             del self.memo[number], self.asked[number]
 
     def extend_dict(self, items: list[object]) -> None:
-        """Add items to the dictionary on top and show it."""
+        """Add items to the dictionary on top and pass it to the callback."""
         super().extend_dict(items)
         target = self.stack[-1]
         if isinstance(target, dict):
@@ -131,8 +130,8 @@ class StreamReader(PickleReader):
         return True
 
 
-def _asked_for(data: bytes | mmap, at: int) -> dict[int, int]:
-    """Count what a pickle asks its memo for, by number; what cannot be read ends the walk."""
+def _references(data: bytes | mmap, at: int) -> dict[int, int]:
+    """Count references to the memo, by number; an unreadable opcode ends the walk."""
     asked: dict[int, int] = {}
     size = len(data)
     while at < size:

@@ -13,8 +13,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 def read_fields(message: bytes) -> dict[int, int | float | bytes]:
     """Return the fields of a message by tag, which is eight times the number plus the wire type.
 
-    Of a field that comes repeatedly the last counts. Fields are told apart by their tag, so one
-    of an unexpected type is not mistaken for the one that was meant.
+    Of a repeated field the last value counts. Fields are distinguished by their tag, so one of an
+    unexpected type is not mistaken for the expected one.
 
     Args:
         message: The bytes of the message.
@@ -24,7 +24,7 @@ def read_fields(message: bytes) -> dict[int, int | float | bytes]:
         number. An empty message has no fields.
 
     Raises:
-        ValueError: The message ends early, or is none.
+        ValueError: The message ends early, or is not a message.
 
     Reference:
         Protocol Buffers documentation, "Encoding".

@@ -1,4 +1,4 @@
-"""Training-free proxies: scores of an untrained network that are meant to foretell its rank."""
+"""Training-free proxies: scores of an untrained network that should predict its rank."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from nasrank.benchmarks.space import Metric
 __all__ = ["FAILED", "clean_scores", "proxy_metric"]
 
 FAILED = -1e8
-"""What NAS-Bench-Suite-Zero stores where a proxy could not be computed."""
+"""The value that NAS-Bench-Suite-Zero stores where a proxy could not be computed."""
 
 _UNITS = {"flops": "million FLOPs", "params": "million parameters"}
 
@@ -17,7 +17,7 @@ def proxy_metric(name: str) -> Metric:
     """Describe a proxy as a metric named ``zc_NAME``.
 
     No proxy has a direction that holds everywhere; higher counts as better, as their authors
-    mean them, and a proxy that ranks backwards shows a negative correlation.
+    intend, and a proxy that ranks backwards shows a negative correlation.
 
     Args:
         name: Name of the proxy, such as ``synflow``.

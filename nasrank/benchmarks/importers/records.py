@@ -1,4 +1,4 @@
-"""Rows of a CSV, JSON Lines or Parquet file that anybody may have written, within bounds."""
+"""Rows of an untrusted CSV, JSON Lines or Parquet file, within bounds."""
 
 import csv
 import json
@@ -23,9 +23,9 @@ __all__ = [
 LINE_LIMIT = 2**20
 """Longest line that is read, in characters."""
 ROW_LIMIT = 5_000_000
-"""Most rows that are read."""
+"""Maximum number of rows."""
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-"""Endings of the file names that are read."""
+"""Suffixes of the file names that are read."""
 
 _EVERY = 1_000
 _REMEDY = "Repair the file and import it again"
@@ -42,7 +42,7 @@ class Records:
         path: The file.
         columns: Every column that occurs, in order of first occurrence.
         rows: The rows; a column that a row lacks is absent from it.
-        places: What to call each row: the number of its line, or of its row in Parquet.
+        places: Number of each row for messages: of its line, or of its row in Parquet.
         unit: ``line`` or ``row``.
         remedy: What to do about a bad row, as a sentence.
     """
@@ -71,11 +71,11 @@ def read_records(
 ) -> Records:
     """Read a file of one of `SUFFIXES`.
 
-    CSV is UTF-8 with a header; JSON Lines holds one object a line. Empty lines are passed over.
+    CSV is UTF-8 with a header; JSON Lines holds one object per line. Empty lines are skipped.
 
     Args:
         path: The file.
-        on_progress: Told the number of rows read so far, and of all rows where it is known.
+        on_progress: Receives the number of rows read so far, and their total where it is known.
 
     Raises:
         DataError: It is missing, a folder, empty, damaged, of another kind, or a line or the
@@ -95,7 +95,7 @@ def read_records(
         with path.open(encoding="utf-8-sig", newline="") as file:
             for place, row in _csv(path, file) if kind == ".csv" else _jsonl(path, file):
                 if len(rows) == ROW_LIMIT:
-                    raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import a part of it")
+                    raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
                 names |= dict.fromkeys(row)
                 rows.append(row)
                 places.append(place)
@@ -120,8 +120,8 @@ def record_chunks(
     Args:
         path: The file.
         size: Rows of a chunk; the last may have fewer.
-        wanted: Says by its number, counted from 0, whether a chunk is needed; others are passed
-            over, which is faster.
+        wanted: Returns for its number, counted from 0, whether a chunk is needed; others are
+            skipped, which is faster.
         remedy: What to do about a bad row, as a sentence.
 
     Yields:
@@ -182,10 +182,10 @@ def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Ite
         with pq.ParquetFile(path) as file:
             names = tuple(file.schema_arrow.names)
             if len(set(names)) != len(names):
-                raise DataError(f"{path}: it has two columns of one name. {_REMEDY}")
+                raise DataError(f"{path}: it has two columns of the same name. {_REMEDY}")
             rows: list[Record] = []
             number = first = 0
-            # A batch ends with its row group, so chunks are filled up from several.
+            # A batch ends with its row group, so chunks are filled from several.
             for batch in file.iter_batches(batch_size=size, use_threads=False):
                 start = 0
                 while start < len(batch):
@@ -214,7 +214,7 @@ def _csv(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:
                 header = [field.strip() for field in fields]
                 if len(set(header)) != len(header) or "" in header:
                     raise DataError(
-                        f"{path}: line {place}: the header has two columns of one name or a "
+                        f"{path}: line {place}: the header has two columns of the same name or a "
                         f"column without a name. {_REMEDY}"
                     )
                 continue
@@ -225,7 +225,7 @@ def _csv(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:
                 )
             yield place, dict(zip(header, fields, strict=True))
     except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: no CSV ({error}). {_REMEDY}") from error
+        raise DataError(f"{path}: line {reader.line_num}: not CSV ({error}). {_REMEDY}") from error
 
 
 def _jsonl(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:
@@ -235,9 +235,9 @@ def _jsonl(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: line {place}: no JSON. {_REMEDY}") from error
+            raise DataError(f"{path}: line {place}: not JSON. {_REMEDY}") from error
         if not isinstance(row, dict):
-            raise DataError(f"{path}: line {place}: no JSON object. {_REMEDY}")
+            raise DataError(f"{path}: line {place}: not a JSON object. {_REMEDY}")
         yield place, row
 
 

@@ -1,10 +1,10 @@
-"""What an error message shows of a value that a file holds."""
+"""How error messages show a value of a file."""
 
 __all__ = ["shown"]
 
 
 def shown(value: object) -> str:
-    r"""Return a value as short ASCII text; of anything but numbers and text only its kind.
+    r"""Return numbers and text as short ASCII, and anything else by its type.
 
     A container may be huge, or nested so deeply that it cannot be printed.
 

@@ -1,9 +1,8 @@
 """The user's data folder: one Parquet file for each imported space.
 
-A file holds the architectures of a space once and whatever was measured of them, from however
-many files it came. Graphs lie in two columns of short integers, so that hundreds of thousands of
-them open in a moment. A header in the file's metadata says what the columns mean and holds the
-digest of each.
+A file holds the architectures of a space once and all their measurements, from any number of
+imports. Graphs are two columns of short integers, so that hundreds of thousands of them open at
+once. A header in the file's metadata has the meaning and the digest of each column.
 """
 
 import hashlib
@@ -44,13 +43,13 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-"""Raised when the layout of the files changes."""
+"""Increased when the layout of the files changes."""
 MOST_NODES = 256
-"""Most nodes of an architecture."""
+"""Maximum number of nodes of an architecture."""
 MOST_CELLS = 2**30
-"""Most entries of the adjacency of all architectures together: a byte each in memory."""
+"""Maximum number of adjacency entries of all architectures: a byte each in memory."""
 MOST_ATTRIBUTES = 2**28
-"""Most attributes of all nodes of all architectures together: four bytes each in memory."""
+"""Maximum number of attributes of all nodes together: four bytes each in memory."""
 _GRAPHS = ("operations", "edges", "attributes")
 """Columns that hold lists, of which ``attributes`` may be missing."""
 _TEXTS = ("architecture", "group")
@@ -66,7 +65,7 @@ class Provenance:
         source: Name of the file or folder it was read from.
         note: What the numbers are, in one line.
         licence: Licence of the data.
-        citation: Whom to cite.
+        citation: What to cite.
     """
 
     source: str
@@ -93,13 +92,13 @@ class StoredMeasurement:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of its columns in the file, one a seed."""
+        """Names of its columns in the file, one per seed."""
         return tuple(f"{self.dataset}:{self.metric.name}:{seed}" for seed in range(self.width))
 
 
 @dataclass(frozen=True, eq=False)
 class StoredSpace:
-    """What a file of the data folder holds; values are read when asked for.
+    """Content of a file of the data folder; values are read on demand.
 
     Attributes:
         path: The file.
@@ -116,7 +115,7 @@ class StoredSpace:
         grouped: Whether groups of architectures are known.
         chance: What guessing scores, by dataset.
         digests: Hexadecimal digest of every column.
-        sealed: Whether the file holds a digest of the whole of itself.
+        sealed: Whether the file holds a digest of itself.
         digest: Digest of all of the above.
     """
 
@@ -164,7 +163,7 @@ class StoredSpace:
         return self._texts("group")
 
     def read_graphs(self) -> GraphBatch:
-        """Read the graphs, ``[N]``, as the benchmark means them.
+        """Read the graphs, ``[N]``, as the benchmark defines them.
 
         Raises:
             DataError: The file is damaged, or belongs to a built-in space and has no graphs.
@@ -200,7 +199,7 @@ class StoredSpace:
         return np.stack(columns, axis=1)
 
     def error(self, complaint: str) -> DataError:
-        """Make the error for a file that is not what it should be.
+        """Make the error for unexpected content.
 
         Args:
             complaint: What is wrong, as a clause.
@@ -219,7 +218,7 @@ class StoredSpace:
             raise self.error(str(error).partition(". Delete")[0]) from error
         fits = table.num_rows == self.size and set(table.schema.names) == set(names)
         if not fits or not all(_is_sound(table, name) for name in names):
-            raise self.error("its columns are not those it announces")
+            raise self.error("its columns differ from its header")
         return table
 
     def _check(self, name: str, digest: str) -> None:
@@ -254,18 +253,18 @@ def space_path(name: str) -> Path:
     """Return the file of a space; it need not exist.
 
     Raises:
-        UsageError: The text cannot name a space.
+        UsageError: The text is not a valid name of a space.
     """
     if not NAME.fullmatch(name) or name != name.lower():
         raise UsageError(
-            f"{name[:60]!a} cannot name a space: use at most 64 lower-case letters, digits "
-            "and + _ . -, with a letter or digit first"
+            f"{name[:60]!a} is not a valid name of a space: use at most 64 lower-case letters, "
+            "digits and + _ . -, with a letter or digit first"
         )
     return data_folder() / "spaces" / f"{name}.parquet"
 
 
 def stored_names() -> list[str]:
-    """List the imported spaces by name, in alphabetic order; opens no file."""
+    """List the imported spaces by name, in alphabetical order; opens no file."""
     try:
         names = sorted(path.stem for path in (data_folder() / "spaces").glob("*.parquet"))
     except (OSError, DataError):  # nothing can have been imported
@@ -274,7 +273,7 @@ def stored_names() -> list[str]:
 
 
 def signature(name: str) -> tuple[object, ...]:
-    """Return what changes whenever a space is imported; empty where it is not imported."""
+    """Return a value that changes with every import of a space; empty if not imported."""
     try:
         path = space_path(name)
         state = path.stat()
@@ -367,7 +366,7 @@ def write_space(
     chance: Mapping[str, float],
     groups: Sequence[str] | None = None,
 ) -> StoredSpace:
-    """Write a space to the data folder, in place of what is there.
+    """Write a space to the data folder, replacing an earlier file.
 
     Args:
         name: Name of the space.
@@ -452,7 +451,7 @@ def check_size(items: int, nodes: int, attributes: int = 0) -> None:
 
     Args:
         items: Number of architectures.
-        nodes: Most nodes of one.
+        nodes: Maximum number of nodes of one.
         attributes: Attributes of a node.
 
     Raises:
@@ -485,7 +484,7 @@ def _pack(graphs: GraphBatch) -> dict[str, tuple[Array, Array]]:
     place = (np.cumsum(mask, axis=1) - 1).astype(np.int16)
     item, source, target = np.nonzero(graphs.adjacency)
     if not (mask[item, source] & mask[item, target]).all():
-        raise DataError("an edge ends at no node. Rebuild the graphs from their source")
+        raise DataError("an edge does not end at a node. Rebuild the graphs from their source")
     times = graphs.adjacency[item, source, target]
     edges = np.stack([place[item, source], place[item, target]], axis=1)
     counts = np.bincount(item, weights=times, minlength=len(graphs)).astype(np.int32)
@@ -517,7 +516,7 @@ def _unpack(
     source, target = edges.reshape(-1, 2).T
     limit = sizes[item]
     if ((source < 0) | (target < 0) | (source >= limit) | (target >= limit)).any():
-        raise ValueError("an edge ends at no node")
+        raise ValueError("an edge does not end at a node")
     adjacency = np.zeros(items * nodes**2, np.uint8)
     # Parallel edges are written one after another, so a plain assignment would lose them.
     np.add.at(adjacency, (item * nodes + source) * nodes + target, 1)
@@ -530,7 +529,7 @@ def _unpack(
 
 
 def _is_sound(table: "pa.Table", name: str) -> bool:
-    """Say whether a column has the type that was written, and no gaps."""
+    """Return whether a column has the type that was written, and no nulls."""
     import pyarrow as pa
 
     column = table.column(name)
@@ -552,7 +551,7 @@ def _lists(table: "pa.Table", name: str) -> tuple[Array, Array]:
 
 
 def _numbers(table: "pa.Table", name: str) -> NDArray[np.float64]:
-    # DLPack, since Arrow's own way to numpy imports pandas, which takes longer than all else.
+    # DLPack, since Arrow's own conversion to numpy imports pandas, which is slow.
     values: Any = np.from_dlpack(table.column(name).combine_chunks())
     numbers: NDArray[np.float64] = values
     return numbers

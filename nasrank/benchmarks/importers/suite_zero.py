@@ -4,8 +4,8 @@
 architecture is the text of a tuple: six operation numbers for NAS-Bench-201 (edges 0-1, 0-2, 0-3,
 1-2, 1-3, 2-3; operations skip_connect, none, nor_conv_3x3, nor_conv_1x1, avg_pool_3x3), the six
 digits of a TransNAS-Bench-101 micro cell, or two cells of eight pairs (input, operation) for
-DARTS. Which of the first two it is shows in the names of the datasets. Files of other spaces are
-refused. The format is read as its authors' code describes it; no real file has been met.
+DARTS. The names of the datasets distinguish the first two. Files of other spaces are
+refused. The format is read as its authors' code describes it; not tested on a real file.
 """
 
 import re
@@ -39,7 +39,7 @@ _EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
 class _Spelling(NamedTuple):
-    """What a file's architectures are.
+    """The architectures of a file.
 
     Attributes:
         space: Name of the space.
@@ -57,7 +57,7 @@ class _Spelling(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a file starts like NAS-Bench-Suite-Zero's JSON; never raises."""
+    """Return whether a file starts like NAS-Bench-Suite-Zero's JSON; never raises."""
     return _START.match(head(path)) is not None
 
 
@@ -167,7 +167,7 @@ def _genotype(key: str, text: str) -> darts_cells.Genotype:
     pairs = [(int(pair[1]), int(pair[3])) for pair in _PAIRS.findall(text)]
     # What is left without the pairs is the punctuation of two cells.
     if len(pairs) != 16 or _PAIRS.sub("", text).strip("()[],") or len(text) >= _LONGEST:
-        raise ValueError(f"architecture {key[:60]!a} is of no space that can be read")
+        raise ValueError(f"architecture {key[:60]!a} is not of a space that can be read")
     if max(operation for _, operation in pairs) >= len(darts_cells.OPERATIONS):
         raise ValueError(f"architecture {key[:60]!a} has an unknown operation")
     edges = [[darts_cells.OPERATIONS[operation], source] for source, operation in pairs]
@@ -186,7 +186,7 @@ def _dataset(space: str, dataset: str) -> str:
 def _columns(
     path: Path, dataset: str, entries: dict[str, object]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the accuracy and the score of each proxy, one value an entry."""
+    """Return the accuracy and the score of each proxy, one value per entry."""
     columns: dict[str, NDArray[np.float64]] = {_ACCURACY: np.full(len(entries), np.nan)}
     for row, (key, entry) in enumerate(entries.items()):
         where = f"{path}: {dataset[:40]}, architecture {key[:60]!a}"
@@ -200,7 +200,7 @@ def _columns(
             else:
                 continue
             if type(found) is not int and type(found) is not float:
-                raise DataError(f"{where} has no number as {name[:40]!a}. {_ADVICE}")
+                raise DataError(f"{where} has no number for {name[:40]!a}. {_ADVICE}")
             number = finite_number(found)
             columns.setdefault(name, np.full(len(entries), np.nan))[row] = (
                 np.nan if number is None else number
@@ -227,8 +227,8 @@ def _metrics(
             "val_acc_suite_zero",
             "%",
             higher_is_better=True,
-            description="validation accuracy as NAS-Bench-Suite-Zero reports it, one number a "
-            "cell; not the mean over seeds that val_acc is",
+            description="validation accuracy as NAS-Bench-Suite-Zero reports it, one number per "
+            "cell; not a mean over seeds like val_acc",
         )
     if metric.unit == "%" and ((accuracy < 0) | (accuracy > 100)).any():
         raise DataError(f"{path}: {dataset} has an accuracy outside 0 to 100 %. {_ADVICE}")

@@ -28,14 +28,14 @@ def read_records(
     limit: int = RECORD_LIMIT,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Iterator[bytes]:
-    """Yield the records of a TFRecord file in order, each after its checksum was compared.
+    """Yield the records of a TFRecord file in order, each after checking its checksum.
 
     A record is its length as eight bytes, a checksum of those, the data, and a checksum of the
-    data, all little-endian; see `_masked` for the checksum. At most 4 MiB and a record are held.
+    data, all little-endian; see `_masked` for the checksum. At most 4 MiB and one record are held.
 
     Args:
         path: The file, not compressed.
-        limit: Longest record that is taken for real, in bytes.
+        limit: Longest record that is accepted, in bytes.
         on_progress: Called with the bytes read so far and the size of the file.
 
     Yields:
@@ -60,14 +60,14 @@ def read_records(
                     on_progress(done, total)
             reader.finish()
     except OSError as error:
-        reason = error.strerror or "it does not work"
+        reason = error.strerror or "input error"
         raise DataError(
-            f"{path}: cannot be read ({reason}). Name a .tfrecord file that you may read"
+            f"{path}: cannot be read ({reason}). Give a readable .tfrecord file"
         ) from error
 
 
 def starts_as_tfrecord(content: bytes) -> bool:
-    """Tell whether bytes begin with the length of a record and its right checksum.
+    """Return whether bytes begin with the length of a record and its right checksum.
 
     Args:
         content: The first twelve bytes of a file, or more.
@@ -86,10 +86,10 @@ class _Reader:
         self.limit = limit
         self.rest = b""
         self.records = 0
-        self.lengths: dict[bytes, int] = {}  # of the headers met so far: few and alike
+        self.lengths: dict[bytes, int] = {}  # of the headers so far: few distinct ones
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take more of the stream; return the records that are whole by now."""
+        """Add more of the stream; return the records that are complete by now."""
         content = self.rest + chunk
         records: list[bytes] = []
         footers: list[bytes] = []
@@ -127,14 +127,14 @@ class _Reader:
 
     def finish(self) -> None:
         if self.rest:
-            self.refuse(0, "the file ends in the middle of it")
+            self.refuse(0, "the file ends within it")
 
     def refuse(self, before: int, reason: str) -> None:
         raise DataError(f"{self.path}: record {self.records + before + 1}: {reason}. {_AGAIN}")
 
 
 def _masked(strings: list[bytes]) -> NDArray[np.uint32]:
-    r"""Return the checksum as the format stores it, so that data may hold checksums itself.
+    r"""Return the masked checksum that the format stores, so that data may hold checksums too.
 
     .. math:: m = ((c \gg 15) \mathbin{|} (c \ll 17)) + \mathtt{a282ead8} \pmod{2^{32}}
     """

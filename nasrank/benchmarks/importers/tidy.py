@@ -1,8 +1,8 @@
 """Tidy Parquet tables that the community has made of benchmarks.
 
-Which table a file is shows in its columns. Accuracies come out in percent, failed proxies
-(-100,000,000), unsupported devices (-1) and infinite scores as missing; what is a mean or a
-surrogate's prediction is called so in the description of the metric.
+The table is recognised by its columns. Accuracies are converted to percent; failed proxies
+(-100,000,000), unsupported devices (-1) and infinite scores are missing. The description of a
+metric says where it is a mean or a surrogate's prediction.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ __all__ = ["read", "recognises"]
 
 
 class _Layout(NamedTuple):
-    """One kind of table: the columns that give it away, and its reader."""
+    """One kind of table: the columns that identify it, and its reader."""
 
     title: str
     columns: frozenset[str]
@@ -87,7 +87,7 @@ _LAYOUTS = (
 
 
 def recognises(path: Path) -> bool:
-    """Say whether a file is a Parquet table of a known layout; never raises."""
+    """Return whether a file is a Parquet table of a known layout; never raises."""
     names = {*column_names(path)}
     return any(layout.columns <= names for layout in _LAYOUTS)
 
@@ -116,6 +116,6 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
             return imported
     known = "; ".join(layout.title for layout in _LAYOUTS)
     raise DataError(
-        f"{path}: its columns are of no known table ({known}). "
+        f"{path}: its columns do not match a known table ({known}). "
         "Import it as a space of your own: nasrank data import my-space FILE"
     )

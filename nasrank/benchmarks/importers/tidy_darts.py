@@ -19,7 +19,7 @@ _DATASET = "cifar10"
 
 
 def read_darts(table: ParquetColumns) -> Imported:
-    """Read the table: one row a genotype, in the order of the file."""
+    """Read the table: one row per genotype, in the order of the file."""
     cells = []
     for cell in ("normal", "reduce"):
         names = [table.texts(f"{cell}_{edge}_op") for edge in range(_EDGES)]

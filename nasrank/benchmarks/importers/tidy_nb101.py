@@ -1,7 +1,7 @@
 """Tidy tables of NAS-Bench-101 cells: retrained ones with energy, and a subset with proxies.
 
-A cell is known by its official hash, which is computed again; where a file spells one cell in
-several ways, the first spelling stands for it. Metrics carry the name of their origin, since an
+A cell is identified by its official hash, which is computed again; where a file spells one cell
+in several ways, the first spelling is used. Metrics carry the name of their origin, since an
 import replaces metrics of the same name and these are not the benchmark's own complete ones.
 """
 
@@ -127,7 +127,7 @@ def read_short(table: ParquetColumns) -> Imported:
         cells,
         tuple(measurements),
         title="EC-NAS-Bench: NAS-Bench-101 cells of up to five vertices, four epochs",
-        note="one short training a cell: very noisy",
+        note="one short training per cell: very noisy",
         licence="MIT",
         citation=_ECNAS,
         seconds=None,
@@ -137,7 +137,7 @@ def read_short(table: ParquetColumns) -> Imported:
 def read_subset(table: ParquetColumns) -> Imported:
     """Read cells with proxies, a few of them with a validation accuracy after 108 epochs.
 
-    The file repeats cells: each row with an accuracy is one of the official runs, drawn anew, so
+    The file repeats cells: each row with an accuracy is a random one of the official runs, so
     different values of a cell are different runs and equal ones the same run.
     """
     cells = _cells(table)
@@ -237,7 +237,7 @@ def _cells(table: ParquetColumns) -> _Cells:
             try:
                 check_cell(matrix, names)
             except ValueError as error:
-                raise table.error(f"row {row} has no cell: {error}") from error
+                raise table.error(f"row {row} is not a cell: {error}") from error
             if cell_text(matrix, names) != f"{rows} {names}":
                 raise table.error(f"row {row} has {rows[:60]!a} as rows of a matrix")
             computed[rows, names] = cell_hash(matrix, names)

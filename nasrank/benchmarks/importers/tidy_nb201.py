@@ -63,14 +63,14 @@ class _Cells(NamedTuple):
 
 
 def read_test_accuracy(table: ParquetColumns) -> Imported:
-    """Read test accuracies after 200 epochs, one column a dataset."""
+    """Read test accuracies after 200 epochs, one column per dataset."""
     cells = _cells(table)
     metric = Metric(
         "test_acc",
         "%",
         higher_is_better=True,
         description="test accuracy after 200 epochs, mean over the one to three runs the "
-        "benchmark has of a cell; the file holds no single run",
+        "benchmark has of a cell; the file has no single runs",
     )
     row = _row_of_cell(table, cells, np.ones(table.rows, np.bool_), "")
     measurements = tuple(
@@ -90,13 +90,13 @@ def read_test_accuracy(table: ParquetColumns) -> Imported:
 
 
 def read_proxies(table: ParquetColumns) -> Imported:
-    """Read validation accuracies and training-free proxies, one row a dataset and cell."""
+    """Read validation accuracies and training-free proxies, one row per dataset and cell."""
     accuracy = Metric(
         "val_acc_suite_zero",
         "%",
         higher_is_better=True,
-        description="validation accuracy as NAS-Bench-Suite-Zero reports it, one number a cell; "
-        "not the mean over seeds that val_acc is",
+        description="validation accuracy as NAS-Bench-Suite-Zero reports it, one number per cell; "
+        "not a mean over seeds like val_acc",
     )
     proxies = [name for name in table.names if name.startswith("zc_")]
     columns = [(accuracy, table.percents("val_acc"))] + [
@@ -117,7 +117,7 @@ def read_proxies(table: ParquetColumns) -> Imported:
 
 
 def read_hardware(table: ParquetColumns) -> Imported:
-    """Read latency and energy on six devices, one row a dataset and cell."""
+    """Read latency and energy on six devices, one row per dataset and cell."""
     columns = []
     for device, words in _DEVICES.items():
         for quantity, (unit, higher, what) in _QUANTITIES.items():
@@ -146,7 +146,7 @@ def read_hardware(table: ParquetColumns) -> Imported:
 
 
 def read_robustness(table: ParquetColumns) -> Imported:
-    """Read accuracies under four attacks on CIFAR-10, one row a cell."""
+    """Read accuracies under four attacks on CIFAR-10, one row per cell."""
     cells = _cells(table)
     row = _row_of_cell(table, cells, np.ones(table.rows, np.bool_), "")
     metrics = [
@@ -156,7 +156,7 @@ def read_robustness(table: ParquetColumns) -> Imported:
                 "clean_val_acc",
                 "%",
                 higher_is_better=True,
-                description="validation accuracy without attack, one number a cell",
+                description="validation accuracy without attack, one number per cell",
             ),
         )
     ]
@@ -211,7 +211,7 @@ def _imported(
 
 
 def _cells(table: ParquetColumns) -> _Cells:
-    """Read the cells and hold their strings against the official order."""
+    """Read the cells and compare their strings with the official order."""
     index = table.whole_numbers("nb201_index", low=0, high=CELLS - 1)
     present, position = np.unique(index, return_inverse=True)
     order = official_order()

@@ -33,7 +33,7 @@ _OPERATIONS = ("none", "skip_connect", "conv1x1_bn_relu", "conv3x3_bn_relu")
 
 
 def read_micro(table: ParquetColumns) -> Imported:
-    """Read the table: one row a cell, in the order of the file."""
+    """Read the table: one row per cell, in the order of the file."""
     texts = table.texts("arch_str")
     digits = _digits(table, texts)
     measurements = []
@@ -66,7 +66,7 @@ def read_micro(table: ParquetColumns) -> Imported:
         cost_seconds={},
         parameters=None,
         chance={},
-        note="metrics differ between tasks, higher is better for all; one run a cell; a proxy's "
+        note="metrics differ between tasks, higher is better for all; one run per cell; a proxy's "
         "direction is not known: higher counts as better",
         source=table.path.name,
         licence="Apache-2.0",
@@ -80,7 +80,7 @@ def _digits(table: ParquetColumns, texts: list[str]) -> NDArray[np.int8]:
         digits = micro_digits(text)
         if digits is None:
             raise table.error(
-                f"row {row} has {text[:60]!a}, which is no micro cell such as 64-41414-1_02_333"
+                f"row {row} has {text[:60]!a}, which is not a micro cell such as 64-41414-1_02_333"
             )
         rows.append(digits)
     found = np.array(rows, np.int8)
@@ -91,7 +91,7 @@ def _digits(table: ParquetColumns, texts: list[str]) -> NDArray[np.int8]:
         for row, operation in enumerate(table.texts(name)):
             if operation != _OPERATIONS[found[row, place]]:
                 raise table.error(
-                    f"row {row} has {operation[:40]!a} as {name}, which {texts[row]} denies"
+                    f"row {row} has {operation[:40]!a} for {name}, which contradicts {texts[row]}"
                 )
     return found
 

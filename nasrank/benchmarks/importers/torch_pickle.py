@@ -1,4 +1,4 @@
-"""Reads what `torch.save` wrote where it is plain data without tensors; nothing is executed."""
+"""Reads files of `torch.save` that hold plain data without tensors; nothing is executed."""
 
 import io
 import lzma
@@ -18,7 +18,7 @@ SIZE_LIMIT = 2**31
 """Largest file, and largest pickle within one, that is read, in bytes."""
 
 _ZIP = b"PK\x03\x04"
-# Before torch 1.6 a file was a row of pickles: this number, a version, a description of the
+# Before torch 1.6 a file was a sequence of pickles: this number, a version, a description of the
 # machine, the value, and the names of the tensors' storages.
 _MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _NO_STORAGES = (b"\x80\x02]q\x00.", b"\x80\x02].", b"\x80\x02]q\x01.")
@@ -28,13 +28,13 @@ _ADVICE = "Get the file again from its origin."
 
 
 def looks_like_torch(path: Path) -> bool:
-    """Say whether a file starts as one of torch; never raises."""
+    """Return whether a file starts like one saved by torch; never raises."""
     start = head(path, len(_MAGIC))
     return start.startswith(_ZIP) or start == _MAGIC
 
 
 def read_torch(path: Path) -> object:
-    """Read a file of torch that holds plain data.
+    """Read a file saved by torch that holds plain data.
 
     It is read into memory as a whole, and its value takes about ten times its size.
 
@@ -45,8 +45,8 @@ def read_torch(path: Path) -> object:
         As `pickles.safe_loads`, which reads it.
 
     Raises:
-        DataError: The file is missing, too large, damaged, no file of torch, or holds tensors or
-            anything else than plain data.
+        DataError: The file is missing, too large, damaged, not saved by torch, or holds tensors or
+            anything other than plain data.
     """
     if not path.is_file():
         raise DataError(f"{path}: not a file. Check the path")
@@ -56,7 +56,7 @@ def read_torch(path: Path) -> object:
     elif start == _MAGIC:
         content = _legacy(path, read_limited(path, limit=SIZE_LIMIT, advice=_ADVICE))
     else:
-        raise DataError(f"{path}: not a file of torch. {_ADVICE}")
+        raise DataError(f"{path}: not a file saved by torch. {_ADVICE}")
     return safe_loads(content, str(path), allowed=COLLECTIONS, advice=_ADVICE)
 
 

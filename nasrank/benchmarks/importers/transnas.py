@@ -2,8 +2,8 @@
 
 The file is a dictionary whose ``data`` holds, by search space (``micro``, ``macro``),
 architecture and task, the ``model_info``, ``total_epochs`` and ``metrics``, each metric a list
-with one number an epoch. The format is read as its authors' interface describes it; no real file
-has been met. Module `transnas_macro` reads the macro networks of the same file.
+with one number per epoch. The format is read as its authors' interface describes it; not tested on
+a real file. Module `transnas_macro` reads the macro networks of the same file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ class TransNASFile(NamedTuple):
     Attributes:
         path: The file.
         architectures: Its texts.
-        entries: What the file says of each: task to measurements.
+        entries: Measurements of each, by task.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class TransNASFile(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Say, by name and first bytes, whether this is the benchmark's file; never raises."""
+    """Return, by name and first bytes, whether this is the benchmark's file; never raises."""
     return "transnas" in path.name.lower() and looks_like_torch(path)
 
 
@@ -80,21 +80,21 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
     Args:
         path: ``transnas-bench_v10141024.pth``.
-        on_progress: Called with the architectures read and their number, once a task.
+        on_progress: Called with the architectures read and their number, once per task.
 
     Returns:
         Space ``transnas-micro``: each metric after the last epoch, one run; the default of each
         task first; GPU-seconds of training from ``time_elapsed``; parameters.
 
     Raises:
-        DataError: The file is damaged, asks to execute anything, or has another form.
+        DataError: The file is damaged, would need code to be executed, or has another form.
     """
     file = read_space(path, "micro")
     digits = []
     for row, text in enumerate(file.architectures):
         found = micro_digits(text)
         if found is None:
-            raise file.error(row, "it is no micro cell such as 64-41414-1_02_333")
+            raise file.error(row, "it is not a micro cell such as 64-41414-1_02_333")
         digits.append(found)
     return imported_space(
         file,
@@ -124,7 +124,7 @@ def read_space(path: Path, name: str) -> TransNASFile:
         raise DataError(f"{path}: it holds no search space {name}. {_ADVICE}")
     for text, entry in entries.items():
         if not isinstance(text, str) or not isinstance(entry, dict):
-            raise DataError(f"{path}: {str(text)[:60]!a} is no architecture. {_ADVICE}")
+            raise DataError(f"{path}: {str(text)[:60]!a} is not an architecture. {_ADVICE}")
     return TransNASFile(path, tuple(entries), tuple(entries.values()))
 
 
@@ -147,10 +147,10 @@ def imported_space(
         graphs: ``[N]`` its graphs.
         drop: Operations that produce nothing.
         contract: Operations that return their input.
-        on_progress: Called with the architectures read and their number, once a task.
+        on_progress: Called with the architectures read and their number, once per task.
 
     Raises:
-        DataError: An entry has not the form described.
+        DataError: An entry does not have the described form.
     """
     measurements: list[Measurement] = []
     seconds = {}
@@ -160,12 +160,12 @@ def imported_space(
         if columns:
             measurements += _measurements(dataset, columns)
             seconds[dataset] = spent
-            # Tasks share the encoder; the first task that counts it counts for all.
+            # Tasks share the encoder; the count of the first task that has one is used.
             parameters = np.where(np.isnan(parameters), sizes, parameters)
         if on_progress is not None:
             on_progress(len(file.architectures), len(file.architectures))
     if not measurements:
-        raise DataError(f"{file.path}: it knows none of the seven tasks. {_ADVICE}")
+        raise DataError(f"{file.path}: it has none of the seven tasks. {_ADVICE}")
     measured = {each.dataset for each in measurements}
     return Imported(
         space=space,
@@ -178,7 +178,7 @@ def imported_space(
         cost_seconds={name: spent for name, spent in seconds.items() if name in measured},
         parameters=parameters,
         chance={},
-        note="metrics differ between tasks; one run an architecture, after the last epoch",
+        note="metrics differ between tasks; one run per architecture, after the last epoch",
         source=file.path.name,
         licence="not stated in the repository of its authors",
         citation=CITATION,
@@ -216,10 +216,10 @@ def _task_columns(
 
 def _history(file: TransNASFile, row: int, what: str, history: object) -> Sequence[float]:
     if not isinstance(history, list) or not 0 < len(history) <= _MOST_EPOCHS:
-        raise file.error(row, f"{what!a} is no list of numbers")
+        raise file.error(row, f"{what!a} is not a list of numbers")
     numbers = [number for each in history if (number := finite_number(each)) is not None]
     if len(numbers) != len(history):
-        raise file.error(row, f"{what!a} holds something else than finite numbers")
+        raise file.error(row, f"{what!a} holds something other than finite numbers")
     return numbers
 
 

@@ -118,7 +118,7 @@ _MOST_MODULES = 6
 
 
 def micro_digits(text: str) -> tuple[int, ...] | None:
-    """Read a micro cell: six digits on `nb201.EDGES`, or None where the text is no micro cell.
+    """Read a micro cell: six digits on `nb201.EDGES`, or None where the text is not a micro cell.
 
     Example:
         >>> micro_digits("64-41414-1_02_333")
@@ -144,7 +144,7 @@ def micro_graphs(digits: NDArray[np.int8]) -> GraphBatch:
 
     The same construction as `nb201.cell_graphs`. Three of the five modules start with a cell
     whose edges from node 0 have stride two, where a skip connection is a pair of strided
-    convolutions; so skip connections from node 0 are an operation of their own and only those
+    convolutions; so skip connections from node 0 are a separate operation and only those
     between inner nodes are identities.
 
     Args:
@@ -167,7 +167,7 @@ def micro_graphs(digits: NDArray[np.int8]) -> GraphBatch:
 
 
 def macro_modules(text: str) -> tuple[int, ...] | None:
-    """Read a macro network: four to six digits 1 to 4, or None where the text is none.
+    """Read a macro network: four to six digits 1 to 4, or None where the text is not one.
 
     Example:
         >>> macro_modules("64-1234-basic")

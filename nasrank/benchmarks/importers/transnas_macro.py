@@ -15,20 +15,20 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
 
     Args:
         path: ``transnas-bench_v10141024.pth``.
-        on_progress: Called with the architectures read and their number, once a task.
+        on_progress: Called with the architectures read and their number, once per task.
 
     Returns:
         Space ``transnas-macro``, otherwise as `transnas.read`.
 
     Raises:
-        DataError: The file is damaged, asks to execute anything, or has another form.
+        DataError: The file is damaged, would need code to be executed, or has another form.
     """
     file = read_space(path, "macro")
     modules = []
     for row, text in enumerate(file.architectures):
         found = macro_modules(text)
         if found is None:
-            raise file.error(row, "it is no macro network such as 64-1234-basic")
+            raise file.error(row, "it is not a macro network such as 64-1234-basic")
         modules.append(found)
     return imported_space(
         file,

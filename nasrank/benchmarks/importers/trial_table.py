@@ -18,7 +18,7 @@ CHANCE = {
     "imagenet16-120": 100 / 120,
     "cifar10-valid": 10.0,
 }
-"""What guessing scores, in percent, by our name of the dataset."""
+"""Score of guessing, in percent, by our name of the dataset."""
 
 _MOST_SEEDS = 16
 _HALF = "trained on half of the training images"
@@ -26,7 +26,7 @@ _WHOLE = "trained on all training images"
 
 
 class _Source(NamedTuple):
-    """Our name of a number, the file's training and field, its unit and what it is."""
+    """Our name of a metric, the file's training and field, its unit and its description."""
 
     name: str
     training: str
@@ -97,7 +97,7 @@ class TrialTable:
         """Put the trials of one architecture into its row.
 
         Raises:
-            WrongTrialError: There are more seeds than any published file has.
+            WrongTrialError: There are more seeds than in any published file.
         """
         for trial in trials:
             for field, value in trial.values.items():
@@ -106,7 +106,7 @@ class TrialTable:
                 if column is None:
                     if len(seeds) == _MOST_SEEDS:
                         raise WrongTrialError(
-                            f"{trial.training}, {trial.epochs} epochs: a seed too many, "
+                            f"{trial.training}, {trial.epochs} epochs: too many seeds, "
                             f"{trial.seed} after {_MOST_SEEDS} others"
                         )
                     column = seeds[trial.seed] = np.full(self._rows, np.nan)
@@ -115,7 +115,7 @@ class TrialTable:
     def measurements(self) -> tuple[Measurement, ...]:
         """Return everything as metrics of datasets, of each dataset ``val_acc`` first.
 
-        The columns of ``values`` are training seeds in rising order; NaN where an architecture
+        The columns of ``values`` are training seeds in ascending order; NaN where an architecture
         was not trained with a seed. Times and sizes that all seeds agree on have one column.
         """
         return tuple(each for dataset in _TRAINED for each in self._of_dataset(dataset))
@@ -142,7 +142,7 @@ class TrialTable:
     def cost_seconds(self) -> dict[str, NDArray[np.float64]]:
         """Return ``[N]`` GPU-seconds of one full training, mean over seeds, by dataset.
 
-        It is the training that ``val_acc`` comes from: for ``cifar10`` that on half of the images.
+        It is the training that ``val_acc`` comes from: for ``cifar10`` on half of the images.
         """
         costs = {}
         for dataset, sources in _TRAINED.items():
@@ -169,7 +169,7 @@ def _measurement(
         if not (least < most).any():
             values = np.where(np.isinf(least), np.nan, least)[:, None]
     if values.shape[1] > 1:
-        meaning += f"; a column a seed ({', '.join(map(str, sorted(seeds)))})"
+        meaning += f"; one column per seed ({', '.join(map(str, sorted(seeds)))})"
     elif unit == "%":
         meaning += f"; one seed ({min(seeds)})"
     metric = Metric(

@@ -1,4 +1,4 @@
-"""Trainings of the NAS-Bench-201 family: what a file stores of one architecture.
+"""Trainings of the NAS-Bench-201 family: the record of one architecture in a file.
 
 NAS-Bench-201 and both spaces of NATS-Bench store an architecture in the same way: a dictionary
 of trials, one for each dataset and seed, with the history of every epoch. Only the last epoch is
@@ -29,7 +29,7 @@ EVALUATIONS = ("x-valid", "x-test", "ori-test")
 
 
 class WrongTrialError(Exception):
-    """What is wrong with a stored architecture; the reader adds where it stands."""
+    """An error in a stored architecture; the reader adds its place."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Trial:
 
 
 def read_trials(state: object, epochs: int) -> tuple[str, int, list[Trial]]:
-    """Read what a file stores of one architecture under one number of epochs.
+    """Read the record of one architecture for one number of epochs.
 
     Args:
         state: The stored dictionary, with ``arch_str`` and ``all_results``.
@@ -61,7 +61,7 @@ def read_trials(state: object, epochs: int) -> tuple[str, int, list[Trial]]:
         The text of the architecture, its index in the file's list, and its trials.
 
     Raises:
-        WrongTrialError: A part is missing or of a wrong type, or a number cannot be one.
+        WrongTrialError: A part is missing or of a wrong type, or a number is out of range.
     """
     state = _dictionary(state, f"the trainings of {epochs} epochs")
     text = state.get("arch_str")
@@ -79,7 +79,7 @@ def _trial(key: object, result: object, epochs: int) -> Trial:
         case (str(training), int(seed)) if training in TRAININGS:
             pass
         case _:
-            raise WrongTrialError(f"{shown(key)} is no training and seed")
+            raise WrongTrialError(f"{shown(key)} is not a training and seed")
     where = f"{training}, seed {seed}, {epochs} epochs"
     result = _dictionary(result, where)
     if result.get("epochs") != epochs:
@@ -97,7 +97,7 @@ def _trial(key: object, result: object, epochs: int) -> Trial:
             values[name] = _number(history[last], f"{where}: {field}", 100)
         elif name == "seconds" and all(epoch in history for epoch in range(epochs)):
             times = [history[epoch] for epoch in range(epochs)]
-            # One time stands for all epochs in the files; checking it once is enough.
+            # The files have one time for all epochs; checking it once is enough.
             for value in {*times} if {*map(type, times)} == {float} else times:
                 _number(value, f"{where}: {field}")
             values[name] = math.fsum(times)  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ def _trial(key: object, result: object, epochs: int) -> Trial:
 
 def _dictionary(value: object, what: str) -> dict[object, object]:
     if not isinstance(value, dict):
-        raise WrongTrialError(f"{what} is no dictionary")
+        raise WrongTrialError(f"{what} is not a dictionary")
     return value
 
 

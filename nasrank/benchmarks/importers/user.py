@@ -1,36 +1,36 @@
 """A user's own space from a CSV, JSON Lines or Parquet file.
 
 Every row is an architecture. Columns that are not named here, and not chosen as labels, are
-passed over.
+skipped.
 
 ``id``
     Its name, unique in the file. May be left out beside ``arch_str``.
 ``operations`` and ``edges``
     The operations of its nodes, ``input;conv3x3;output``, and the edges between them by position
-    from 0, ``0-1;1-2``. An edge given twice counts twice. In JSON and Parquet lists do as well:
+    from 0, ``0-1;1-2``. An edge given twice counts twice. In JSON and Parquet lists work as well:
     ``["input", "conv3x3", "output"]`` and ``[[0, 1], [1, 2]]``.
 ``operations`` and ``matrix``
     The same with an adjacency matrix, as NAS-Bench-101 has it: ``010;001;000``.
 ``layers``
-    The operations of a chain from input to output, which are not written: ``mb3;mb6;mb6``.
+    The operations of a chain, without input and output: ``mb3;mb6;mb6``.
 ``arch_str``
     A NAS-Bench-201 string, ``|none~0|+|none~0|none~1|+|none~0|none~1|none~2|``.
 ``attribute_NAME``
-    Numbers of the nodes, such as widths: ``64;128;256``, one for each of ``operations`` or
-    ``layers``, and nothing where a node has none: ``;64;;128;``. In JSON and Parquet lists do as
+    Numbers per node, such as widths: ``64;128;256``, one for each of ``operations`` or
+    ``layers``, and nothing where a node has none: ``;64;;128;``. In JSON and Parquet lists work as
     well, with null for none. A single number holds for every node, an empty cell for none.
 ``label``, ``label_0``, ``label_1``, ...
-    What it is worth; several columns are several training seeds. Empty where it was not
+    Its measured value; several columns are several training seeds. Empty where it was not
     evaluated: such rows are the candidates.
 ``cost_seconds``, ``parameters``
     GPU-seconds of its training and number of its weights; may be empty.
 ``group``
-    A name shared by architectures that must not be on both sides of a split, such as variants of
-    one network; may be empty.
+    A name shared by architectures that a split must not divide, such as variants of one network;
+    may be empty.
 
-A file has one way to write graphs, for all rows. Nodes named ``input`` and ``output`` are where
-data enters and leaves. An operation named ``none`` produces nothing and one named
-``skip_connect`` returns its input; two architectures that then compute the same are one class.
+A file writes the graphs of all rows in one way. Nodes named ``input`` and ``output`` are where
+data enters and leaves. An operation named ``none`` produces nothing and one named ``skip_connect``
+returns its input; two architectures that then compute the same belong to one class.
 """
 
 import math
@@ -75,15 +75,15 @@ _MOST_PARALLEL = 255
 _LONGEST_NAME = 256
 
 _PART = 2**21
-"""Pairs of nodes of the candidates that are held at once."""
+"""Maximum number of pairs of nodes of candidates in memory at once."""
 _REMEMBERED = 2**14
-"""Texts whose meaning is remembered: long tables say the same again and again."""
+"""Number of parsed texts that are cached: long tables repeat the same texts."""
 
 Graph = tuple[list[str], list[tuple[int, int]]]
 
 
 def recognises(path: Path) -> bool:
-    """Say by its ending whether a file may hold a user's own space."""
+    """Return by its suffix whether a file may hold a user's own space."""
     return path.suffix.lower() in SUFFIXES
 
 
@@ -103,19 +103,18 @@ def read(
 
     Args:
         path: The file.
-        on_progress: Told the number of rows read so far, and of all rows where it is known.
+        on_progress: Receives the number of rows read so far, and their total where it is known.
         space: Name of the space.
         built_in: Whether that is a built-in space. Its architectures are then named in
-            ``arch_str``, and no other columns are looked at for graphs.
-        label: Label columns, one a training seed; ``label`` and ``label_*`` by default.
-        attributes: Columns with numbers of the nodes; ``attribute_*`` by default.
+            ``arch_str``, and other columns for graphs are ignored.
+        label: Label columns, one per training seed; ``label`` and ``label_*`` by default.
+        attributes: Columns with numbers per node; ``attribute_*`` by default.
         dataset: What the architectures were trained on.
         lower_is_better: Direction of the label.
         unit: Unit of the label.
 
     Raises:
-        UsageError: A column that was chosen is not in the file, or cannot be what it was chosen
-            for.
+        UsageError: A chosen column is not in the file, or not valid for its purpose.
         DataError: The file or a row is not of that form; the message names the row.
     """
     records = read_records(path, on_progress=on_progress)
@@ -161,7 +160,7 @@ def candidate_names(records: Records) -> tuple[str, ...]:
     """Read the names of candidates: ``id``, or ``arch_str`` where there is none.
 
     Raises:
-        DataError: A row has none, or that of another row.
+        DataError: A row has no name, or that of another row.
     """
     return _names(records, built_in=False)
 
@@ -169,15 +168,15 @@ def candidate_names(records: Records) -> tuple[str, ...]:
 def candidate_graphs(
     records: Records, vocabulary: Sequence[str], attributes: Sequence[str] = ()
 ) -> Iterator[GraphBatch]:
-    """Read the graphs of candidates of a space that is known already, part by part.
+    """Read the graphs of candidates of a known space, in parts.
 
     Args:
-        records: Some rows of a file; labels and unknown columns are passed over.
+        records: Some rows of a file; labels and unknown columns are ignored.
         vocabulary: Operations of the space.
         attributes: Attributes of its nodes, each in a column of that name or ``attribute_NAME``.
 
     Yields:
-        The graphs of the next rows, as they are written, few enough to be held at once.
+        The graphs of the next rows, unreduced, few enough to fit in memory.
 
     Raises:
         DataError: A row is not of the form that this module describes, or has an operation that
@@ -221,11 +220,11 @@ def _unknown_operation(
     records: Records, row: int, name: str, vocabulary: Sequence[str]
 ) -> DataError:
     known = ", ".join(vocabulary)
-    return records.error(row, f"operation {name[:60]!a} is none of the space's: {known[:300]}")
+    return records.error(row, f"operation {name[:60]!a} is not in the space. Known: {known[:300]}")
 
 
 def _recoded(records: Records, graphs: GraphBatch, vocabulary: Sequence[str]) -> GraphBatch:
-    """Number operations by another vocabulary."""
+    """Recode operations by another vocabulary."""
     code = {name: number for number, name in enumerate(vocabulary)}
     used = {int(each) for each in np.unique(graphs.operations[graphs.mask])}
     for number in used:
@@ -288,13 +287,13 @@ def _group_names(records: Records) -> list[str]:
         whole = isinstance(value, int) and not isinstance(value, bool)
         text = str(value).strip() if whole or isinstance(value, str) else ""
         if len(text) > _LONGEST_NAME or not (value is None or whole or isinstance(value, str)):
-            raise records.error(row, f"group is no name of at most {_LONGEST_NAME} characters")
+            raise records.error(row, f"group is not a name of at most {_LONGEST_NAME} characters")
         names.append(text)
     return names
 
 
 def _metric_name(labels: Sequence[str]) -> str:
-    """Name the metric like its column, or like what several columns begin with."""
+    """Name the metric like its column, or like the common prefix of several columns."""
     first = labels[0]
     if len(labels) > 1:
         shared = 0
@@ -319,11 +318,11 @@ def _names(records: Records, *, built_in: bool) -> tuple[str, ...]:
         whole = isinstance(value, int) and not isinstance(value, bool)
         text = str(value).strip() if whole or isinstance(value, str) else ""
         if not text or len(text) > _LONGEST_NAME or not text.isprintable():
-            raise records.error(row, f"{column} is no name of 1 to {_LONGEST_NAME} characters")
+            raise records.error(row, f"{column} is not a name of 1 to {_LONGEST_NAME} characters")
         if text in rows:
             place = records.places[rows[text]]
             raise records.error(
-                row, f"{column} {text[:60]!a} is that of {records.unit} {place} too"
+                row, f"{column} {text[:60]!a} is also that of {records.unit} {place}"
             )
         rows[text] = row
     return tuple(rows)
@@ -342,7 +341,7 @@ def _numbers(records: Records, column: str, *, least: float = -math.inf) -> NDAr
         if math.isinf(number) or number < least:
             shown = str(given)[:40]
             what = "a finite number" if least < 0 else f"a finite number of at least {least:g}"
-            raise records.error(row, f"{column} is {shown!a} and not {what}")
+            raise records.error(row, f"{column} is {shown!a}, not {what}")
         values[row] = number
     return values
 
@@ -351,10 +350,10 @@ def _form(records: Records) -> tuple[str, ...]:
     forms = [form for form in _FORMS if set(form) <= set(records.columns)]
     if len(forms) != 1:
         known = "; ".join(" and ".join(form) for form in _FORMS)
-        found = "none" if not forms else "several"
+        found = "no way" if not forms else "several ways"
         raise DataError(
-            f"{records.path}: it has {found} of the ways to write graphs. Keep the columns of "
-            f"exactly one: {known}"
+            f"{records.path}: it has columns for {found} to write graphs. Keep the columns "
+            f"of exactly one: {known}"
         )
     return forms[0]
 
@@ -364,8 +363,8 @@ def _graphs(records: Records, numbers: Mapping[str, str]) -> GraphBatch:
     if form == ("arch_str",):
         if numbers:
             raise DataError(
-                f"{records.path}: the column {next(iter(numbers.values()))} needs nodes to belong "
-                "to, and arch_str has none. Write the graphs with operations or layers"
+                f"{records.path}: the column {next(iter(numbers.values()))} needs nodes, but "
+                "arch_str has none. Write the graphs with operations or layers"
             )
         return _nb201_graphs(records)
     graphs: list[Graph] = []
@@ -388,7 +387,7 @@ def _attributes(
     for number, column in enumerate(numbers.values()):
         if table is not None and np.isnan(table[:, :, number]).all():
             raise DataError(
-                f"{records.path}: the column {column} has no number in any row. Fill it or drop it"
+                f"{records.path}: the column {column} has no number in any row. Fill or drop it"
             )
     return table
 
@@ -434,7 +433,7 @@ def _node_number(value: object, node: int) -> float:
         number = math.nan
     if not abs(number) <= _LARGEST:
         raise ValueError(
-            f"is {str(value)[:40]!a} at place {node}, not a finite number. Leave a place empty "
+            f"is {str(value)[:40]!a} at position {node}, not a finite number. Leave it empty "
             "where a node has none"
         )
     return number
@@ -445,7 +444,7 @@ def _graph(form: Sequence[str], operations: object, wiring: object) -> Graph:
     names = [_operation(name) for name in _items(operations, form[0])]
     if form == ("layers",):
         if set(names) & {*_ENDS}:
-            raise ValueError("layers lists input or output, which a chain has anyway")
+            raise ValueError("layers lists input or output, which every chain has implicitly")
         names = [_ENDS[0], *names, _ENDS[1]]
         _check_count(names)
         return names, [(node, node + 1) for node in range(len(names) - 1)]
@@ -468,7 +467,7 @@ def _check_count(names: Sequence[str]) -> None:
 
 def _operation(name: object) -> str:
     if not isinstance(name, str):
-        raise ValueError(f"{str(name)[:40]!a} is no name of an operation")
+        raise ValueError(f"{str(name)[:40]!a} is not the name of an operation")
     return _operation_name(name)
 
 
@@ -476,7 +475,7 @@ def _operation(name: object) -> str:
 def _operation_name(name: str) -> str:
     text = name.strip()
     if not text or len(text) > 64 or not text.isprintable():
-        raise ValueError(f"{name[:40]!a} is no name of an operation of 1 to 64 characters")
+        raise ValueError(f"{name[:40]!a} is not the name of an operation, of 1 to 64 characters")
     return text
 
 
@@ -487,7 +486,7 @@ def _items(value: object, column: str) -> list[object]:
         return [*text.split(";")] if text else []
     if isinstance(value, list):
         return value
-    raise ValueError(f"{column} is {'empty' if value is None else 'no text and no list'}")
+    raise ValueError(f"{column} is {'empty' if value is None else 'neither text nor a list'}")
 
 
 def _edges(value: object, nodes: int) -> list[tuple[int, int]]:
@@ -504,7 +503,7 @@ def _listed_edges(value: object, nodes: int) -> list[tuple[int, int]]:
     for item in _items(value, "edges"):
         ends = item.split("-") if isinstance(item, str) else item
         if not isinstance(ends, list | tuple) or len(ends) != 2:
-            raise ValueError(f"{str(item)[:40]!a} is no edge, such as 0-1")
+            raise ValueError(f"{str(item)[:40]!a} is not an edge, such as 0-1")
         edges.append((_position(ends[0], nodes), _position(ends[1], nodes)))
     return _parallel(edges)
 
@@ -530,7 +529,7 @@ def _parallel(edges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     if len(edges) > _MOST_PARALLEL and any(
         edges.count(edge) > _MOST_PARALLEL for edge in set(edges)
     ):
-        raise ValueError(f"an edge is there more than {_MOST_PARALLEL} times")
+        raise ValueError(f"an edge occurs more than {_MOST_PARALLEL} times")
     return edges
 
 
@@ -541,7 +540,7 @@ def _position(value: object, count: int) -> int:
         isinstance(value, float) and value.is_integer()
     )
     if not whole or not 0 <= value < count:  # type: ignore[operator]
-        raise ValueError(f"{str(value)[:40]!a} is no whole number from 0 to {count - 1}")
+        raise ValueError(f"{str(value)[:40]!a} is not a whole number from 0 to {count - 1}")
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
@@ -553,7 +552,7 @@ def _batch(
     nodes = max(len(names) for names, _ in graphs)
     check_size(len(graphs), nodes)
     if len(vocabulary) > np.iinfo(np.int16).max:
-        raise DataError(f"{len(vocabulary):,} different operations are too many to be classes")
+        raise DataError(f"{len(vocabulary):,} different operations are too many")
     return _encode(graphs, code, attributes, numbers)
 
 
@@ -589,7 +588,7 @@ def _nb201_graphs(records: Records) -> GraphBatch:
         cell = _nb201_cells().get(text.strip()) if isinstance(text, str) else None
         if cell is None:
             example = nb201_string((OPERATIONS.index("nor_conv_3x3"),) * 6)
-            raise records.error(row, f"arch_str is no NAS-Bench-201 cell, such as {example}")
+            raise records.error(row, f"arch_str is not a NAS-Bench-201 cell, such as {example}")
         cells.append(cell)
     return cell_graphs(digits[cells])
 

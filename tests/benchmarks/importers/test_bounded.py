@@ -44,7 +44,7 @@ def test_damaged_files_are_refused(tmp_path):
     path.write_bytes(b"no bz2 file")
     refused(path, "damaged")
     path.write_bytes(content + content)
-    refused(path, "goes on after the end")
+    refused(path, "continues after the end")
     path.write_bytes(content * 1_000)
     refused(path, "larger than")
     path.write_bytes(b"")

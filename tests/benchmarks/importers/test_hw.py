@@ -123,16 +123,16 @@ DAMAGE = {
     "no config": (lambda part: part.pop("config"), "cifar100: it has no list config"),
     "no cell": (
         lambda part: part["config"][1].update(arch_str="x"),
-        "config 1 names no cell: 'x'",
+        "config 1 is not a cell: 'x'",
     ),
     "no text": (lambda part: part["config"][1].update(arch_str=[[]]), "config 1 names no cell"),
     "twice": (lambda part: part["config"].__setitem__(2, part["config"][0]), "configs 0 and 2"),
-    "short": (lambda part: part["fpga_energy"].pop(), "fpga_energy is no list of 3 numbers"),
+    "short": (lambda part: part["fpga_energy"].pop(), "fpga_energy is not a list of 3 numbers"),
     "NaN": (lambda part: part["fpga_energy"].__setitem__(2, np.nan), "fpga_energy, cell 2: nan"),
     "inf": (lambda part: part["fpga_energy"].__setitem__(0, np.inf), "fpga_energy, cell 0: inf"),
-    "negative": (lambda part: part["fpga_energy"].__setitem__(0, -2), "cell 0: -2 is no such"),
-    "text": (lambda part: part["fpga_energy"].__setitem__(0, "1"), "cell 0: '1' is no such"),
-    "kind": (lambda part: part.update(fpga_energy={}), "fpga_energy is no list"),
+    "negative": (lambda part: part["fpga_energy"].__setitem__(0, -2), "cell 0: -2 is not a valid"),
+    "text": (lambda part: part["fpga_energy"].__setitem__(0, "1"), "cell 0: '1' is not a valid"),
+    "kind": (lambda part: part.update(fpga_energy={}), "fpga_energy is not a list"),
 }
 
 

@@ -140,7 +140,7 @@ def test_the_real_topology_folder(shared_file):
     by_name = {each.metric.name: each.metric for each in imported.measurements[:13]}
     assert by_name["val_acc"].description == (
         "validation accuracy (x-valid), trained on half of the training images, 200 epochs; "
-        "a column a seed (777, 888, 999)"
+        "one column per seed (777, 888, 999)"
     )
     assert by_name["val_acc"].replicates
     assert not by_name["test_acc_12"].replicates
@@ -270,11 +270,11 @@ def test_bad_lists(folder):
         ([], "no list meta_archs"),
         ({"meta_archs": []}, "no list meta_archs"),
         ({"meta_archs": [*SIZES, 5]}, "no text"),
-        ({"meta_archs": [*SIZES, SIZES[1]]}, "comes twice"),
-        ({"meta_archs": [*SIZES, "8:8:8:8"]}, "is no architecture"),
-        ({"meta_archs": [*SIZES, "8:8:8:8:9"]}, "is no architecture"),
-        ({"meta_archs": ["8:8:8:8:8:8"] * 9}, "is no architecture"),
-        ({"meta_archs": ["|a~0|"]}, "no cell of NAS-Bench-201"),
+        ({"meta_archs": [*SIZES, SIZES[1]]}, "occurs twice"),
+        ({"meta_archs": [*SIZES, "8:8:8:8"]}, "is not an architecture"),
+        ({"meta_archs": [*SIZES, "8:8:8:8:9"]}, "is not an architecture"),
+        ({"meta_archs": ["8:8:8:8:8:8"] * 9}, "is not an architecture"),
+        ({"meta_archs": ["|a~0|"]}, "not a cell of NAS-Bench-201"),
         ({"meta_archs": [""] * 40_000}, "lists 40,000"),
         ({"meta_archs": SIZES[:2]}, "lists only 2 architectures"),
     ):
@@ -303,8 +303,8 @@ DAMAGE = {
     "another architecture": (lambda cell: cell["90"].update(arch_index=7), "of architecture 7"),
     "another text": (lambda cell: cell["12"].update(arch_str="8:8:8:8:64"), "not of 1, "),
     "no text": (lambda cell: cell["12"].pop("arch_str"), "no arch_str"),
-    "no results": (lambda cell: cell["12"].pop("all_results"), "all_results is no dict"),
-    "a list": (lambda cell: cell.update({"12": []}), "12 epochs is no dictionary"),
+    "no results": (lambda cell: cell["12"].pop("all_results"), "all_results is not a dict"),
+    "a list": (lambda cell: cell.update({"12": []}), "12 epochs is not a dictionary"),
     "no epochs": (lambda cell: cell.clear(), "no training of 90 or 12 or 01 epochs"),
     "wrong epochs": (lambda cell: trial(cell).update(epochs=12), "says 12 epochs"),
     "NaN": (lambda cell: trial(cell)["eval_acc1es"].update({"x-valid@89": np.nan}), "is nan, not"),
@@ -320,11 +320,11 @@ DAMAGE = {
         lambda cell: trial(cell)["train_times"].update({3: np.nan}),
         "train_times is nan",
     ),
-    "bad history": (lambda cell: trial(cell).update(train_times=[1]), "train_times is no dict"),
+    "bad history": (lambda cell: trial(cell).update(train_times=[1]), "train_times is not a dict"),
     "bad latency": (lambda cell: trial(cell).update(latency=[1.0, "a"]), "latency is 'a'"),
-    "bad key": (lambda cell: cell["90"]["all_results"].update({"a": 1}), "'a' is no training"),
+    "bad key": (lambda cell: cell["90"]["all_results"].update({"a": 1}), "'a' is not a training"),
     "bad dataset": (lambda cell: cell["90"]["all_results"].update({("a", 1): 1}), "a tuple is no"),
-    "seeds": (seeds, "a seed too many"),
+    "seeds": (seeds, "too many seeds"),
 }
 
 

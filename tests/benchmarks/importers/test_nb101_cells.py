@@ -80,10 +80,10 @@ def test_graphs_of_cells_of_different_sizes():
 @pytest.mark.parametrize(
     ("matrix", "operations", "complaint"),
     [
-        ("", "input,output", "0 digits are no matrix"),
-        ("0", "input", "1 digits are no matrix"),
-        ("01100100", CHAIN[1], "8 digits are no matrix"),
-        ("0" * 64, CHAIN[1], "64 digits are no matrix"),
+        ("", "input,output", "0 digits are not a matrix"),
+        ("0", "input", "1 digits are not a matrix"),
+        ("01100100", CHAIN[1], "8 digits are not a matrix"),
+        ("0" * 64, CHAIN[1], "64 digits are not a matrix"),
         ("021001000", CHAIN[1], "digits other than 0 and 1"),
         ("01\N{ARABIC-INDIC DIGIT ONE}001000", CHAIN[1], "digits other than 0 and 1"),
         ("010001010", CHAIN[1], "does not lead to a later vertex"),

@@ -204,25 +204,25 @@ DAMAGE = {
     "no list": (lambda value: value.pop("meta_archs"), "no meta_archs"),
     "two indexes": (
         lambda value: value["arch2infos"].update({4: value["arch2infos"][0]}),
-        "has 4 entries, but 3 cells|does not stand at its index|comes twice",
+        "has 4 entries, but 3 cells|is not at its index|occurs twice",
     ),
     "wrong index": (
         lambda value: value["arch2infos"].update({2: value["arch2infos"].pop(1)}),
-        "does not stand at its index 1",
+        "is not at its index 1",
     ),
     "wrong list": (
-        lambda value: value.update(meta_archs=CELLS[::-1]), "does not stand at its index",
+        lambda value: value.update(meta_archs=CELLS[::-1]), "is not at its index",
     ),
     "another cell": (damage(lambda cell: cell["less"].update(arch_str=CELLS[2])), "different"),
     "no cell": (
         damage(lambda cell: [part.update(arch_str="|a~0|") for part in cell.values()]),
-        "cell 2 in the file: '|a~0|' is no cell",
+        "cell 2 in the file: '|a~0|' is not a cell",
     ),
     "twice": (
         damage(
             lambda cell: [part.update(arch_str=CELLS[0], arch_index=0) for part in cell.values()]
         ),
-        "comes twice",
+        "occurs twice",
     ),
     "NaN": (
         damage(

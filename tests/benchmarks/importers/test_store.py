@@ -173,13 +173,13 @@ def test_operations_may_be_numbered_and_nodes_ordered_in_another_way():
     [
         (
             {"architectures": ("y", "x", "z")},
-            r"second: architecture 0, 'y', has another graph than in what toy was imported from",
+            r"second: architecture 0, 'y', has another graph than in toy, imported earlier",
         ),
         (
             {"architectures": ("p", "q", "r")},
-            r"second: architecture 0, 'p', is 'x' in what toy was imported from",
+            r"second: architecture 0, 'p', is 'x' in toy, imported earlier",
         ),
-        ({"drop": ("a",)}, "second: it means other things by its operations"),
+        ({"drop": ("a",)}, "second: its operations have other meanings"),
     ],
 )
 def test_contradictions_are_refused_and_change_nothing(changes, message):
@@ -202,7 +202,7 @@ def test_a_cycle_is_refused_by_name(folder):
 def test_edges_to_padding_and_huge_batches_are_refused():
     graphs = chains(3)
     graphs.adjacency[0, 0, 3] = 1
-    with pytest.raises(DataError, match="an edge ends at no node"):
+    with pytest.raises(DataError, match="an edge does not end at a node"):
         save(make_imported(graphs=graphs))
     with pytest.raises(DataError, match="too large: at most 256 nodes"):
         store.check_size(1, 257)
@@ -212,7 +212,7 @@ def test_edges_to_padding_and_huge_batches_are_refused():
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "A", "a b", "-a", "x" * 65, "a\0"])
 def test_names_stay_in_the_folder(name):
-    with pytest.raises(UsageError, match="cannot name a space"):
+    with pytest.raises(UsageError, match="is not a valid name of a space"):
         space_path(name)
     assert signature(name) == ()
     assert find_space(name) is None
@@ -286,9 +286,9 @@ def test_another_width_is_another_graph():
     before = space_path("toy").read_bytes()
     with pytest.raises(DataError, match="architecture 1, 'y', has another graph"):
         save(wide([16, 33, 8]))
-    with pytest.raises(DataError, match=r"its nodes have the attributes depth, and those of what"):
+    with pytest.raises(DataError, match=r"its nodes have the attributes depth, but those of"):
         save(wide([16, 32, 8], ("depth",)))
-    with pytest.raises(DataError, match=r"the attributes none, and those of .* width"):
+    with pytest.raises(DataError, match=r"the attributes none, but those of .* width"):
         save(make_imported())
     assert space_path("toy").read_bytes() == before
     save(wide([16, 32, 8]))

@@ -151,7 +151,7 @@ def test_architectures_a_built_in_space_lacks_are_refused(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("arch_str,label\n|nor_conv_7x7~0|,1\n")
     with pytest.raises(
-        DataError, match=r"mine.csv: architecture 0, '\|nor_conv_7x7~0\|', is none"
+        DataError, match=r"mine.csv: architecture 0, '\|nor_conv_7x7~0\|', is not in"
     ):
         import_data("nb201", path)
     assert not space_path("nb201").exists()

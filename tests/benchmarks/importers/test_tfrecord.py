@@ -95,7 +95,7 @@ def test_a_file_cut_anywhere_is_found(file):
             continue
         number = 1 if size < len(frames(b"first")) else 2
         message = refused(file(whole[:size]))
-        assert message.startswith(f"record {number}: the file ends in the middle of it. ")
+        assert message.startswith(f"record {number}: the file ends within it. ")
 
 
 @pytest.mark.parametrize("claimed", [RECORD_LIMIT + 1, 2**30, 2**64 - 1])

@@ -284,14 +284,14 @@ BAD = [
     ("nb201_test", {"nb201_index": [2, 0, 0.5]}, "row 2 has 0.5 as nb201_index"),
     ("nb201_test", {"nb201_index": ["2", "0", "1"]}, "instead of numbers"),
     ("nb201_test", {"arch_str": [1, 2, 3]}, "instead of text"),
-    ("nb201_test", {"arch_str": [CELLS[2], None, CELLS[1]]}, "row 1 has nothing as arch_str"),
+    ("nb201_test", {"arch_str": [CELLS[2], None, CELLS[1]]}, "row 1 has no arch_str"),
     ("nb201_test", {"cifar10_test_acc": [85.0, np.inf, 93.0]}, "row 1 has inf %"),
     ("nb201_test", {"cifar10_test_acc": [85.0, -1.0, 93.0]}, "row 1 has -1 %"),
     ("nb201_proxies", {"dataset": ["cifar10", "mnist", "cifar10"]}, "unknown dataset 'mnist'"),
     ("nb201_proxies", {"dataset": ["cifar10"] * 3}, "row 2 repeats a cell of cifar10"),
     ("nb201_hardware", {"edgegpu_latency_ms": [5.0, -2.0]}, "row 1 has -2"),
     ("nb201_hardware", {"edgegpu_latency_ms": [5.0, np.inf]}, "row 1 has inf"),
-    ("transnas", {"arch_str": ["64-41414-1_02_335", "64-41414-0_00_000"]}, "no micro cell"),
+    ("transnas", {"arch_str": ["64-41414-1_02_335", "64-41414-0_00_000"]}, "not a micro cell"),
     ("transnas", {"arch_str": ["64-41414-0_00_000"] * 2, "op_0_1": ["none"] * 2}, "both"),
     ("transnas", {"op_0_1": ["none", "none"]}, "row 0 has 'none' as op_0_1"),
     ("transnas", {"normal_val_ssim_final": [1.5, 0.5]}, "more than 1"),
@@ -322,7 +322,7 @@ def test_says_which_row_is_wrong(write, name, columns, message):
 def test_other_tables_are_not_recognised(write, tmp_path):
     path = write({"a": [1]}, "other.parquet")
     assert not tidy.recognises(path)
-    with pytest.raises(DataError, match="no known table"):
+    with pytest.raises(DataError, match="do not match a known table"):
         tidy.read(path)
     missing = {**TABLES["nb201_test"]}
     none = write({name: column[:0] for name, column in missing.items()}, "empty.parquet")

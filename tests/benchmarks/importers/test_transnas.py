@@ -97,12 +97,12 @@ def test_reads_macro_networks(write):
     [
         ([], "holds no search space micro"),
         ({"data": {"micro": {}}}, "holds no search space micro"),
-        ({"data": {"micro": {3: {}}}}, "'3' is no architecture"),
-        ({"data": {"micro": {"64-1234-basic": {}}}}, "no micro cell"),
+        ({"data": {"micro": {3: {}}}}, "'3' is not an architecture"),
+        ({"data": {"micro": {"64-1234-basic": {}}}}, "not a micro cell"),
         (changed(), "none of the seven tasks"),
         (changed(jigsaw=3), "jigsaw has no metrics"),
-        (changed(jigsaw={"metrics": {"valid_top1": 3}}), "no list of numbers"),
-        (changed(jigsaw={"metrics": {"valid_top1": []}}), "no list of numbers"),
+        (changed(jigsaw={"metrics": {"valid_top1": 3}}), "not a list of numbers"),
+        (changed(jigsaw={"metrics": {"valid_top1": []}}), "not a list of numbers"),
         (changed(jigsaw={"metrics": {"valid_top1": [float("inf")]}}), "finite numbers"),
         (changed(jigsaw={"metrics": {"valid_top1": ["90"]}}), "finite numbers"),
         (changed(jigsaw=result("top1", [1.0], seconds=(-5.0,))), "negative time"),
@@ -142,7 +142,7 @@ def test_archives_must_be_sound(tmp_path):
             transnas.read(path)
     path.write_bytes(pickle.dumps(TABLE))
     assert not transnas.recognises(path)
-    with pytest.raises(DataError, match="not a file of torch"):
+    with pytest.raises(DataError, match="not a file saved by torch"):
         transnas.read(path)
 
 
