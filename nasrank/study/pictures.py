@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from nasrank.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["drawing", "look", "save"]
+__all__ = ["drawing", "file_stem", "look", "picture", "save"]
 
 # Okabe and Ito's eight colours, distinguishable with every kind of colour vision; further lines
 # repeat them with other dashes.
@@ -63,6 +64,41 @@ def save(figure: Figure, path: Path) -> None:
     """
     with replacing(path) as part:
         figure.savefig(part, format="svg", metadata={"Date": None})
+
+
+@contextmanager
+def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[Figure]:
+    """Draw a picture in the house style within the block, which is written at its end.
+
+    Args:
+        path: The file, SVG.
+        size: Width and height in inches.
+        title: Stands above.
+
+    Yields:
+        The figure, still empty.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        DataError: The folder cannot be written.
+    """
+    with drawing() as new_figure:
+        figure = new_figure(figsize=size, layout="constrained")
+        yield figure
+        if title:
+            figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+        save(figure, path)
+
+
+def file_stem(name: str) -> str:
+    """Turn a name of data into the start of a file name.
+
+    Example:
+        >>> file_stem("some/Where.parquet"), file_stem("archs:nb201/cifar10")
+        ('where', 'archs-nb201-cifar10')
+    """
+    plain = Path(name).stem if Path(name).suffix else name
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "data"
 
 
 def look(place: int) -> dict[str, Any]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.companions.optimal_transport.hierarchy import Hierarchy
+from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.tables import OT_ARCHS
 from nasrank.statistics import mean_interval
-from nasrank.study.pictures import drawing, look, save
+from nasrank.study.pictures import file_stem, look, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Leaves",
-    "View",
     "draw_archs",
     "draw_features",
     "draw_geometry",
@@ -28,7 +26,6 @@ __all__ = [
     "draw_speed",
     "draw_sweep",
     "draw_trained",
-    "file_stem",
 ]
 
 Row = Mapping[str, Any]
@@ -41,56 +38,14 @@ _SCALES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Leaves:
-    """The classes and their tree.
-
-    Attributes:
-        names: Names of the classes.
-        group_of: Number of the coarsest group of each class.
-        lengths: Tree distances of unordered pairs of classes, in row order.
-    """
-
-    names: Sequence[str]
-    group_of: NDArray[np.int64]
-    lengths: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """Features of one model.
-
-    Attributes:
-        title: What the model is.
-        points: ``[n, 2]``.
-        classes: Class of each point ``[n]``.
-        distances: Of unordered pairs of classes, in row order.
-    """
-
-    title: str
-    points: NDArray[np.float64]
-    classes: NDArray[np.int64]
-    distances: NDArray[np.float64]
-
-
-def file_stem(name: str) -> str:
-    """Turn a name of data into the start of a file name.
-
-    Example:
-        >>> file_stem("some/Where.parquet")
-        'where-parquet'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", Path(name).name.lower()).strip("-") or "data"
-
-
-def draw_trained(rows: Sequence[Row], leaves: Leaves, folder: Path) -> list[Path]:
+def draw_trained(rows: Sequence[Row], tree: Hierarchy, folder: Path) -> list[Path]:
     """Draw what was trained on samples: measures, features and what the grid varies.
 
     Measures and features are of the first weight and the first batch size.
 
     Args:
         rows: Rows of `KEPT`, in the order of the grid.
-        leaves: The classes and their tree.
+        tree: The tree of the classes.
         folder: Where to draw.
 
     Returns:
@@ -102,55 +57,49 @@ def draw_trained(rows: Sequence[Row], leaves: Leaves, folder: Path) -> list[Path
     """
     first = rows[0]
     stem, title = file_stem(first["data"]), f"{first['data']}, {first['encoder']}"
-    kept = [row for row in rows if row["method"] != "plain"]
+    kept = [row for row in rows if row["method"] != PLAIN]
     size, weight = first["batch_size"], kept[0]["weight"] if kept else 0.0
     base = [row for row in rows if row["batch_size"] == size and row["weight"] in {0.0, weight}]
     paths = [folder / f"{stem}-measures.svg"]
     draw_measures(base, title, paths[0])
-    views = [
-        View(
-            row["method"],
-            np.array(row["shown"]).reshape(-1, 2),
-            np.array(row["shown_classes"]),
-            np.array(row["class_distances"]),
-        )
-        for row in base
-        if row["seed"] == first["seed"] and row["shown"] is not None
-    ]
-    if views:
+    seen = [row for row in base if row["seed"] == first["seed"] and row["shown"] is not None]
+    if seen:
         paths.append(folder / f"{stem}-features.svg")
         words = f"{title}: test features on their principal axes, seed {first['seed']}"
-        draw_features(views, leaves, words, paths[-1])
+        draw_features(seen, tree, words, paths[-1])
     for axis, other, value in (("weight", "batch_size", size), ("batch_size", "weight", weight)):
-        own = [row for row in rows if row[other] == value or row["method"] == "plain"]
-        if len({row[axis] for row in own if row["method"] != "plain"}) > 1:
+        own = [row for row in rows if row[other] == value or row["method"] == PLAIN]
+        if len({row[axis] for row in own if row["method"] != PLAIN}) > 1:
             paths.append(folder / f"{stem}-{file_stem(axis)}.svg")
             draw_sweep(own, axis, title, paths[-1])
     return paths
 
 
-def draw_features(views: Sequence[View], leaves: Leaves, title: str, path: Path) -> None:
+def draw_features(rows: Sequence[Row], tree: Hierarchy, title: str, path: Path) -> None:
     """Draw test features of models side by side, and below each the tree that they make.
 
     The trees join classes by average linkage of their distances; the wanted tree stands first.
+
+    Args:
+        rows: Rows of `KEPT`, a model each.
+        tree: The tree of the classes.
+        title: Stands above.
+        path: The file.
 
     Raises:
         UsageError: matplotlib is not installed.
         DataError: The file cannot be written.
     """
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(2.6 * (len(views) + 1), 5.0), layout="constrained")
-        axes = figure.subplots(2, len(views) + 1, squeeze=False)
-        _legend(axes[0, 0], leaves)
-        _dendrogram(axes[1, 0], leaves.lengths, leaves)
+    with picture(path, (2.6 * (len(rows) + 1), 5.0), title) as figure:
+        axes = figure.subplots(2, len(rows) + 1, squeeze=False)
+        _legend(axes[0, 0], tree)
+        _dendrogram(axes[1, 0], tree.pair_distances(), tree)
         axes[1, 0].set_title("the tree to keep", fontsize=8, loc="left")
         axes[1, 0].set_ylabel("distance of classes")
-        for column, view in enumerate(views, start=1):
-            _scatter(axes[0, column], view, leaves)
-            _dendrogram(axes[1, column], view.distances, leaves)
+        for column, row in enumerate(rows, start=1):
+            _scatter(axes[0, column], row, tree)
+            _dendrogram(axes[1, column], np.array(row["class_distances"]), tree)
             axes[1, column].set_title("by average linkage of emd", fontsize=8, loc="left")
-        figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-        save(figure, path)
 
 
 def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
@@ -172,10 +121,7 @@ def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
         ("edges per mistake", [("mistake_distance", "true to predicted class")]),
     ]
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    with drawing() as figure_class:
-        figure = figure_class(
-            figsize=(2.9 * len(panels), 1.4 + 0.35 * len(methods)), layout="constrained"
-        )
+    with picture(path, (2.9 * len(panels), 1.4 + 0.35 * len(methods)), title) as figure:
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for place, (label, metrics) in enumerate(panels):
             own = axes[place]
@@ -203,8 +149,6 @@ def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
             own.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1)
         axes[0].set_yticks(range(len(methods)), methods)
         axes[0].invert_yaxis()
-        figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-        save(figure, path)
 
 
 def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
@@ -220,10 +164,9 @@ def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
         UsageError: matplotlib is not installed.
         DataError: The file cannot be written.
     """
-    methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != "plain"]
-    settings = sorted({row[axis] for row in rows if row["method"] != "plain"})
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(9.0, 3.2), layout="constrained")
+    methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != PLAIN]
+    settings = sorted({row[axis] for row in rows if row["method"] != PLAIN})
+    with picture(path, (9.0, 3.2), f"{title} (mean and range of seeds)") as figure:
         axes = figure.subplots(1, len(_SCALES), sharey=True, squeeze=False)[0]
         for place, (metric, words) in enumerate(_SCALES.items()):
             for number, method in enumerate(methods):
@@ -256,8 +199,6 @@ def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
         # Where all trainings diverged there is nothing to explain.
         if axes[-1].lines:
             axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
-        figure.suptitle(f"{title} (mean and range of seeds)", fontsize=9, x=0.01, ha="left")
-        save(figure, path)
 
 
 def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
@@ -276,18 +217,17 @@ def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
         DataError: The file cannot be written.
     """
     metrics = {"kendall_tau": "Kendall tau", "precision_at_1pct": "precision at 1 %"}
-    kept = [row for row in rows if row["method"] != "plain"]
+    kept = [row for row in rows if row["method"] != PLAIN]
     methods = list(dict.fromkeys(row["method"] for row in kept))
     weights = sorted({row["weight"] for row in kept})
     sizes = sorted({row["n_train"] for row in rows})
-    plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == "plain"}
-    with drawing() as figure_class:
-        figure = figure_class(
-            figsize=(8.0, 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))), layout="constrained"
-        )
+    plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == PLAIN}
+    height = 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))
+    words = f"{title}: one dot a seed, mean and 95 % interval"
+    with picture(path, (8.0, height), words) as figure:
         axes = figure.subplots(len(sizes), len(metrics), sharex="col", sharey=True, squeeze=False)
         for line, size in enumerate(sizes):
-            for column, (metric, words) in enumerate(metrics.items()):
+            for column, (metric, name) in enumerate(metrics.items()):
                 panel = axes[line, column]
                 panel.axvline(0, color="black", linewidth=0.8)
                 for number, weight in enumerate(weights):
@@ -305,7 +245,7 @@ def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
                 panel.set_title(f"{size} training architectures", fontsize=8, loc="left")
                 if line == len(sizes) - 1:
                     panel.set_xlabel(
-                        f"{words}, less that of plain; {OT_ARCHS.column(metric).better} is better"
+                        f"{name}, less that of plain; {OT_ARCHS.column(metric).better} is better"
                     )
         axes[0, 0].set_yticks(range(len(methods)), methods)
         axes[0, 0].set_ylim(len(methods) - 0.5, -0.5)
@@ -314,10 +254,6 @@ def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
         axes[0, -1].legend(
             fontsize=8, title="weight", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
         )
-        figure.suptitle(
-            f"{title}: one dot a seed, mean and 95 % interval", fontsize=9, x=0.01, ha="left"
-        )
-        save(figure, path)
 
 
 def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
@@ -336,8 +272,8 @@ def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
     units = {"seconds": "seconds", "mebibytes": "MiB"}
     growth = {(row["distance"], row["axis"]): row["slope"] for row in slopes}
     distances = list(dict.fromkeys(row["distance"] for row in rows))
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(10.5, 6.0), layout="constrained")
+    title = "value and gradient of all pairs of one batch, median of repeats"
+    with picture(path, (10.5, 6.0), title) as figure:
         axes = figure.subplots(2, 3, sharex="col", sharey="row")
         for column, (axis, words) in enumerate(names.items()):
             for line, (quantity, unit) in enumerate(units.items()):
@@ -364,11 +300,6 @@ def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
         # Room for the legends above the lines.
         low, high = axes[0, 0].get_ylim()
         axes[0, 0].set_ylim(low, high * (high / low) ** 0.5)
-        figure.suptitle(
-            "value and gradient of all pairs of one batch, median of repeats", fontsize=9,
-            x=0.01, ha="left",
-        )  # fmt: skip
-        save(figure, path)
 
 
 def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
@@ -383,8 +314,7 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
         UsageError: matplotlib is not installed.
         DataError: The file cannot be written.
     """
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(4.8, 3.6), layout="constrained")
+    with picture(path, (4.8, 3.6)) as figure:
         axes = figure.subplots()
         l2 = [row["l2"] for row in rows]
         for number, (name, words) in enumerate(
@@ -402,7 +332,6 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
         axes.set_ylabel("emd")
         axes.set_title(title, fontsize=9, loc="left")
         axes.legend(fontsize=8)
-        save(figure, path)
 
 
 def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:
@@ -415,31 +344,36 @@ def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> Non
         axes.scatter([found.mean], [at], s=30, color=colour)
 
 
-def _colour(leaves: Leaves, number: int) -> str:
-    return str(look(int(leaves.group_of[number]))["color"])
+def _colour(tree: Hierarchy, number: int) -> str:
+    return str(look(int(tree.group_of[number]))["color"])
 
 
-def _scatter(axes: Axes, view: View, leaves: Leaves) -> None:
-    for number, name in enumerate(leaves.names):
-        own = view.points[view.classes == number]
+def _leaves(tree: Hierarchy) -> list[str]:
+    return [path[-1] for path in tree.paths]
+
+
+def _scatter(axes: Axes, row: Row, tree: Hierarchy) -> None:
+    points, classes = np.array(row["shown"]).reshape(-1, 2), np.array(row["shown_classes"])
+    for number, name in enumerate(_leaves(tree)):
+        own = points[classes == number]
         if not len(own):
             continue
         axes.scatter(
-            own[:, 0], own[:, 1], s=7, alpha=0.5, linewidths=0, color=_colour(leaves, number)
+            own[:, 0], own[:, 1], s=7, alpha=0.5, linewidths=0, color=_colour(tree, number)
         )
         axes.annotate(
             name, tuple(own.mean(axis=0)), fontsize=7, ha="center", va="center",
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.7, "linewidth": 0},
         )  # fmt: skip
-    axes.set_title(view.title, fontsize=8, loc="left")
+    axes.set_title(row["method"], fontsize=8, loc="left")
     axes.set_xticks([])
     axes.set_yticks([])
 
 
-def _legend(axes: Axes, leaves: Leaves) -> None:
+def _legend(axes: Axes, tree: Hierarchy) -> None:
     axes.axis("off")
     members: dict[int, list[str]] = {}
-    for name, group in zip(leaves.names, leaves.group_of.tolist(), strict=True):
+    for name, group in zip(_leaves(tree), tree.group_of.tolist(), strict=True):
         members.setdefault(group, []).append(name)
     for group, names in members.items():
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
@@ -449,13 +383,13 @@ def _legend(axes: Axes, leaves: Leaves) -> None:
     )
 
 
-def _dendrogram(axes: Axes, distances: NDArray[np.float64], leaves: Leaves) -> None:
+def _dendrogram(axes: Axes, distances: NDArray[np.float64], tree: Hierarchy) -> None:
     from scipy.cluster.hierarchy import dendrogram, linkage
 
     made = dendrogram(
-        linkage(distances, "average"), ax=axes, labels=list(leaves.names), leaf_font_size=7,
+        linkage(distances, "average"), ax=axes, labels=_leaves(tree), leaf_font_size=7,
         color_threshold=0, above_threshold_color="#555555", leaf_rotation=90,
     )  # fmt: skip
     for label, number in zip(axes.get_xticklabels(), made["leaves"] or [], strict=True):
-        label.set_color(_colour(leaves, number))
+        label.set_color(_colour(tree, number))
     axes.grid(visible=False, axis="x")

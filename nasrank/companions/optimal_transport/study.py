@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,10 @@ from nasrank.runs.beside import Beside, BesideRun, Method, Rivals, archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
 from nasrank.study.options import ARCHS
+from nasrank.study.pictures import file_stem
 from nasrank.study.study import Answer, Job, Plan, Result, Runs, Study
 
-__all__ = ["DIAGNOSE", "SPEEDS", "TRAIN", "TRAIN_ARCHS", "Trained", "train_study"]
+__all__ = ["DIAGNOSE", "SPEEDS", "TRAIN", "TRAIN_ARCHS", "train_study"]
 
 Row = dict[str, Any]
 
@@ -50,19 +50,6 @@ _FROM_TABLES = (
     "some runs are known from ot.parquet alone: confusions are those of the command that trained "
     "them, and their features are not drawn"
 )
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What pictures need beside the tables.
-
-    Attributes:
-        problem: The data and its tree.
-        rows: Rows of `KEPT`, in the order of the grid.
-    """
-
-    problem: Problem
-    rows: Sequence[Row]
 
 
 def _plan(config: TrainConfig) -> Plan[OtRun]:
@@ -97,7 +84,7 @@ def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
     return Answer(
         {OT: rows, CONFUSIONS: confusions, CLAIMS: ot_claims(rows)},
         notes=notes,
-        shown=Trained(problem, job.rows),
+        shown=(problem.tree, job.rows),
     )
 
 
@@ -114,10 +101,8 @@ def _kept_confusions(out: Path, rows: Sequence[Row]) -> list[Row]:
 
 
 def _draw_trained(result: Result[TrainConfig]) -> Iterable[Path]:
-    trained: Trained = result.shown
-    tree, names = trained.problem.tree, trained.problem.data.class_names
-    leaves = figures.Leaves(names, tree.group_of, tree.pair_distances())
-    return figures.draw_trained(trained.rows, leaves, result.out)
+    tree, rows = result.shown
+    return figures.draw_trained(rows, tree, result.out)
 
 
 TRAIN = Study(
@@ -154,7 +139,7 @@ def _beside(fleet: Sequence[BesideRun], _device: str) -> Beside:
 
 def _draw_archs(result: Result[TrainConfig]) -> Iterable[Path]:
     data = result.config.data
-    path = result.out / f"{figures.file_stem(data.replace('/', '-'))}.svg"
+    path = result.out / f"{file_stem(data)}.svg"
     figures.draw_archs(result.rows, data, path)
     return [path]
 

@@ -2,18 +2,15 @@ import numpy as np
 import pytest
 
 from nasrank.companions.optimal_transport.figures import (
-    Leaves,
-    View,
     draw_features,
     draw_geometry,
     draw_measures,
     draw_speed,
     draw_sweep,
-    file_stem,
 )
+from nasrank.companions.optimal_transport.hierarchy import Hierarchy
 
-LEAVES = Leaves(("a & b", "c", "d", "e"), np.array([0, 0, 1, 1]),
-                np.array([2.0, 4, 4, 4, 4, 2]))  # fmt: skip
+TREE = Hierarchy("tree", (("x", "a & b"), ("x", "c"), ("y", "d"), ("y", "e")))
 
 
 def run(method, seed, **changes):
@@ -33,17 +30,20 @@ def drawn(path):
 
 def test_features_and_trees(tmp_path):
     rng = np.random.default_rng(0)
-    views = [
-        View(name, rng.normal(size=(20, 2)), np.arange(20) % 3, rng.random(6) + 1)
+    rows = [
+        run(
+            name, 0, shown=rng.normal(size=40).tolist(), shown_classes=[n % 3 for n in range(20)],
+            class_distances=(rng.random(6) + 1).tolist(),
+        )
         for name in ("plain", "emd")
-    ]
+    ]  # fmt: skip
     path = tmp_path / "f.svg"
-    draw_features(views, LEAVES, "title", path)
+    draw_features(rows, TREE, "title", path)
     text = drawn(path)
     for word in ("title", "plain", "emd", "the tree to keep", "a &amp; b"):
         assert word in text
     before = path.read_bytes()
-    draw_features(views, LEAVES, "title", path)
+    draw_features(rows, TREE, "title", path)
     assert path.read_bytes() == before
 
 
@@ -89,8 +89,3 @@ def test_geometry(tmp_path):
     rows = [{"l2": x, "emd": x + 1, "one_shape": x + 0.5} for x in (1.0, 2.0)]
     draw_geometry(rows, "title", path)
     assert "normal clouds of one shape" in drawn(path)
-
-
-def test_stems():
-    assert file_stem("fashion-mnist") == "fashion-mnist"
-    assert file_stem("../..") == "data"

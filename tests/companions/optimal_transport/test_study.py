@@ -68,7 +68,7 @@ def test_confusions_are_those_of_the_runs(finished):
         shares = {}
         for method in ("plain", row["method"]):
             values = []
-            for kept in finished.shown.rows:
+            for kept in finished.shown[1]:
                 if kept["method"] == method:
                     matrix = np.array(kept["confusion"]).reshape(6, 6)
                     i, j = ("abcdef".index(row[k]) for k in ("true_class", "predicted_class"))
@@ -130,7 +130,7 @@ def test_a_model_that_diverges_stops_no_other(tmp_path, monkeypatch):
     plain, l2 = result.rows
     assert (plain["diverged"], l2["diverged"]) == (False, True)
     assert l2["fine_accuracy"] is None
-    assert result.shown.rows[1]["confusion"] is None
+    assert result.shown[1][1]["confusion"] is None
     assert plain["fine_accuracy"] > 0
 
 
@@ -175,7 +175,7 @@ def test_transfer_holds_classes_out(tmp_path, monkeypatch):
 
     monkeypatch.setattr(worker, "train_classifier", listening)
     result = conduct(config(distances=("l2",), seeds=1), tmp_path)
-    tree = result.shown.problem.tree
+    tree = result.shown[0]
     # One of each group of three: two unseen classes.
     assert tree.unseen().tolist() == [0, 3]
     assert [samples.class_names for samples, _ in heard] == [tuple("abcdef"), tuple("bcef")] * 2
@@ -251,7 +251,7 @@ def test_seen_classes_that_are_equally_far_apart_give_no_transfer(vectors, tmp_p
     result = conduct(
         config(data=path, labels=("kind", "group"), batch_sizes=(16,), seeds=1), tmp_path
     )
-    tree = result.shown.problem.tree
+    tree = result.shown[0]
     seen = np.setdiff1d(np.arange(6), tree.unseen())
     assert len(seen) == len(tree.unseen()) == 3
     assert tree.of(seen) is None
