@@ -24,7 +24,7 @@ from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import SPREAD, Measure, Part, Sheet, over_seeds, plural
+from nasrank.study.view import SPREAD, Measure, Part, Sheet, differing, over_seeds, plural
 from nasrank.tables import Table
 
 if TYPE_CHECKING:
@@ -261,11 +261,9 @@ def view_archs(
         {**row, "gain": None if row["method"] == plain else _gain(row, bare)}
         for row in result.rows
     ]
-    differing = [
-        name for name in settings if len({r[name] for r in rows if r["method"] != plain}) > 1
-    ]
+    varied = differing([row for row in rows if row["method"] != plain], settings)
     measures = (*measures, Measure("diverged", "diverged", over="sum", keep=8))
-    lines, fields = over_seeds(rows, ["n_train", "method", *differing], measures)
+    lines, fields = over_seeds(rows, ["n_train", "method", *varied], measures)
     seeds = plural(len({row["seed"] for row in rows}), "seed")
     yield Sheet(lines, fields, f"{rows[0]['data']}, {seeds}")
     yield (

@@ -32,6 +32,7 @@ __all__ = [
     "ordered_fields",
     "read_settings",
     "read_text",
+    "seed_option",
     "seeds_option",
     "shown_as",
 ]
@@ -120,12 +121,17 @@ def seeds_option(default: int, about: str = "Runs of each setting.") -> Any:  # 
     return option(default, about, panel=HOW, ge=1, le=1_000_000)
 
 
+def seed_option(about: str) -> Any:  # noqa: ANN401
+    """Declare the seed of a command."""
+    # Tables hold seeds in 64 bits.
+    return option(0, about, panel=HOW, ge=0, lt=2**62)
+
+
 class Seeded(Config):
     """Options of commands that repeat everything over seeds."""
 
     seeds: int = seeds_option(3)
-    # Tables hold seeds in 64 bits.
-    seed: int = option(0, "The first seed; the others follow it.", panel=HOW, ge=0, lt=2**62)
+    seed: int = seed_option("The first seed; the others follow it.")
 
     @property
     def all_seeds(self) -> range:

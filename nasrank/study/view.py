@@ -15,6 +15,7 @@ __all__ = [
     "Part",
     "Sheet",
     "bounds",
+    "differing",
     "fixed",
     "grouped",
     "joined",
@@ -165,6 +166,16 @@ def grouped(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[Any, ...], lis
     for row in rows:
         groups.setdefault(tuple(row[name] for name in by), []).append(row)
     return groups
+
+
+def differing(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Return the columns, of some, that have more than one value.
+
+    Example:
+        >>> differing([{"loss": "hr", "n": 1}, {"loss": "mse", "n": 1}], ["loss", "n"])
+        ['loss']
+    """
+    return [name for name in names if len({row[name] for row in rows}) > 1]
 
 
 def spread(values: Sequence[float], digits: int, *, interval: bool = True) -> str:

@@ -201,7 +201,7 @@ def test_a_measurement_of_speed(elsewhere):
         (["train", "--tree", "circle.txt"], 4, "circle"),
         (["train", "--tree", "short.txt"], 4, "class '9' is not in the tree"),
         (["train", "--tree", "flat.txt"], 2, "equally far"),
-        (["train", "--batch-sizes", "1"], 2, "3 classes or more"),
+        (["train", "--batch-sizes", "1"], 2, "greater than or equal to 3"),
         (["train", "--batch-sizes", "x"], 2, "--batch-sizes 'x'"),
         (["train", "--weights", "x"], 2, "--weights 'x'"),
         (["train", "--weights", "0"], 2, "--weights"),

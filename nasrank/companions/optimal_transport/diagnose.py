@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,16 @@ from nasrank.companions.optimal_transport.hierarchy import Hierarchy, hierarchy_
 from nasrank.companions.optimal_transport.made import MADE, make_mixture
 from nasrank.companions.optimal_transport.measures import feature_cpcc
 from nasrank.companions.optimal_transport.options import DiagnoseConfig
-from nasrank.companions.optimal_transport.tables import CLASSES
+from nasrank.companions.optimal_transport.tables import CLASSES, GEOMETRY, VERDICT
 from nasrank.companions.optimal_transport.trees import DEFAULT_TREES, load_tree
 from nasrank.errors import DataError, UsageError
 from nasrank.samples import Samples
 from nasrank.samples.arrays import read_columns
 from nasrank.seeds import derive_seed, numpy_generator, torch_generator
 from nasrank.study.study import Tell
+from nasrank.tables import Table
 
-__all__ = ["Diagnosis", "count_modes", "diagnose"]
+__all__ = ["count_modes", "diagnose"]
 
 FloatArray = NDArray[np.float64]
 
@@ -37,22 +37,9 @@ _FITS = 2
 _EQUAL, _APART = 0.02, 0.05
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What was found.
-
-    Attributes:
-        record: The row of `VERDICT`.
-        classes: Rows of `CLASSES`.
-        geometry: Rows of `GEOMETRY`.
-    """
-
-    record: dict[str, Any]
-    classes: list[dict[str, Any]]
-    geometry: list[dict[str, Any]]
-
-
-def diagnose(config: DiagnoseConfig, tell: Tell = lambda _done, _of: None) -> Diagnosis:
+def diagnose(
+    config: DiagnoseConfig, tell: Tell = lambda _done, _of: None
+) -> dict[Table, list[dict[str, Any]]]:
     """Say whether distances of distributions see more than distances of means.
 
     CPCC is the same for distances that differ by scale and shift, so that means are enough where
@@ -67,6 +54,9 @@ def diagnose(config: DiagnoseConfig, tell: Tell = lambda _done, _of: None) -> Di
     Args:
         config: What to look at.
         tell: Is told of each class whose components are counted.
+
+    Returns:
+        Rows of `VERDICT`, `CLASSES` and `GEOMETRY`.
 
     Raises:
         UsageError: There is no such label or tree, or an extra is not installed.
@@ -104,7 +94,7 @@ def diagnose(config: DiagnoseConfig, tell: Tell = lambda _done, _of: None) -> Di
         "one_shape_correlation": expected,
         **by_tree,
     }
-    return Diagnosis(record, rows, geometry)
+    return {VERDICT: [record], CLASSES: rows, GEOMETRY: geometry}
 
 
 def count_modes(values: Float64[FloatArray, "n d"], most: int, seed: int) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
-from nasrank.companions.optimal_transport.plans import Plan, euclidean_cost
+from nasrank.companions.optimal_transport.transport import TransportPlan, euclidean_cost
 from nasrank.errors import UsageError
 
 __all__ = ["emd"]
@@ -62,7 +62,7 @@ def emd(
     return euclidean_cost(clouds, _optimal(clouds))
 
 
-def _optimal(clouds: Clouds) -> Plan:
+def _optimal(clouds: Clouds) -> TransportPlan:
     try:
         from ot.lp import emd as solve
     except ImportError as error:
@@ -91,4 +91,4 @@ def _optimal(clouds: Clouds) -> Plan:
     shape = (*clouds.points.shape[:-3], len(pairs[0]), entries)
     device = clouds.points.device
     rows, columns = (torch.from_numpy(each).reshape(shape).to(device) for each in places)
-    return Plan(rows, columns, torch.from_numpy(flow).reshape(shape).to(device))
+    return TransportPlan(rows, columns, torch.from_numpy(flow).reshape(shape).to(device))

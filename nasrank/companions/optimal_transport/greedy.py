@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
-from nasrank.companions.optimal_transport.plans import euclidean_cost, greedy_plan, mirrored
+from nasrank.companions.optimal_transport.transport import euclidean_cost, greedy_plan, mirrored
 
 __all__ = ["fastft"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from nasrank.companions.optimal_transport.distances import DISTANCES
-from nasrank.study.options import HOW, Config, OnDevice, OnSamples, Seeded, option
+from nasrank.study.options import Config, OnDevice, OnSamples, Seeded, option, seed_option
 
 __all__ = ["DiagnoseConfig", "SpeedConfig", "TrainConfig"]
 
@@ -61,8 +61,11 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
         (1.0,), "Weights of 1 - CPCC beside the loss.", panel=_GRID, min_length=1
     )
-    batch_sizes: tuple[PositiveInt, ...] = option(
-        (128,), "Samples of a mini-batch.", panel=_GRID, min_length=1
+    batch_sizes: tuple[Annotated[int, Field(ge=3)], ...] = option(
+        (128,),
+        "Samples of a mini-batch; a correlation needs those of 3 classes.",
+        panel=_GRID,
+        min_length=1,
     )
     n_train: tuple[PositiveInt, ...] = option(
         (39, 78), "Training architectures, of archs:TASK alone.", panel=_GRID, min_length=1
@@ -137,9 +140,7 @@ class DiagnoseConfig(Config):
     tree: str | None = option(None, "A file with lines 'group: child, child', or JSON.")
     per_class: int = option(128, "Samples of a class to compare.", ge=2)
     components: int = option(5, "The most components of a class.", ge=1, le=50)
-    seed: int = option(
-        0, "Seed of samples, fits and comparison clouds.", panel=HOW, ge=0, lt=2**62
-    )
+    seed: int = seed_option("Seed of samples, fits and comparison clouds.")
 
 
 class SpeedConfig(OnDevice):
@@ -172,4 +173,4 @@ class SpeedConfig(OnDevice):
     )
     quadratic_limit: int = option(512, "Most samples of a class for emd and sinkhorn.", gt=0)
     repeats: int = option(5, "Times to measure all.", ge=1, le=1000)
-    seed: int = option(0, "Seed of the features.", panel=HOW, ge=0, lt=2**62)
+    seed: int = seed_option("Seed of the features.")

@@ -17,7 +17,6 @@ PLAIN = "plain"
 """The method without a regulariser."""
 
 _IMAGE_FILES = ("mnist", "fashion-mnist")
-_FEWEST = 3
 _EPOCHS = {"images": 10, "other": 40}
 _RATES = {"images": 0.05, "other": 0.1}
 
@@ -75,7 +74,11 @@ def plan_runs(config: TrainConfig, problem: Problem) -> tuple[OtRun, ...]:
             f"encoder {encoder!r} is for images, and the samples are vectors. Use --encoder mlp"
         )
     samples = len(problem.data.train)
-    _refuse_sizes(config, samples, problem.data.name)
+    if max(config.batch_sizes) > samples:
+        raise UsageError(
+            f"--batch-sizes {max(config.batch_sizes)}: {problem.data.name} has {samples:,} "
+            "training samples. Ask for fewer"
+        )
     base = OtRun(
         data=problem.data.name,
         fingerprint=problem.data.fingerprint,
@@ -106,16 +109,3 @@ def plan_runs(config: TrainConfig, problem: Problem) -> tuple[OtRun, ...]:
         for method, weight in settings
         for seed in config.all_seeds
     )
-
-
-def _refuse_sizes(config: TrainConfig, samples: int, name: str) -> None:
-    for size in config.batch_sizes:
-        if size < _FEWEST:
-            raise UsageError(
-                f"--batch-sizes {size}: a correlation over pairs of classes needs samples of "
-                f"{_FEWEST} classes or more in a batch. Ask for more"
-            )
-        if size > samples:
-            raise UsageError(
-                f"--batch-sizes {size}: {name} has {samples:,} training samples. Ask for fewer"
-            )

@@ -9,7 +9,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
-from nasrank.companions.optimal_transport.plans import Plan, euclidean_cost, greedy_plan, joined
+from nasrank.companions.optimal_transport.transport import (
+    TransportPlan,
+    euclidean_cost,
+    greedy_plan,
+    joined,
+)
 from nasrank.named import Count
 
 __all__ = ["Cells", "flowtree", "make_cells", "tree_plan", "twd"]
@@ -145,7 +150,7 @@ def flowtree(
     return euclidean_cost(clouds, tree_plan(clouds, make_cells(clouds, draws, levels)))
 
 
-def tree_plan(clouds: Clouds, cells: Cells) -> Plan:
+def tree_plan(clouds: Clouds, cells: Cells) -> TransportPlan:
     """Return an optimal plan on a tree for each pair of clouds."""
     first, second = clouds.pairs
     with torch.no_grad():
@@ -175,7 +180,7 @@ def tree_plan(clouds: Clouds, cells: Cells) -> Plan:
         plan = joined(plans)
         rows = cells.order[..., first, :].gather(-1, plan.rows)
         columns = cells.order[..., second, :].gather(-1, plan.columns)
-        return Plan(rows, columns, plan.flow)
+        return TransportPlan(rows, columns, plan.flow)
 
 
 def _refined(

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
-from nasrank.companions.optimal_transport.plans import compress, greedy_plan
+from nasrank.companions.optimal_transport.transport import compress, greedy_plan
 from nasrank.named import Count
 
 __all__ = ["sliced", "swd"]

@@ -22,7 +22,6 @@ from nasrank.companions.optimal_transport.plan import PLAIN, OtRun, plan_runs
 from nasrank.companions.optimal_transport.problem import Problem, load_problem
 from nasrank.companions.optimal_transport.speed import measure_speed
 from nasrank.companions.optimal_transport.tables import (
-    CLASSES,
     CONFUSIONS,
     GEOMETRY,
     KEPT,
@@ -178,9 +177,8 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
 
 def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
     with job.progress.stage("counting components") as tell:
-        found = diagnose(job.config, tell)
-    tables = {VERDICT: [found.record], CLASSES: found.classes, GEOMETRY: found.geometry}
-    return Answer(tables, record=found.record)
+        tables = diagnose(job.config, tell)
+    return Answer(tables, record=tables[VERDICT][0])
 
 
 def _draw_geometry(result: Result[DiagnoseConfig]) -> Iterable[Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from nasrank.companions.optimal_transport.options import (
@@ -15,9 +16,20 @@ from nasrank.companions.optimal_transport.speed import AXES
 from nasrank.companions.optimal_transport.tables import CLASSES, CONFUSIONS, SLOPES
 from nasrank.runs.beside import view_archs
 from nasrank.study.study import Result
-from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds, plural
+from nasrank.study.view import (
+    SPREAD,
+    Field,
+    Measure,
+    Part,
+    Sheet,
+    differing,
+    fixed,
+    grouped,
+    over_seeds,
+    plural,
+)
 
-__all__ = ["differing", "view_architectures", "view_diagnosis", "view_speed", "view_trained"]
+__all__ = ["view_architectures", "view_diagnosis", "view_speed", "view_trained"]
 
 Row = dict[str, Any]
 
@@ -34,26 +46,15 @@ _MEASURES = (
     Measure("unseen_fine_accuracy", "unseen\nfine %", digits=1, keep=4),
     Measure("unseen_coarse_accuracy", "coarse\n%", digits=1, keep=4),
     Measure("fit_seconds", "seconds\na run", digits=1, spread=False, keep=3),
+    Measure("diverged", "diverged,\ncollapsed", over="sum", keep=8),
 )
-
-
-def differing(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
-    """Return options that differ between runs with a regulariser."""
-    kept = [row for row in rows if row["method"] != PLAIN]
-    return [name for name in names if len({row[name] for row in kept}) > 1]
 
 
 def view_trained(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show means over seeds of each method, and the mistakes that moved most."""
     rows, first = result.rows, result.rows[0]
-    lines, fields = over_seeds(
-        rows,
-        ["method", *differing(rows, ("weight", "batch_size"))],
-        _MEASURES,
-        extra=lambda own: {"diverged": sum(row["diverged"] for row in own)},
-    )
-    if any(line["diverged"] for line in lines):
-        fields.append(Field("diverged", "diverged,\ncollapsed", right=True, keep=9))
+    varied = differing([r for r in rows if r["method"] != PLAIN], ("weight", "batch_size"))
+    lines, fields = over_seeds(rows, ["method", *varied], _MEASURES)
     yield Sheet(
         lines,
         fields,
@@ -80,11 +81,8 @@ def _epochs(rows: Sequence[Row]) -> str:
 
 def _mistakes(rows: Sequence[Row]) -> Iterable[Part]:
     """Show the three mistakes that moved most, method by method, in the first setting."""
-    settings: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        settings.setdefault((row["method"], row["weight"], row["batch_size"]), []).append(row)
-    first: dict[str, list[Row]] = {}
-    for (method, _, _), own in settings.items():
+    first: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for (method, *_), own in grouped(rows, ("method", "weight", "batch_size")).items():
         first.setdefault(method, own[:3])
     shown = [
         {**row, "mistake": f"{row['true_class']} taken for {row['predicted_class']}"}
@@ -99,8 +97,8 @@ def _mistakes(rows: Sequence[Row]) -> Iterable[Part]:
             Field("method", keep=9),
             Field("mistake", keep=9),
             Field("tree_distance", "edges", "{:g}".format, right=True, keep=6),
-            Field("before", "plain %", "{:.2f}".format, right=True, keep=7),
-            Field("after", "with tree %", "{:.2f}".format, right=True, keep=7),
+            Field("before", "plain %", fixed(2), right=True, keep=7),
+            Field("after", "with tree %", fixed(2), right=True, keep=7),
             Field("change", "change", "{:+.2f}".format, right=True, keep=8),
         ),
         "Mistakes that moved most, share of the true class",
@@ -176,8 +174,8 @@ def view_speed(result: Result[SpeedConfig]) -> Iterable[Part]:
             ],
             (
                 Field("distance", keep=9),
-                *(Field(str(each), f"{each:,}", _milliseconds, right=True) for each in settings),
-                Field("slope", show=_two_digits, right=True, keep=8),
+                *(Field(str(each), f"{each:,}", fixed(2), right=True) for each in settings),
+                Field("slope", show=fixed(2), right=True, keep=8),
                 Field("memory", "most MiB", right=True, keep=4),
             ),
             f"Milliseconds by {words.get(axis, axis)}",
@@ -186,21 +184,14 @@ def view_speed(result: Result[SpeedConfig]) -> Iterable[Part]:
 
 
 def _speed_line(rows: Sequence[Row], axis: str, slope: float | None) -> Row:
-    times: dict[str, list[float]] = {}
-    for row in rows:
-        times.setdefault(str(row[axis]), []).append(row["seconds"])
+    times = {
+        str(setting): 1e3 * median(row["seconds"] for row in own)
+        for (setting,), own in grouped(rows, (axis,)).items()
+    }
     memory = [row["mebibytes"] for row in rows if row["mebibytes"] is not None]
     return {
         "distance": rows[0]["distance"],
-        **{setting: sorted(values)[len(values) // 2] for setting, values in times.items()},
+        **times,
         "slope": slope,
         "memory": round(max(memory)) if memory else None,
     }
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{1e3 * seconds:.2f}"
-
-
-def _two_digits(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

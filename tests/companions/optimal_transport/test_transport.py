@@ -3,7 +3,12 @@ import ot
 import pytest
 import torch
 
-from nasrank.companions.optimal_transport.plans import Plan, compress, greedy_plan, mirrored
+from nasrank.companions.optimal_transport.transport import (
+    TransportPlan,
+    compress,
+    greedy_plan,
+    mirrored,
+)
 
 
 def dense(plan, n, m):
@@ -69,7 +74,7 @@ def test_mirroring_moves_weights_and_their_mirror_image():
 
 
 def test_compressing_keeps_what_flows():
-    plan = Plan(
+    plan = TransportPlan(
         torch.tensor([[0, 1, 2, 3], [0, 1, 2, 3]]),
         torch.tensor([[3, 2, 1, 0], [3, 2, 1, 0]]),
         torch.tensor([[0, 0.5, 0, 0.5], [1.0, 0, 0, 0]]).double(),
@@ -79,6 +84,7 @@ def test_compressing_keeps_what_flows():
     assert small.rows[0].tolist() == [1, 3]
     for pair in range(2):
         before, after = (
-            dense(Plan(p.rows[pair], p.columns[pair], p.flow[pair]), 4, 4) for p in (plan, small)
+            dense(TransportPlan(p.rows[pair], p.columns[pair], p.flow[pair]), 4, 4)
+            for p in (plan, small)
         )
         assert (before == after).all()
