@@ -11,9 +11,7 @@ __all__ = ["PACKAGES", "checked"]
 PACKAGES = [
     f"nasrank.{name}"
     for name in (
-        "losses", "metrics", "graphs", "predictors", "encoders", "statistics", "companions.supcon",
-        "companions.precision_recall",
-        "companions.optimal_transport",
+        "losses", "metrics", "graphs", "predictors", "encoders", "statistics", "companions",
     )
 ]  # fmt: skip
 """Where annotations say shapes."""

@@ -6,6 +6,7 @@ from math import exp
 from typing import Literal, get_args
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 __all__ = ["RULES", "Rule", "Threshold", "hardness", "reverse_triplet"]
@@ -18,8 +19,11 @@ _MEMORY = 0.9
 
 
 def reverse_triplet(
-    anchor: Tensor, positive: Tensor, negative: Tensor, threshold: Tensor | float
-) -> Tensor:
+    anchor: Float[Tensor, "triplets d"],
+    positive: Float[Tensor, "triplets d"],
+    negative: Float[Tensor, "triplets d"],
+    threshold: Float[Tensor, "triplets"] | float,
+) -> Float[Tensor, "triplets"]:
     r"""Triplet loss the other way round: small where the negative is nearer than the positive.
 
     .. math:: \max(0, d(a, \tilde n) - d(a, p) + m)
@@ -28,13 +32,13 @@ def reverse_triplet(
     :math:`d(a, \tilde n) + m \le d(a, p)`.
 
     Args:
-        anchor: ``[triplets, d]``.
-        positive: ``[triplets, d]``.
-        negative: ``[triplets, d]`` what a generator made.
+        anchor: One a triplet.
+        positive: Likewise.
+        negative: What a generator made.
         threshold: m, in units of distance; below 0 it allows the negative to be further away.
 
     Returns:
-        ``[triplets]`` the loss of each.
+        The loss of each.
 
     Example:
         >>> one, two, three = (torch.tensor([[value]]) for value in (0.0, 1.0, 3.0))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -24,14 +25,14 @@ class Batches:
     batch may be smaller than P K. Every class is drawn equally often, however large it is.
 
     Args:
-        classes: ``[n]`` numbers from 0 on.
+        classes: Numbers from 0 on.
         size: Samples of a batch, about.
         images_per_class: K.
         seed: The run's seed; all methods of a run see the same batches.
     """
 
     def __init__(
-        self, classes: NDArray[np.int64], *, size: int, images_per_class: int, seed: int
+        self, classes: Int64[np.ndarray, "n"], *, size: int, images_per_class: int, seed: int
     ) -> None:
         self._own = [
             places for c in range(int(classes.max()) + 1)
@@ -42,7 +43,7 @@ class Batches:
         self.per_epoch = max(1, round(len(classes) / (self._each * self._classes)))
         self._rng = numpy_generator(seed, stream="batches")
 
-    def epoch(self) -> Iterator[NDArray[np.intp]]:
+    def epoch(self) -> Iterator[Int64[NDArray[np.intp], "batch"]]:
         """Yield the places of each batch of one epoch."""
         for _ in range(self.per_epoch):
             chosen = self._rng.permutation(len(self._own))[: self._classes]
@@ -50,14 +51,16 @@ class Batches:
             yield np.concatenate(drawn)
 
 
-def augment(samples: Tensor, generator: torch.Generator) -> Tensor:
+def augment(
+    samples: Float[Tensor, "n *shape"], generator: torch.Generator
+) -> Float[Tensor, "n *shape"]:
     """Shift images by up to a tenth of their sides and add a little noise; vectors get noise.
 
     Edges are repeated where an image moves away from its border. Noise has a standard deviation
     of .05 on pixels in [0, 1] and of .1 on vectors of variance 1.
 
     Args:
-        samples: ``[n, channels, height, width]`` or ``[n, d]``, on the CPU.
+        samples: Images, channels first, or vectors, on the CPU.
         generator: Where chance comes from.
     """
     noise = torch.randn(samples.shape, generator=generator)

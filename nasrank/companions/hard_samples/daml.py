@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.hard_samples.generators import Conditional
@@ -18,15 +19,15 @@ __all__ = ["Daml", "generator_loss"]
 
 
 def generator_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    generated: Tensor,
+    anchor: Float[Tensor, "triplets f"],
+    positive: Float[Tensor, "triplets f"],
+    negative: Float[Tensor, "triplets f"],
+    generated: Float[Tensor, "triplets f"],
     *,
     keep: float,
     reverse: float,
     alpha: float,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     r"""What a generated negative should be like, in features.
 
     .. math:: \|\tilde x - x_a\|^2 + \lambda_1 \|\tilde x - x_n\|^2
@@ -36,10 +37,10 @@ def generator_loss(
     than the positive is, by a slack. The last term is a reverse triplet of fixed threshold.
 
     Args:
-        anchor: ``[triplets, f]`` features.
-        positive: ``[triplets, f]``.
-        negative: ``[triplets, f]``.
-        generated: ``[triplets, f]``.
+        anchor: Features, one a triplet.
+        positive: Likewise.
+        negative: Likewise.
+        generated: Likewise.
         keep: Weight of staying near the negative.
         reverse: Weight of the reverse triplet.
         alpha: Its slack.
@@ -135,12 +136,12 @@ class Daml:
             negative_features=made,
         )
 
-    def combine(self, real: Tensor, synthetic: Tensor) -> Tensor:
+    def combine(self, real: Float[Tensor, ""], synthetic: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Add both."""
         return (real + self._weight * synthetic) / (1 + self._weight)
 
 
-def _scale(features: Tensor) -> Tensor:
+def _scale(features: Float[Tensor, "n f"]) -> Float[Tensor, ""]:
     return features.square().mean().sqrt().clamp(min=1e-6)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 __all__ = ["Embedder"]
@@ -19,15 +19,20 @@ class Embedder(nn.Module):
         encoder: From samples to features.
         features: Their width.
         embedding: Width of the embedding.
-        centre: ``[d]`` what is taken from vectors, or a number.
-        scale: ``[d]`` what they are divided by, or a number.
+        centre: What is taken from vectors, or a number.
+        scale: What they are divided by, or a number.
     """
 
-    centre: Tensor
-    scale: Tensor
+    centre: Float[Tensor, "*d"]
+    scale: Float[Tensor, "*d"]
 
     def __init__(
-        self, encoder: nn.Module, features: int, embedding: int, centre: Tensor, scale: Tensor
+        self,
+        encoder: nn.Module,
+        features: int,
+        embedding: int,
+        centre: Float[Tensor, "*d"],
+        scale: Float[Tensor, "*d"],
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -35,17 +40,19 @@ class Embedder(nn.Module):
         self.register_buffer("centre", centre)
         self.register_buffer("scale", scale)
 
-    def features(self, samples: Tensor) -> Tensor:
-        """Return features ``[n, f]`` of samples as the data set holds them."""
+    def features(self, samples: Float[Tensor, "n *shape"]) -> Float[Tensor, "n f"]:
+        """Return features of samples as the data set holds them."""
         out: Tensor = self.encoder((samples - self.centre) / self.scale)
         return out
 
-    def head(self, features: Tensor) -> Tensor:
-        """Return embeddings ``[n, e]`` of length 1."""
+    def head(self, features: Float[Tensor, "n f"]) -> Float[Tensor, "n e"]:
+        """Return embeddings of length 1."""
         return nn.functional.normalize(self.linear(features), dim=-1)
 
     @torch.no_grad()
-    def embed(self, samples: NDArray[np.float32], device: torch.device) -> tuple[Tensor, Tensor]:
+    def embed(
+        self, samples: Float32[np.ndarray, "n *shape"], device: torch.device
+    ) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n e"]]:
         """Return features and embeddings of many samples, as in use and not in training."""
         self.eval()
         parts = [

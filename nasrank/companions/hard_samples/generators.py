@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 __all__ = ["Conditional", "adversarial_losses", "relative_error"]
@@ -41,8 +42,10 @@ class Conditional(nn.Module):
             nn.init.zeros_(last.bias)
         self.body = nn.Sequential(nn.Linear(inputs + told, _HIDDEN), nn.ReLU(), last)
 
-    def forward(self, given: Tensor, classes: Tensor) -> Tensor:
-        """Return ``[n, outputs]`` from ``[n, inputs]`` and classes ``[n]``."""
+    def forward(
+        self, given: Float[Tensor, "n inputs"], classes: Int64[Tensor, "n"]
+    ) -> Float[Tensor, "n outputs"]:
+        """Return what is made of inputs and their classes."""
         given = self.enter(given)
         if self.tell is not None:
             given = torch.cat([given, self.tell(classes)], dim=-1)
@@ -50,7 +53,9 @@ class Conditional(nn.Module):
         return out
 
 
-def adversarial_losses(real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+def adversarial_losses(
+    real: Float[Tensor, "*real"], made: Float[Tensor, "*made"]
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     r"""Logistic losses of a discriminator and of the generator that wants to mislead it.
 
     .. math:: L_D = E[\log(1 + e^{-D(x)})] + E[\log(1 + e^{D(\tilde x)})], \quad
@@ -77,12 +82,12 @@ def adversarial_losses(real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
     return softplus(-real).mean() + softplus(made).mean(), softplus(-made).mean()
 
 
-def relative_error(made: Tensor, real: Tensor) -> Tensor:
+def relative_error(made: Float[Tensor, "n f"], real: Float[Tensor, "n f"]) -> Float[Tensor, ""]:
     """Mean squared error as a share of the variance of what is real; 0 is a perfect copy.
 
     Args:
-        made: ``[n, f]``.
-        real: ``[n, f]``, two or more.
+        made: Copies.
+        real: What they are of, two or more.
     """
     scale = real.var(dim=0, correction=0).mean().clamp(min=1e-12)
     return (made - real).square().mean() / scale

@@ -6,6 +6,7 @@ from math import exp
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nasrank.companions.hard_samples.generators import Conditional, relative_error
@@ -22,8 +23,13 @@ _MEMORY = 0.9
 
 
 def harden_negative(
-    anchor: Tensor, positive: Tensor, negative: Tensor, *, alpha: float, average_loss: float
-) -> Tensor:
+    anchor: Float[Tensor, "triplets d"],
+    positive: Float[Tensor, "triplets d"],
+    negative: Float[Tensor, "triplets d"],
+    *,
+    alpha: float,
+    average_loss: float,
+) -> Float[Tensor, "triplets d"]:
     r"""Move negatives on the line to their anchor, never nearer than the positive.
 
     .. math:: \hat n = a + (n - a) \frac{d(a, p) + [d(a, n) - d(a, p)]\, e^{-\alpha / J}}{d(a, n)}
@@ -32,16 +38,16 @@ def harden_negative(
     negative where it is; as J falls to 0 it comes to the distance of the positive.
 
     Args:
-        anchor: ``[triplets, d]``.
-        positive: ``[triplets, d]``.
-        negative: ``[triplets, d]``.
+        anchor: One a triplet.
+        positive: Likewise.
+        negative: Likewise.
         alpha: In units of the loss, above 0. Published values belong to losses summed over a
             batch, and are larger by its triplets.
         average_loss: J, running mean of the triplet loss, from 0 on; of each batch the mean over
             its triplets whose loss is above 0.
 
     Returns:
-        ``[triplets, d]``.
+        The negatives, moved.
 
     References:
         Zheng et al. (2019), "Hardness-aware deep metric learning", CVPR.
@@ -149,12 +155,12 @@ class Hdml:
             negative_features=made,
         )
 
-    def combine(self, real: Tensor, synthetic: Tensor) -> Tensor:
+    def combine(self, real: Float[Tensor, ""], synthetic: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Trust synthetic triplets as far as the generator's loss allows."""
         weight = real_weight(self._average_generator, beta=self._beta)
         return weight * real + (1 - weight) * synthetic
 
-    def _hardened(self, batch: Batch) -> Tensor:
+    def _hardened(self, batch: Batch) -> Float[Tensor, "triplets d"]:
         ends = (batch.embeddings[places] for places in batch.triplets)
         average = batch.loss if self._average is None else self._average
         return harden_negative(*ends, alpha=self._alpha, average_loss=average)

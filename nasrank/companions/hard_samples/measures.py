@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 
 from nasrank.companions.hard_samples.mining import Triplets
@@ -28,20 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["covered_modes", "judge", "judge_generated", "own_and_other"]
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 _NEIGHBOURS = 5
 _MOST_GENERATED, _FEWEST_OF_CLASS = 1_000, 8
 
 
 def judge(
-    embeddings: FloatArray, classes: NDArray[np.int64], *, seed: int
+    embeddings: Float[FloatArray, "n e"], classes: Int64[np.ndarray, "n"], *, seed: int
 ) -> tuple[dict[str, float], tuple[Pairs, Pairs]]:
     """Measure embeddings of classes that training has not seen.
 
     Args:
-        embeddings: ``[n, e]`` on the unit sphere.
-        classes: ``[n]``.
+        embeddings: On the unit sphere.
+        classes: Theirs.
         seed: Of the run; k-means starts from it.
 
     Returns:
@@ -130,18 +131,21 @@ def judge_generated(
 
 
 def own_and_other(
-    made: FloatArray, own: NDArray[np.int64], real: FloatArray, classes: NDArray[np.int64]
-) -> tuple[FloatArray, FloatArray]:
+    made: Float[FloatArray, "t d"],
+    own: Int64[np.ndarray, "t"],
+    real: Float[FloatArray, "n d"],
+    classes: Int64[np.ndarray, "n"],
+) -> tuple[Float64[np.ndarray, "t"], Float64[np.ndarray, "t"]]:
     """Return the distance of each made point to the nearest real one of its class, and of others.
 
     Args:
-        made: ``[t, d]``.
-        own: ``[t]`` the class each is meant to be of.
-        real: ``[n, d]``.
-        classes: ``[n]``.
+        made: Made points.
+        own: The class each is meant to be of.
+        real: Real points.
+        classes: Theirs.
 
     Returns:
-        ``[t]`` each; infinite where there is no real one of the kind.
+        Distances of each made point; infinite where there is no real one of the kind.
 
     Example:
         >>> import numpy as np
@@ -160,10 +164,10 @@ def own_and_other(
 
 
 def covered_modes(
-    made: FloatArray,
-    own: NDArray[np.int64],
-    real: FloatArray,
-    classes: NDArray[np.int64],
+    made: Float[FloatArray, "t d"],
+    own: Int64[np.ndarray, "t"],
+    real: Float[FloatArray, "n d"],
+    classes: Int64[np.ndarray, "n"],
     *,
     neighbours: int = _NEIGHBOURS,
 ) -> float:
@@ -175,10 +179,10 @@ def covered_modes(
     that makes one point of each class covers few of them.
 
     Args:
-        made: ``[t, d]``.
-        own: ``[t]`` the class each is meant to be of.
-        real: ``[n, d]``.
-        classes: ``[n]``.
+        made: Made points.
+        own: The class each is meant to be of.
+        real: Real points.
+        classes: Theirs.
         neighbours: k; classes of fewer others than that take the furthest of them, and classes
             of one point are left out.
 
@@ -211,7 +215,9 @@ def covered_modes(
     return float(np.concatenate(covered).mean()) if covered else float("nan")
 
 
-def _whole_classes(classes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
+def _whole_classes(
+    classes: Int64[np.ndarray, "n"], rng: np.random.Generator
+) -> Int64[np.ndarray, "chosen"]:
     """Draw samples so that classes keep what makes them one, instead of one sample each."""
     numbers = rng.permutation(np.unique(classes))
     each = max(_FEWEST_OF_CLASS, _MOST_GENERATED // len(numbers))
@@ -222,7 +228,7 @@ def _whole_classes(classes: NDArray[np.int64], rng: np.random.Generator) -> NDAr
     return np.sort(np.concatenate(chosen))
 
 
-def _random_triplets(classes: NDArray[np.int64], rng: np.random.Generator) -> Triplets | None:
+def _random_triplets(classes: Int64[np.ndarray, "n"], rng: np.random.Generator) -> Triplets | None:
     anchors, positives, negatives = [], [], []
     for number in np.unique(classes):
         own = np.flatnonzero(classes == number)
@@ -240,13 +246,15 @@ def _random_triplets(classes: NDArray[np.int64], rng: np.random.Generator) -> Tr
     return Triplets(*(torch.from_numpy(np.concatenate(part).astype(np.int64)) for part in parts))
 
 
-def _variance_within(points: FloatArray, classes: NDArray[np.int64]) -> float:
+def _variance_within(points: Float[FloatArray, "n d"], classes: Int64[np.ndarray, "n"]) -> float:
     spread = [points[classes == c].var(axis=0).sum() for c in np.unique(classes)]
     counts = [np.sum(classes == c) for c in np.unique(classes)]
     return float(np.average(spread, weights=counts))
 
 
-def _clusters(embeddings: FloatArray, count: int, seed: int) -> NDArray[np.int64]:
+def _clusters(
+    embeddings: Float[FloatArray, "n e"], count: int, seed: int
+) -> Int64[np.ndarray, "n"]:
     try:
         from sklearn.cluster import KMeans
     except ImportError as error:

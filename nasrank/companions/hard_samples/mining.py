@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.errors import UsageError
@@ -17,11 +18,11 @@ __all__ = ["Triplets", "distances_of", "mean_distances", "mine", "triplet_loss"]
 
 
 class Triplets(NamedTuple):
-    """Places in a batch, ``[triplets]`` each."""
+    """Places in a batch."""
 
-    anchor: Tensor
-    positive: Tensor
-    negative: Tensor
+    anchor: Int64[Tensor, "triplets"]
+    positive: Int64[Tensor, "triplets"]
+    negative: Int64[Tensor, "triplets"]
 
     @property
     def found(self) -> bool:
@@ -39,7 +40,9 @@ class Triplets(NamedTuple):
         return Triplets(self.anchor[kept], self.positive[kept], self.negative[kept])
 
 
-def mine(name: str, embeddings: Tensor, classes: Tensor, *, margin: float) -> Triplets:
+def mine(
+    name: str, embeddings: Float[Tensor, "n d"], classes: Int64[Tensor, "n"], *, margin: float
+) -> Triplets:
     """Choose triplets of a batch.
 
     - ``triplet-random``: for each anchor as many as its class has samples, positive and negative
@@ -50,8 +53,8 @@ def mine(name: str, embeddings: Tensor, classes: Tensor, *, margin: float) -> Tr
 
     Args:
         name: One of `~nasrank.companions.hard_samples.methods.MINERS`.
-        embeddings: ``[n, d]`` on the unit sphere.
-        classes: ``[n]``.
+        embeddings: On the unit sphere.
+        classes: Theirs.
         margin: Of the triplet loss.
 
     Returns:
@@ -68,13 +71,15 @@ def mine(name: str, embeddings: Tensor, classes: Tensor, *, margin: float) -> Tr
     return Triplets(*_miners(margin)[name](embeddings.detach(), classes))
 
 
-def triplet_loss(embeddings: Tensor, triplets: Triplets, *, margin: float) -> Tensor:
+def triplet_loss(
+    embeddings: Float[Tensor, "n d"], triplets: Triplets, *, margin: float
+) -> Float[Tensor, ""]:
     r"""Mean of the triplet losses that are above 0, and 0 where none is.
 
     .. math:: \max(0, d(a, p) - d(a, n) + m)
 
     Args:
-        embeddings: ``[n, d]``, which the triplets point into.
+        embeddings: What the triplets point into.
         triplets: At least one.
         margin: m, in units of distance.
 
@@ -89,8 +94,10 @@ def triplet_loss(embeddings: Tensor, triplets: Triplets, *, margin: float) -> Te
     return losses.sum() / (losses > 0).sum().clamp(min=1)
 
 
-def distances_of(embeddings: Tensor, triplets: Triplets) -> tuple[Tensor, Tensor]:
-    """Return the distances to positive and negative, ``[triplets]`` each."""
+def distances_of(
+    embeddings: Float[Tensor, "n d"], triplets: Triplets
+) -> tuple[Float[Tensor, "triplets"], Float[Tensor, "triplets"]]:
+    """Return the distances to positive and negative."""
     anchor, positive, negative = (embeddings[places] for places in triplets)
     return (
         torch.linalg.vector_norm(anchor - positive, dim=-1),
@@ -98,7 +105,9 @@ def distances_of(embeddings: Tensor, triplets: Triplets) -> tuple[Tensor, Tensor
     )
 
 
-def mean_distances(embeddings: Tensor, classes: Tensor) -> tuple[float, float]:
+def mean_distances(
+    embeddings: Float[Tensor, "n d"], classes: Int64[Tensor, "n"]
+) -> tuple[float, float]:
     """Return the mean distance within and between the classes of a batch; nan where undefined."""
     apart = torch.cdist(embeddings, embeddings, compute_mode="donot_use_mm_for_euclid_dist")
     own = classes[:, None] == classes

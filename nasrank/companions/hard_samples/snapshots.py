@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.companions.hard_samples.mining import Triplets
@@ -33,14 +33,14 @@ class Look:
     """Embeddings of the shown samples after one epoch.
 
     Attributes:
-        real: ``[n, e]``.
-        positive: ``[t, e]`` generated positives, or None.
-        negative: ``[t, e]`` generated negatives, or None.
+        real: One a sample.
+        positive: Generated positives, or None.
+        negative: Generated negatives, or None.
     """
 
-    real: Tensor
-    positive: Tensor | None
-    negative: Tensor | None
+    real: Float[Tensor, "n e"]
+    positive: Float[Tensor, "t e"] | None
+    negative: Float[Tensor, "t e"] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +48,15 @@ class Shown:
     """Samples that pictures show, and a triplet for each.
 
     Attributes:
-        places: Where they stand among the training samples ``[n]``.
+        places: Where they stand among the training samples.
         triplets: Places among the shown ones.
     """
 
-    places: NDArray[np.intp]
+    places: Int64[np.ndarray, "n"]
     triplets: Triplets
 
     @classmethod
-    def of(cls, classes: NDArray[np.int64], seed: int) -> Shown:
+    def of(cls, classes: Int64[np.ndarray, "samples"], seed: int) -> Shown:
         """Choose a few samples of a few classes, the same ones for every method of a seed."""
         rng = numpy_generator(seed, stream="pictures")
         counts = np.bincount(classes)
@@ -75,7 +75,9 @@ class Shown:
         parts = (torch.from_numpy(each.astype(np.int64)) for each in (anchor, positive, negative))
         return cls(places, Triplets(*parts))
 
-    def classes(self, classes: NDArray[np.int64]) -> tuple[list[int], list[int], list[int]]:
+    def classes(
+        self, classes: Int64[np.ndarray, "samples"]
+    ) -> tuple[list[int], list[int], list[int]]:
         """Return the classes of the real samples, the positives and the negatives."""
         own = classes[self.places]
         return (
@@ -88,7 +90,7 @@ class Shown:
 def look_at(
     shown: Shown,
     samples: Samples,
-    classes: NDArray[np.int64],
+    classes: Int64[np.ndarray, "samples"],
     network: Embedder,
     synthesiser: Synthesiser | None,
 ) -> Look:
@@ -97,7 +99,7 @@ def look_at(
     Args:
         shown: Which samples.
         samples: All training samples.
-        classes: Their classes as generators know them ``[n]``.
+        classes: Their classes as generators know them.
         network: The embedding.
         synthesiser: What generates, or None.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from jaxtyping import Float
 from torch import Tensor
 
 __all__ = ["SHAPES", "Shape", "stretch", "stretch_factor"]
@@ -14,8 +15,8 @@ SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 
 def stretch_factor(
-    distance: Tensor, *, by: float, reach: float, shape: Shape = "linear"
-) -> Tensor:
+    distance: Float[Tensor, "*pairs"], *, by: float, reach: float, shape: Shape = "linear"
+) -> Float[Tensor, "*pairs"]:
     r"""How far either end moves, as a share of the distance.
 
     .. math:: k(d) = \gamma \max(0, 1 - d / d_0) \;\text{(linear)}, \quad
@@ -25,13 +26,13 @@ def stretch_factor(
     pairs may end further apart than wide ones.
 
     Args:
-        distance: ``[...]`` from 0 on.
+        distance: From 0 on.
         by: Gamma, the most.
         reach: The distance d0 from which on nothing is stretched, above 0.
         shape: ``linear`` falls to 0 at the reach, ``flat`` jumps there.
 
     Returns:
-        ``[...]`` from 0 to ``by``.
+        From 0 to ``by``.
 
     Example:
         >>> import torch
@@ -43,7 +44,11 @@ def stretch_factor(
     return by * (1 - distance / reach).clamp(min=0)
 
 
-def stretch(anchor: Tensor, positive: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+def stretch(
+    anchor: Float[Tensor, "*pairs d"],
+    positive: Float[Tensor, "*pairs d"],
+    factor: Float[Tensor, "*pairs"],
+) -> tuple[Float[Tensor, "*pairs d"], Float[Tensor, "*pairs d"]]:
     r"""Move both ends of a pair outward on their line.
 
     .. math:: a^* = a + k (a - p), \quad p^* = p + k (p - a), \quad d^* = (1 + 2 k)\, d
@@ -53,12 +58,12 @@ def stretch(anchor: Tensor, positive: Tensor, factor: Tensor) -> tuple[Tensor, T
     length 1, that are stretched by it too.
 
     Args:
-        anchor: ``[..., d]``.
-        positive: ``[..., d]`` of the same class.
-        factor: ``[...]`` k, from 0 on; see `stretch_factor`.
+        anchor: One a pair.
+        positive: Of the same class.
+        factor: k, from 0 on; see `stretch_factor`.
 
     Returns:
-        Both ends, ``[..., d]`` each; not normalised, so pairs on a sphere leave it.
+        Both ends; not normalised, so pairs on a sphere leave it.
 
     Example:
         At half the reach the linear factor is half of .4, so d = 1 becomes 1.4:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from nasrank.companions.hard_samples.mining import Triplets
@@ -38,9 +39,9 @@ class Batch:
     """One batch as generators see it.
 
     Attributes:
-        features: ``[n, f]`` from the encoder.
-        embeddings: ``[n, e]`` on the unit sphere.
-        classes: ``[n]``.
+        features: From the encoder.
+        embeddings: On the unit sphere.
+        classes: Theirs.
         triplets: Triplets of it, at least one.
         head: From features to embeddings.
         loss: Triplet loss of the real triplets.
@@ -49,11 +50,11 @@ class Batch:
         progress: Share of the training that is done.
     """
 
-    features: Tensor
-    embeddings: Tensor
-    classes: Tensor
+    features: Float[Tensor, "n f"]
+    embeddings: Float[Tensor, "n e"]
+    classes: Int64[Tensor, "n"]
     triplets: Triplets
-    head: Callable[[Tensor], Tensor]
+    head: Callable[[Float[Tensor, "m f"]], Float[Tensor, "m e"]]
     loss: float
     within: float
     between: float
@@ -72,28 +73,28 @@ class Generated:
     """What a generator made of triplets.
 
     Attributes:
-        anchor: ``[triplets, e]`` embeddings.
-        positive: ``[triplets, e]`` embeddings.
-        negative: ``[triplets, e]`` embeddings.
-        positive_features: ``[triplets, f]``, or None where positives are real.
-        negative_features: ``[triplets, f]``, or None where negatives are real.
+        anchor: Embeddings.
+        positive: Embeddings.
+        negative: Embeddings.
+        positive_features: None where positives are real.
+        negative_features: None where negatives are real.
     """
 
-    anchor: Tensor
-    positive: Tensor
-    negative: Tensor
-    positive_features: Tensor | None = None
-    negative_features: Tensor | None = None
+    anchor: Float[Tensor, "triplets e"]
+    positive: Float[Tensor, "triplets e"]
+    negative: Float[Tensor, "triplets e"]
+    positive_features: Float[Tensor, "triplets f"] | None = None
+    negative_features: Float[Tensor, "triplets f"] | None = None
 
     @property
-    def distances(self) -> tuple[Tensor, Tensor]:
-        """Distances to positive and negative, ``[triplets]`` each."""
+    def distances(self) -> tuple[Float[Tensor, "triplets"], Float[Tensor, "triplets"]]:
+        """Distances to positive and negative."""
         return (
             torch.linalg.vector_norm(self.anchor - self.positive, dim=-1),
             torch.linalg.vector_norm(self.anchor - self.negative, dim=-1),
         )
 
-    def loss(self, margin: float) -> Tensor:
+    def loss(self, margin: float) -> Float[Tensor, ""]:
         """Mean of the triplet losses above 0, and 0 where none is."""
         near, far = self.distances
         losses = (near - far + margin).clamp(min=0)
@@ -118,7 +119,7 @@ class Synthesiser(Protocol):
     def generate(self, batch: Batch) -> Generated:
         """Make samples of the batch's triplets, with their history."""
 
-    def combine(self, real: Tensor, synthetic: Tensor) -> Tensor:
+    def combine(self, real: Float[Tensor, ""], synthetic: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Weigh the loss of real triplets and that of synthetic ones."""
 
 
@@ -141,8 +142,10 @@ class Classifier:
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
 
-    def loss(self, features: Tensor, classes: Tensor) -> Tensor:
-        """Return the cross-entropy of features ``[n, f]`` being of classes ``[n]``."""
+    def loss(
+        self, features: Float[Tensor, "n f"], classes: Int64[Tensor, "n"]
+    ) -> Float[Tensor, ""]:
+        """Return the cross-entropy of features being of classes."""
         return nn.functional.cross_entropy(self.net(features), classes)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from nasrank.companions.hard_samples.adaptive import Rule, hardness
@@ -17,33 +18,41 @@ __all__ = ["Drawn", "FleetTwoStage", "TierLoss", "draw_triplets", "tiers_of"]
 
 _HIDDEN, _RATE, _MEMORY = 64, 1e-3, 0.9
 
+Features: TypeAlias = Float[Tensor, "members items width"]
+Parts: TypeAlias = tuple[Features, Features, Features]
+"""Anchor, positive and negative of every item."""
+Numbers: TypeAlias = Float[Tensor, "members items"]
+Places: TypeAlias = Int64[Tensor, "members items"]
+Flags: TypeAlias = Bool[Tensor, "members items"]
+OneEach: TypeAlias = Float[Tensor, "members"]
+
 
 class Drawn(NamedTuple):
-    """A triplet for every item, ``[members, items]`` each.
+    """A triplet for every item.
 
     Attributes:
         tiers: Its tier, -1 on padding.
         positive: Place of its positive.
         negative: Place of its negative.
-        valid: Whether it has both, bool.
+        valid: Whether it has both.
     """
 
-    tiers: Tensor
-    positive: Tensor
-    negative: Tensor
-    valid: Tensor
+    tiers: Places
+    positive: Places
+    negative: Places
+    valid: Flags
 
 
-def tiers_of(targets: Tensor, where: Tensor, tiers: int) -> Tensor:
+def tiers_of(targets: Numbers, where: Flags, tiers: int) -> Places:
     """Cut the items of every list into tiers of equal size by their targets.
 
     Args:
-        targets: ``[members, items]``, higher is better; equal ones keep their order.
-        where: Which items are real, bool ``[members, items]``.
+        targets: Higher is better; equal ones keep their order.
+        where: Which items are real.
         tiers: Number of tiers.
 
     Returns:
-        ``[members, items]`` from 0, the worst, to ``tiers - 1``; -1 on padding.
+        From 0, the worst, to ``tiers - 1``; -1 on padding.
 
     Example:
         >>> targets = torch.tensor([[3.0, 1.0, 2.0, 4.0, 9.0]])
@@ -56,11 +65,11 @@ def tiers_of(targets: Tensor, where: Tensor, tiers: int) -> Tensor:
     return torch.where(where, found, -1)
 
 
-def draw_triplets(tiers: Tensor, generators: Sequence[torch.Generator]) -> Drawn:
+def draw_triplets(tiers: Places, generators: Sequence[torch.Generator]) -> Drawn:
     """Draw a positive and a negative for every item that has both.
 
     Args:
-        tiers: ``[members, items]``, -1 on padding.
+        tiers: -1 on padding.
         generators: One a member, so that a member draws what it would draw alone.
     """
     count = tiers.shape[1]
@@ -103,14 +112,14 @@ class TierLoss:
         self.degenerate = torch.zeros(len(seeds), dtype=torch.int64)
 
     def __call__(
-        self, embeddings: Tensor, targets: Tensor, where: Tensor, _items: Tensor
-    ) -> Tensor:
-        """Return one loss a member ``[members]``, and count the lists without a triplet.
+        self, embeddings: Features, targets: Numbers, where: Flags, _items: Places
+    ) -> OneEach:
+        """Return one loss a member, and count the lists without a triplet.
 
         Args:
-            embeddings: ``[members, items, width]``.
-            targets: ``[members, items]``, higher is better.
-            where: Which items are real, bool ``[members, items]``.
+            embeddings: One an item.
+            targets: Higher is better.
+            where: Which items are real.
         """
         drawn = draw_triplets(tiers_of(targets, where, self._tiers), self._chance)
         self.degenerate += (~drawn.valid.any(dim=1)).long().cpu()
@@ -181,15 +190,13 @@ class FleetTwoStage:
         self._loss: Tensor | None = None
         self._gap: Tensor | None = None
 
-    def learn_and_generate(
-        self, embeddings: Tensor, drawn: Drawn, loss: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take a step of the nets, and make triplets ``[members, items, width]``.
+    def learn_and_generate(self, embeddings: Features, drawn: Drawn, loss: OneEach) -> Parts:
+        """Take a step of the nets, and make triplets.
 
         Args:
-            embeddings: ``[members, items, width]``.
+            embeddings: One an item.
             drawn: A triplet for every item.
-            loss: Triplet loss of the real triplets ``[members]``.
+            loss: Triplet loss of the real triplets.
         """
         self._step += 1
         scale = embeddings.detach().square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=1e-6)
@@ -202,7 +209,7 @@ class FleetTwoStage:
         self._optimiser.step()
         return self._make(embeddings / scale, drawn)
 
-    def _make(self, features: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
+    def _make(self, features: Features, drawn: Drawn) -> Parts:
         """Features of anchor, positive and negative of every item."""
         anchor, near, far = _parts(features, drawn)
         own = self._tell(drawn.tiers)
@@ -215,12 +222,12 @@ class FleetTwoStage:
             far = far + self._negatives(given, self._tell(_tiers_of_negatives(drawn)))
         return anchor, near, far
 
-    def _stretched(self, anchor: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
+    def _stretched(self, anchor: Features, near: Features) -> tuple[Features, Features]:
         apart = torch.linalg.vector_norm(_unit(anchor) - _unit(near), dim=-1).detach()
         factor = stretch_factor(apart, by=self._stretch, reach=self._reach, shape=self._shape)
         return stretch(anchor, near, factor)
 
-    def _makers_loss(self, real: Tensor, drawn: Drawn, threshold: Tensor) -> Tensor:
+    def _makers_loss(self, real: Features, drawn: Drawn, threshold: OneEach) -> OneEach:
         anchor, near, far = self._make(real, drawn)
         before = _parts(real, drawn)
         losses = real.new_zeros(len(real))
@@ -243,7 +250,7 @@ class FleetTwoStage:
             losses = losses + self._keep_class * kept + self._keep_place * stayed
         return losses
 
-    def _judge(self, real: Tensor, drawn: Drawn) -> None:
+    def _judge(self, real: Features, drawn: Drawn) -> None:
         """Take a step of discriminators and classifiers."""
         with torch.no_grad():
             anchor, near, _ = self._make(real, drawn)
@@ -260,18 +267,18 @@ class FleetTwoStage:
         losses.sum().backward()  # type: ignore[no-untyped-call]
         self._judge_optimiser.step()
 
-    def _class_loss(self, features: Tensor, tiers: Tensor, where: Tensor) -> Tensor:
+    def _class_loss(self, features: Features, tiers: Places, where: Flags) -> OneEach:
         scores = self._classifier(features, features[..., :0])
         losses = nn.functional.cross_entropy(
             scores.transpose(1, 2), tiers.clamp(min=0), reduction="none"
         )
         return _mean(losses, where)
 
-    def _tell(self, tiers: Tensor) -> Tensor:
+    def _tell(self, tiers: Places) -> Float[Tensor, "members items told"]:
         """What nets are told of the class; nothing without the condition."""
         return nn.functional.one_hot(tiers.clamp(min=0), self._tiers)[..., : self._told].float()
 
-    def _threshold(self, real: Tensor, drawn: Drawn, loss: Tensor) -> Tensor:
+    def _threshold(self, real: Features, drawn: Drawn, loss: OneEach) -> OneEach:
         """Threshold of each member, following its own loss and gap."""
         to_positive, to_negative = _distances(_parts(real, drawn))
         gap = _mean(to_negative - to_positive, drawn.valid)
@@ -303,7 +310,9 @@ class _Nets:
         *,
         still: bool = False,
     ) -> None:
-        def drawn(rows: int, columns: int, bound: float) -> Tensor:
+        def drawn(
+            rows: int, columns: int, bound: float
+        ) -> Float[Tensor, "members {rows} {columns}"]:
             parts = [torch.rand(rows, columns, generator=each) for each in generators]
             return (bound * (2 * torch.stack(parts) - 1)).to(device).requires_grad_()
 
@@ -314,24 +323,28 @@ class _Nets:
             drawn(1, outputs, 0.0 if still else _HIDDEN**-0.5),
         ]
 
-    def __call__(self, given: Tensor, told: Tensor) -> Tensor:
+    def __call__(
+        self,
+        given: Float[Tensor, "members items inputs"],
+        told: Float[Tensor, "members items told"],
+    ) -> Float[Tensor, "members items outputs"]:
         first, shift, second, last = self.weights
         hidden = torch.baddbmm(shift, torch.cat([given, told], dim=-1), first).relu()
         return torch.baddbmm(last, hidden, second)
 
 
-def _tiers_of_negatives(drawn: Drawn) -> Tensor:
+def _tiers_of_negatives(drawn: Drawn) -> Places:
     return drawn.tiers.gather(1, drawn.negative)
 
 
-def _parts(features: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
-    def at(places: Tensor) -> Tensor:
+def _parts(features: Features, drawn: Drawn) -> Parts:
+    def at(places: Places) -> Features:
         return features.gather(1, places[..., None].expand(-1, -1, features.shape[-1]))
 
     return features, at(drawn.positive), at(drawn.negative)
 
 
-def _distances(parts: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _distances(parts: Parts) -> tuple[Numbers, Numbers]:
     anchor, positive, negative = (_unit(part) for part in parts)
     return (
         torch.linalg.vector_norm(anchor - positive, dim=-1),
@@ -339,16 +352,16 @@ def _distances(parts: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     )
 
 
-def _triplet_means(parts: tuple[Tensor, Tensor, Tensor], valid: Tensor, margin: float) -> Tensor:
+def _triplet_means(parts: Parts, valid: Flags, margin: float) -> OneEach:
     near, far = _distances(parts)
     losses = (near - far + margin).clamp(min=0).where(valid, torch.zeros(()).to(near))
     return losses.sum(dim=1) / (losses > 0).sum(dim=1).clamp(min=1)
 
 
-def _mean(values: Tensor, where: Tensor) -> Tensor:
+def _mean(values: Numbers, where: Flags) -> OneEach:
     kept = values.where(where, torch.zeros(()).to(values))
     return kept.sum(dim=1) / where.sum(dim=1).clamp(min=1)
 
 
-def _unit(features: Tensor) -> Tensor:
+def _unit(features: Features) -> Features:
     return nn.functional.normalize(features, dim=-1)

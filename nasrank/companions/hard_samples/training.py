@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.companions.hard_samples.batches import Batches, augment
@@ -172,7 +172,7 @@ def _network(samples: Samples, run: HardRun) -> Embedder:
 
 def _epochs(
     samples: Samples,
-    classes: NDArray[np.int64],
+    classes: Int64[np.ndarray, "n"],
     run: HardRun,
     device: torch.device,
     result: Trained,
@@ -243,12 +243,12 @@ def _epochs(
 def _with_synthetic(
     batch: Batch,
     synthesiser: Synthesiser,
-    real: Tensor,
+    real: Float[Tensor, ""],
     numbers: dict[str, float],
     *,
     used: bool,
     margin: float,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """Add generated triplets to the loss, and what they are like to the numbers."""
     with torch.set_grad_enabled(used):
         made = synthesiser.generate(batch if used else batch.detached())
@@ -267,7 +267,7 @@ def _with_synthetic(
     return synthesiser.combine(real, synthetic) if used else real
 
 
-def _renumbered(samples: Samples) -> NDArray[np.int64]:
+def _renumbered(samples: Samples) -> Int64[np.ndarray, "n"]:
     """Number the classes that have samples from 0 on."""
     _, numbers = np.unique(samples.classes, return_inverse=True)
     return numbers.astype(np.int64)

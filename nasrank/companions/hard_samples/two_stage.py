@@ -8,9 +8,10 @@ made here, each an option.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.companions.hard_samples.adaptive import Rule, Threshold, reverse_triplet
@@ -32,6 +33,9 @@ __all__ = ["LeftOut", "TwoStage"]
 
 LeftOut = Literal["nothing", "stage-one", "stage-two", "condition", "adaptation"]
 """What an ablation may leave out."""
+
+Ends: TypeAlias = tuple[Float[Tensor, "triplets f"], Float[Tensor, "triplets f"]]
+"""Features of both ends of pairs."""
 
 
 class TwoStage:
@@ -137,11 +141,11 @@ class TwoStage:
             negative_features=made,
         )  # fmt: skip
 
-    def combine(self, real: Tensor, synthetic: Tensor) -> Tensor:
+    def combine(self, real: Float[Tensor, ""], synthetic: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """Weigh both."""
         return (real + self._weight * synthetic) / (1 + self._weight)
 
-    def _pair(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+    def _pair(self, batch: Batch) -> Ends | None:
         """Features of both stretched ends; None without stage one."""
         if not self._one:
             return None
@@ -149,7 +153,7 @@ class TwoStage:
         first, second = (ends + self._positives(ends, classes)).chunk(2)
         return first, second
 
-    def _stretched(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _stretched(self, batch: Batch) -> tuple[Float[Tensor, "ends f"], Int64[Tensor, "ends"]]:
         """Features of all anchors, then of all positives, and the class of each."""
         anchor, positive, _ = batch.triplets
         near, _ = distances_of(batch.embeddings.detach(), batch.triplets)
@@ -157,7 +161,9 @@ class TwoStage:
         ends = stretch(batch.features[anchor], batch.features[positive], factor)
         return torch.cat(ends), batch.classes[anchor].repeat(2)
 
-    def _ends(self, batch: Batch, near: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    def _ends(
+        self, batch: Batch, near: Ends | None
+    ) -> tuple[Float[Tensor, "triplets e"], Float[Tensor, "triplets e"]]:
         if near is None:
             return (
                 batch.embeddings[batch.triplets.anchor],
@@ -166,7 +172,9 @@ class TwoStage:
         first, second = batch.head(torch.cat(near)).chunk(2)
         return first, second
 
-    def _far(self, batch: Batch, ends: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def _far(
+        self, batch: Batch, ends: tuple[Float[Tensor, "triplets e"], Float[Tensor, "triplets e"]]
+    ) -> tuple[Float[Tensor, "triplets e"], Float[Tensor, "triplets f"] | None]:
         place = batch.triplets.negative
         if not self._two:
             return batch.embeddings[place], None
@@ -174,7 +182,7 @@ class TwoStage:
         made = batch.features[place] + self._negatives(given, batch.classes[place])
         return batch.head(made), made
 
-    def _positive_loss(self, real: Batch, near: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _positive_loss(self, real: Batch, near: Ends | None) -> Float[Tensor, ""]:
         """Loss of stage one, after a step of the discriminator; 0 without the stage."""
         if near is None:
             return real.features.new_zeros(())
@@ -191,7 +199,7 @@ class TwoStage:
         stayed = relative_error(made, ends)
         return self._adversarial * fooled + self._keep_class * kept + self._keep_place * stayed
 
-    def _negative_loss(self, real: Batch, near: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _negative_loss(self, real: Batch, near: Ends | None) -> Float[Tensor, ""]:
         """Loss of stage two; 0 without the stage."""
         first, second = (each.detach() for each in self._ends(real, near))
         negative, made = self._far(real, (first, second))

@@ -37,7 +37,7 @@ def test_a_generator_that_confuses_classes_covers_nothing():
 
 def test_classes_of_one_are_left_out():
     assert np.isnan(
-        covered_modes(np.zeros((1, 2)), np.zeros(1, int), np.zeros((1, 2)), np.zeros(1))
+        covered_modes(np.zeros((1, 2)), np.zeros(1, int), np.zeros((1, 2)), np.zeros(1, int))
     )
     pair = np.array([[0.0], [1.0], [9.0]])
     classes = np.array([0, 0, 1])
