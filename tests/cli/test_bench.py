@@ -127,7 +127,7 @@ def test_a_series_is_a_table_of_costs_of_one_predictor(monkeypatch, tmp_path):
         ["gnn", "2", "78", "100", "8", *at, "1.000", "100", "-"],
         ["gnn", "2", "156", "100", "8", *at, "2.0", "1.000", "0.0", "100", "-"],
     ]
-    assert text[-1].startswith("Growth: the power")
+    assert text[-1].startswith("Growth: time grows with this power")
     assert (tmp_path / "bench.svg").exists()
     assert "bench.svg" in result.stderr
     rows = BENCH.read(tmp_path / "bench.parquet")

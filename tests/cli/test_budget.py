@@ -147,4 +147,4 @@ def test_a_recommendation_tests_itself():
 def test_the_value_is_not_measured_and_it_says_so():
     done = nasrank("recommend", "--goal", "value", "--quiet")
     said = " ".join(done.stdout.split())
-    assert "no table measures how far a predicted value is from the true one" in said
+    assert "no table measures the error of predicted values" in said

@@ -132,7 +132,7 @@ def test_labels_held_back_are_told():
         (["--space", "my-space", "--pool", "none.csv"], 4, "not a file"),
         (["--space", "my-space", "--update", "none.csv"], 4, "not a file"),
         (["--space", "my-space", "--n-train", "3"], 4, "3 evaluated architectures"),
-        (["--space", "nb201/cifar10"], 4, "every architecture of it is evaluated"),
+        (["--space", "nb201/cifar10"], 4, "every architecture is evaluated"),
     ],
 )
 def test_what_is_refused_or_missing(arguments, code, text, warm_cache, monkeypatch):
