@@ -223,7 +223,7 @@ def test_seeds_that_never_got_there_may_decide():
 
 
 def test_orders_of_nothing_are_refused():
-    with pytest.raises(ValueError, match="without nan"):
+    with pytest.raises(ValueError, match="should not be nan"):
         order_statistic([1.0, NAN], 0.5)
     with pytest.raises(ValueError, match="confidence"):
         order_statistic([1.0, 2.0], 0.0)

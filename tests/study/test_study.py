@@ -111,7 +111,7 @@ def test_a_fleet_is_kept_whole(toy, tmp_path):
 
     broken = replace(toy.TOY, runs=replace(toy.TOY.runs, worker=fail))
     with pytest.raises(
-        Interrupted, match=r"stopped: 3 of 6 runs are saved .* the same command to"
+        Interrupted, match=r"stopped: 3 of 6 runs are saved .* the same command again to"
     ):
         conduct(toy.ToyConfig(sides=[6, 20]), tmp_path, study=broken)
     kept = FinishedRuns(tmp_path / "runs.d", table=toy.TOSSES, kind=toy.Toss)

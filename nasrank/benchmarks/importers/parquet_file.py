@@ -91,7 +91,8 @@ class ParquetColumns:
         if not good.all():
             row = int(np.argmin(good))
             raise self.error(
-                f"row {row} has {values[row]:g} for {name}, not a whole number {low} to {high}"
+                f"row {row} has {values[row]:g} for {name}, not a whole number "
+                f"from {low} to {high}"
             )
         return values.astype(np.int64)
 

@@ -125,7 +125,7 @@ DAMAGE = {
         lambda part: part["config"][1].update(arch_str="x"),
         "config 1 is not a cell: 'x'",
     ),
-    "no text": (lambda part: part["config"][1].update(arch_str=[[]]), "config 1 names no cell"),
+    "no text": (lambda part: part["config"][1].update(arch_str=[[]]), "config 1 is not a cell"),
     "twice": (lambda part: part["config"].__setitem__(2, part["config"][0]), "configs 0 and 2"),
     "short": (lambda part: part["fpga_energy"].pop(), "fpga_energy is not a list of 3 numbers"),
     "NaN": (lambda part: part["fpga_energy"].__setitem__(2, np.nan), "fpga_energy, cell 2: nan"),

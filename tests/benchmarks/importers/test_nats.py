@@ -269,7 +269,7 @@ def test_bad_lists(folder):
     for meta, match in (
         ([], "no list meta_archs"),
         ({"meta_archs": []}, "no list meta_archs"),
-        ({"meta_archs": [*SIZES, 5]}, "no text"),
+        ({"meta_archs": [*SIZES, 5]}, "not text"),
         ({"meta_archs": [*SIZES, SIZES[1]]}, "occurs twice"),
         ({"meta_archs": [*SIZES, "8:8:8:8"]}, "is not an architecture"),
         ({"meta_archs": [*SIZES, "8:8:8:8:9"]}, "is not an architecture"),
@@ -302,7 +302,7 @@ def seeds(cell):
 DAMAGE = {
     "another architecture": (lambda cell: cell["90"].update(arch_index=7), "of architecture 7"),
     "another text": (lambda cell: cell["12"].update(arch_str="8:8:8:8:64"), "not of 1, "),
-    "no text": (lambda cell: cell["12"].pop("arch_str"), "no arch_str"),
+    "not text": (lambda cell: cell["12"].pop("arch_str"), "no arch_str"),
     "no results": (lambda cell: cell["12"].pop("all_results"), "all_results is not a dict"),
     "a list": (lambda cell: cell.update({"12": []}), "12 epochs is not a dictionary"),
     "no epochs": (lambda cell: cell.clear(), "no training of 90 or 12 or 01 epochs"),

@@ -82,12 +82,15 @@ def test_micro_keys_are_digits(write):
         ({"jigsaw": {"(4, 0, 0, 0, 0, 0)": entry(1.0)}}, "six operations below 4"),
         ({"cifar10": {"(0, 0)": entry(1.0)}}, "not of a space that can be read"),
         ({"cifar10": {f"({EDGES}, {EDGES.replace('4, 6', '4, 9')})": entry(1.0)}}, "unknown op"),
-        ({"cifar10": {f"({EDGES}, {EDGES.replace('4, 6', '5, 6')})": entry(1.0)}}, "no earlier"),
+        (
+            {"cifar10": {f"({EDGES}, {EDGES.replace('4, 6', '5, 6')})": entry(1.0)}},
+            "not an earlier",
+        ),
         ({"cifar10": {"(0, 0, 0, 0, 0, 0)": 3}}, "has no proxies"),
         ({"cifar10": {"(0, 0, 0, 0, 0, 0)": {"snip": {"score": "x"}}}}, "no number for 'snip'"),
         ({"cifar10": {"(0, 0, 0, 0, 0, 0)": entry(1.0, 800)}}, "outside 0 to 100"),
         ({"cifar10": {"(0,0,0,0,0,0)": entry(1.0), "(0, 0,0,0,0,0)": entry(1.0)}}, "two ways"),
-        ({"cifar10": {"(0, 0, 0, 0, 0, 0)": {}}}, "measures nothing"),
+        ({"cifar10": {"(0, 0, 0, 0, 0, 0)": {}}}, "it has no measurements"),
     ],
 )
 def test_says_what_is_wrong(write, table, message):

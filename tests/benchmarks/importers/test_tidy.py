@@ -280,8 +280,8 @@ def test_nb101_rows_of_one_cell_are_runs_where_they_differ(read):
 BAD = [
     ("nb201_test", {"nb201_index": [2, 0, 0], "arch_str": [CELLS[2], *CELLS[:1] * 2]}, "repeats"),
     ("nb201_test", {"arch_str": [CELLS[2], CELLS[1], CELLS[0]]}, "row 1 has .* as cell 0"),
-    ("nb201_test", {"nb201_index": [2, 0, 15625]}, "row 2 has 15625 as nb201_index"),
-    ("nb201_test", {"nb201_index": [2, 0, 0.5]}, "row 2 has 0.5 as nb201_index"),
+    ("nb201_test", {"nb201_index": [2, 0, 15625]}, "row 2 has 15625 for nb201_index"),
+    ("nb201_test", {"nb201_index": [2, 0, 0.5]}, "row 2 has 0.5 for nb201_index"),
     ("nb201_test", {"nb201_index": ["2", "0", "1"]}, "instead of numbers"),
     ("nb201_test", {"arch_str": [1, 2, 3]}, "instead of text"),
     ("nb201_test", {"arch_str": [CELLS[2], None, CELLS[1]]}, "row 1 has no arch_str"),
@@ -293,7 +293,7 @@ BAD = [
     ("nb201_hardware", {"edgegpu_latency_ms": [5.0, np.inf]}, "row 1 has inf"),
     ("transnas", {"arch_str": ["64-41414-1_02_335", "64-41414-0_00_000"]}, "not a micro cell"),
     ("transnas", {"arch_str": ["64-41414-0_00_000"] * 2, "op_0_1": ["none"] * 2}, "both"),
-    ("transnas", {"op_0_1": ["none", "none"]}, "row 0 has 'none' as op_0_1"),
+    ("transnas", {"op_0_1": ["none", "none"]}, "row 0 has 'none' for op_0_1"),
     ("transnas", {"normal_val_ssim_final": [1.5, 0.5]}, "more than 1"),
     ("transnas", {"room_layout_val_neg_loss_final": [-np.inf, 0.0]}, "row 0 has -inf"),
     ("darts", {"normal_0_op": ["sep_conv_3x3", "conv_9x9"]}, "row 1: .*unknown operation"),
@@ -305,7 +305,7 @@ BAD = [
     ("nb101_short", {name: TABLES["nb101_short"][name][:1] * 2 for name in TABLES["nb101_short"]},
      "row 1 repeats the cell of row 0"),
     ("nb101_budgets", {"repeat": [0, 0, 0, 1]}, "row 1 repeats a run of 108 epochs"),
-    ("nb101_budgets", {"repeat": [0, 99, 0, 1]}, "row 1 has 99 as repeat"),
+    ("nb101_budgets", {"repeat": [0, 99, 0, 1]}, "row 1 has 99 for repeat"),
     ("nb101_budgets", {"val_acc": [87.5, 0.5, 0.5, 0.5]}, "row 0 has 8750 %"),
     ("nb101_budgets", {"train_time_s": [-1.0, 1.0, 1.0, 1.0]}, "row 0 has -1 as train_time_s"),
 ]  # fmt: skip
