@@ -138,7 +138,7 @@ def test_options_from_a_file(elsewhere, features):
     )
     found = json.loads(nasrank("train", "--config", "own.toml", "--format", "json").stdout)
     assert [row["expected_cost"] for row in found["tables"]["ot"]] == [1, 1]
-    assert (elsewhere / "there" / "features-parquet-features.svg").exists()
+    assert (elsewhere / "there" / "features-features.svg").exists()
 
 
 @pytest.mark.slow

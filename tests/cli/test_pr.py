@@ -76,7 +76,7 @@ def test_theory_for_machines(elsewhere):
 def test_training_for_people(elsewhere):
     done = nasrank("train", *QUICK)
     assert done.exit_code == 0
-    assert done.stdout.startswith("ring\n")
+    assert done.stdout.startswith("ring, mlp, 2 seeds\n")
     assert "±" in done.stdout
     for words in ("5-NN on points; truth by a grid", "Claims", "true", "hinge", "undecided"):
         assert words in done.stdout
