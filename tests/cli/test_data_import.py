@@ -71,7 +71,7 @@ def test_from_a_table_to_a_comparison(archs, tmp_path):
         *("--seeds", "2", "--out", tmp_path / "out", "--format", "json"),
     )
     assert compared.returncode == 0, compared.stderr
-    rows = json.loads(compared.stdout)
+    rows = json.loads(compared.stdout)["tables"]["headline"]
     assert {row["task"] for row in rows} == {"my-space/own"}
     assert {row["loss"] for row in rows} == {"mse", "hr"}
 

@@ -48,5 +48,5 @@ def test_vectors_go_to_the_perceptron_only():
 def test_odd_requests():
     with pytest.raises(UsageError, match="unknown encoder 'cn'"):
         make_encoder("cn", (1, 8, 8), seed=0)
-    with pytest.raises(UsageError, match="0 features"):
+    with pytest.raises(UsageError, match="an encoder needs 1 or more features, not 0"):
         make_encoder("mlp", (5,), features=0, seed=0)

@@ -253,7 +253,7 @@ def _pairs(node: object, above: str | None, name: str) -> Iterable[tuple[str, st
             elif isinstance(child, str | int):
                 yield above, str(child)
             else:
-                raise DataError(f"{name}: below {above!r} stands {child!r}, which is no name")
+                raise DataError(f"{name}: below {above!r} stands {child!r}, which is not a name")
     else:
         raise DataError(
             f"{name}: {str(node)[:40]!r} where an object of groups or a list of children should "

@@ -67,7 +67,7 @@ def read_labels(path: Path, metric: str) -> NewLabels:
         whole = isinstance(given, int) and not isinstance(given, bool)
         name = str(given).strip() if whole or isinstance(given, str) else ""
         if not name:
-            raise DataError(f"{path}: {place}: id is no name. {_REMEDY}")
+            raise DataError(f"{path}: {place}: id is not a name. {_REMEDY}")
         if name in places:
             raise DataError(f"{path}: {place}: id {name[:60]!a} is that of {places[name]} too")
         places[name] = place

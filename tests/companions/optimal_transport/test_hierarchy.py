@@ -58,7 +58,7 @@ def test_json_says_the_same(text):
         ("{", "not JSON"),
         ("[1]", "where an object"),
         ('{"pet": "cat"}', "where an object"),
-        ('{"pet": [null]}', "no name"),
+        ('{"pet": [null]}', "not a name"),
         ('{"pet": ["cat"], "pet": ["dog"], "farm": ["cat"]}', "below 'pet' and below 'farm'"),
         ('{"a": {"b": {"a": ["cat", "dog", "cow", "car"]}}}', "circle"),
         ("[" * 100_000, "not JSON"),

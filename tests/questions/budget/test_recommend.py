@@ -140,7 +140,7 @@ def test_one_space_leaves_tasks_out_and_one_task_nothing(recommend, folder):
 
 def test_what_the_tables_cannot_say(recommend, folder):
     value = recommend(folder, goal="value")
-    assert any("no table measures how far a predicted value" in note for note in value.notes)
+    assert any("no table measures the error of predicted values" in note for note in value.notes)
     notes = recommend(folder, n_train=(5, 30), space_size=10, replicate_tau=0.5).notes
     assert any(note.startswith("n 5: ") for note in notes)
     assert not any(note.startswith("n 30") for note in notes)

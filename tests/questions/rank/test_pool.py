@@ -124,7 +124,7 @@ def test_what_was_stopped_goes_on(quick, networks, write_csv, tmp_path):
         ("x,input;pool;output,0-1;1-7", "line 4: '7' is not a whole number from 0 to 2"),
         ("x,input;pool;pool;output,0-1;1-2;2-1;2-3", "line 4: its graph is none: .*cycle"),
         ("p1,input;pool;output,0-1;1-2", "line 4: id 'p1' "),
-        (",input;pool;output,0-1;1-2", "line 4: id is no name"),
+        (",input;pool;output,0-1;1-2", "line 4: id is not a name"),
     ],
 )
 @pytest.mark.parametrize("chunk", [64, 2])

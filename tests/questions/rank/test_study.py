@@ -88,7 +88,7 @@ def test_every_score_on_request(tmp_path):
     ("options", "message"),
     [
         ({"n_train": 40, "update": "x.csv"}, "leave one out"),
-        ({"loss": "hr", "losses": ("mse",), "n_train": 40}, "leave one of the two out"),
+        ({"loss": "hr", "losses": ("mse",), "n_train": 40}, "leave out one of the two"),
         ({"loss": "nonsense", "n_train": 40}, "unknown loss"),
         ({"predictor": "nonsense", "n_train": 40}, "unknown predictor"),
         ({"space": "nonsense"}, "unknown space"),
@@ -120,7 +120,7 @@ def test_as_a_function_of_the_library(tmp_path):
 
 
 def test_a_space_without_candidates(tmp_path):
-    with pytest.raises(DataError, match="every architecture of it is evaluated"):
+    with pytest.raises(DataError, match="every architecture is evaluated"):
         conduct(quick(), tmp_path)
 
 
