@@ -292,6 +292,12 @@ def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
         UsageError: There is no such option, or a value is of the wrong type or out of range;
             only the first is named.
     """
+    for name, value in settings.items():
+        # No path, name or column holds one, and the system refuses it with another error.
+        if any(
+            "\0" in str(each) for each in (value if isinstance(value, list | tuple) else [value])
+        ):
+            raise UsageError(f"{flag_of(name)} holds a null character. Leave it out")
     try:
         return config.model_validate(dict(settings))
     except ValidationError as error:

@@ -13,6 +13,7 @@ from nasrank.cli.command import command_of, epilog_of, help_of
 from nasrank.errors import NothingToCompare, UsageError
 from nasrank.study.conduct import conduct, estimate
 from nasrank.study.finished import FinishedRuns
+from nasrank.study.options import checked
 
 PLACE = Path(__file__).with_name("toy.py")
 
@@ -172,6 +173,7 @@ def test_a_file_gives_options_and_the_command_line_beats_it(nasrank, tmp_path):
         (["--sides", "six"], "--sides 'six' should be whole numbers"),
         (["--throws", "0"], "--throws 0: input should be greater than or equal to 1"),
         (["--only-cached", "--force"], "leave one out"),
+        (["--sides", "6\0"], "--sides '6\\x00' should be whole numbers"),
     ],
 )
 def test_a_wrong_value_is_one_line(nasrank, words, message):
@@ -179,3 +181,9 @@ def test_a_wrong_value_is_one_line(nasrank, words, message):
     assert isinstance(done.exception, UsageError)
     assert message in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def test_a_null_character_is_refused_wherever_it_stands(toy):
+    for value in ("a\0", ["6", "\0"]):
+        with pytest.raises(UsageError, match="--sides holds a null character"):
+            checked(toy.ToyConfig, {"sides": value})

@@ -279,7 +279,11 @@ def test_rough_answers_say_what_is_missing(plan, stored_folder, tmp_path):
         ({"top": 0.1, "regret": 1.0}, UsageError, "not several"),
         ({"top": 0.0001, "space_size": 500}, UsageError, "at least --top 0.002"),
         ({"top": 0.0001}, UsageError, "at least --top 0.001"),
-        ({"top": 0.0001, "space_size": 10**6}, UsageError, "the largest space in the tables has 1,000 different"),
+        (
+            {"top": 0.0001, "space_size": 10**6},
+            UsageError,
+            "the largest space in the tables has 1,000 different",
+        ),
         ({"better_than": 95.0}, UsageError, "nothing is better"),
         ({"confidence": 0.95}, NothingToCompare, "needs 19 seeds and the tables hold 10"),
         ({"losses": ("hr",)}, NothingToCompare, "--losses hr"),
