@@ -24,6 +24,7 @@ from nasrank.study.options import (
     read_settings,
     read_text,
     shown_as,
+    usual_folder,
 )
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ _COMMON = (
 
 def _common(config: type[Config]) -> list[inspect.Parameter]:
     """Options that every command has, or every one that keeps runs."""
-    folder = Path("nasrank-out", *config.command.split())
+    folder = usual_folder(config)
     subsets: Any = Annotated[
         str | None,
         typer.Option(

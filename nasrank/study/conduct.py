@@ -15,7 +15,7 @@ from nasrank.study.device import kind_of
 from nasrank.study.engines.engine import Engine, OnEngines
 from nasrank.study.engines.local import LocalEngine
 from nasrank.study.finished import FinishedRuns, Identity
-from nasrank.study.options import Config
+from nasrank.study.options import Config, usual_folder
 from nasrank.study.study import (
     SILENT,
     Job,
@@ -29,7 +29,7 @@ from nasrank.study.study import (
 )
 from nasrank.tables import plain, write_json
 
-__all__ = ["Estimate", "conduct", "estimate", "study_of", "usual_folder"]
+__all__ = ["Estimate", "conduct", "estimate", "study_of"]
 
 C = TypeVar("C", bound=Config)
 R = TypeVar("R", bound=Identity)
@@ -79,11 +79,6 @@ def study_of(config: C) -> Study[C, Any]:
     return study
 
 
-def usual_folder(config: type[Config]) -> Path:
-    """Return where a command writes by default: ``nasrank-out/ot/train``."""
-    return Path("nasrank-out", *config.command.split())
-
-
 def conduct(
     config: C,
     out: Path | None = None,
@@ -122,7 +117,7 @@ def conduct(
         )
     if study.runs is None:
         job: Job[C, R] = Job(config, folder, Plan(), progress=progress)
-        # If answering fails, the folder must not keep an earlier answer.
+        # `run.json` comes after the answer: one that fails must not claim the tables of another.
         require_writable(folder)
         computed = 0
         absent: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any
 
 from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
-from nasrank.tables import Table, read_parquet
+from nasrank.tables import Table, read_parquet, read_schema
 
 __all__ = ["RESULTS_VERSION", "FinishedRuns", "Identity", "rows_of_tables"]
 
@@ -132,7 +132,12 @@ class FinishedRuns:
 
     @cached_property
     def _in_tables(self) -> dict[str, dict[str, Any]]:
-        return {} if self._tables is None else rows_of_tables(self._tables, self._table)
+        if self._tables is None:
+            return {}
+        # Runs with a file of their own need no second source, and one that is damaged is
+        # computed again rather than taken from tables that may hold less of it.
+        own = {path.stem for path in self.folder.glob("*.parquet")}
+        return rows_of_tables(self._tables, self._table, without=own)
 
     def _spread(
         self, fleet: Path, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]
@@ -142,7 +147,9 @@ class FinishedRuns:
         fleet.unlink(missing_ok=True)
 
 
-def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
+def rows_of_tables(
+    folder: Path, kept: Table, *, without: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Rebuild the kept row of each run from the final tables.
 
     A column ``discovery.k`` is the list of a run's values of ``k`` in the table ``discovery``;
@@ -151,11 +158,15 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
     Args:
         folder: Where the final tables are.
         kept: What is kept of a run.
+        without: Runs to leave out by ``run_id``; nothing more is read where no other is left.
 
     Returns:
         Rows of ``kept`` by ``run_id``; none where the tables lack a column that must not be
         null, or there are no such tables.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     names = {column.name for column in kept.columns}
     lists = sorted({column.split(".")[0] for column in names if "." in column})
     found: dict[str, dict[str, Any]] = {}
@@ -163,22 +174,29 @@ def rows_of_tables(folder: Path, kept: Table) -> dict[str, dict[str, Any]]:
     alone = not any("." not in name for name in names - {"run_id"})
     for path in () if alone else sorted(folder.glob("*.parquet")):
         with contextlib.suppress(DataError):
-            table = read_parquet(path)
-            if path.stem in lists or "run_id" not in table.schema.names:
+            columns = [name for name in read_schema(path).names if name in names]
+            if path.stem in lists or "run_id" not in columns:
                 continue
-            rows = table.select([name for name in table.schema.names if name in names]).to_pylist()
+            rows = read_parquet(path, columns).to_pylist()
             if len({row["run_id"] for row in rows}) == len(rows):
                 for row in rows:
-                    found.setdefault(row["run_id"], {}).update(row)
+                    if row["run_id"] not in without:
+                        found.setdefault(row["run_id"], {}).update(row)
     if not (found or alone):
         return {}
     for name in lists:
         nested = [column for column in names if column.startswith(f"{name}.")]
         with contextlib.suppress(DataError, KeyError):
-            table = read_parquet(folder / f"{name}.parquet")
-            lines = table.select(["run_id", *(c.partition(".")[2] for c in nested)]).to_pylist()
+            path = folder / f"{name}.parquet"
             if alone:
-                found |= {line["run_id"]: {"run_id": line["run_id"]} for line in lines}
+                ids = set(read_parquet(path, ["run_id"])["run_id"].to_pylist()) - set(without)
+                found |= {run_id: {"run_id": run_id} for run_id in ids}
+            if not found:
+                return {}
+            table = read_parquet(path, ["run_id", *(c.partition(".")[2] for c in nested)])
+            # Every score of every run may stand there: only lines of the runs that are asked for.
+            asked = pc.is_in(table["run_id"], value_set=pa.array(list(found), pa.string()))
+            lines = table.filter(asked).to_pylist()
             for row in found.values():
                 row |= {column: [] for column in nested}
             for line in lines:

@@ -35,6 +35,7 @@ __all__ = [
     "seed_option",
     "seeds_option",
     "shown_as",
+    "usual_folder",
 ]
 
 HOW, OUTPUT = "How to run", "Output"
@@ -157,6 +158,11 @@ class OnSamples(Config):
         panel=HOW,
         recorded=False,
     )
+
+
+def usual_folder(config: type[Config]) -> Path:
+    """Return where a command writes by default: ``nasrank-out/ot/train``."""
+    return Path("nasrank-out", *config.command.split())
 
 
 def shown_as(field: FieldInfo) -> Mapping[str, Any]:

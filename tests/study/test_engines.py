@@ -20,6 +20,7 @@ from nasrank.study.engines.dask import DaskEngine
 from nasrank.study.engines.engine import OnEngines
 from nasrank.study.engines.local import LocalEngine
 from nasrank.study.engines.processes import ProcessEngine, usual_jobs
+from nasrank.study.options import checked
 
 CLOCK = {"fit_seconds", "predict_seconds", "device"}
 TABLES = (HEADLINE, RUNS, DISCOVERY, BUDGET, SUMMARY, PREDICTIONS)
@@ -327,3 +328,8 @@ def test_cuda_of_a_cluster_is_not_looked_for_here(monkeypatch, tmp_path, load):
     assert estimate(afar, tmp_path).device == "cuda"
     with pytest.raises(UsageError, match="torch sees no CUDA device here"):
         estimate(config, tmp_path)
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"unknown engine 'ray'.*Known: local, processes, dask"):
+        checked(CompareConfig, {"engine": "ray"})

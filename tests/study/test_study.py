@@ -187,3 +187,11 @@ def test_a_null_character_is_refused_wherever_it_stands(toy):
     for value in ("a\0", ["6", "\0"]):
         with pytest.raises(UsageError, match="--sides holds a null character"):
             checked(toy.ToyConfig, {"sides": value})
+
+
+def test_a_damaged_run_is_computed_again_and_not_taken_from_the_tables(toy, tmp_path):
+    first = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
+    damaged = tmp_path / "runs.d" / f"{first.rows[0]['run_id']}.parquet"
+    damaged.write_bytes(b"PAR1")
+    again = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
+    assert (again.computed, again.rows) == (1, first.rows)
