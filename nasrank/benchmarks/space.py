@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -117,6 +117,8 @@ class Task:
         note: What to keep in mind about the numbers, in one line; may be empty.
         group_of: ``[N]`` group of each architecture, -1 for none; or None. The ``class`` split
             never divides a group.
+        failed: ``[N]`` True where every training that was tried failed, so that there is no
+            value; None where no failure is known.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Task:
     fingerprint: str
     note: str = ""
     group_of: NDArray[np.int64] | None = None
+    failed: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Return the number of architectures, labelled or not."""
@@ -145,6 +148,12 @@ class Task:
         mean = np.full(len(count), np.nan)
         np.divide(total, count, out=mean, where=count > 0)
         return mean
+
+    @cached_property
+    def evaluated(self) -> NDArray[np.bool_]:
+        """``[N]`` True where an evaluation was spent: labelled, or failed."""
+        known = ~np.isnan(self.labels)
+        return known if self.failed is None else known | self.failed
 
     @property
     def oriented_labels(self) -> NDArray[np.float64]:
@@ -214,6 +223,9 @@ def build_space(
     if graphs.attributes is not None:
         digest.update(f"{graphs.attribute_names}{graphs.attributes.shape}".encode())
         digest.update(np.ascontiguousarray(graphs.attributes, np.float32).tobytes())
+    if graphs.settings is not None:
+        digest.update(f"{graphs.settings.names}{graphs.settings.values.shape}".encode())
+        digest.update(np.ascontiguousarray(graphs.settings.values, np.float64).tobytes())
     class_of = cached_columns(
         f"{name}-classes",
         digest.hexdigest(),
@@ -253,8 +265,8 @@ def _canonical(graphs: GraphBatch, *, drop: Sequence[str], contract: Sequence[st
         mask[rows, : part.nodes] = part.mask
         if attributes is not None:
             attributes[rows, : part.nodes] = part.attributes
-    return GraphBatch(
-        operations, adjacency, mask, graphs.vocabulary, attributes, graphs.attribute_names
+    return replace(
+        graphs, operations=operations, adjacency=adjacency, mask=mask, attributes=attributes
     )
 
 

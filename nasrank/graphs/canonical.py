@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
@@ -28,7 +29,7 @@ def canonicalise(
     input on, so each becomes edges from its sources to its targets; a sum that then takes one
     source twice keeps two edges. What lies on no path from an input to an output is removed.
     Shared operations stay shared. The remaining nodes are packed to the front in topological
-    order, inputs first and outputs last, and keep their attributes.
+    order, inputs first and outputs last, and keep their attributes. Settings stay as they are.
 
     Args:
         batch: Architectures; edges may go between any two positions as long as there is no cycle.
@@ -134,11 +135,10 @@ def _pack(
     if attributes is not None:
         kept = np.take_along_axis(attributes, order[:, :, None], axis=1)
         attributes = np.where(mask[:, :, None], kept, np.float32(np.nan))
-    return GraphBatch(
-        operations.astype(np.int16),
-        packed.astype(np.uint8),
-        mask,
-        batch.vocabulary,
-        attributes,
-        batch.attribute_names,
+    return replace(
+        batch,
+        operations=operations.astype(np.int16),
+        adjacency=packed.astype(np.uint8),
+        mask=mask,
+        attributes=attributes,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 
 from nasrank.errors import DataError
+from nasrank.graphs.settings import Settings
 
 __all__ = ["INPUT", "OUTPUT", "GraphBatch"]
 
@@ -20,7 +21,10 @@ OUTPUT = 1
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """Directed acyclic multigraphs whose nodes carry operations.
+    """Directed acyclic multigraphs whose nodes carry operations, with settings of the whole.
+
+    Architectures that are nothing but settings are graphs from input to output without any
+    operation, see :meth:`of_settings`.
 
     Attributes:
         operations: Codes into ``vocabulary``; 0 where ``mask`` is False.
@@ -33,6 +37,7 @@ class GraphBatch:
         attributes: ``[items, nodes, A]`` numbers per node, such as widths; NaN where a node has
             none, and on padding. None where no node of the batch has any.
         attribute_names: ``[A]`` their names; empty without attributes.
+        settings: Settings of each architecture as a whole, or None.
     """
 
     operations: Int16[np.ndarray, "items nodes"]
@@ -41,6 +46,7 @@ class GraphBatch:
     vocabulary: tuple[str, ...]
     attributes: Float32[np.ndarray, "items nodes attributes"] | None = None
     attribute_names: tuple[str, ...] = ()
+    settings: Settings | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -61,6 +67,8 @@ class GraphBatch:
             msg = f"a vocabulary starts with 'input', 'output', not {self.vocabulary[:2]}"
             raise DataError(msg)
         self._check_attributes()
+        if self.settings is not None and len(self.settings) != items:
+            raise DataError(f"{len(self.settings)} rows of settings for {items} architectures")
 
     def _check_attributes(self) -> None:
         names = self.attribute_names
@@ -87,14 +95,28 @@ class GraphBatch:
     ) -> GraphBatch:
         """Return the chosen architectures, padded as before."""
         index = items if isinstance(items, slice) else np.asarray(items, dtype=np.int64)
-        return GraphBatch(
-            self.operations[index],
-            self.adjacency[index],
-            self.mask[index],
-            self.vocabulary,
-            None if self.attributes is None else self.attributes[index],
-            self.attribute_names,
+        return replace(
+            self,
+            operations=self.operations[index],
+            adjacency=self.adjacency[index],
+            mask=self.mask[index],
+            attributes=None if self.attributes is None else self.attributes[index],
+            settings=None if self.settings is None else self.settings[index],
         )
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> GraphBatch:
+        """Return architectures that are nothing but their settings: input, edge, output."""
+        items = len(settings)
+        operations = np.tile(np.array([INPUT, OUTPUT], np.int16), (items, 1))
+        adjacency = np.tile(np.array([[0, 1], [0, 0]], np.uint8), (items, 1, 1))
+        mask = np.ones((items, 2), np.bool_)
+        return cls(operations, adjacency, mask, ("input", "output"), settings=settings)
+
+    @property
+    def only_settings(self) -> bool:
+        """Whether no architecture has an operation, so that only settings tell them apart."""
+        return self.settings is not None and len(self.vocabulary) == 2
 
     @property
     def nodes(self) -> int:

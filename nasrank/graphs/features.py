@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from nasrank.graphs.canonical import depths
 from nasrank.graphs.dag import GraphBatch
+from nasrank.graphs.setting_columns import SettingColumns
 
-__all__ = ["AttributeScale", "FeatureReference", "graph_features", "standardised_attributes"]
+__all__ = [
+    "AttributeScale",
+    "FeatureReference",
+    "graph_features",
+    "node_numbers",
+    "standardised_attributes",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,24 +52,34 @@ class AttributeScale:
 
 @dataclass(frozen=True, eq=False)
 class FeatureReference:
-    """Reference of :func:`graph_features`, which makes the rows of two calls comparable.
+    """What numbers are measured against, which makes the rows of two calls comparable.
 
     Attributes:
         scale: Spread of the attributes, or None without any.
         levels: Nodes on the longest path; deeper nodes of other graphs are left out. 0 without
             attributes.
+        settings: How settings become columns, or None without any.
     """
 
     scale: AttributeScale | None
     levels: int
+    settings: SettingColumns | None
+
+    @property
+    def node_numbers(self) -> int:
+        """Columns of :func:`node_numbers`; 0 where it is None."""
+        attributes = 0 if self.scale is None else len(self.scale.mean)
+        return attributes + (0 if self.settings is None else len(self.settings.names))
 
     @classmethod
     def of(cls, graphs: GraphBatch) -> FeatureReference:
         """Take canonical graphs as the reference."""
         scale = AttributeScale.of(graphs)
+        settings = None if graphs.settings is None else SettingColumns.of(graphs.settings)
         if scale is None:
-            return cls(None, 0)
-        return cls(scale, int(depths(graphs.adjacency.astype(np.int32)).max(initial=0)) + 1)
+            return cls(None, 0, settings)
+        levels = int(depths(graphs.adjacency.astype(np.int32)).max(initial=0)) + 1
+        return cls(scale, levels, settings)
 
 
 def graph_features(
@@ -73,15 +90,17 @@ def graph_features(
     The square root tempers large counts, so the Euclidean distance of two rows is their
     Hellinger-like graph distance: 0 for graphs with the same operations joined in the same way.
     Attributes are standardised and summed over the nodes of each operation, and over the nodes
-    at each depth, which in a sequence is the layer.
+    at each depth, which in a sequence is the layer. Settings of the whole architecture follow as
+    the columns of :class:`~nasrank.graphs.setting_columns.SettingColumns`.
 
     Args:
         graphs: Canonical graphs.
-        reference: Reference for attributes and depths; the graphs themselves if None.
+        reference: Reference for attributes, depths and settings; the graphs themselves if None.
 
     Returns:
         ``[items, V + V * V]`` for a vocabulary of V operations, followed by ``A * (V + D)``
-        columns for A attributes and reference graphs of D nodes on their longest path.
+        columns for A attributes and reference graphs of D nodes on their longest path, and by
+        the columns of the settings.
     """
     size = len(graphs.vocabulary)
     pairs = np.zeros((len(graphs), size * size), np.float32)
@@ -89,11 +108,22 @@ def graph_features(
     kind = graphs.operations[item, source] * size + graphs.operations[item, target]
     np.add.at(pairs, (item, kind), graphs.adjacency[item, source, target])
     features: NDArray[np.float32] = np.concatenate([graphs.operation_counts(), pairs], axis=1)
-    counted: NDArray[np.float32] = np.sqrt(features)
     known = FeatureReference.of(graphs) if reference is None else reference
+    parts = [np.sqrt(features), *_attribute_sums(graphs, known)]
+    if known.settings is not None and graphs.settings is not None:
+        parts.append(known.settings.rows(graphs.settings).astype(np.float32))
+    described: NDArray[np.float32] = np.concatenate(parts, axis=1)
+    return described
+
+
+def _attribute_sums(
+    graphs: GraphBatch, known: FeatureReference
+) -> list[Float32[np.ndarray, "items columns"]]:
+    """Sums of standardised attributes, by operation and by depth; nothing without attributes."""
     attributes = standardised_attributes(graphs, known.scale)
     if attributes is None:
-        return counted
+        return []
+    size = len(graphs.vocabulary)
     rows, numbers = len(graphs), len(graphs.attribute_names)
     of_operation = np.zeros((rows, size, numbers), np.float32)
     item, node = np.nonzero(graphs.mask)
@@ -103,9 +133,33 @@ def graph_features(
     near = depth[item, node] < known.levels
     item, node = item[near], node[near]
     np.add.at(of_depth, (item, depth[item, node]), attributes[item, node])
-    columns = (counted, of_operation.reshape(rows, -1), of_depth.reshape(rows, -1))
-    described: NDArray[np.float32] = np.concatenate(columns, axis=1).astype(np.float32)
-    return described
+    return [of_operation.reshape(rows, -1), of_depth.reshape(rows, -1)]
+
+
+def node_numbers(
+    graphs: GraphBatch, reference: FeatureReference
+) -> Float32[np.ndarray, "items nodes numbers"] | None:
+    """Describe every node by its standardised attributes and the settings of the whole.
+
+    Args:
+        graphs: Graphs with the attributes and settings of the reference.
+        reference: What they are measured against.
+
+    Returns:
+        Attributes first, then the columns of the settings, the same at all nodes of a graph; 0 on
+        padding. None where there are neither.
+    """
+    parts = []
+    attributes = standardised_attributes(graphs, reference.scale)
+    if attributes is not None:
+        parts.append(attributes)
+    if reference.settings is not None and graphs.settings is not None:
+        rows = reference.settings.rows(graphs.settings).astype(np.float32)
+        parts.append(rows[:, None, :] * graphs.mask[:, :, None])
+    if sum(part.shape[2] for part in parts) == 0:
+        return None
+    numbers: NDArray[np.float32] = np.concatenate(parts, axis=2)
+    return numbers
 
 
 def standardised_attributes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 
 from nasrank.graphs.dag import GraphBatch
 
@@ -17,7 +17,8 @@ def isomorphism_classes(batch: GraphBatch) -> Int64[np.ndarray, "items"]:
     nodes of one graph still share a colour, each of them in turn gets a colour of its own and the
     refinement continues; the least of the resulting forms represents the graph. The search is
     exact, and all graphs go through every step together. Nodes that differ in an attribute are
-    different; two that both lack it do not differ.
+    different, and so are architectures that differ in a setting; two that both lack it do not
+    differ.
 
     Args:
         batch: Graphs to compare as they are; apply :func:`~nasrank.graphs.canonicalise` first to
@@ -46,7 +47,11 @@ def isomorphism_classes(batch: GraphBatch) -> Int64[np.ndarray, "items"]:
     adjacency = batch.adjacency[first].astype(np.int64)
     mask = batch.mask[first]
     colours = np.where(mask, kinds[first] + 1, 0)
-    return _by_first_occurrence(_forms(colours, adjacency, mask)[same])
+    number = _forms(colours, adjacency, mask)[same]
+    if batch.settings is not None:
+        rows = np.concatenate([number[:, None], _codes(batch.settings.values)], axis=1)
+        number = _row_numbers(rows)
+    return _by_first_occurrence(number)
 
 
 def _kinds(batch: GraphBatch) -> Int64[np.ndarray, "items nodes"]:
@@ -54,11 +59,15 @@ def _kinds(batch: GraphBatch) -> Int64[np.ndarray, "items nodes"]:
     operations = batch.operations.astype(np.int64)
     if batch.attributes is None:
         return operations
-    # One bit pattern each for zero and for NaN, so that equal numbers have equal bits.
-    plain = np.where(np.isnan(batch.attributes), np.float32(np.nan), batch.attributes + 0.0)
-    bits = np.ascontiguousarray(plain, np.float32).view(np.int32).astype(np.int64)
-    rows = np.concatenate([operations[:, :, None], bits], axis=2)
+    rows = np.concatenate([operations[:, :, None], _codes(batch.attributes)], axis=2)
     return _row_numbers(rows.reshape(-1, rows.shape[2])).reshape(operations.shape)
+
+
+def _codes(numbers: Float[np.ndarray, "..."]) -> Int64[np.ndarray, "..."]:
+    """Number the distinct numbers densely: equal ones alike, all NaN alike."""
+    # `unique` takes 0.0 and -0.0, and all NaN, for one value each.
+    _, codes = np.unique(numbers, return_inverse=True)
+    return codes.reshape(numbers.shape).astype(np.int64)
 
 
 def _forms(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Int, Int32, Int64
 from torch import Tensor
 
 from nasrank.graphs.dag import GraphBatch
-from nasrank.graphs.features import AttributeScale, standardised_attributes
+from nasrank.graphs.features import FeatureReference, node_numbers
 
 __all__ = ["Bags", "GraphStore", "PackedGraphs"]
 
@@ -57,8 +57,8 @@ class PackedGraphs:
 
         graph: The graph each row belongs to; ``members * items`` on padding.
 
-        attributes: Standardised attributes, zero on padding; None where
-            the graphs have none.
+        numbers: Standardised attributes of each row's node and settings of its graph, zero on
+            padding; None where the graphs have neither.
     """
 
     members: int
@@ -70,7 +70,7 @@ class PackedGraphs:
     heard: Bags
     read: Bags
     graph: Int64[Tensor, "members*rows"]
-    attributes: Float[Tensor, "members rows attributes"] | None = None
+    numbers: Float[Tensor, "members rows numbers"] | None = None
 
 
 class GraphStore:
@@ -80,7 +80,7 @@ class GraphStore:
         graphs: The graphs.
         device: Where batches are needed.
         dtype: Floating type of weights and one-hot operations.
-        scale: Mean and deviation to standardise attributes; the graphs' own if None.
+        reference: What attributes and settings are measured against; the graphs if None.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class GraphStore:
         graphs: GraphBatch,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
-        scale: AttributeScale | None = None,
+        reference: FeatureReference | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype
@@ -98,8 +98,8 @@ class GraphStore:
         self._first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         item, node = np.nonzero(graphs.mask)
         self._operation = graphs.operations[item, node].astype(np.int64)
-        attributes = standardised_attributes(graphs, scale)
-        self._attributes = None if attributes is None else attributes[item, node]
+        numbers = node_numbers(graphs, reference or FeatureReference.of(graphs))
+        self._numbers = None if numbers is None else numbers[item, node]
         # Position of every node among its own graph's nodes; the padding may lie anywhere.
         position = np.cumsum(graphs.mask, axis=1) - 1
         g, u, v = np.nonzero(graphs.adjacency)
@@ -170,13 +170,12 @@ class GraphStore:
             torch.from_numpy(node_row),
             torch.from_numpy(node_operation),
         ] = 1
-        attributes = None
-        if self._attributes is not None:
-            width_a = self._attributes.shape[1]
-            table = np.zeros((steps, total, width_a), np.float32)
-            table[node_step, node_row] = self._attributes[node]
-            attributes = torch.from_numpy(table).to(self.device, self.dtype)
-            attributes = attributes.view(steps, members, rows, width_a)
+        numbers = None
+        if self._numbers is not None:
+            table = np.zeros((steps, total, self._numbers.shape[1]), np.float32)
+            table[node_step, node_row] = self._numbers[node]
+            numbers = torch.from_numpy(table).to(self.device, self.dtype)
+            numbers = numbers.view(steps, members, rows, -1)
         graph_of = np.full((steps, total), members * width, np.int64)
         graph_of[node_step, node_row] = slot[node_graph]
         graph_tensor = torch.from_numpy(graph_of).to(self.device)
@@ -210,7 +209,7 @@ class GraphStore:
                     heard_bags[s],
                     read,
                     graph_tensor[s],
-                    None if attributes is None else attributes[s],
+                    None if numbers is None else numbers[s],
                 )
             )
         return result

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
-from nasrank.graphs.features import AttributeScale
+from nasrank.graphs.features import FeatureReference
 from nasrank.graphs.packed import RELATIONS, Bags, GraphStore, PackedGraphs
 from nasrank.predictors.network import Network, Parameter, Weights
 
@@ -28,7 +28,7 @@ class GNN(Network):
     """Messages along and against the edges, a gate by operation, and a sum over all nodes.
 
     A node starts from a vector of its operation, to which a linear map of its standardised
-    attributes is added where the space has any. In each layer all nodes are normalised over their
+    attributes and of the settings of the whole architecture is added where the space has any. In each layer all nodes are normalised over their
     features, and a node receives messages from itself, its sources and its targets through one
     weight matrix for each of the three, with edge multiplicities as factors. The sum is rectified,
     scaled by a gate that belongs to the node's operation, and added to the node. Finally the sum
@@ -42,7 +42,7 @@ class GNN(Network):
         graphs: The canonical graphs that can be scored, by number.
         device: Where to compute.
         dtype: Floating type.
-        scale: Mean and deviation to standardise attributes; the graphs' own if None.
+        reference: What attributes and settings are measured against; the graphs if None.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class GNN(Network):
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
-        scale: AttributeScale | None = None,
+        reference: FeatureReference | None = None,
     ) -> None:
+        self._reference = FeatureReference.of(graphs) if reference is None else reference
         super().__init__(graphs, device=device, dtype=dtype)
-        self._scale = AttributeScale.of(graphs) if scale is None else scale
-        self._store = GraphStore(graphs, device, dtype, self._scale)
+        self._store = GraphStore(graphs, device, dtype, self._reference)
 
     def on(self, graphs: GraphBatch) -> GNN:
-        """Return the same network for other graphs, with the scale of the first ones."""
-        return GNN(graphs, device=self.device, dtype=self.dtype, scale=self._scale)
+        """Return the same network for other graphs, measured against the first ones."""
+        return GNN(graphs, device=self.device, dtype=self.dtype, reference=self._reference)
 
     def describe(self) -> Sequence[Parameter]:
         """Return the weights of one member."""
@@ -74,7 +74,7 @@ class GNN(Network):
             )
         ]
         # Widths matter as much as operations, so they start with the same magnitude.
-        numbers = len(self.graphs.attribute_names)
+        numbers = self._reference.node_numbers
         attributes = [Parameter("attribute", (numbers, WIDTH), 2.0)] if numbers else []
         return [
             Parameter("operation", (vocabulary, WIDTH), 2.0),
@@ -107,9 +107,9 @@ class GNN(Network):
             raise TypeError(f"expected PackedGraphs, not {type(batch).__name__}")
         embedded = weights["operation"]
         nodes = torch.bmm(batch.operations, embedded)
-        alike = batch.attributes is None
-        if batch.attributes is not None:
-            nodes = torch.baddbmm(nodes, batch.attributes, weights["attribute"])
+        alike = batch.numbers is None
+        if batch.numbers is not None:
+            nodes = torch.baddbmm(nodes, batch.numbers, weights["attribute"])
         for layer in range(LAYERS):
             message = weights[f"message{layer}"]
             if layer == 0 and alike:

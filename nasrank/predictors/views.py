@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class GraphViews:
     normalised by network and reduced to its principal directions; distances there approximate
     the kernel of the infinitely wide network (Lee et al. 2018, "Deep neural networks as Gaussian
     processes", ICLR). ``measures``: statistics over paths, and proxies where given, standardised
-    side by side.
+    side by side. ``settings``: those of the whole architecture, standardised, where it has any.
 
     Args:
         graphs: The graphs that determine kinds of paths and directions.
@@ -84,15 +85,18 @@ class GraphViews:
         embedded: Iterable[Float32[np.ndarray, "_ columns"]] | None,
     ) -> Mapping[str, Float64[Tensor, "items _"]]:
         graphs = network.graphs
+        plain = replace(graphs, settings=None)
         parts = self._embedded(network, np.arange(len(graphs))) if embedded is None else embedded
         views = {
-            "counts": graph_features(graphs, self._features).astype(np.float64),
+            "counts": graph_features(plain, self._features).astype(np.float64),
             "paths": np.sqrt(self._paths.of(graphs).astype(np.float64)),
             "untrained": np.concatenate(
                 [(part - self._centre) @ self._directions for part in parts]
             ),
             "measures": self._measures.apply(self._measured(graphs, proxies)),
         }
+        if graphs.settings is not None and self._features.settings is not None:
+            views["settings"] = self._features.settings.rows(graphs.settings)
         return {name: torch.from_numpy(view) for name, view in views.items()}
 
     def _measured(

@@ -179,11 +179,11 @@ def test_rows_of_a_batch_have_those_of_their_nodes(drawn, rng):
     table = standardised_attributes(drawn)
     for member, items in enumerate(([3, 0], [7, 3])):
         rows = np.concatenate([table[item, drawn.mask[item]] for item in items])
-        np.testing.assert_allclose(pack.attributes[member, : len(rows)], rows, rtol=1e-6)
-        assert not pack.attributes[member, len(rows) :].any()
-    assert pack.attributes.shape == (2, pack.rows, 2)
+        np.testing.assert_allclose(pack.numbers[member, : len(rows)], rows, rtol=1e-6)
+        assert not pack.numbers[member, len(rows) :].any()
+    assert pack.numbers.shape == (2, pack.rows, 2)
     plain = replace(drawn, attributes=None, attribute_names=())
-    assert GraphStore(plain).pack(np.array([[0]])).attributes is None
+    assert GraphStore(plain).pack(np.array([[0]])).numbers is None
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,8 @@ def joined(batches: Sequence[GraphBatch]) -> GraphBatch:
     """Return the graphs of all batches in order, padded to the widest.
 
     Args:
-        batches: At least one; vocabulary and names of attributes are those of the first.
+        batches: At least one; vocabulary, attributes and settings mean what
+            they mean in the first.
     """
     first = batches[0]
     nodes = max(batch.nodes for batch in batches)
@@ -28,6 +30,10 @@ def joined(batches: Sequence[GraphBatch]) -> GraphBatch:
             if batch.attributes is not None
         ])  # fmt: skip
     pairs = list(zip(batches, wide, strict=True))
+    settings = None
+    if first.settings is not None:
+        rows = [batch.settings.values for batch in batches if batch.settings is not None]
+        settings = replace(first.settings, values=np.concatenate(rows))
     return GraphBatch(
         np.concatenate([np.pad(b.operations, ((0, 0), (0, more))) for b, more in pairs]),
         np.concatenate([np.pad(b.adjacency, ((0, 0), (0, more), (0, more))) for b, more in pairs]),
@@ -35,4 +41,5 @@ def joined(batches: Sequence[GraphBatch]) -> GraphBatch:
         first.vocabulary,
         attributes,
         first.attribute_names,
+        settings,
     )

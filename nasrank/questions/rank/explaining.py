@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,11 +197,8 @@ def _with(
     attributes: NDArray[np.float32] | None = None,
 ) -> GraphBatch:
     one = graphs[[row]]
-    return GraphBatch(
-        one.operations if operations is None else operations,
-        one.adjacency,
-        one.mask,
-        one.vocabulary,
-        one.attributes if attributes is None else attributes,
-        one.attribute_names,
+    return replace(
+        one,
+        operations=one.operations if operations is None else operations,
+        attributes=one.attributes if attributes is None else attributes,
     )
