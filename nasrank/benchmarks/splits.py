@@ -37,9 +37,11 @@ class Split:
     Attributes:
         train: ``[n_train]`` positions in the space, in the order in which they were drawn, so
             that a smaller training set of the same seed is a prefix of a larger one.
-        targets: ``[n_train]`` what the predictor is trained on.
+        targets: ``[n_train]`` what the predictor is trained on; the least of all others where a
+            training failed.
         train_labels: ``[n_train]`` true labels of the training architectures; they differ from
-            ``targets`` where a predictor is given a single replicate.
+            ``targets`` where a predictor is given a single replicate. As the target where a
+            training failed.
         test: ``[n_test]`` positions of the architectures that are scored.
         test_labels: ``[n_test]`` their true labels.
         groups: ``[n_test]`` isomorphism class of each where isomorphic ones may be ranked, or
@@ -74,6 +76,7 @@ def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
         split: ``"class"`` counts isomorphism classes, ``"random"`` counts architectures.
         labels: ``"single"`` counts only architectures with values of two training seeds.
     """
+    # Failed trainings are drawn too, so what is left to test only grows.
     known = (~np.isnan(task.values)).sum(axis=1) >= (2 if labels == "single" else 1)
     if split != "class":
         return _half(int(known.sum()))
@@ -110,7 +113,9 @@ def make_split(
     .permutation(N)[:n]`` in the space's own order, tested on every other architecture. ``class``
     walks a seeded permutation and takes an architecture unless its isomorphism class is taken
     already; it is tested on one architecture of every other class, the first in the space's
-    order, against the mean label of its class. Architectures without a label are skipped.
+    order, against the mean label of its class. Architectures without a label are skipped, unless
+    their training failed: as in a real search, one that failed costs its place in the training
+    set, where it is level with the worst that did not fail, and nothing is tested on it.
 
     Where the space has groups, ``class`` first assigns them: in seeded order each group that
     still fits goes to the training side, up to half of the classes; training sets of all sizes
@@ -130,7 +135,8 @@ def make_split(
     Raises:
         UsageError: A name is unknown, the size is out of range, or ``labels`` is ``"single"``
             where the task has no replicates.
-        DataError: All labels are equal, so there is nothing to learn, or too few are known.
+        DataError: All labels are equal, so there is nothing to learn, too few are known, or all
+            trainings drawn failed.
     """
     for kind, value, known in (
         ("split", split, SPLITS),
@@ -168,9 +174,10 @@ def make_split(
     pool = _Pool(task, truth, targets, labelled)
     if split == "random":
         order = np.random.default_rng(seed).permutation(len(task))
-        return pool.by_architecture(order[labelled[order]][:n_train], everything=test == "all")
+        drawable = labelled if task.failed is None else labelled | task.failed
+        return pool.by_architecture(order[drawable[order]][:n_train], everything=test == "all")
     order = numpy_generator(seed, stream="split", space=task.space.name).permutation(len(task))
-    order = order[labelled[order]]
+    order = order[pool.drawable_classes[order]]
     _, first = np.unique(task.space.class_of[order], return_index=True)
     drawn = order[np.sort(first)]
     if not grouped:
@@ -224,14 +231,33 @@ class _Pool:
     targets: NDArray[np.float64]
     labelled: NDArray[np.bool_]
 
+    @property
+    def drawable_classes(self) -> NDArray[np.bool_]:
+        """``[N]`` labelled architectures, and failed ones whose whole class has no label."""
+        failed, class_of = self.task.failed, self.task.space.class_of
+        if failed is None:
+            return self.labelled
+        worth = np.bincount(class_of[self.labelled], minlength=self.task.space.classes)
+        drawable: NDArray[np.bool_] = self.labelled | (failed & (worth[class_of] == 0))
+        return drawable
+
+    def _level_with_the_worst(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give failed trainings the least of the other labels."""
+        if np.isnan(labels).all():
+            raise DataError(
+                f"{self.task.name}: all {len(labels)} trainings drawn failed, so there is nothing "
+                "to learn. Choose a larger --n-train"
+            )
+        return np.where(np.isnan(labels), np.nanmin(labels), labels)
+
     def by_architecture(self, train: NDArray[np.int64], *, everything: bool) -> Split:
         chosen = np.zeros(len(self.task), bool)
         chosen[train] = True
         test = np.flatnonzero(self.labelled if everything else self.labelled & ~chosen)
         return Split(
             train=train,
-            targets=self.targets[train],
-            train_labels=self.truth[train],
+            targets=self._level_with_the_worst(self.targets[train]),
+            train_labels=self._level_with_the_worst(self.truth[train]),
             test=test,
             test_labels=self.truth[test],
             groups=self.task.space.class_of[test],
@@ -256,9 +282,9 @@ class _Pool:
         )
         return Split(
             train=train,
-            targets=self.targets[train],
+            targets=self._level_with_the_worst(self.targets[train]),
             # The universe consists of classes, so the label is that of the class.
-            train_labels=worth[space.class_of[train]],
+            train_labels=self._level_with_the_worst(worth[space.class_of[train]]),
             test=space.first_of_class[classes],
             test_labels=worth[classes],
             groups=None,

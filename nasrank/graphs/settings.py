@@ -145,6 +145,36 @@ class Settings:
         """Names of the settings."""
         return tuple(column.name for column in self.columns)
 
+    def recoded(self, columns: Sequence[Setting]) -> Settings:
+        """Write the same settings as other columns: in their order, with their levels.
+
+        Args:
+            columns: Settings of the same names and kinds.
+
+        Raises:
+            DataError: A name is missing, kinds differ, or a value has no level there.
+        """
+        own = {column.name: number for number, column in enumerate(self.columns)}
+        values = np.full((len(self), len(columns)), np.nan)
+        for place, column in enumerate(columns):
+            if column.name not in own:
+                raise DataError(f"setting {column.name!a} is missing")
+            old = self.columns[own[column.name]]
+            given = self.values[:, own[column.name]]
+            if old.kind != column.kind:
+                raise DataError(f"setting {column.name!a} is {old.kind}, not {column.kind}")
+            if column.levels and old.levels != column.levels:
+                code = {level: float(number) for number, level in enumerate(column.levels)}
+                missing = [level for level in old.levels if level not in code]
+                codes = np.array([code.get(level, np.nan) for level in old.levels])
+                known = ~np.isnan(given)
+                values[known, place] = codes[given[known].astype(np.int64)]
+                if np.isnan(values[known, place]).any():
+                    raise DataError(f"setting {column.name!a} has no level {missing[0]!a}")
+            else:
+                values[:, place] = given
+        return Settings(tuple(columns), values)
+
     def text(self, item: int) -> str:
         """Spell a row: every setting that is given, such as ``lr=0.001, depth=4``."""
         pairs = zip(self.columns, self.values[item], strict=True)

@@ -28,11 +28,12 @@ class GNN(Network):
     """Messages along and against the edges, a gate by operation, and a sum over all nodes.
 
     A node starts from a vector of its operation, to which a linear map of its standardised
-    attributes and of the settings of the whole architecture is added where the space has any. In each layer all nodes are normalised over their
-    features, and a node receives messages from itself, its sources and its targets through one
-    weight matrix for each of the three, with edge multiplicities as factors. The sum is rectified,
-    scaled by a gate that belongs to the node's operation, and added to the node. Finally the sum
-    over all nodes goes through one hidden layer to one raw score.
+    attributes and of the settings of the whole architecture is added where the space has any. In
+    each layer all nodes are normalised over their features, and a node receives messages from
+    itself, its sources and its targets through one weight matrix for each of the three, with edge
+    multiplicities as factors. The sum is rectified, scaled by a gate that belongs to the node's
+    operation, and added to the node. Finally the sum over all nodes goes through one hidden layer
+    to one raw score.
 
     The gate lets an operation decide what passes through it, as in Ning et al. (2020), "A generic
     graph-based neural architecture encoding scheme for predictor-based NAS" (ECCV); residuals and

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -286,3 +288,40 @@ def test_unknown_names_are_told(make_task, names, message):
     with pytest.raises(UsageError) as caught:
         make_split(make_task(), 20, 0, **names)
     assert message in str(caught.value)
+
+
+def failing(task, rows):
+    """The same task where the trainings of some rows failed."""
+    values, failed = task.values.copy(), np.zeros(len(task), bool)
+    values[rows], failed[rows] = np.nan, True
+    return replace(task, values=values, failed=failed)
+
+
+@BOTH
+def test_a_failed_training_costs_a_place_and_is_level_with_the_worst(make_task, split):
+    task = make_task(twins=1, classes=120)
+    broken = failing(task, np.arange(0, 120, 4))
+    drawn = make_split(broken, 30, 1, split=split)
+    failed = broken.failed[drawn.train]
+    # The draw is that of the task without failures, so they were not skipped.
+    np.testing.assert_array_equal(drawn.train, make_split(task, 30, 1, split=split).train)
+    assert 0 < failed.sum() < 30
+    assert (drawn.targets[failed] == drawn.targets[~failed].min()).all()
+    assert (drawn.train_labels[failed] == drawn.targets[~failed].min()).all()
+    np.testing.assert_array_equal(drawn.targets[~failed], task.labels[drawn.train[~failed]])
+    assert not broken.failed[drawn.test].any()
+    assert len(drawn.test) == 90 - (~failed).sum()
+
+
+def test_a_failed_twin_of_a_labelled_architecture_is_not_drawn_by_class(make_task):
+    task = make_task(twins=2)
+    broken = failing(task, task.space.first_of_class)
+    for seed in range(3):
+        assert not broken.failed[make_split(broken, 20, seed).train].any()
+
+
+def test_where_all_that_is_drawn_failed_there_is_nothing_to_learn(make_task):
+    task = make_task(twins=1, classes=120)
+    rows = make_split(task, 5, 3).train
+    with pytest.raises(DataError, match="all 5 trainings drawn failed"):
+        make_split(failing(task, rows), 5, 3)

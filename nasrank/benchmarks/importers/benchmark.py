@@ -123,6 +123,7 @@ class _Loader:
         if stored.parameters and parameters is None:
             used.append("parameters")
             parameters = self._numbers(space, ["parameters"])[:, 0]
+        measured = self._numbers(space, each.columns)
         groups = None
         if stored.grouped:
             used.append("group")
@@ -133,7 +134,7 @@ class _Loader:
             space=space,
             dataset=dataset,
             metric=metric,
-            values=self._numbers(space, each.columns),
+            values=measured[:, : each.width],
             cost_seconds=cost,
             parameters=parameters,
             chance=chance if of_accuracy else None,
@@ -143,6 +144,7 @@ class _Loader:
             ),
             note=each.provenance.note,
             group_of=groups,
+            failed=measured[:, -1] == 1 if each.failures else None,
         )
 
     def _numbers(self, space: Space, columns: Sequence[str]) -> NDArray[np.float64]:
@@ -174,7 +176,7 @@ def _fingerprint(stored: StoredSpace, metric: Metric, columns: Iterable[str], ba
     """Return a digest of the origin of a task's numbers, without other measurements."""
     graphs = [
         f"{column} {stored.digests[column]}"
-        for column in ("architecture", "operations", "edges", "attributes", *columns)
+        for column in ("architecture", "operations", "edges", "attributes", "settings", *columns)
         if column in stored.digests
     ]
     meaning = (
@@ -182,6 +184,7 @@ def _fingerprint(stored: StoredSpace, metric: Metric, columns: Iterable[str], ba
         *(metric.name, metric.unit, metric.higher_is_better, *graphs, base),
         # Absent where there are none, so that fingerprints without attributes stay the same.
         *([stored.attributes] if stored.attributes else []),
+        *([stored.settings] if stored.settings else []),
     )
     return hashlib.sha256(repr(meaning).encode()).hexdigest()
 

@@ -26,11 +26,14 @@ class Measurement:
         metric: What the values mean.
         values: ``[N, R]`` the metric for each of R training seeds, in the metric's own unit
             (accuracies in percent, times in seconds); NaN where missing, never infinite.
+        failed: ``[N]`` True where every training that was tried failed; such a row has no value.
+            None where nothing failed.
     """
 
     dataset: str
     metric: Metric
     values: NDArray[np.float64]
+    failed: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +151,20 @@ class Imported:
             if values.ndim != 2 or len(values) != len(self) or not values.size:
                 yield f"{name} has shape {values.shape} for {len(self)} architectures"
             yield from _bad_values(name, values)
+            if each.failed is not None:
+                yield from _bad_failures(name, values, each.failed)
             if values.shape[1:] > (1,) and not each.metric.replicates:
                 yield f"{name} has {values.shape[1]} columns, but its metric has no replicates"
+
+
+def _bad_failures(
+    name: str, values: NDArray[np.float64], failed: NDArray[np.bool_]
+) -> Iterator[str]:
+    if failed.shape != values.shape[:1]:
+        yield f"{name} has failures of shape {failed.shape} for {len(values)} architectures"
+    elif (~np.isnan(values[failed])).any():
+        row = int(np.flatnonzero(failed & ~np.isnan(values).all(axis=1))[0])
+        yield f"{name} has a value for architecture {row}, which failed"
 
 
 def _bad_values(name: str, values: NDArray[np.float64]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Adding the content of a file to the data folder, beside earlier imports of the space."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.benchmarks.importers import IMPORTABLE
-from nasrank.benchmarks.importers.imported import Imported
+from nasrank.benchmarks.importers.imported import Imported, Measurement
 from nasrank.benchmarks.importers.store import (
     Provenance,
     StoredMeasurement,
@@ -19,8 +20,9 @@ from nasrank.benchmarks.importers.store import (
 )
 from nasrank.benchmarks.space import Space, build_space
 from nasrank.errors import DataError
-from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
+from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes, joined
 from nasrank.graphs.canonical import depths
+from nasrank.graphs.settings import Setting, Settings
 
 __all__ = ["Saved", "save"]
 
@@ -85,8 +87,9 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
                 each.metric,
                 each.values.shape[1],
                 Provenance(imported.source, imported.note, imported.licence, imported.citation),
+                each.failed is not None,
             ),
-            _spread(each.values, new_rows, count),
+            _spread(_with_failures(each), new_rows, count),
         )
         for each in imported.measurements
     }
@@ -130,12 +133,18 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     return Saved(
         stored,
         count - (0 if known is None else known.size),
-        {name: _labelled(earlier[name][1]) if name in earlier else None for name in measured},
+        {name: _labelled(*earlier[name]) if name in earlier else None for name in measured},
     )
 
 
-def _labelled(values: NDArray[np.float64]) -> int:
-    return int((~np.isnan(values)).any(axis=1).sum())
+def _with_failures(each: Measurement) -> NDArray[np.float64]:
+    if each.failed is None:
+        return each.values
+    return np.concatenate([each.values, each.failed[:, None].astype(np.float64)], axis=1)
+
+
+def _labelled(stored: StoredMeasurement, values: NDArray[np.float64]) -> int:
+    return int((~np.isnan(values[:, : stored.width])).any(axis=1).sum())
 
 
 def _check_graphs(imported: Imported, base: Space | None) -> None:
@@ -226,25 +235,17 @@ def _join_graphs(
     vocabulary = tuple(dict.fromkeys((*old.vocabulary, *new.vocabulary)))
     nodes, names = max(old.nodes, new.nodes), old.attribute_names
     check_size(count, nodes, len(names))
-    old, new = (_widen(batch, nodes, vocabulary, names) for batch in (old, new))
+    settings = _shared_settings(imported, known, new.settings)
+    old, new = (_widen(batch, nodes, vocabulary, names, settings) for batch in (old, new))
     shared = np.flatnonzero(new_rows < len(old))
     ours, theirs = old[new_rows[shared]], new[shared]
-    differs = (
-        (ours.operations != theirs.operations).any(axis=1)
-        | (ours.mask != theirs.mask).any(axis=1)
-        | (ours.adjacency != theirs.adjacency).any(axis=(1, 2))
-    )
-    if ours.attributes is not None and theirs.attributes is not None:
-        same = (ours.attributes == theirs.attributes) | (
-            np.isnan(ours.attributes) & np.isnan(theirs.attributes)
-        )
-        differs |= ~same.all(axis=(1, 2))
+    differs = _written_otherwise(ours, theirs)
     if differs.any():
         rows = np.flatnonzero(differs)
         # The order of nodes means nothing; only what is computed must be the same.
         kinds = isomorphism_classes(
             canonicalise(
-                _stack(ours[rows], theirs[rows]), drop=imported.drop, contract=imported.contract
+                joined([ours[rows], theirs[rows]]), drop=imported.drop, contract=imported.contract
             )
         )
         wrong = np.flatnonzero(kinds[: len(rows)] != kinds[len(rows) :])
@@ -252,13 +253,59 @@ def _join_graphs(
             row = int(shared[rows[wrong[0]]])
             raise DataError(
                 f"{imported.source}: architecture {row}, {imported.architectures[row][:120]!a}, "
-                f"has another graph than in {imported.space}, imported earlier. Delete "
+                f"is another one than in {imported.space}, imported earlier. Delete "
                 f"{known.path} to start over, or choose another name"
             )
-    both = _stack(old, new[np.flatnonzero(new_rows >= len(old))])
+    both = joined([old, new[np.flatnonzero(new_rows >= len(old))]])
     if not len(shared):
         _refuse_other_names(imported, known, both)
     return both
+
+
+def _written_otherwise(ours: GraphBatch, theirs: GraphBatch) -> NDArray[np.bool_]:
+    """``[items]`` True where two batches of one padding do not hold the same numbers."""
+    differs: NDArray[np.bool_] = (
+        (ours.operations != theirs.operations).any(axis=1)
+        | (ours.mask != theirs.mask).any(axis=1)
+        | (ours.adjacency != theirs.adjacency).any(axis=(1, 2))
+    )
+    if ours.attributes is not None and theirs.attributes is not None:
+        same = _equal(ours.attributes, theirs.attributes)
+        differs |= ~same.all(axis=(1, 2))
+    if ours.settings is not None and theirs.settings is not None:
+        differs |= ~_equal(ours.settings.values, theirs.settings.values).all(axis=1)
+    return differs
+
+
+def _equal(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    return same
+
+
+def _shared_settings(
+    imported: Imported, known: StoredSpace, new: Settings | None
+) -> tuple[Setting, ...]:
+    """Return settings that fit both: as they were found first, with the levels of both."""
+    ours = {column.name: column for column in known.settings}
+    theirs = {column.name: column for column in (new.columns if new else ())}
+    if {*ours} != {*theirs}:
+        have = [", ".join(names) or "none" for names in (theirs, ours)]
+        raise DataError(
+            f"{imported.source}: it has the settings {have[0][:200]}, but those of "
+            f"{imported.space} are {have[1][:200]}. Give the same columns, or delete "
+            f"{known.path} to start over"
+        )
+    for name, column in ours.items():
+        if theirs[name].kind != column.kind:
+            raise DataError(
+                f"{imported.source}: setting {name!a} is {theirs[name].kind} here and "
+                f"{column.kind} in {imported.space}, imported earlier. Say which with "
+                f"--setting {name}={column.kind}, or delete {known.path} to start over"
+            )
+    return tuple(
+        replace(column, levels=tuple(dict.fromkeys((*column.levels, *theirs[name].levels))))
+        for name, column in ours.items()
+    )
 
 
 def _refuse_other_names(imported: Imported, known: StoredSpace, both: GraphBatch) -> None:
@@ -277,9 +324,13 @@ def _refuse_other_names(imported: Imported, known: StoredSpace, both: GraphBatch
 
 
 def _widen(
-    graphs: GraphBatch, nodes: int, vocabulary: Sequence[str], names: tuple[str, ...]
+    graphs: GraphBatch,
+    nodes: int,
+    vocabulary: Sequence[str],
+    names: tuple[str, ...],
+    settings: tuple[Setting, ...],
 ) -> GraphBatch:
-    """Recode operations by another vocabulary, sort attributes, and pad to ``nodes`` nodes."""
+    """Recode by another vocabulary, attributes and settings, and pad to ``nodes`` nodes."""
     numbers: Mapping[str, int] = {name: code for code, name in enumerate(vocabulary)}
     code = np.array([numbers[name] for name in graphs.vocabulary], np.int16)
     more = nodes - graphs.nodes
@@ -296,20 +347,7 @@ def _widen(
         tuple(vocabulary),
         attributes,
         names,
-    )
-
-
-def _stack(first: GraphBatch, second: GraphBatch) -> GraphBatch:
-    attributes = None
-    if first.attributes is not None and second.attributes is not None:
-        attributes = np.concatenate([first.attributes, second.attributes])
-    return GraphBatch(
-        np.concatenate([first.operations, second.operations]),
-        np.concatenate([first.adjacency, second.adjacency]),
-        np.concatenate([first.mask, second.mask]),
-        first.vocabulary,
-        attributes,
-        first.attribute_names,
+        None if graphs.settings is None else graphs.settings.recoded(settings),
     )
 
 

@@ -21,6 +21,7 @@ from nasrank.benchmarks.importers.imported import NAME
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
+from nasrank.graphs.settings import Condition, Setting, Settings
 from nasrank.tables import read_parquet, read_schema, write_parquet
 from nasrank.version import __version__
 
@@ -50,8 +51,8 @@ MOST_CELLS = 2**30
 """Maximum number of adjacency entries of all architectures: a byte each in memory."""
 MOST_ATTRIBUTES = 2**28
 """Maximum number of attributes of all nodes together: four bytes each in memory."""
-_GRAPHS = ("operations", "edges", "attributes")
-"""Columns that hold lists, of which ``attributes`` may be missing."""
+_GRAPHS = {"operations": "int16", "edges": "int16", "attributes": "float", "settings": "double"}
+"""Columns that hold lists, with the type of their entries; the last two may be missing."""
 _TEXTS = ("architecture", "group")
 
 Array = NDArray[Any]
@@ -83,17 +84,20 @@ class StoredMeasurement:
         metric: What the values mean.
         width: Number of training seeds.
         provenance: Where it comes from.
+        failures: Whether it is known which architectures failed.
     """
 
     dataset: str
     metric: Metric
     width: int
     provenance: Provenance
+    failures: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of its columns in the file, one per seed."""
-        return tuple(f"{self.dataset}:{self.metric.name}:{seed}" for seed in range(self.width))
+        """Names of its columns in the file: one per seed, then 1 for failures, if any."""
+        names = [*map(str, range(self.width)), *(["failed"] if self.failures else [])]
+        return tuple(f"{self.dataset}:{self.metric.name}:{name}" for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +111,7 @@ class StoredSpace:
         size: Number of architectures.
         vocabulary: Operation names of the graphs; None where the space is built in.
         attributes: Names of the nodes' attributes; empty where they have none.
+        settings: What the settings of the whole mean; empty where there are none.
         drop: Operations that produce nothing.
         contract: Operations that return their input.
         measurements: What was measured, in the order of import.
@@ -125,6 +130,7 @@ class StoredSpace:
     size: int
     vocabulary: tuple[str, ...] | None
     attributes: tuple[str, ...]
+    settings: tuple[Setting, ...]
     drop: tuple[str, ...]
     contract: tuple[str, ...]
     measurements: tuple[StoredMeasurement, ...]
@@ -170,14 +176,18 @@ class StoredSpace:
         """
         if self.vocabulary is None:
             raise self.error("it holds no graphs")
-        names = [name for name in _GRAPHS if name != "attributes" or self.attributes]
+        absent = {
+            *(() if self.attributes else ("attributes",)),
+            *(() if self.settings else ("settings",)),
+        }
+        names = [name for name in _GRAPHS if name not in absent]
         table = self._read(names)
         lists = {name: _lists(table, name) for name in names}
         for name, (counts, values) in lists.items():
             self._check(name, _digest(counts, values))
         try:
-            return _unpack(lists, self.vocabulary, self.attributes)
-        except (ValueError, IndexError) as error:
+            return _unpack(lists, self.vocabulary, self.attributes, self.settings)
+        except (ValueError, IndexError, DataError) as error:
             raise self.error(str(error)) from error
 
     def read_columns(self, names: Sequence[str]) -> NDArray[np.float64]:
@@ -331,6 +341,7 @@ def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace
         size=header["size"],
         vocabulary=None if header["vocabulary"] is None else tuple(header["vocabulary"]),
         attributes=tuple(header.get("attributes", ())),
+        settings=tuple(_setting(**each) for each in header.get("settings", ())),
         drop=tuple(header["drop"]),
         contract=tuple(header["contract"]),
         measurements=tuple(
@@ -339,6 +350,7 @@ def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace
                 Metric(**each["metric"]),
                 each["width"],
                 Provenance(**each["provenance"]),
+                each.get("failures", False),
             )
             for each in header["measurements"]
         ),
@@ -350,6 +362,16 @@ def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace
         sealed=header.get("sealed", False),
         digest=digest,
     )
+
+
+def _setting(
+    *,
+    levels: Sequence[str],
+    condition: Mapping[str, Any] | None,
+    **fields: Any,  # noqa: ANN401
+) -> Setting:
+    when = condition and Condition(condition["setting"], tuple(condition["values"]))
+    return Setting(levels=tuple(levels), condition=when or None, **fields)
 
 
 def write_space(
@@ -373,7 +395,7 @@ def write_space(
         title: What it is, in one line.
         architectures: ``[N]`` unique texts.
         graphs: ``[N]`` graphs, or None for a built-in space.
-        measurements: What was measured, with ``[N, R]`` values.
+        measurements: What was measured, with values by :attr:`StoredMeasurement.columns`.
         drop: Operations that produce nothing.
         contract: Operations that return their input.
         costs: ``[N]`` GPU-seconds of one training, by dataset.
@@ -398,9 +420,9 @@ def write_space(
             columns[column] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
             digests[column] = _digest(counts, values)
     numbers = {
-        column: values[:, seed]
+        column: values[:, place]
         for each, values in measurements
-        for seed, column in enumerate(each.columns)
+        for place, column in enumerate(each.columns)
     }
     numbers |= {cost_column(dataset): cost for dataset, cost in costs.items()}
     if parameters is not None:
@@ -419,6 +441,10 @@ def write_space(
             "size": len(architectures),
             "vocabulary": None if graphs is None else graphs.vocabulary,
             "attributes": [] if graphs is None else graphs.attribute_names,
+            "settings": [
+                asdict(each)
+                for each in (graphs.settings.columns if graphs and graphs.settings else ())
+            ],
             "drop": list(drop),
             "contract": list(contract),
             "measurements": [asdict(each) for each, _ in measurements],
@@ -496,6 +522,10 @@ def _pack(graphs: GraphBatch) -> dict[str, tuple[Array, Array]]:
     if graphs.attributes is not None:
         numbers = graphs.attributes[mask]
         packed["attributes"] = (sizes * np.int32(numbers.shape[1]), numbers.reshape(-1))
+    if graphs.settings is not None:
+        values = graphs.settings.values
+        each = np.full(len(values), values.shape[1], np.int32)
+        packed["settings"] = (each, values.reshape(-1))
     return packed
 
 
@@ -503,6 +533,7 @@ def _unpack(
     lists: Mapping[str, tuple[Array, Array]],
     vocabulary: tuple[str, ...],
     names: tuple[str, ...],
+    settings: tuple[Setting, ...],
 ) -> GraphBatch:
     (sizes, operations), (ends, edges) = lists["operations"], lists["edges"]
     items, nodes = len(sizes), int(sizes.max(initial=0))
@@ -525,7 +556,10 @@ def _unpack(
         attributes = np.full((items, nodes, len(names)), np.nan, np.float32)
         attributes[mask] = lists["attributes"][1].reshape(-1, len(names))
     shaped = adjacency.reshape(items, nodes, nodes)
-    return GraphBatch(codes, shaped, mask, vocabulary, attributes, names)
+    table = None
+    if settings:
+        table = Settings(settings, lists["settings"][1].reshape(items, len(settings)))
+    return GraphBatch(codes, shaped, mask, vocabulary, attributes, names, table)
 
 
 def _is_sound(table: "pa.Table", name: str) -> bool:
@@ -539,8 +573,7 @@ def _is_sound(table: "pa.Table", name: str) -> bool:
         return bool(pa.types.is_string(column.type))
     if name not in _GRAPHS:
         return bool(pa.types.is_float64(column.type))
-    inner = pa.float32() if name == "attributes" else pa.int16()
-    if not pa.types.is_list(column.type) or column.type.value_type != inner:
+    if not pa.types.is_list(column.type) or str(column.type.value_type) != _GRAPHS[name]:
         return False
     return not any(chunk.flatten().null_count for chunk in column.chunks)
 

@@ -57,7 +57,8 @@ class Case:
         task: The task.
         graphs: ``[C]`` canonical graphs of the space by class.
         items: ``[n]`` classes that are evaluated.
-        labels: ``[n]`` what they are worth, the mean over their architectures.
+        labels: ``[n]`` what they are worth, the mean over their architectures; as the worst of
+            the others where all their trainings failed.
         names: ``[n]`` the first evaluated architecture of each.
         units: ``[n]`` what cross-validation must not tear apart, the space's groups.
         candidates: ``[m]`` classes without a label.
@@ -129,11 +130,14 @@ def load_case(task_name: str, n_train: int | None = None, seed: int = 0) -> Case
     truth: NDArray[np.float64] | None = None
     if n_train is None:
         worth = class_labels(labels, space.class_of, space.classes)
-        items = np.flatnonzero(~np.isnan(worth))
+        evaluated = np.flatnonzero(task.evaluated)
+        items = np.unique(space.class_of[evaluated])
         targets = worth[items]
-        first = _first_rows(space.class_of, np.flatnonzero(~np.isnan(labels)))
+        if not np.isnan(targets).all():
+            targets = np.where(np.isnan(targets), np.nanmin(targets), targets)
+        first = _first_rows(space.class_of, evaluated)
         names = [space.architectures[first[each]] for each in items.tolist()]
-        candidates = np.flatnonzero(np.isnan(worth))
+        candidates = np.setdiff1d(np.arange(space.classes), items)
     else:
         split = make_split(task, n_train, seed)
         items, targets = space.class_of[split.train], split.targets

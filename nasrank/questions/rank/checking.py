@@ -76,13 +76,22 @@ def notes_of(model: Model, found: Found, order: NDArray[np.int64], rows: list[Ro
 
 
 def _notes_on(case: Case) -> list[str]:
-    task = case.task
-    labelled = ~np.isnan(task.labels)
-    again = int(labelled.sum()) - len(case.items) if case.truth is None else 0
-    if again <= 0:
+    if case.truth is not None:
         return []
-    note = f"{again} evaluated architectures have the same graph as another: each graph counts "
-    return [note + "once, with the mean label"]
+    task, notes = case.task, []
+    again = int(task.evaluated.sum()) - len(case.items)
+    if again > 0:
+        what = "settings" if case.graphs.only_settings else "graph"
+        notes.append(
+            f"{again} evaluated architectures have the same {what} as another: each {what} counts "
+            "once, with the mean label"
+        )
+    if task.failed is not None and (failed := int(task.failed.sum())):
+        notes.append(
+            f"{failed} evaluated architectures failed: they count as level with the worst label, "
+            "and are not proposed again"
+        )
+    return notes
 
 
 def change_row(change: Change, model: Model, found: Found, top: int) -> Row:

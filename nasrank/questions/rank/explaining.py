@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.graphs import GraphBatch
+from nasrank.graphs import GraphBatch, joined
 from nasrank.graphs.dag import INPUT, OUTPUT
 from nasrank.graphs.features import FeatureReference, graph_features
-from nasrank.questions.rank.batches import joined
 from nasrank.questions.rank.calibration import Calibration
 from nasrank.questions.rank.case import Case
 from nasrank.questions.rank.scorer import Scorer

@@ -15,8 +15,7 @@ from nasrank.benchmarks.importers.records import Records, record_chunks
 from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names
 from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
-from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
-from nasrank.questions.rank.batches import joined
+from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes, joined
 from nasrank.questions.rank.case import Case, Reduction
 from nasrank.questions.rank.model import Model
 from nasrank.questions.rank.tables import SCORES

@@ -15,8 +15,7 @@ from nasrank.benchmarks.importers.store import StoredMeasurement, StoredSpace, f
 from nasrank.benchmarks.space import Metric
 from nasrank.benchmarks.tasks import parse_task
 from nasrank.errors import DataError, UsageError
-from nasrank.graphs import GraphBatch
-from nasrank.questions.rank.batches import joined
+from nasrank.graphs import GraphBatch, joined
 from nasrank.questions.rank.pool import PoolFile
 
 __all__ = ["NewLabels", "read_labels", "store_labels"]

@@ -127,7 +127,7 @@ def _round(problem: Problem, predictor: Predictor, searches: Sequence[Found], nu
     started = time.perf_counter()
     pools = [candidates_of(problem, found, number) for found in searches]
     # Where all labels so far are one there is nothing to learn, and chance decides.
-    taught = [len(set(problem.labels[found.order].tolist())) > 1 for found in searches]
+    taught = [len(set(problem.told(found.order).tolist())) > 1 for found in searches]
     students = [found for found, can in zip(searches, taught, strict=True) if can]
     outlooks = iter(
         _outlooks(
@@ -186,7 +186,7 @@ def _member(problem: Problem, found: Found, number: int) -> Member:
     if isinstance(loss, PiecewiseSpec):
         loss = loss.at(len(order))
     seed = derive_seed(run.seed, stream="search", part="predictor", round=number)
-    return Member(problem.classes[order], problem.labels[order], loss, seed)
+    return Member(problem.classes[order], problem.told(order), loss, seed)
 
 
 def _views(

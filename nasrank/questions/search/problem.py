@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,18 +20,21 @@ _TOP_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The isomorphism classes of a task that have a label; U of them.
+    """The isomorphism classes of a task that were evaluated; U of them.
 
     Architectures of one class compute the same function, so a search evaluates one of each at
     most: a twin would cost an evaluation and tell nothing. A class is worth the mean label of
-    its architectures, as everywhere else in this package.
+    its architectures, as everywhere else in this package. A training that failed is an evaluation
+    too: it is spent, and tells that this one is no good.
 
     Attributes:
         task: The task.
         classes: ``[U]`` numbers of the classes, ascending.
-        labels: ``[U]`` what each is worth, higher is better: negated where lower is better.
+        labels: ``[U]`` what each is worth, higher is better: negated where lower is better. As
+            the worst of all where its training failed.
+        failed: ``[U]`` True there.
         architecture: ``[U]`` position of the architecture that stands for it, its first labelled
-            one.
+            one, or its first where all failed.
         cost_seconds: ``[U]`` GPU-seconds to train that one, or None where unknown.
         test_name: Name of the task whose labels say what the found one is worth on unseen data,
             or None where there is none.
@@ -43,6 +47,7 @@ class Problem:
     task: Task
     classes: NDArray[np.int64]
     labels: NDArray[np.float64]
+    failed: NDArray[np.bool_]
     architecture: NDArray[np.int64]
     cost_seconds: NDArray[np.float64] | None
     test_name: str | None
@@ -57,6 +62,19 @@ class Problem:
     def best(self) -> float:
         """The best label there is."""
         return float(self.labels.max())
+
+    def told(self, order: Sequence[int]) -> NDArray[np.float64]:
+        """Return what a search learns from evaluations: failures are level with its own worst.
+
+        Args:
+            order: Places of the evaluated classes.
+
+        Returns:
+            Their labels; all 0 where every one failed.
+        """
+        failed, labels = self.failed[order], self.labels[order]
+        worst = labels[~failed].min() if not failed.all() else 0.0
+        return np.where(failed, worst, labels)
 
     @property
     def sign(self) -> float:
@@ -93,17 +111,21 @@ def problem_of(task: Task, test: Task | None = None) -> Problem:
     """
     space = task.space
     worth = class_labels(task.oriented_labels, space.class_of, space.classes)
-    classes = np.flatnonzero(~np.isnan(worth)).astype(np.int64)
+    evaluated = np.flatnonzero(task.evaluated)
+    classes = np.unique(space.class_of[evaluated])
     labels = worth[classes]
-    if len(np.unique(labels)) < 2:
+    failed = np.isnan(labels)
+    if len(np.unique(labels[~failed])) < 2:
         raise DataError(
             f"{task.name}: fewer than two labels differ, so there is nothing to find. "
             "Import a table with labels"
         )
-    labelled = np.flatnonzero(~np.isnan(task.labels))
+    labels[failed] = labels[~failed].min()
     first = np.full(space.classes, -1, np.int64)
-    # Backwards, so that the first one is written last.
-    first[space.class_of[labelled[::-1]]] = labelled[::-1]
+    # Backwards, so that the first one is written last, and a labelled one after all that failed.
+    backwards = evaluated[::-1]
+    backwards = backwards[np.argsort(~np.isnan(task.labels[backwards]), kind="stable")]
+    first[space.class_of[backwards]] = backwards
     architecture = first[classes]
     cost = None if task.cost_seconds is None else task.cost_seconds[architecture]
     of_test = None
@@ -113,6 +135,7 @@ def problem_of(task: Task, test: Task | None = None) -> Problem:
         task=task,
         classes=classes,
         labels=labels,
+        failed=failed,
         architecture=architecture,
         cost_seconds=cost if cost is None or not np.isnan(cost).any() else None,
         test_name=None if test is None else test.name,

@@ -15,12 +15,14 @@ from nasrank.benchmarks.importers.store import (
     stored_names,
 )
 from nasrank.benchmarks.space import Metric
+from nasrank.benchmarks.tasks import load_task
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
+from nasrank.graphs.settings import Condition, Setting, Settings
 from nasrank.tables import is_sealed
 
 from .conftest import MUTATIONS
-from .test_imported import chains, make_imported
+from .test_imported import ACCURACY, chains, make_imported
 
 TEST = Metric("test_acc", "%", True, "test accuracy")
 
@@ -173,7 +175,7 @@ def test_operations_may_be_numbered_and_nodes_ordered_in_another_way():
     [
         (
             {"architectures": ("y", "x", "z")},
-            r"second: architecture 0, 'y', has another graph than in toy, imported earlier",
+            r"second: architecture 0, 'y', is another one than in toy, imported earlier",
         ),
         (
             {"architectures": ("p", "q", "r")},
@@ -284,7 +286,7 @@ def test_files_with_attributes_are_joined():
 def test_another_width_is_another_graph():
     save(wide([16, 32, 8]))
     before = space_path("toy").read_bytes()
-    with pytest.raises(DataError, match="architecture 1, 'y', has another graph"):
+    with pytest.raises(DataError, match=r"architecture 1, .y., is another one"):
         save(wide([16, 33, 8]))
     with pytest.raises(DataError, match=r"its nodes have the attributes depth, but those of"):
         save(wide([16, 32, 8], ("depth",)))
@@ -395,3 +397,83 @@ def test_costs_and_parameters_of_an_earlier_file_stay_where_a_later_one_has_none
     assert np.isnan(_updated(earlier, new, rows, 3)[1])
     assert _updated(earlier, new, rows, 3)[2] == 5.0
     assert np.isnan(_updated(None, new, rows, 3)[:2]).all()
+
+
+LR = Setting("lr", "number", "log")
+OPTIMIZER = Setting("optimizer", "category", levels=("adam", "sgd"))
+MOMENTUM = Setting("momentum", "number", condition=Condition("optimizer", (1.0,)))
+
+
+def trials(rows, columns=(LR, OPTIMIZER, MOMENTUM), **changes):
+    table = Settings(columns, np.array(rows, np.float64))
+    return make_imported(graphs=GraphBatch.of_settings(table), **changes)
+
+
+ROWS = ([1e-3, 0, np.nan], [1e-2, 1, 0.9], [0.1, 1, 0.5])
+
+
+def test_settings_are_kept_with_their_meaning():
+    save(trials(ROWS))
+    stored = open_space("toy")
+    assert stored.settings == (LR, OPTIMIZER, MOMENTUM)
+    graphs = stored.read_graphs()
+    assert graphs.only_settings
+    assert graphs.settings.columns == stored.settings
+    np.testing.assert_array_equal(graphs.settings.values, ROWS)
+
+
+def test_files_with_settings_are_joined_by_name_and_level():
+    save(trials(ROWS))
+    other = replace(OPTIMIZER, levels=("lion", "sgd"))
+    save(
+        trials(
+            [[0, 0.7, 0.2], [1, 0.9, 0.01], [0, np.nan, 0.3]],
+            (other, MOMENTUM, LR),
+            architectures=("v", "y", "w"),
+        )
+    )
+    settings = open_space("toy").read_graphs().settings
+    assert settings.columns[1].levels == ("adam", "sgd", "lion")
+    np.testing.assert_array_equal(settings.values, [*ROWS, [0.2, 2, 0.7], [0.3, 2, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message"),
+    [
+        ([[1e-3], [1e-2], [0.1]], (LR,), "it has the settings lr, but those of toy are lr, opt"),
+        (
+            ROWS,
+            (replace(LR, kind="ordered", scale="linear", levels=("a", "b")), OPTIMIZER, MOMENTUM),
+            "setting 'lr' is ordered here and number in toy",
+        ),
+        ([[1e-3, 1, 0], *ROWS[1:]], (LR, OPTIMIZER, MOMENTUM), "architecture 0, 'x', is another"),
+    ],
+)
+def test_settings_that_contradict_earlier_ones_are_refused(rows, columns, message):
+    save(trials(ROWS))
+    before = space_path("toy").read_bytes()
+    rows = np.array(rows)
+    if columns[0].levels:
+        rows[:, 0] = 0
+    with pytest.raises(DataError, match=message):
+        save(trials(rows, columns))
+    assert space_path("toy").read_bytes() == before
+
+
+def test_failures_are_kept_and_reach_the_task():
+    values = np.array([[1.0, np.nan], [np.nan, np.nan], [np.nan, np.nan]])
+    failed = np.array([False, True, False])
+    save(trials(ROWS, measurements=(Measurement("d", ACCURACY, values, failed),)))
+    task = load_task("toy/d")
+    assert task.failed.tolist() == [False, True, False]
+    assert task.evaluated.tolist() == [True, True, False]
+    np.testing.assert_array_equal(task.values, values)
+    # A later file without failures replaces the metric as a whole.
+    save(trials(ROWS, measurements=(Measurement("d", ACCURACY, values),)))
+    assert load_task("toy/d").failed is None
+
+
+def test_a_value_of_a_failed_training_is_refused():
+    failed = np.array([True, False, False])
+    with pytest.raises(DataError, match="d:val_acc has a value for architecture 0, which failed"):
+        make_imported(measurements=(Measurement("d", ACCURACY, np.ones((3, 2)), failed),))

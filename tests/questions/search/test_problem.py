@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,3 +79,29 @@ def test_validation_labels_come_with_test_labels(load):
     assert np.isfinite(problem.test_labels).all()
     assert len(problem) == 26206
     assert load_problem("nbgraph/cora:test_perf").test_labels is None
+
+
+def test_a_failed_training_can_be_evaluated_and_is_no_good(make_task):
+    whole = make_task(classes=5, twins=2)
+    labels, failed = whole.values.copy(), whole.space.class_of == 2
+    labels[failed] = np.nan
+    twin = int(np.flatnonzero(whole.space.class_of == 3)[0])
+    labels[twin], failed[twin] = np.nan, True
+    problem = problem_of(replace(whole, values=labels, failed=failed))
+    assert problem.classes.tolist() == [0, 1, 2, 3, 4]
+    assert problem.failed.tolist() == [False, False, True, False, False]
+    assert problem.labels[2] == problem.labels[~problem.failed].min()
+    # A labelled architecture stands for its class, not its failed twin.
+    assert problem.architecture[3] == np.flatnonzero(whole.space.class_of == 3)[1]
+
+
+def test_a_search_learns_no_more_from_a_failure_than_it_can_know(make_task):
+    whole = make_task(classes=5, twins=1, higher_is_better=False)
+    failed = whole.space.class_of == 2
+    labels = np.where(failed[:, None], np.nan, whole.values)
+    problem = problem_of(replace(whole, values=labels, failed=failed))
+    best_two = np.argsort(-np.where(problem.failed, -np.inf, problem.labels))[:2]
+    told = problem.told([best_two[0], 2, best_two[1]])
+    # Level with the worst it has seen, not with the worst there is.
+    assert told.tolist() == problem.labels[[best_two[0], best_two[1], best_two[1]]].tolist()
+    assert problem.told([2]).tolist() == [0.0]

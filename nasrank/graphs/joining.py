@@ -1,4 +1,4 @@
-"""Putting canonical graphs of one vocabulary into one batch."""
+"""Putting graphs of one vocabulary into one batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasrank.graphs import GraphBatch
+from nasrank.graphs.dag import GraphBatch
 
 __all__ = ["joined"]
 
