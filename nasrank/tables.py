@@ -26,10 +26,16 @@ __all__ = [
     "Better",
     "Column",
     "Table",
+    "bounds",
+    "count",
+    "flag",
     "is_sealed",
+    "number",
     "plain",
     "read_parquet",
     "read_schema",
+    "share",
+    "text",
     "write_json",
     "write_parquet",
 ]
@@ -77,6 +83,70 @@ class Column:
         if self.better is None:
             raise ValueError(f"neither higher nor lower '{self.name}' is better")
         return 1.0 if self.better == "higher" else -1.0
+
+
+def text(name: str, about: str, null: str | None = None) -> Column:
+    """Declare a column of names or sentences."""
+    return Column(name, "string", "", about, null)
+
+
+def flag(
+    name: str, about: str, null: str | None = None, *, better: Better | None = None
+) -> Column:
+    """Declare a column of yes and no; of these, yes is the higher."""
+    return Column(name, "bool", "", about, null, better=better)
+
+
+def count(
+    name: str, unit: str, about: str, null: str | None = None, *, better: Better | None = None
+) -> Column:
+    """Declare a column of whole numbers."""
+    return Column(name, "int64", unit, about, null, better=better)
+
+
+def number(
+    name: str,
+    unit: str,
+    about: str,
+    null: str | None = None,
+    *,
+    better: Better | None = None,
+    margin: float = 0.0,
+) -> Column:
+    """Declare a column of numbers with a unit."""
+    return Column(name, "double", unit, about, null, better=better, margin=margin)
+
+
+def share(
+    name: str,
+    about: str,
+    null: str | None = None,
+    *,
+    better: Better | None = None,
+    margin: float = 0.0,
+) -> Column:
+    """Declare a column of pure numbers: shares, correlations, weights."""
+    return number(name, "1", about, null, better=better, margin=margin)
+
+
+def bounds(unit: str, about: str, null: str, *, of: str = "") -> tuple[Column, Column]:
+    """Declare the two ends of an interval, ``lower`` and ``upper``, or ``OF_lower``, ``OF_upper``.
+
+    Args:
+        unit: Unit of both.
+        about: Which interval it is.
+        null: Why an end may be missing.
+        of: Name of the column whose interval it is, where a row has several.
+
+    Example:
+        >>> [column.name for column in bounds("h", "95 % interval", "one seed", of="cost")]
+        ['cost_lower', 'cost_upper']
+    """
+    start = f"{of}_" if of else ""
+    return (
+        number(f"{start}lower", unit, about, null),
+        number(f"{start}upper", unit, about, null),
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nasrank.tables import Column, Table
+from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
 
 __all__ = [
     "BUDGET",
@@ -44,20 +44,18 @@ COSTS = (
 _TOPS = (("0.1", "0.1pct"), ("0.5", "0.5pct"), ("1", "1pct"), ("5", "5pct"))
 
 _IDENTITY = (
-    Column("run_id", "string", "", "Hash of the run's configuration and data"),
-    Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-    Column("space_size", "int64", "architectures", "Architectures of the space, labelled or not"),
-    Column("predictor", "string", "", "Name of the predictor"),
-    Column("loss", "string", "", "Canonical spelling of the loss"),
-    Column("n_train", "int64", "architectures", "Training architectures"),
-    Column("n_test", "int64", "architectures", "Scored architectures"),
-    Column("seed", "int64", "", "Seed of the run"),
-    Column("split", "string", "", "class or random"),
-    Column(
-        "labels", "string", "", "mean or single: the labels of several training seeds trained on"
-    ),
-    Column("test", "string", "", "rest, or all where training architectures are scored too"),
-    Column("sampling", "string", "", "How training architectures were drawn"),
+    text("run_id", "Hash of the run's configuration and data"),
+    text("task", "space/dataset, with :metric where it is not the default"),
+    count("space_size", "architectures", "Architectures of the space, labelled or not"),
+    text("predictor", "Name of the predictor"),
+    text("loss", "Canonical spelling of the loss"),
+    count("n_train", "architectures", "Training architectures"),
+    count("n_test", "architectures", "Scored architectures"),
+    count("seed", "", "Seed of the run"),
+    text("split", "class or random"),
+    text("labels", "mean or single: the labels of several training seeds trained on"),
+    text("test", "rest, or all where training architectures are scored too"),
+    text("sampling", "How training architectures were drawn"),
 )
 
 RUNS = Table(
@@ -65,183 +63,83 @@ RUNS = Table(
     "One predictor trained once",
     (
         *_IDENTITY,
-        Column(
-            "kendall_tau",
-            "double",
-            "1",
-            "Kendall's tau-b on the test set",
-            _DIVERGED,
-            better="higher",
-            margin=_MARGIN,
-        ),
-        Column(
-            "weighted_tau",
-            "double",
-            "1",
-            "Tau weighted by hyperbolic true rank",
-            _DIVERGED,
-            better="higher",
-            margin=_MARGIN,
-        ),
-        Column(
-            "spearman_rho",
-            "double",
-            "1",
-            "Spearman's rank correlation",
-            _DIVERGED,
-            better="higher",
-            margin=_MARGIN,
-        ),
+        share("kendall_tau", "Kendall's tau-b on the test set", _DIVERGED, better="higher",
+              margin=_MARGIN),
+        share("weighted_tau", "Tau weighted by hyperbolic true rank", _DIVERGED, better="higher",
+              margin=_MARGIN),
+        share("spearman_rho", "Spearman's rank correlation", _DIVERGED, better="higher",
+              margin=_MARGIN),
         *(
-            Column(
-                f"precision_at_{key}",
-                "double",
-                "1",
-                f"Overlap of predicted and true top {top} % of the test set",
-                better="higher",
-                margin=_MARGIN,
-            )
+            share(f"precision_at_{key}",
+                  f"Overlap of predicted and true top {top} % of the test set", better="higher",
+                  margin=_MARGIN)
             for top, key in _TOPS[1:]
         ),
         *(
-            Column(
-                f"n_at_{k}",
-                "int64",
-                "rank",
-                f"Best true rank among the {k} highest predicted, 1 is best",
-                better="lower",
-            )
+            count(f"n_at_{k}", "rank",
+                  f"Best true rank among the {k} highest predicted, 1 is best", better="lower")
             for k in (1, 10)
         ),
         *(
-            Column(
-                f"regret_at_{k}",
-                "double",
-                _UNIT,
-                f"Best test label minus the best among the {k} highest predicted",
-                better="lower",
-            )
+            number(f"regret_at_{k}", _UNIT,
+                   f"Best test label minus the best among the {k} highest predicted",
+                   better="lower")
             for k in (1, 10)
         ),
-        Column("best_possible", "double", _UNIT, "Best label of the test set"),
+        number("best_possible", _UNIT, "Best label of the test set"),
         *(
-            Column(
-                f"first_hit_{key}",
-                "int64",
-                "evaluations",
-                f"Evaluations after training until one of the top {top} % of the universe is "
-                "found; 0 if the training set holds one",
-                _NO_TOP,
-                better="lower",
-            )
+            count(f"first_hit_{key}", "evaluations", f"Evaluations after training until one of "
+                  f"the top {top} % of the universe is found; 0 if the training set holds one",
+                  _NO_TOP, better="lower")
             for top, key in _TOPS
         ),
-        Column(
-            "replicate_tau",
-            "double",
-            "1",
-            "Tau of one training seed with the mean of the others, over the labelled space",
-            _NO_REPLICATES,
-        ),
-        Column(
-            "ceiling_tau",
-            "double",
-            "1",
-            "Estimate of the highest tau that the noise between training seeds allows",
-            _NO_REPLICATES,
-        ),
-        Column(
-            "train_gpu_seconds",
-            "double",
-            "s",
-            "GPU time the benchmark reports for training the n_train architectures",
-            "the space has no training times",
-        ),
-        Column(
-            "mean_gpu_seconds",
-            "double",
-            "s",
-            "The same for one labelled architecture of the task, on average",
-            "the space has no training times",
-        ),
-        Column(
-            "final_loss",
-            "double",
-            "1",
-            "Mean loss over the lists of the last epoch",
-            "not finite",
-            better="lower",
-        ),
-        Column(
-            "diverged", "bool", "", "Whether a parameter was not finite at the end", better="lower"
-        ),
-        Column(
-            "fit_seconds",
-            "double",
-            "s",
-            "Wall time of the fleet divided by its members",
-            better="lower",
-        ),
-        Column(
-            "predict_seconds",
-            "double",
-            "s",
-            "Wall time of scoring the whole space with the fleet divided by its members",
-            better="lower",
-        ),
-        Column("device", "string", "", "What it ran on"),
+        share("replicate_tau",
+              "Tau of one training seed with the mean of the others, over the labelled space",
+              _NO_REPLICATES),
+        share("ceiling_tau",
+              "Estimate of the highest tau that the noise between training seeds allows",
+              _NO_REPLICATES),
+        number("train_gpu_seconds", "s",
+               "GPU time the benchmark reports for training the n_train architectures",
+               "the space has no training times"),
+        number("mean_gpu_seconds", "s",
+               "The same for one labelled architecture of the task, on average",
+               "the space has no training times"),
+        share("final_loss", "Mean loss over the lists of the last epoch", "not finite",
+              better="lower"),
+        flag("diverged", "Whether a parameter was not finite at the end", better="lower"),
+        number("fit_seconds", "s", "Wall time of the fleet divided by its members",
+               better="lower"),
+        number("predict_seconds", "s",
+               "Wall time of scoring the whole space with the fleet divided by its members",
+               better="lower"),
+        text("device", "What it ran on"),
     ),
-)
+)  # fmt: skip
 
 DISCOVERY = Table(
     "discovery",
     "One run after k evaluations beyond its training set, for one definition of the top",
     (
-        Column("run_id", "string", "", "The run"),
-        Column("top_fraction", "double", "1", "Share of the universe that counts as top"),
-        Column("top_size", "int64", "architectures", "Members of the top, ties included"),
-        Column("k", "int64", "evaluations", "Highest predicted architectures evaluated"),
-        Column(
-            "discovery_rate",
-            "double",
-            "1",
-            "Share of the top found in train or by then",
-            better="higher",
-            margin=_MARGIN,
-        ),
-        Column(
-            "test_discovery_rate",
-            "double",
-            "1",
-            "Share of the top within test found by then",
-            "the test set holds no member of the top",
-            better="higher",
-        ),
-        Column(
-            "hit", "bool", "", "Whether any member of the top is found by then", better="higher"
-        ),
-        Column(
-            "best_rank",
-            "int64",
-            "rank",
-            "Rank in the universe of the best found, 1 is best",
-            better="lower",
-        ),
-        Column("best_label", "double", _UNIT, "Label of the best found by then"),
-        Column(
-            "regret",
-            "double",
-            _UNIT,
-            "Best label of the universe minus that of the best found",
-            better="lower",
-        ),
+        text("run_id", "The run"),
+        share("top_fraction", "Share of the universe that counts as top"),
+        count("top_size", "architectures", "Members of the top, ties included"),
+        count("k", "evaluations", "Highest predicted architectures evaluated"),
+        share("discovery_rate", "Share of the top found in train or by then", better="higher",
+              margin=_MARGIN),
+        share("test_discovery_rate", "Share of the top within test found by then",
+              "the test set holds no member of the top", better="higher"),
+        flag("hit", "Whether any member of the top is found by then", better="higher"),
+        count("best_rank", "rank", "Rank in the universe of the best found, 1 is best",
+              better="lower"),
+        number("best_label", _UNIT, "Label of the best found by then"),
+        number("regret", _UNIT, "Best label of the universe minus that of the best found",
+               better="lower"),
     ),
-)
+)  # fmt: skip
 
-DISCOVERY_AT = Column(
+DISCOVERY_AT = share(
     "discovery_1pct_at_100",
-    "double",
-    "1",
     "Share of the top 1 % found in train or with 100 evaluations more",
     "the universe is too small for it",
     better="higher",
@@ -257,17 +155,11 @@ METRICS = (
 )  # fmt: skip
 """Metrics with one value a run, which losses are compared by."""
 
-TOP_STABILITY = Column(
-    "top_stability",
-    "double",
-    "1",
-    "Mean overlap (Jaccard) of the predicted top 1 % between two seeds",
-    "fewer than two seeds",
-    better="higher",
-)
-DIVERGED_SHARE = Column(
-    "diverged_share", "double", "1", "Share of seeds whose predictor diverged", better="lower"
-)
+TOP_STABILITY = share("top_stability",
+                      "Mean overlap (Jaccard) of the predicted top 1 % between two seeds",
+                      "fewer than two seeds", better="higher")  # fmt: skip
+DIVERGED_SHARE = share("diverged_share", "Share of seeds whose predictor diverged",
+                       better="lower")  # fmt: skip
 
 BUDGET = Table(
     "budget",
@@ -275,115 +167,48 @@ BUDGET = Table(
     (
         *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
         DISCOVERY.column("top_fraction"),
-        Column("confidence", "double", "1", "Probability of having found a member of the top"),
-        Column("n_seeds", "int64", "runs", "Seeds counted"),
-        Column(
-            "evaluations",
-            "int64",
-            "evaluations",
-            "Training set and candidates in order until the first hit",
-            _FEW_SEEDS,
-            better="lower",
-        ),
-        Column("evaluations_lower", "int64", "evaluations", _EXACT, _OPEN),
-        Column("evaluations_upper", "int64", "evaluations", _EXACT, _OPEN),
-        Column(
-            "random_evaluations",
-            "int64",
-            "evaluations",
-            "Least number of random draws with the same confidence",
-        ),
-        Column(
-            "savings",
-            "double",
-            "1",
-            "Share of random search's evaluations not needed",
-            _FEW_SEEDS,
-            better="higher",
-        ),
-        Column("savings_lower", "double", "1", _EXACT, _OPEN),
-        Column("savings_upper", "double", "1", _EXACT, _OPEN),
-        Column(
-            "gpu_hours",
-            "double",
-            "h",
-            "Evaluations times the mean training time of the task's architectures",
-            "too few seeds, or the space has no training times",
-            better="lower",
-        ),
-        Column(
-            "random_gpu_hours",
-            "double",
-            "h",
-            "The same for random search",
-            "the space has no training times",
-        ),
+        share("confidence", "Probability of having found a member of the top"),
+        count("n_seeds", "runs", "Seeds counted"),
+        count("evaluations", "evaluations",
+              "Training set and candidates in order until the first hit", _FEW_SEEDS,
+              better="lower"),
+        count("evaluations_lower", "evaluations", _EXACT, _OPEN),
+        count("evaluations_upper", "evaluations", _EXACT, _OPEN),
+        count("random_evaluations", "evaluations",
+              "Least number of random draws with the same confidence"),
+        share("savings", "Share of random search's evaluations not needed", _FEW_SEEDS,
+              better="higher"),
+        *bounds("1", _EXACT, _OPEN, of="savings"),
+        number("gpu_hours", "h",
+               "Evaluations times the mean training time of the task's architectures",
+               "too few seeds, or the space has no training times", better="lower"),
+        number("random_gpu_hours", "h", "The same for random search",
+               "the space has no training times"),
     ),
-)
+)  # fmt: skip
 
 SUMMARY = Table(
     "summary",
     "One metric of one loss over seeds, compared with the best loss on the same seeds",
     (
         *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
-        Column(
-            "metric",
-            "string",
-            "",
-            "A column of runs, discovery_1pct_at_100, top_stability or diverged_share",
-        ),
-        Column("n_seeds", "int64", "runs", "Seeds that had a value"),
-        Column(
-            "mean",
-            "double",
-            _UNIT,
-            "Mean over seeds",
-            "no seed had a value, or what top_stability needs is not kept",
-        ),
-        Column("sd", "double", _UNIT, "Standard deviation over seeds", "fewer than two values"),
-        Column(
-            "lower",
-            "double",
-            _UNIT,
-            "95 % Student interval of the mean",
-            "fewer than two values",
-        ),
-        Column(
-            "upper",
-            "double",
-            _UNIT,
-            "95 % Student interval of the mean",
-            "fewer than two values",
-        ),
-        Column("rank", "int64", "rank", "Rank among predictors and losses, 1 is best", "no value"),
-        Column("best", "bool", "", "Whether the rank is 1"),
-        Column(
-            "difference", "double", _UNIT, "Mean minus that of the best, same seeds", _NOT_AGAINST
-        ),
-        Column(
-            "difference_lower", "double", _UNIT, "95 % Student interval", "fewer than two pairs"
-        ),
-        Column(
-            "difference_upper", "double", _UNIT, "95 % Student interval", "fewer than two pairs"
-        ),
-        Column("margin", "double", _UNIT, "Difference that does not matter"),
-        Column(
-            "verdict",
-            "string",
-            "",
-            "worse or better where the whole interval is beyond the margin, equivalent where it "
-            "is all within, or undecided",
-            _NOT_AGAINST,
-        ),
-        Column(
-            "p_holm",
-            "double",
-            "1",
-            "Paired test against the best predictor and loss, Holm-corrected over all",
-            _NOT_AGAINST,
-        ),
+        text("metric", "A column of runs, discovery_1pct_at_100, top_stability or diverged_share"),
+        count("n_seeds", "runs", "Seeds that had a value"),
+        number("mean", _UNIT, "Mean over seeds",
+               "no seed had a value, or what top_stability needs is not kept"),
+        number("sd", _UNIT, "Standard deviation over seeds", "fewer than two values"),
+        *bounds(_UNIT, "95 % Student interval of the mean", "fewer than two values"),
+        count("rank", "rank", "Rank among predictors and losses, 1 is best", "no value"),
+        flag("best", "Whether the rank is 1"),
+        number("difference", _UNIT, "Mean minus that of the best, same seeds", _NOT_AGAINST),
+        *bounds(_UNIT, "95 % Student interval", "fewer than two pairs", of="difference"),
+        number("margin", _UNIT, "Difference that does not matter"),
+        text("verdict", "worse or better where the whole interval is beyond the margin, "
+             "equivalent where it is all within, or undecided", _NOT_AGAINST),
+        share("p_holm", "Paired test against the best predictor and loss, Holm-corrected over all",
+              _NOT_AGAINST),
     ),
-)
+)  # fmt: skip
 
 
 def _averaged(column: Column) -> Column:
@@ -406,7 +231,7 @@ HEADLINE = Table(
     "What to read first: one loss with one training size, its order, discovery and savings",
     (
         *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
-        Column("n_seeds", "int64", "runs", "Seeds that had a Kendall tau"),
+        count("n_seeds", "runs", "Seeds that had a Kendall tau"),
         *(_averaged(column) for column in METRICS if column.name == "kendall_tau"),
         *_compared("kendall_tau", "Kendall tau"),
         _averaged(DISCOVERY_AT),
@@ -426,26 +251,13 @@ SAMPLING = Table(
     "One metric of one loss under one way to sample, against the first way on the same seeds",
     (
         *RUNS.pick("task", "predictor", "loss", "n_train"),
-        Column("metric", "string", "", "A column of runs, or discovery_1pct_at_100"),
+        text("metric", "A column of runs, or discovery_1pct_at_100"),
         RUNS.column("sampling"),
-        Column("against", "string", "", "What it is compared with"),
-        Column("n_seeds", "int64", "runs", "Seeds that had both values"),
-        Column("difference", "double", _UNIT, "Mean of this minus mean of the other", "no seeds"),
-        Column(
-            "lower",
-            "double",
-            _UNIT,
-            "95 % Student interval of the difference",
-            "fewer than two seeds",
-        ),
-        Column(
-            "upper",
-            "double",
-            _UNIT,
-            "95 % Student interval of the difference",
-            "fewer than two seeds",
-        ),
-        Column("p_value", "double", "1", "Paired sign-flip test over seeds", "no seeds"),
+        text("against", "What it is compared with"),
+        count("n_seeds", "runs", "Seeds that had both values"),
+        number("difference", _UNIT, "Mean of this minus mean of the other", "no seeds"),
+        *bounds(_UNIT, "95 % Student interval of the difference", "fewer than two seeds"),
+        share("p_value", "Paired sign-flip test over seeds", "no seeds"),
     ),
 )
 
@@ -453,12 +265,12 @@ PREDICTIONS = Table(
     "predictions",
     "One scored or trained architecture of one run",
     (
-        Column("run_id", "string", "", "The run"),
-        Column("item", "int64", "", "Position in the space's own order"),
-        Column("architecture", "string", "", "The architecture"),
-        Column("score", "double", "1", "Predicted score", "diverged", better="higher"),
-        Column("label", "double", _UNIT, "What it is worth, in the metric's own direction"),
-        Column("in_train", "bool", "", "Whether the predictor was trained on it"),
+        text("run_id", "The run"),
+        count("item", "", "Position in the space's own order"),
+        text("architecture", "The architecture"),
+        share("score", "Predicted score", "diverged", better="higher"),
+        number("label", _UNIT, "What it is worth, in the metric's own direction"),
+        flag("in_train", "Whether the predictor was trained on it"),
     ),
 )
 
@@ -466,26 +278,13 @@ CURVES = Table(
     "curves",
     "One epoch of one run",
     (
-        Column("run_id", "string", "", "The run"),
-        Column("epoch", "int64", "epochs", "Epochs finished"),
-        Column(
-            "loss",
-            "double",
-            "1",
-            "Mean loss over the lists of the epoch",
-            "not finite",
-            better="lower",
-        ),
-        Column(
-            "kendall_tau",
-            "double",
-            "1",
-            "Tau on at most 1,000 test architectures, the same in every epoch",
-            _DIVERGED,
-            better="higher",
-        ),
+        text("run_id", "The run"),
+        count("epoch", "epochs", "Epochs finished"),
+        share("loss", "Mean loss over the lists of the epoch", "not finite", better="lower"),
+        share("kendall_tau", "Tau on at most 1,000 test architectures, the same in every epoch",
+              _DIVERGED, better="higher"),
     ),
-)
+)  # fmt: skip
 
 
 def _nested(table: Table, null: str | None) -> tuple[Column, ...]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from nasrank.statistics import mean_interval, verdict_of
 from nasrank.study.view import Field, Part, Sheet
-from nasrank.tables import Column, Table
+from nasrank.tables import Column, Table, count, share, text
 
 __all__ = [
     "CLAIMS",
@@ -46,23 +46,19 @@ CLAIMS = Table(
     "claims",
     "One statement and what the runs say about it",
     (
-        Column("claim_id", "string", "", "Short name of the statement"),
-        Column("statement", "string", "", "The statement, which the estimate quantifies"),
-        Column("data", "string", "", "Data it was measured on"),
-        Column("n_seeds", "int64", "", "Seeds that had a value"),
-        Column("estimate", "double", "1", "Mean over seeds; above 0 supports the claim", _FEW),
-        Column("lower", "double", "1", "Lower bound of the mean, 95 % Student interval", _FEW),
-        Column("upper", "double", "1", "Upper bound of the mean, 95 % Student interval", _FEW),
-        Column("p_value", "double", "1", "Two-sided Student test that the mean is 0", _FEW),
-        Column(
-            "verdict",
-            "string",
-            "",
-            "holds; fails; equivalent, where a difference is surely within the margin; undecided",
-        ),
-        Column("source", "string", "", "Table and columns the numbers come from"),
+        text("claim_id", "Short name of the statement"),
+        text("statement", "The statement, which the estimate quantifies"),
+        text("data", "Data it was measured on"),
+        count("n_seeds", "", "Seeds that had a value"),
+        share("estimate", "Mean over seeds; above 0 supports the claim", _FEW),
+        share("lower", "Lower bound of the mean, 95 % Student interval", _FEW),
+        share("upper", "Upper bound of the mean, 95 % Student interval", _FEW),
+        share("p_value", "Two-sided Student test that the mean is 0", _FEW),
+        text("verdict", "holds; fails; equivalent, where a difference is surely within the "
+             "margin; undecided"),
+        text("source", "Table and columns the numbers come from"),
     ),
-)
+)  # fmt: skip
 
 
 _READING = (

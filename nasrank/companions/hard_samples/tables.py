@@ -7,7 +7,7 @@ from typing import Any
 
 from nasrank.companions.hard_samples.training import EPOCH_NUMBERS
 from nasrank.runs.tables import RUNS
-from nasrank.tables import Column, Table
+from nasrank.tables import Column, Table, count, flag, number, share, text
 
 __all__ = [
     "HARD",
@@ -29,60 +29,54 @@ _NOBODY = "fewer than two seeds have a value"
 _SEEN = "of the classes trained on, over the samples drawn for the measure"
 _NO_TRAINING = "0 for the untrained control"
 
-_RUN_ID = Column("run_id", "string", "", "Hash of the run's configuration and data")
-_DATA = Column("data", "string", "", "Data set")
-_METHOD = Column("method", "string", "", "Where triplets come from; two-stage is a reconstruction")
-_SEED = Column("seed", "int64", "", "Seed of the run")
-_DECAY = Column("weight_decay", "double", "1", "Weight decay")
-_AUGMENTED = Column("augmentation", "bool", "", "Whether samples were shifted and noised")
-_SEEDS = Column("n_seeds", "int64", "", "Seeds that had a value")
+_RUN_ID = text("run_id", "Hash of the run's configuration and data")
+_DATA = text("data", "Data set")
+_METHOD = text("method", "Where triplets come from; two-stage is a reconstruction")
+_SEED = count("seed", "", "Seed of the run")
+_DECAY = share("weight_decay", "Weight decay")
+_AUGMENTED = flag("augmentation", "Whether samples were shifted and noised")
+_SEEDS = count("n_seeds", "", "Seeds that had a value")
 
 
 def _bounds(unit: str) -> tuple[Column, Column]:
     return (
-        Column("lower", "double", unit, "Lower bound, 95 % Student interval", _NOBODY),
-        Column("upper", "double", unit, "Upper bound, 95 % Student interval", _NOBODY),
+        number("lower", unit, "Lower bound, 95 % Student interval", _NOBODY),
+        number("upper", unit, "Upper bound, 95 % Student interval", _NOBODY),
     )
 
 
 _RETRIEVAL = (
     *(
-        Column(f"recall_at_{k}", "double", "1",
-               f"Queries with one of their class among the {k} nearest",
-               _DIVERGED, better="higher")
+        share(f"recall_at_{k}", f"Queries with one of their class among the {k} nearest",
+              _DIVERGED, better="higher")
         for k in (1, 2, 4, 8)
     ),
-    Column("nmi", "double", "1",
-           "Normalised mutual information of k-means clusters and classes", _DIVERGED,
-           better="higher"),
-    Column("f1", "double", "1", "Pairwise F1 of k-means clusters", _DIVERGED, better="higher"),
-    Column("separation", "double", "1",
-           "Mean distance between classes over that within them", _DIVERGED,
-           better="higher"),
-    Column("fpr_at_95_recall", "double", "1", "Pairs of different classes accepted where 95 % of "
-           "true pairs are", _DIVERGED, better="lower"),
+    share("nmi", "Normalised mutual information of k-means clusters and classes", _DIVERGED,
+          better="higher"),
+    share("f1", "Pairwise F1 of k-means clusters", _DIVERGED, better="higher"),
+    share("separation", "Mean distance between classes over that within them", _DIVERGED,
+          better="higher"),
+    share("fpr_at_95_recall",
+          "Pairs of different classes accepted where 95 % of true pairs are", _DIVERGED,
+          better="lower"),
 )  # fmt: skip
 
 _QUALITY = tuple(
     column
     for kind in ("positive", "negative")
     for column in (
-        Column(f"{kind}_own_distance", "double", "distance",
-               f"Mean distance of a generated {kind} to the nearest real sample of its class, "
-               f"its source among them; {_SEEN}", _NOT_MADE),
-        Column(f"{kind}_other_distance", "double", "distance",
-               f"Mean distance of a generated {kind} to the nearest one of any other class; "
-               f"{_SEEN}", _NOT_MADE),
-        Column(f"{kind}_own_share", "double", "1",
-               f"Generated {kind}s nearer to their class than to any other; "
-               f"{_SEEN}", _NOT_MADE, better="higher"),
-        Column(f"{kind}_coverage", "double", "1",
-               f"Real samples with a generated {kind} among their 5 nearest of the class, or as "
-               "near as the furthest where it has fewer; low where generators collapse in large "
-               f"classes; {_SEEN}", _NOT_MADE, better="higher"),
-        Column(f"{kind}_spread", "double", "1",
-               f"Variance of generated {kind}s within classes over that of real samples; "
-               f"{_SEEN}", _NOT_MADE),
+        number(f"{kind}_own_distance", "distance", f"Mean distance of a generated {kind} to the "
+               f"nearest real sample of its class, its source among them; {_SEEN}", _NOT_MADE),
+        number(f"{kind}_other_distance", "distance", f"Mean distance of a generated {kind} to the "
+               f"nearest one of any other class; {_SEEN}", _NOT_MADE),
+        share(f"{kind}_own_share",
+              f"Generated {kind}s nearer to their class than to any other; {_SEEN}", _NOT_MADE,
+              better="higher"),
+        share(f"{kind}_coverage", f"Real samples with a generated {kind} among their 5 nearest of "
+              f"the class, or as near as the furthest where it has fewer; low where generators "
+              f"collapse in large classes; {_SEEN}", _NOT_MADE, better="higher"),
+        share(f"{kind}_spread", f"Variance of generated {kind}s within classes over that of real "
+              f"samples; {_SEEN}", _NOT_MADE),
     )
 )  # fmt: skip
 
@@ -91,46 +85,44 @@ _SETTINGS = (
     _DATA,
     _METHOD,
     _SEED,
-    Column("encoder", "string", "", "Name of the encoder"),
-    Column("embedding", "int64", "1", "Width of the embedding"),
-    Column("epochs", "int64", "1", "Epochs of training; " + _NO_TRAINING),
-    Column("batch", "int64", "samples", "Samples of a batch, about; " + _NO_TRAINING),
-    Column("images_per_class", "int64", "samples",
-           "Samples of a class in a batch, at most; " + _NO_TRAINING),
-    Column("margin", "double", "distance", "Margin of the triplet loss; " + _NO_TRAINING),
-    Column("learning_rate", "double", "1", "Learning rate; " + _NO_TRAINING),
+    text("encoder", "Name of the encoder"),
+    count("embedding", "1", "Width of the embedding"),
+    count("epochs", "1", "Epochs of training; " + _NO_TRAINING),
+    count("batch", "samples", "Samples of a batch, about; " + _NO_TRAINING),
+    count("images_per_class", "samples",
+          "Samples of a class in a batch, at most; " + _NO_TRAINING),
+    number("margin", "distance", "Margin of the triplet loss; " + _NO_TRAINING),
+    share("learning_rate", "Learning rate; " + _NO_TRAINING),
     _DECAY,
     _AUGMENTED,
 )  # fmt: skip
 
 _LAST = (
-    Column("triplet_loss", "double", "distance",
+    number("triplet_loss", "distance",
            "Triplet loss of the last epoch, mean over the triplets that have one",
            "no epoch was trained or had a triplet", better="lower"),
-    Column("degenerate_batches", "int64", "batches", "Batches without a triplet, not learnt from",
-           better="lower"),
-    Column("diverged", "bool", "", "Loss or embeddings not finite, or all in one point",
-           better="lower"),
-    Column("fit_seconds", "double", "s", "Time of the training", better="lower"),
-    Column("device", "string", "", "Kind of device"),
+    count("degenerate_batches", "batches", "Batches without a triplet, not learnt from",
+          better="lower"),
+    flag("diverged", "Loss or embeddings not finite, or all in one point", better="lower"),
+    number("fit_seconds", "s", "Time of the training", better="lower"),
+    text("device", "Kind of device"),
 )  # fmt: skip
 
 _NO_COST = f"{_DIVERGED}, or error rates were not kept and other costs were asked for"
 
 _REWORK = (
-    Column("rework_cost", "double", "cost", "Cost of wrong decisions per 1,000 pairs at the "
-           "threshold that is best on other samples", _NO_COST, better="lower"),
-    Column("false_accept_rate", "double", "1", "Pairs accepted there that are not of one class",
-           _NO_COST, better="lower"),
-    Column("false_reject_rate", "double", "1", "Pairs rejected there that are", _NO_COST,
-           better="lower"),
+    number("rework_cost", "cost", "Cost of wrong decisions per 1,000 pairs at the threshold "
+           "that is best on other samples", _NO_COST, better="lower"),
+    share("false_accept_rate", "Pairs accepted there that are not of one class", _NO_COST,
+          better="lower"),
+    share("false_reject_rate", "Pairs rejected there that are", _NO_COST, better="lower"),
 )  # fmt: skip
 
 _SIZES = (
-    Column("train_classes", "int64", "classes", "Classes trained on"),
-    Column("test_classes", "int64", "classes", "Other classes measured on"),
-    Column("n_train", "int64", "samples", "Samples trained on"),
-    Column("n_test", "int64", "samples", "Samples measured on"),
+    count("train_classes", "classes", "Classes trained on"),
+    count("test_classes", "classes", "Other classes measured on"),
+    count("n_train", "samples", "Samples trained on"),
+    count("n_test", "samples", "Samples measured on"),
 )
 
 MEASURES = tuple(column.name for column in (*_RETRIEVAL, *_QUALITY))
@@ -167,7 +159,7 @@ HARD_EPOCHS = Table(
         _AUGMENTED,
         _DECAY,
         _SEED,
-        Column("epoch", "int64", "1", "Epochs trained"),
+        count("epoch", "1", "Epochs trained"),
         *(Column(name, "double", *_ABOUT[name], "nothing of the kind in this epoch")
           for name in EPOCH_NUMBERS),
     ),
@@ -184,8 +176,8 @@ HARD_KEPT = Table(
         *(Column(f"hard_epochs.{name}", "list<double>", "", "By epoch; null where there is none",
                  "not kept for this run")
           for name in EPOCH_NUMBERS),
-        Column("pictures", "string", "", "Embeddings in two dimensions by epoch, as JSON",
-               "not kept for this run"),
+        text("pictures", "Embeddings in two dimensions by epoch, as JSON",
+             "not kept for this run"),
     ),
 )  # fmt: skip
 """Costs of wrong decisions depend on what was asked for, so they are made of the rates anew."""
@@ -198,9 +190,9 @@ HARD_SUMMARY = Table(
         _METHOD,
         _AUGMENTED,
         _DECAY,
-        Column("metric", "string", "", "A metric column of hard"),
+        text("metric", "A metric column of hard"),
         _SEEDS,
-        Column("mean", "double", "metric", "Mean over seeds", "no seed has a value"),
+        number("mean", "metric", "Mean over seeds", "no seed has a value"),
         *_bounds("metric"),
     ),
 )
@@ -208,8 +200,8 @@ HARD_SUMMARY = Table(
 HARD_VARIANTS = Table(
     "hard_variants",
     "One embedding of hard_sensitivity or hard_tuning, as in hard",
-    (*HARD.columns, Column("held_out", "bool", "", "Whether measured on classes held out of those "
-                           "that hard trains on")),
+    (*HARD.columns, flag("held_out",
+                         "Whether measured on classes held out of those that hard trains on")),
 )  # fmt: skip
 
 HARD_SENSITIVITY = Table(
@@ -217,18 +209,15 @@ HARD_SENSITIVITY = Table(
     "One option of one method at another value than asked for",
     (
         _DATA,
-        Column("method", "string", "", "The method with its options as asked for"),
-        Column("option", "string", "", "The option"),
-        Column("value", "string", "", "Its value"),
+        text("method", "The method with its options as asked for"),
+        text("option", "The option"),
+        text("value", "Its value"),
         _SEEDS,
-        Column("recall_at_1", "double", "1", "Mean over seeds",
-               "no seed has a value", better="higher"),
-        Column("difference", "double", "1",
-               "Mean difference to the settings asked for, on the same seeds", _NOBODY,
-               better="higher"),
+        share("recall_at_1", "Mean over seeds", "no seed has a value", better="higher"),
+        share("difference", "Mean difference to the settings asked for, on the same seeds",
+              _NOBODY, better="higher"),
         *_bounds("1"),
-        Column("matters", "string", "",
-               "better or worse where the whole interval is, with 5 seeds or more"),
+        text("matters", "better or worse where the whole interval is, with 5 seeds or more"),
     ),
 )  # fmt: skip
 
@@ -237,18 +226,16 @@ HARD_TUNING = Table(
     "One setting, trained on some of the seen classes and measured on the others",
     (
         _DATA,
-        Column("method", "string", "", "The method with its options"),
-        Column("margin", "double", "distance", "Margin of the triplet loss"),
-        Column("embedding", "int64", "1", "Width of the embedding"),
-        Column("learning_rate", "double", "1", "Learning rate"),
+        text("method", "The method with its options"),
+        number("margin", "distance", "Margin of the triplet loss"),
+        count("embedding", "1", "Width of the embedding"),
+        share("learning_rate", "Learning rate"),
         _SEEDS,
-        Column("recall_at_1", "double", "1", "On held-out classes, mean over seeds",
-               "no seed has a value",
-               better="higher"),
-        Column("difference", "double", "1", "Mean difference to the settings asked for", _NOBODY,
-               better="higher"),
+        share("recall_at_1", "On held-out classes, mean over seeds", "no seed has a value",
+              better="higher"),
+        share("difference", "Mean difference to the settings asked for", _NOBODY, better="higher"),
         *_bounds("1"),
-        Column("proposed", "bool", "", "Whether it is the one with the highest recall"),
+        flag("proposed", "Whether it is the one with the highest recall"),
     ),
 )  # fmt: skip
 
@@ -257,18 +244,18 @@ HARD_ARCHS = Table(
     "One predictor trained once",
     (
         _RUN_ID,
-        Column("data", "string", "", "archs: and the task"),
-        Column("method", "string", "", "Triplets beside the ranking loss, or plain for none; "
-               "two-stage is a reconstruction"),
+        text("data", "archs: and the task"),
+        text("method", "Triplets beside the ranking loss, or plain for none; two-stage is a "
+             "reconstruction"),
         _SEED,
-        Column("tiers", "int64", "1", "Classes that labels are cut into", "none are"),
-        Column("margin", "double", "distance", "Margin of the triplet loss", "there is none"),
-        Column("side_weight", "double", "1", "Weight of the triplet loss"),
+        count("tiers", "1", "Classes that labels are cut into", "none are"),
+        number("margin", "distance", "Margin of the triplet loss", "there is none"),
+        share("side_weight", "Weight of the triplet loss"),
         *RUNS.pick(
             "n_train", "n_test", "kendall_tau", "precision_at_1pct", "precision_at_5pct",
             "regret_at_10",
         ),
-        Column("degenerate_batches", "int64", "batches", "Lists without a triplet"),
+        count("degenerate_batches", "batches", "Lists without a triplet"),
         *RUNS.pick("diverged", "fit_seconds", "device"),
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
-from nasrank.tables import Column, Table
+from nasrank.tables import Table, count, flag, number, text
 
 __all__ = ["BENCH", "Measurement", "Setting", "Trend"]
 
@@ -14,19 +14,19 @@ BENCH = Table(
     "bench",
     "One measurement.",
     (
-        Column("name", "string", "", "What was measured."),
-        Column("axis", "string", "", "What varies in its series.", null=_SHARED),
-        Column("predictor", "string", "", "Name of the predictor.", null=_SHARED),
-        Column("members", "int64", "predictors", "Trained together.", null=_SHARED),
-        Column("n_train", "int64", "architectures", "Trained on by each.", null=_SHARED),
-        Column("architectures", "int64", "architectures", "Different ones scored.", null=_SHARED),
-        Column("nodes", "int64", "nodes", "The most one architecture has.", null=_SHARED),
-        Column("value", "double", "", "The measured value, in the unit of this row."),
-        Column("unit", "string", "", "Unit of value and goal."),
-        Column("goal", "double", "", "The goal for it.", null="no goal"),
-        Column("better", "string", "", "higher or lower."),
-        Column("reached", "bool", "", "Whether the goal is reached.", null="no goal"),
-        Column("note", "string", "", "How it was measured."),
+        text("name", "What was measured."),
+        text("axis", "What varies in its series.", _SHARED),
+        text("predictor", "Name of the predictor.", _SHARED),
+        count("members", "predictors", "Trained together.", _SHARED),
+        count("n_train", "architectures", "Trained on by each.", _SHARED),
+        count("architectures", "architectures", "Different ones scored.", _SHARED),
+        count("nodes", "nodes", "The most one architecture has.", _SHARED),
+        number("value", "", "The measured value, in the unit of this row."),
+        text("unit", "Unit of value and goal."),
+        number("goal", "", "The goal for it.", "no goal"),
+        text("better", "higher or lower."),
+        flag("reached", "Whether the goal is reached.", "no goal"),
+        text("note", "How it was measured."),
     ),
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nasrank.runs.tables import BUDGET, RUNS
-from nasrank.tables import Column, Table
+from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
 
 __all__ = ["CHOICES", "HOLDOUT", "PLAN", "RECOMMENDATION", "RULES", "STAGES", "TRANSFER"]
 
@@ -27,99 +27,47 @@ PLAN = Table(
     "plan",
     "What one way of finding the target needs on one task",
     (
-        Column("task", "string", "", "Task it was measured on"),
-        Column("method", "string", "", "rank-once, or the method of a search in rounds"),
+        text("task", "Task it was measured on"),
+        text("method", "rank-once, or the method of a search in rounds"),
         *(replace(column, null=_SEARCH) for column in _DECIDED),
-        Column("confidence", "double", "1", "Probability of having reached the target"),
+        share("confidence", "Probability of having reached the target"),
         BUDGET.column("n_seeds"),
-        Column("k", "int64", "evaluations", "Evaluations after the training set", _FEW),
-        Column("evaluations", "int64", "evaluations", "All evaluations", _FEW, better="lower"),
+        count("k", "evaluations", "Evaluations after the training set", _FEW),
+        count("evaluations", "evaluations", "All evaluations", _FEW, better="lower"),
         *_of_budget(_OPEN, "evaluations_lower", "evaluations_upper"),
-        Column("exact", "bool", "", "False where the stored steps of k give an upper bound"),
-        Column(
-            "random_evaluations",
-            "int64",
-            "evaluations",
-            "Evaluations of random search with the same confidence; a lower bound where not exact",
-        ),
-        Column("random_exact", "bool", "", "Whether the size of the target set is known exactly"),
+        flag("exact", "False where the stored steps of k give an upper bound"),
+        count("random_evaluations", "evaluations", "Evaluations of random search with the same "
+              "confidence; a lower bound where not exact"),
+        flag("random_exact", "Whether the size of the target set is known exactly"),
         *_of_budget(_FEW, "savings"),
         *_of_budget(_OPEN, "savings_lower", "savings_upper"),
-        Column(
-            "gpu_hours", "double", "h", "Evaluations times hours of one", _NO_HOURS, better="lower"
-        ),
-        Column(
-            "random_gpu_hours",
-            "double",
-            "h",
-            "The same for random search",
-            "the hours of an evaluation are not known",
-        ),
-        Column(
-            "cost",
-            "double",
-            "money",
-            "Evaluations times the cost of one",
-            _NO_COST,
-            better="lower",
-        ),
-        Column("random_cost", "double", "money", "The same for random search", "no cost given"),
-        Column(
-            "net_saving",
-            "double",
-            "money",
-            "Cost saved minus --overhead",
-            _NO_COST,
-            better="higher",
-        ),
-        Column("net_saving_lower", "double", "money", _EXACT, f"{_OPEN}, or no cost was given"),
-        Column("net_saving_upper", "double", "money", _EXACT, f"{_OPEN}, or no cost was given"),
-        Column(
-            "return_on_work",
-            "double",
-            "1",
-            "Cost saved divided by --overhead; above 1 it pays off",
-            "as for cost, or no --overhead",
-            better="higher",
-        ),
-        Column(
-            "reached_share",
-            "double",
-            "1",
-            "Share of seeds that reach the target within n_train + --k",
-            _NO_LIMIT,
-            better="higher",
-        ),
-        Column("reached_lower", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
-        Column("reached_upper", "double", "1", "95 % Clopper-Pearson interval", _NO_LIMIT),
-        Column(
-            "random_reached",
-            "double",
-            "1",
-            "Probability for random search with as many evaluations",
-            _NO_LIMIT,
-        ),
-        Column(
-            "kendall_tau", "double", "1", "Mean over seeds", "none, or a search", better="higher"
-        ),
-        Column("cheapest", "bool", "", "Whether nothing on this task takes fewer evaluations"),
+        number("gpu_hours", "h", "Evaluations times hours of one", _NO_HOURS, better="lower"),
+        number("random_gpu_hours", "h", "The same for random search",
+               "the hours of an evaluation are not known"),
+        number("cost", "money", "Evaluations times the cost of one", _NO_COST, better="lower"),
+        number("random_cost", "money", "The same for random search", "no cost given"),
+        number("net_saving", "money", "Cost saved minus --overhead", _NO_COST, better="higher"),
+        *bounds("money", _EXACT, f"{_OPEN}, or no cost was given", of="net_saving"),
+        share("return_on_work", "Cost saved divided by --overhead; above 1 it pays off",
+              "as for cost, or no --overhead", better="higher"),
+        share("reached_share", "Share of seeds that reach the target within n_train + --k",
+              _NO_LIMIT, better="higher"),
+        *bounds("1", "95 % Clopper-Pearson interval", _NO_LIMIT, of="reached"),
+        share("random_reached", "Probability for random search with as many evaluations",
+              _NO_LIMIT),
+        share("kendall_tau", "Mean over seeds", "none, or a search", better="higher"),
+        flag("cheapest", "Whether nothing on this task takes fewer evaluations"),
     ),
-)
+)  # fmt: skip
 
 CHOICES = Table(
     "choices",
     "What one loss needs when it is chosen before the task is known",
     (
         *_DECIDED,
-        Column("k", "int64", "evaluations", "Evaluations after the training set, worst task"),
-        Column(
-            "evaluations",
-            "int64",
-            "evaluations",
-            "All evaluations on the worst task",
-            better="lower",
-        ),
-        Column("worst_task", "string", "", "Task on which it takes the most"),
+        count("k", "evaluations", "Evaluations after the training set, worst task"),
+        count("evaluations", "evaluations", "All evaluations on the worst task", better="lower"),
+        text("worst_task", "Task on which it takes the most"),
     ),
 )
 
@@ -127,13 +75,13 @@ STAGES = Table(
     "stages",
     "One step of the plan to carry out, in order",
     (
-        Column("stage", "string", "", "What it is called"),
-        Column("what", "string", "", "What to do and why"),
-        Column("evaluations", "int64", "evaluations", "Architectures evaluated in it"),
-        Column("total", "int64", "evaluations", "Architectures evaluated by its end"),
-        Column("gpu_hours", "double", "h", "Of its evaluations", "hours of one are not known"),
-        Column("cost", "double", "money", "Of its evaluations", "no cost was given"),
-        Column("command", "string", "", "What to type", "nothing"),
+        text("stage", "What it is called"),
+        text("what", "What to do and why"),
+        count("evaluations", "evaluations", "Architectures evaluated in it"),
+        count("total", "evaluations", "Architectures evaluated by its end"),
+        number("gpu_hours", "h", "Of its evaluations", "hours of one are not known"),
+        number("cost", "money", "Of its evaluations", "no cost was given"),
+        text("command", "What to type", "nothing"),
     ),
 )
 
@@ -141,114 +89,67 @@ TRANSFER = Table(
     "transfer",
     "A plan made without one group of tasks, followed on a task of that group",
     (
-        Column("left_out", "string", "", "The space or task the plan has not seen"),
-        Column("task", "string", "", "Task of it on which the plan is followed"),
+        text("left_out", "The space or task the plan has not seen"),
+        text("task", "Task of it on which the plan is followed"),
         *_DECIDED,
-        Column("planned", "int64", "evaluations", "Evaluations of the plan", better="lower"),
-        Column("n_seeds", "int64", "runs", "Seeds of the task"),
-        Column(
-            "reached",
-            "int64",
-            "runs",
-            "Seeds that reach the target within the plan",
-            better="higher",
-        ),
-        Column(
-            "needed",
-            "int64",
-            "evaluations",
-            "Evaluations this choice needs on the task",
-            _FEW,
-            better="lower",
-        ),
-        Column(
-            "cheapest", "int64", "evaluations", "Evaluations of the task's own cheapest choice"
-        ),
+        count("planned", "evaluations", "Evaluations of the plan", better="lower"),
+        count("n_seeds", "runs", "Seeds of the task"),
+        count("reached", "runs", "Seeds that reach the target within the plan", better="higher"),
+        count("needed", "evaluations", "Evaluations this choice needs on the task", _FEW,
+              better="lower"),
+        count("cheapest", "evaluations", "Evaluations of the task's own cheapest choice"),
     ),
-)
+)  # fmt: skip
 
 RECOMMENDATION = Table(
     "recommendation",
     "One loss for one training size and goal",
     (
-        Column("goal", "string", "", "order, top or value"),
-        Column("measure", "string", "", "Column that measures the goal"),
-        Column("n_train", "int64", "architectures", "Training architectures asked for"),
-        Column("loss", "string", "", "Canonical spelling of the loss"),
-        Column("place", "int64", "rank", "1 is the recommended loss"),
-        Column("mean", "double", "metric", "Measure, weighted over cells by likeness"),
-        Column("cost", "double", "metric", "Regret against each cell's best loss", better="lower"),
-        Column("cost_lower", "double", "metric", "95 % Student interval over seeds", "one seed"),
-        Column("cost_upper", "double", "metric", "95 % Student interval over seeds", "one seed"),
-        Column(
-            "cost_worst", "double", "metric", "The largest regret in a single cell", better="lower"
-        ),
-        Column("best", "int64", "cells", "Cells in which it is the best", better="higher"),
-        Column(
-            "as_good",
-            "int64",
-            "cells",
-            "Cells in which it is best or not significantly worse",
-            better="higher",
-        ),
-        Column("cells", "int64", "cells", "Cells compared: a task at a training size"),
-        Column(
-            "p_holm",
-            "double",
-            "1",
-            "Paired test against the recommended loss, Holm-corrected",
-            "the recommended loss itself, or no shared seeds",
-        ),
+        text("goal", "order, top or value"),
+        text("measure", "Column that measures the goal"),
+        count("n_train", "architectures", "Training architectures asked for"),
+        text("loss", "Canonical spelling of the loss"),
+        count("place", "rank", "1 is the recommended loss"),
+        number("mean", "metric", "Measure, weighted over cells by likeness"),
+        number("cost", "metric", "Regret against each cell's best loss", better="lower"),
+        *bounds("metric", "95 % Student interval over seeds", "one seed", of="cost"),
+        number("cost_worst", "metric", "The largest regret in a single cell", better="lower"),
+        count("best", "cells", "Cells in which it is the best", better="higher"),
+        count("as_good", "cells", "Cells in which it is best or not significantly worse",
+              better="higher"),
+        count("cells", "cells", "Cells compared: a task at a training size"),
+        share("p_holm", "Paired test against the recommended loss, Holm-corrected",
+              "the recommended loss itself, or no shared seeds"),
     ),
-)
+)  # fmt: skip
 
 HOLDOUT = Table(
     "holdout",
     "What one rule would have chosen for one cell, having seen only other spaces or tasks",
     (
-        Column("left_out", "string", "", "The space or task the rule has not seen"),
-        Column("task", "string", "", "Task of the cell"),
-        Column("n_train", "int64", "architectures", "Training architectures of the cell"),
-        Column("rule", "string", "", "recommend, best-on-average, listmle, or any-loss"),
-        Column("loss", "string", "", "What it chose", "any loss, all of them equally often"),
-        Column(
-            "best",
-            "double",
-            "1",
-            "Whether that was the best there, or the probability of it",
-            better="higher",
-        ),
-        Column(
-            "as_good",
-            "double",
-            "1",
-            "Whether it was best or not significantly worse",
-            better="higher",
-        ),
-        Column("cost", "double", "metric", "Regret against the best loss", better="lower"),
-        Column("best_loss", "string", "", "The best there"),
+        text("left_out", "The space or task the rule has not seen"),
+        text("task", "Task of the cell"),
+        count("n_train", "architectures", "Training architectures of the cell"),
+        text("rule", "recommend, best-on-average, listmle, or any-loss"),
+        text("loss", "What it chose", "any loss, all of them equally often"),
+        share("best", "Whether that was the best there, or the probability of it",
+              better="higher"),
+        share("as_good", "Whether it was best or not significantly worse", better="higher"),
+        number("cost", "metric", "Regret against the best loss", better="lower"),
+        text("best_loss", "The best there"),
     ),
-)
+)  # fmt: skip
 
 RULES = Table(
     "rules",
     "One rule over all cells of ``holdout``",
     (
-        Column("rule", "string", "", "As in holdout"),
-        Column("cells", "int64", "cells", "Cells it chose for"),
-        Column("best", "double", "1", "Share of them in which it took the best", better="higher"),
-        Column(
-            "as_good",
-            "double",
-            "1",
-            "Share with the best or one not significantly worse",
-            better="higher",
-        ),
-        Column("cost", "double", "metric", "Regret against the best loss", better="lower"),
-        Column("cost_lower", "double", "metric", "95 % Student interval over seeds", "one seed"),
-        Column("cost_upper", "double", "metric", "95 % Student interval over seeds", "one seed"),
-        Column(
-            "cost_worst", "double", "metric", "The largest regret in a single cell", better="lower"
-        ),
+        text("rule", "As in holdout"),
+        count("cells", "cells", "Cells it chose for"),
+        share("best", "Share of them in which it took the best", better="higher"),
+        share("as_good", "Share with the best or one not significantly worse", better="higher"),
+        number("cost", "metric", "Regret against the best loss", better="lower"),
+        *bounds("metric", "95 % Student interval over seeds", "one seed", of="cost"),
+        number("cost_worst", "metric", "The largest regret in a single cell", better="lower"),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nasrank.runs.tables import DISCOVERY_AT, METRICS, RUNS
-from nasrank.tables import Column, Table
+from nasrank.tables import Table, bounds, count, flag, number, text
 
 __all__ = ["BASELINE", "CELL", "CHECK", "PAIRING", "PRIMARY"]
 
@@ -21,7 +21,7 @@ BASELINE = Table(
     "What was measured on one run",
     (
         *(column for column in RUNS.columns if column.name in PAIRING),
-        Column("fingerprint", "string", "", "Digest of the task's data"),
+        text("fingerprint", "Digest of the task's data"),
         *_MEASURED,
         RUNS.column("diverged"),
     ),
@@ -41,15 +41,14 @@ CHECK = Table(
             for column in RUNS.columns
             if column.name in CELL
         ),
-        Column("metric", "string", "", f"A column of runs, diverged, or {PRIMARY}"),
-        Column("primary", "bool", "", "Whether this row decides"),
-        Column("n_pairs", "int64", "runs", "Pairs that had both values; seeds in the primary row"),
-        Column("baseline", "double", "metric", "Mean of the baseline", "no pair"),
-        Column("result", "double", "metric", "Mean of what is checked", "no pair"),
-        Column("difference", "double", "metric", "Result minus baseline", "no pair"),
-        Column("lower", "double", "metric", "95 % Student interval of that", _NO_INTERVAL),
-        Column("upper", "double", "metric", "95 % Student interval of that", _NO_INTERVAL),
-        Column("tolerance", "double", "metric", "Change for the worse that is tolerated"),
-        Column("verdict", "string", "", "held, worse, better or undecided"),
+        text("metric", f"A column of runs, diverged, or {PRIMARY}"),
+        flag("primary", "Whether this row decides"),
+        count("n_pairs", "runs", "Pairs that had both values; seeds in the primary row"),
+        number("baseline", "metric", "Mean of the baseline", "no pair"),
+        number("result", "metric", "Mean of what is checked", "no pair"),
+        number("difference", "metric", "Result minus baseline", "no pair"),
+        *bounds("metric", "95 % Student interval of that", _NO_INTERVAL),
+        number("tolerance", "metric", "Change for the worse that is tolerated"),
+        text("verdict", "held, worse, better or undecided"),
     ),
 )

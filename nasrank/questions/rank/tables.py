@@ -1,6 +1,6 @@
 """The tables of ``rank``: what every column means."""
 
-from nasrank.tables import Column, Table
+from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
 
 __all__ = ["CALIBRATION", "CHOICE", "RANKING", "SCORES"]
 
@@ -12,35 +12,28 @@ RANKING = Table(
     "ranking",
     "One architecture that should be evaluated next, best first",
     (
-        Column("rank", "int64", "1", "Place in the list, 1 = evaluate first"),
-        Column("id", "string", "", "Name of the architecture"),
-        Column("score_rank", "int64", "1", "Place by score alone; differs with --diverse"),
-        Column("score", "double", "sd of training scores", "Predicted", better="higher"),
-        Column("uncertainty", "double", "sd of training scores", "Spread of the score", _ALONE),
-        Column("value", "double", _UNIT, "Calibrated prediction of the label"),
-        Column("value_lower", "double", _UNIT, "Lower bound of the label", _SMALL),
-        Column("value_upper", "double", _UNIT, "Upper bound of the label", _SMALL),
-        Column(
-            "extrapolated", "bool", "", "Whether the score is outside the range of the calibration"
-        ),
-        Column("twins", "int64", "architectures", "Other candidates with the same graph"),
-        Column("nearest", "string", "", "Evaluated architecture with the most similar graph"),
-        Column("nearest_label", "double", _UNIT, "Its label"),
-        Column("distance", "double", "1", "Distance of its graph features; 0 for equal counts"),
-        Column(
-            "difference",
-            "string",
-            "",
-            "Operations and edges that the candidate has more or fewer of",
-        ),
+        count("rank", "1", "Place in the list, 1 = evaluate first"),
+        text("id", "Name of the architecture"),
+        count("score_rank", "1", "Place by score alone; differs with --diverse"),
+        number("score", "sd of training scores", "Predicted", better="higher"),
+        number("uncertainty", "sd of training scores", "Spread of the score", _ALONE),
+        number("value", _UNIT, "Calibrated prediction of the label"),
+        number("value_lower", _UNIT, "Lower bound of the label", _SMALL),
+        number("value_upper", _UNIT, "Upper bound of the label", _SMALL),
+        flag("extrapolated", "Whether the score is outside the range of the calibration"),
+        count("twins", "architectures", "Other candidates with the same graph"),
+        text("nearest", "Evaluated architecture with the most similar graph"),
+        number("nearest_label", _UNIT, "Its label"),
+        share("distance", "Distance of its graph features; 0 for equal counts"),
+        text("difference", "Operations and edges that the candidate has more or fewer of"),
         Column(
             "effects",
             "list<string>",
             _UNIT,
             "Gain in value over the usual alternative, by operation or attribute: NAME +VALUE",
         ),
-        Column("row", "int64", "1", "Row of the pool, from 0", "candidates of the space itself"),
-        Column("label", "double", _UNIT, "True label, where it was held back", "not known"),
+        count("row", "1", "Row of the pool, from 0", "candidates of the space itself"),
+        number("label", _UNIT, "True label, where it was held back", "not known"),
     ),
 )
 
@@ -48,11 +41,11 @@ SCORES = Table(
     "scores",
     "One candidate",
     (
-        Column("row", "int64", "1", "Row of the pool from 0, or class of the space"),
-        Column("id", "string", "", "Name of the architecture"),
-        Column("score", "double", "sd of training scores", "Predicted", better="higher"),
-        Column("uncertainty", "double", "sd of training scores", "Spread of the score", _ALONE),
-        Column("value", "double", _UNIT, "Calibrated prediction of the label"),
+        count("row", "1", "Row of the pool from 0, or class of the space"),
+        text("id", "Name of the architecture"),
+        number("score", "sd of training scores", "Predicted", better="higher"),
+        number("uncertainty", "sd of training scores", "Spread of the score", _ALONE),
+        number("value", _UNIT, "Calibrated prediction of the label"),
     ),
 )
 
@@ -60,51 +53,33 @@ CHOICE = Table(
     "choice",
     "One loss in cross-validation on the evaluated architectures",
     (
-        Column("loss", "string", "", "Canonical spelling of the loss"),
-        Column("place", "int64", "1", "Place by mean Kendall tau, 1 = best"),
-        Column("chosen", "bool", "", "Whether this loss is chosen"),
-        Column("folds", "int64", "folds", "Held-out folds counted, all repeats together"),
-        Column("kendall_tau", "double", "1", "Mean over folds", "diverged", better="higher"),
-        Column("kendall_tau_lower", "double", "1", "95 % interval", "diverged"),
-        Column("kendall_tau_upper", "double", "1", "95 % interval", "diverged"),
-        Column(
-            "top_found",
-            "double",
-            "1",
-            "Share of a fold's best quarter among its predicted best quarter",
-            "diverged",
-            better="higher",
-        ),
-        Column("top_found_lower", "double", "1", "95 % interval", "diverged"),
-        Column("top_found_upper", "double", "1", "95 % interval", "diverged"),
-        Column(
-            "regret",
-            "double",
-            _UNIT,
-            "Label of the best of a fold minus that of the predicted best",
-            "diverged",
-            better="lower",
-        ),
-        Column(
-            "p_holm",
-            "double",
-            "1",
-            "Two-sided paired test of tau against the default loss, Holm over all losses",
-            "the default loss itself, or diverged",
-        ),
+        text("loss", "Canonical spelling of the loss"),
+        count("place", "1", "Place by mean Kendall tau, 1 = best"),
+        flag("chosen", "Whether this loss is chosen"),
+        count("folds", "folds", "Held-out folds counted, all repeats together"),
+        share("kendall_tau", "Mean over folds", "diverged", better="higher"),
+        *bounds("1", "95 % interval", "diverged", of="kendall_tau"),
+        share("top_found", "Share of a fold's best quarter among its predicted best quarter",
+              "diverged", better="higher"),
+        *bounds("1", "95 % interval", "diverged", of="top_found"),
+        number("regret", _UNIT, "Label of the best of a fold minus that of the predicted best",
+               "diverged", better="lower"),
+        share("p_holm",
+              "Two-sided paired test of tau against the default loss, Holm over all losses",
+              "the default loss itself, or diverged"),
     ),
-)
+)  # fmt: skip
 
 CALIBRATION = Table(
     "calibration",
     "One evaluated architecture, scored by predictors that were not trained on it",
     (
-        Column("id", "string", "", "Name of the architecture"),
-        Column("fold", "int64", "1", "Fold it was held out with"),
-        Column("score", "double", "sd of training scores", "Out-of-fold score"),
-        Column("label", "double", _UNIT, "Its label"),
-        Column("value", "double", _UNIT, "Calibrated without its fold"),
-        Column("value_lower", "double", _UNIT, "Lower bound, without its fold", _SMALL),
-        Column("value_upper", "double", _UNIT, "Upper bound, without its fold", _SMALL),
+        text("id", "Name of the architecture"),
+        count("fold", "1", "Fold it was held out with"),
+        number("score", "sd of training scores", "Out-of-fold score"),
+        number("label", _UNIT, "Its label"),
+        number("value", _UNIT, "Calibrated without its fold"),
+        number("value_lower", _UNIT, "Lower bound, without its fold", _SMALL),
+        number("value_upper", _UNIT, "Upper bound, without its fold", _SMALL),
     ),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.tables import Column, Table
+from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
 
 if TYPE_CHECKING:
     from nasrank.questions.search.guided import Found
@@ -38,62 +38,28 @@ SEARCH = Table(
     "search",
     "One search after an evaluation that found something better, or after the last of a round",
     (
-        Column("run_id", "string", "", "Hash of the search's configuration and data"),
-        Column("task", "string", "", "space/dataset, with :metric where it is not the default"),
-        Column("universe", "int64", "architectures", "Different architectures with a label"),
-        Column("method", "string", "", "The control, or predictor and acquisition"),
-        Column("predictor", "string", "", "Name of the predictor", _CONTROL),
-        Column("loss", "string", "", "Canonical spelling of the loss", _CONTROL),
-        Column("seed", "int64", "", "Seed of the search"),
-        Column("round", "int64", "", "Fits so far; 0 is the start", _CONTROL),
-        Column("evaluations", "int64", "evaluations", "Architectures evaluated so far"),
-        Column("best_label", "double", _UNIT, "Label of the best one so far"),
-        Column(
-            "test_label",
-            "double",
-            _UNIT,
-            "Test label of that one, in the direction of its own metric",
-            "the task has no test metric, or it is missing there",
-        ),
-        Column(
-            "regret",
-            "double",
-            _UNIT,
-            "Regret against the best there is; 0 is best",
-            better="lower",
-        ),
-        Column(
-            "rank",
-            "int64",
-            "rank",
-            "Its rank among all, 1 is best, ties share the best",
-            better="lower",
-        ),
-        Column(
-            "within_noise",
-            "bool",
-            "",
-            "Whether it is within one standard error of the best one's mean",
-            "the task has one training seed",
-            better="higher",
-        ),
-        Column(
-            "gpu_hours",
-            "double",
-            "h",
-            "Training time of what is evaluated, as the benchmark reports it",
-            "the space has no training times",
-        ),
-        Column(
-            "predictor_seconds",
-            "double",
-            "s",
-            "Fitting and scoring so far",
-            _CONTROL,
-            better="lower",
-        ),
+        text("run_id", "Hash of the search's configuration and data"),
+        text("task", "space/dataset, with :metric where it is not the default"),
+        count("universe", "architectures", "Different architectures with a label"),
+        text("method", "The control, or predictor and acquisition"),
+        text("predictor", "Name of the predictor", _CONTROL),
+        text("loss", "Canonical spelling of the loss", _CONTROL),
+        count("seed", "", "Seed of the search"),
+        count("round", "", "Fits so far; 0 is the start", _CONTROL),
+        count("evaluations", "evaluations", "Architectures evaluated so far"),
+        number("best_label", _UNIT, "Label of the best one so far"),
+        number("test_label", _UNIT, "Test label of that one, in the direction of its own metric",
+               "the task has no test metric, or it is missing there"),
+        number("regret", _UNIT, "Regret against the best there is; 0 is best", better="lower"),
+        count("rank", "rank", "Its rank among all, 1 is best, ties share the best",
+              better="lower"),
+        flag("within_noise", "Whether it is within one standard error of the best one's mean",
+             "the task has one training seed", better="higher"),
+        number("gpu_hours", "h", "Training time of what is evaluated, as the benchmark reports it",
+               "the space has no training times"),
+        number("predictor_seconds", "s", "Fitting and scoring so far", _CONTROL, better="lower"),
     ),
-)
+)  # fmt: skip
 
 _OF_THE_RUN = ("run_id", "task", "method", "predictor", "loss", "seed")
 """Columns of ``search`` that the identity of a search says."""
@@ -116,43 +82,24 @@ SEARCH_SUMMARY = Table(
     "One number of one method over its searches, compared with the headline method",
     (
         *SEARCH.pick("task", "method", "loss"),
-        Column(
-            "metric",
-            "string",
-            "",
-            "evaluations_to_ or gpu_hours_to_ optimum or noise, hit_share or noise_share, "
-            "predictor_seconds, or best_label, test_label or regret _at_ evaluations",
-        ),
-        Column("statistic", "string", "", "median, of searches that may not reach it, or mean"),
-        Column("budget", "int64", "evaluations", "Most evaluations of a search"),
-        Column("n_seeds", "int64", "searches", "Searches that count"),
-        Column("n_missed", "int64", "searches", "Those that did not reach it within the budget"),
-        Column(
-            "value",
-            "double",
-            _UNIT,
-            "The statistic",
-            "half of the searches or more did not reach it, so it lies beyond the budget",
-        ),
-        Column("lower", "double", _UNIT, _INTERVAL, _OPEN),
-        Column("upper", "double", _UNIT, _INTERVAL, _OPEN),
-        Column("against", "string", "", "The headline method", "the headline itself"),
-        Column(
-            "difference",
-            "double",
-            _UNIT,
-            "Mean difference to it on the same seeds; what missed counts as the budget and one",
-            "the headline itself, or no shared value",
-        ),
-        Column(
-            "p_holm",
-            "double",
-            "1",
-            "Paired sign-flip test of that difference, Holm-corrected over methods",
-            "the headline itself, or no shared value",
-        ),
+        text("metric", "evaluations_to_ or gpu_hours_to_ optimum or noise, hit_share or "
+             "noise_share, predictor_seconds, or best_label, test_label or regret _at_ "
+             "evaluations"),
+        text("statistic", "median, of searches that may not reach it, or mean"),
+        count("budget", "evaluations", "Most evaluations of a search"),
+        count("n_seeds", "searches", "Searches that count"),
+        count("n_missed", "searches", "Those that did not reach it within the budget"),
+        number("value", _UNIT, "The statistic",
+               "half of the searches or more did not reach it, so it lies beyond the budget"),
+        *bounds(_UNIT, _INTERVAL, _OPEN),
+        text("against", "The headline method", "the headline itself"),
+        number("difference", _UNIT,
+               "Mean difference to it on the same seeds; what missed counts as the budget and one",
+               "the headline itself, or no shared value"),
+        share("p_holm", "Paired sign-flip test of that difference, Holm-corrected over methods",
+              "the headline itself, or no shared value"),
     ),
-)
+)  # fmt: skip
 
 _BEYOND = "half of the searches or more did not reach it, or the noise is not known"
 _SMALL = "the budget is smaller"
@@ -160,17 +107,12 @@ _SMALL = "the budget is smaller"
 
 def _compared(name: str, unit: str, about: str, null: str) -> tuple[Column, ...]:
     return (
-        Column(name, "double", unit, about, null, better="lower"),
-        Column(f"{name}_lower", "double", unit, _INTERVAL, f"{null}; {_OPEN}"),
-        Column(f"{name}_upper", "double", unit, _INTERVAL, f"{null}; {_OPEN}"),
-        Column(
-            f"{name}_p_holm",
-            "double",
-            "1",
-            "Paired sign-flip test against the headline, Holm-corrected over methods",
-            f"the headline itself, or no shared value; {null}",
-        ),
-    )
+        number(name, unit, about, null, better="lower"),
+        *bounds(unit, _INTERVAL, f"{null}; {_OPEN}", of=name),
+        share(f"{name}_p_holm",
+              "Paired sign-flip test against the headline, Holm-corrected over methods",
+              f"the headline itself, or no shared value; {null}"),
+    )  # fmt: skip
 
 
 SEARCH_METHODS = Table(
@@ -178,35 +120,24 @@ SEARCH_METHODS = Table(
     "One method on one task",
     (
         *SEARCH.pick("task", "method", "loss"),
-        Column("headline", "bool", "", "Whether the others are compared with it"),
+        flag("headline", "Whether the others are compared with it"),
         *SEARCH_SUMMARY.pick("n_seeds", "budget"),
         *_compared(
             "evaluations_to_optimum", "evaluations", "Median until the best is found", _BEYOND
         ),
-        Column("hit_share", "double", "1", "Share that found the best", better="higher"),
+        share("hit_share", "Share that found the best", better="higher"),
         *_compared(
             "evaluations_to_noise",
             "evaluations",
             "Median until something within noise of the best is found",
             _BEYOND,
         ),
-        Column(
-            "noise_share",
-            "double",
-            "1",
-            "Share that found something within noise of the best",
-            "the task has one training seed",
-            better="higher",
-        ),
-        Column(
-            "gpu_hours_to_optimum",
-            "double",
-            "h",
-            "Median training time until the best is found",
-            "half of the searches or more did not reach it, or there are no training times",
-            better="lower",
-        ),
-        Column("predictor_seconds", "double", "s", "Mean of fitting and scoring", _CONTROL),
+        share("noise_share", "Share that found something within noise of the best",
+              "the task has one training seed", better="higher"),
+        number("gpu_hours_to_optimum", "h", "Median training time until the best is found",
+               "half of the searches or more did not reach it, or there are no training times",
+               better="lower"),
+        number("predictor_seconds", "s", "Mean of fitting and scoring", _CONTROL),
         *(
             column
             for at in CHECKPOINTS
@@ -215,16 +146,12 @@ SEARCH_METHODS = Table(
             )
         ),
         *_compared("regret_at_budget", _UNIT, "Mean regret in the end", "no regret is known"),
-        Column("best_label_at_budget", "double", _UNIT, "Mean label of the best in the end"),
-        Column(
-            "test_label_at_budget",
-            "double",
-            _UNIT,
-            "Mean test label of that one, in the direction of its own metric",
-            "the task has no test metric, or it is missing there",
-        ),
+        number("best_label_at_budget", _UNIT, "Mean label of the best in the end"),
+        number("test_label_at_budget", _UNIT,
+               "Mean test label of that one, in the direction of its own metric",
+               "the task has no test metric, or it is missing there"),
     ),
-)
+)  # fmt: skip
 
 
 def search_rows(problem: Problem, found: Found) -> list[dict[str, Any]]:
