@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from nasrank.benchmarks.neighbours import Neighbourhood
+from nasrank.graphs.settings import Setting, Settings
 from nasrank.metrics import random_evaluations
 from nasrank.questions.search.controls import CONTROLS, starting_order
 from nasrank.questions.search.problem import problem_of
@@ -57,29 +58,29 @@ CODES = [f"{a}-{b}" for a in ("conv", "pool", "skip") for b in range(3)]
 
 
 def test_neighbours_differ_in_one_token():
-    near = Neighbourhood(CODES)
+    near = Neighbourhood.of_texts(CODES)
     found = {CODES[place] for place in near.of(CODES.index("conv-1"))}
     assert found == {"pool-1", "skip-1", "conv-0", "conv-2"}
 
 
 def test_digits_of_codes_are_tokens_and_those_of_numbers_are_not():
     codes = ["64-0_00_011", "64-0_00_111", "64-0_03_011", "64-1_03_011"]
-    assert Neighbourhood(codes).of(0).tolist() == [1, 2]
+    assert Neighbourhood.of_texts(codes).of(0).tolist() == [1, 2]
     numbers = ["8:16", "16:16", "8:24", "24:8"]
-    assert Neighbourhood(numbers).of(0).tolist() == [1, 2]
+    assert Neighbourhood.of_texts(numbers).of(0).tolist() == [1, 2]
 
 
 def test_an_architecture_without_neighbours_starts_again(make_task):
     # The toy's texts a0, a1, ... are one token each, so all are neighbours of all.
     task = make_task(classes=12, twins=1)
-    assert len(Neighbourhood(task.space.architectures).of(0)) == 11
-    lonely = Neighbourhood(["a b", "c d", "e f"])
+    assert len(Neighbourhood.of_texts(task.space.architectures).of(0)) == 11
+    lonely = Neighbourhood.of_texts(["a b", "c d", "e f"])
     assert lonely.of(1).tolist() == []
 
 
 def test_real_cells_have_24_neighbours(load):
     space = load("nb201/cifar10").space
-    near = Neighbourhood(space.architectures)
+    near = Neighbourhood.of_texts(space.architectures)
     # Six edges with four other operations each.
     assert {len(near.of(place)) for place in range(0, len(space), 3000)} == {24}
 
@@ -94,3 +95,28 @@ def test_mutations_help_where_neighbours_are_alike(load):
     }
     assert best["oracle"] >= best["local"] > best["random"]
     assert best["evolution"] > best["random"]
+
+
+def settings_on_a_grid():
+    values = np.array([[lr, depth] for lr in (1e-3, 1e-2, 1e-1) for depth in range(1, 8)])
+    return Settings((Setting("lr", "number", "log"), Setting("depth", "number")), values)
+
+
+def test_neighbours_of_settings_differ_in_one_of_them():
+    grid = settings_on_a_grid()
+    near = Neighbourhood.of_settings(grid).of(0)
+    # lr = 0.001, depth = 1: the six other depths, the two other rates, and no more than it takes.
+    one_apart = np.flatnonzero((grid.values != grid.values[0]).sum(axis=1) == 1)
+    assert len(one_apart) == 8
+    assert {*one_apart.tolist()} < {*near.tolist()}
+
+
+def test_settings_that_were_drawn_have_their_nearest_as_neighbours():
+    rng = np.random.default_rng(0)
+    values = np.stack([10 ** rng.uniform(-5, -1, 50), rng.uniform(0, 1, 50)], axis=1)
+    columns = (Setting("lr", "number", "log"), Setting("dropout", "number"))
+    near = Neighbourhood.of_settings(Settings(columns, values)).of(7)
+    scaled = np.stack([np.log(values[:, 0]), values[:, 1]], axis=1)
+    scaled = (scaled - scaled.mean(axis=0)) / scaled.std(axis=0)
+    away = ((scaled - scaled[7]) ** 2).sum(axis=1)
+    assert sorted(near.tolist()) == sorted(np.argsort(away)[1:11].tolist())
