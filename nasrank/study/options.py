@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -23,12 +34,14 @@ __all__ = [
     "OnDevice",
     "OnSamples",
     "Seeded",
+    "Some",
     "checked",
     "choices_of",
     "default_text",
     "flag_of",
     "item_type",
     "option",
+    "options_in",
     "ordered_fields",
     "read_settings",
     "read_text",
@@ -45,6 +58,9 @@ ARCHS = "archs:"
 """Prefix of data that consists of the architectures of a task."""
 
 Chosen = TypeVar("Chosen", bound="Config")
+Item = TypeVar("Item")
+Some: TypeAlias = Annotated[tuple[Item, ...], Field(min_length=1)]
+"""A list of one or more."""
 
 
 class Config(BaseModel):
@@ -97,8 +113,8 @@ def option(
         repeated: Whether a list is given by repeating the option and not with commas.
         recorded: Whether it is written to ``run.json``; False where no result depends on it.
         complete: Lists values for completion in the shell.
-        **limits: Ranges of pydantic's ``Field``: ``ge``, ``gt``, ``le``, ``lt`` for a value,
-            ``min_length`` for a list.
+        **limits: Ranges of pydantic's ``Field``: ``ge``, ``gt``, ``le``, ``lt``; for a list of
+            one or more see `Some`.
     """
     shown = {
         "panel": panel,
@@ -115,6 +131,11 @@ def option(
         json_schema_extra={"option": shown},  # type: ignore[dict-item]
         **limits,
     )
+
+
+def options_in(panel: str) -> Callable[..., Any]:
+    """Return an :func:`option` whose options are all in one panel of ``--help``."""
+    return partial(option, panel=panel)
 
 
 def seeds_option(default: int, about: str = "Runs of each setting.") -> Any:  # noqa: ANN401
@@ -317,6 +338,8 @@ def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
         case "missing":
             by_place = shown_as(config.model_fields[name])["argument"]
             raise UsageError(f"{name.upper() if by_place else flag_of(name)} is missing")
+        case "too_short":
+            raise UsageError(f"{flag_of(name)} is empty. Give it one value or more")
         case "literal_error" if isinstance(given, str):
             # In a list, one item is unknown: say "anchor" for an item of anchors.
             word = name.replace("_", " ").removesuffix("s" if len(first["loc"]) > 1 else "")

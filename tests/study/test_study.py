@@ -189,6 +189,11 @@ def test_a_null_character_is_refused_wherever_it_stands(toy):
             checked(toy.ToyConfig, {"sides": value})
 
 
+def test_a_list_of_nothing_is_refused(toy):
+    with pytest.raises(UsageError, match="--sides is empty. Give it one value or more"):
+        checked(toy.ToyConfig, {"sides": []})
+
+
 def test_a_damaged_run_is_computed_again_and_not_taken_from_the_tables(toy, tmp_path):
     first = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
     damaged = tmp_path / "runs.d" / f"{first.rows[0]['run_id']}.parquet"

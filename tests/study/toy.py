@@ -6,10 +6,10 @@ from typing import ClassVar
 from nasrank.seeds import numpy_generator
 from nasrank.study.claims import CLAIMS, claim_row
 from nasrank.study.finished import Identity
-from nasrank.study.options import Seeded, option
+from nasrank.study.options import Seeded, Some, option
 from nasrank.study.study import Answer, Plan, Runs, Study
 from nasrank.study.view import Measure, Sheet, over_seeds
-from nasrank.tables import Column, Table
+from nasrank.tables import Table, count, share, text
 
 
 class ToyConfig(Seeded):
@@ -19,7 +19,7 @@ class ToyConfig(Seeded):
     study: ClassVar[str] = "tests.study.toy:TOY"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = ("nasrank toy --sides 6,20",)
-    sides: tuple[int, ...] = option((6,), "Sides of the dice.", min_length=1)
+    sides: Some[int] = option((6,), "Sides of the dice.")
     throws: int = option(10, "Throws of each die.", ge=1, le=1_000)
     above: float = option(3.0, "What the mean should be above.")
 
@@ -35,9 +35,9 @@ TOSSES = Table(
     "toy",
     "One die",
     (
-        Column("run_id", "string", "", "Hash of the run's configuration"),
-        Column("sides", "int64", "1", "Sides of the die"),
-        Column("mean", "double", "1", "Mean of its throws"),
+        text("run_id", "Hash of the run's configuration"),
+        count("sides", "1", "Sides of the die"),
+        share("mean", "Mean of its throws"),
     ),
 )
 

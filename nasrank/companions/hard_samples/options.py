@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from nasrank.companions.hard_samples.methods import GENERATORS, MINERS
-from nasrank.study.options import OnDevice, OnSamples, Seeded, option
+from nasrank.study.options import OnDevice, OnSamples, Seeded, Some, options_in
 
 __all__ = ["ARCHS_METHODS", "SAMPLES_METHODS", "HardConfig"]
 
@@ -22,9 +22,9 @@ _ABLATIONS = tuple(
     f"two-stage(without={part})" for part in ("stage-one", "stage-two", "condition", "adaptation")
 )
 _COMBINED = tuple(f"two-stage+{miner}" for miner in MINERS[1:])
-_DATA, _TRAINING, _MORE, _ARCHS = (
-    "Data", "Training", "What else to find out", "Architectures",
-)  # fmt: skip
+_data, _training, _more, _archs = map(
+    options_in, ("Data", "Training", "What else to find out", "Architectures")
+)
 
 
 class HardConfig(Seeded, OnDevice, OnSamples):
@@ -67,74 +67,50 @@ class HardConfig(Seeded, OnDevice, OnSamples):
         },
     }
 
-    data: str = option(
+    data: str = _data(
         "digits",
         "digits, mnist, fashion-mnist, emoji, a .parquet or .npz file, or archs:TASK.",
-        panel=_DATA,
         min_length=1,
     )
-    label: str | None = option(None, "Class column of a Parquet file.", panel=_DATA)
-    unseen: int | None = option(
-        None, "Classes to measure on, the last ones.", usual="half of them", panel=_DATA, ge=1
+    label: str | None = _data(None, "Class column of a Parquet file.")
+    unseen: int | None = _data(
+        None, "Classes to measure on, the last ones.", usual="half of them", ge=1
     )
-    train_limit: int = option(10_000, "Most training samples.", panel=_DATA, ge=4)
-    test_limit: int = option(5_000, "Most samples to measure on.", panel=_DATA, ge=4)
-    methods: tuple[str, ...] | None = option(
+    train_limit: int = _data(10_000, "Most training samples.", ge=4)
+    test_limit: int = _data(5_000, "Most samples to measure on.", ge=4)
+    methods: Some[str] | None = _training(
         None,
         "triplet-random, semi-hard, batch-hard or distance-weighted mining; hdml, daml or "
         "two-stage, with options, +MINER to generate from mined triplets.",
         usual=f"{', '.join(SAMPLES_METHODS)}; for archs:TASK {' and '.join(ARCHS_METHODS)}",
-        panel=_TRAINING,
         complete=lambda: (*MINERS, *GENERATORS),
-        min_length=1,
     )
-    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = option(
+    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
         "auto",
         "Network before the embedding; auto is cnn for images of 16 pixels or more, else mlp.",
-        panel=_TRAINING,
     )
-    embedding: int = option(64, "Width of the embedding.", panel=_TRAINING, ge=2, le=4096)
-    epochs: int = option(10, "Epochs.", panel=_TRAINING, ge=1, le=100_000)
-    batch_size: int = option(64, "Samples of a batch.", panel=_TRAINING, ge=4, le=4096)
-    images_per_class: int = option(
-        8, "Samples of a class in a batch.", panel=_TRAINING, ge=2, le=1024
+    embedding: int = _training(64, "Width of the embedding.", ge=2, le=4096)
+    epochs: int = _training(10, "Epochs.", ge=1, le=100_000)
+    batch_size: int = _training(64, "Samples of a batch.", ge=4, le=4096)
+    images_per_class: int = _training(8, "Samples of a class in a batch.", ge=2, le=1024)
+    margin: float = _training(0.2, "Margin of the triplet loss, on the unit sphere.", gt=0, le=2)
+    learning_rate: float = _training(3e-4, "Learning rate of Adam.", gt=0, le=1)
+    warm_up: float = _training(
+        0.2, "Share of the epochs before generated samples are used.", ge=0, lt=1
     )
-    margin: float = option(
-        0.2, "Margin of the triplet loss, on the unit sphere.", panel=_TRAINING, gt=0, le=2
+    augmentations: Some[Literal["off", "on"]] = _training(
+        ("off",), "Shift and noise samples; both to compare."
     )
-    learning_rate: float = option(3e-4, "Learning rate of Adam.", panel=_TRAINING, gt=0, le=1)
-    warm_up: float = option(
-        0.2,
-        "Share of the epochs before generated samples are used.",
-        panel=_TRAINING,
-        ge=0,
-        lt=1,
+    weight_decays: Some[Annotated[float, Field(ge=0)]] = _training(
+        (0.0,), "Weight decay; several to compare."
     )
-    augmentations: tuple[Literal["off", "on"], ...] = option(
-        ("off",), "Shift and noise samples; both to compare.", panel=_TRAINING, min_length=1
+    sensitivity: bool = _more(False, "Sweep the options of the first method that generates.")
+    tune: bool = _more(False, "Propose settings for it, measured on held-out seen classes.")
+    cost_false_accept: float = _more(1.0, "Cost of taking two for one class that are not.", ge=0)
+    cost_false_reject: float = _more(1.0, "Cost of not taking two for one class that are.", ge=0)
+    genuine_share: float = _more(
+        0.5, "Share of pairs of one class among those to decide on.", gt=0, lt=1
     )
-    weight_decays: tuple[Annotated[float, Field(ge=0)], ...] = option(
-        (0.0,), "Weight decay; several to compare.", panel=_TRAINING, min_length=1
-    )
-    sensitivity: bool = option(
-        False, "Sweep the options of the first method that generates.", panel=_MORE
-    )
-    tune: bool = option(
-        False, "Propose settings for it, measured on held-out seen classes.", panel=_MORE
-    )
-    cost_false_accept: float = option(
-        1.0, "Cost of taking two for one class that are not.", panel=_MORE, ge=0
-    )
-    cost_false_reject: float = option(
-        1.0, "Cost of not taking two for one class that are.", panel=_MORE, ge=0
-    )
-    genuine_share: float = option(
-        0.5, "Share of pairs of one class among those to decide on.", panel=_MORE, gt=0, lt=1
-    )
-    n_train: tuple[Annotated[int, Field(ge=1)], ...] = option(
-        (20, 78), "Training architectures.", panel=_ARCHS, min_length=1
-    )
-    tiers: int = option(4, "Classes that their labels are cut into.", panel=_ARCHS, ge=2, le=100)
-    side_weight: float = option(
-        0.3, "Weight of the triplets beside the ranking loss.", panel=_ARCHS, gt=0
-    )
+    n_train: Some[Annotated[int, Field(ge=1)]] = _archs((20, 78), "Training architectures.")
+    tiers: int = _archs(4, "Classes that their labels are cut into.", ge=2, le=100)
+    side_weight: float = _archs(0.3, "Weight of the triplets beside the ranking loss.", gt=0)

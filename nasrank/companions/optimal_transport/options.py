@@ -8,11 +8,20 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from nasrank.companions.optimal_transport.distances import DISTANCES
-from nasrank.study.options import Config, OnDevice, OnSamples, Seeded, option, seed_option
+from nasrank.study.options import (
+    Config,
+    OnDevice,
+    OnSamples,
+    Seeded,
+    Some,
+    option,
+    options_in,
+    seed_option,
+)
 
 __all__ = ["DiagnoseConfig", "SpeedConfig", "TrainConfig"]
 
-_GRID, _TRAINING = "What to train", "How a training goes"
+_grid, _training = options_in("What to train"), options_in("How a training goes")
 
 
 class TrainConfig(Seeded, OnDevice, OnSamples):
@@ -34,83 +43,62 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         "nasrank ot train --data features.parquet --labels kind,family --batch-sizes 64,128,256",
     )
 
-    data: str = option(
+    data: str = _grid(
         "digits",
         "digits, mnist, fashion-mnist, one-mode, two-modes, a .parquet file of features, or "
         "archs:TASK.",
-        panel=_GRID,
         min_length=1,
     )
-    labels: tuple[str, ...] = option(
-        (), "Label columns of the file, from the classes up to the coarsest groups.", panel=_GRID
+    labels: tuple[str, ...] = _grid(
+        (), "Label columns of the file, from the classes up to the coarsest groups."
     )
-    tree: str | None = option(
+    tree: str | None = _grid(
         None,
         "even-odd, five, clothes, or a file with lines 'group: child, child' or JSON.",
         usual="the data's own",
-        panel=_GRID,
     )
-    distances: tuple[str, ...] = option(
+    distances: Some[str] = _grid(
         ("l2", "emd", "fastft"),
         "Of l2, emd, sinkhorn, swd, twd, flowtree and fastft, with options such as "
         "sinkhorn(reg=1).",
-        panel=_GRID,
         complete=DISTANCES.names,
-        min_length=1,
     )
-    weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
-        (1.0,), "Weights of 1 - CPCC beside the loss.", panel=_GRID, min_length=1
+    weights: Some[Annotated[float, Field(gt=0, le=1e6)]] = _grid(
+        (1.0,), "Weights of 1 - CPCC beside the loss."
     )
-    batch_sizes: tuple[Annotated[int, Field(ge=3)], ...] = option(
-        (128,),
-        "Samples of a mini-batch; a correlation needs those of 3 classes.",
-        panel=_GRID,
-        min_length=1,
+    batch_sizes: Some[Annotated[int, Field(ge=3)]] = _grid(
+        (128,), "Samples of a mini-batch; a correlation needs those of 3 classes."
     )
-    n_train: tuple[PositiveInt, ...] = option(
-        (39, 78), "Training architectures, of archs:TASK alone.", panel=_GRID, min_length=1
+    n_train: Some[PositiveInt] = _grid((39, 78), "Training architectures, of archs:TASK alone.")
+    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
+        "auto", "The backbone; auto is cnn for image files and mlp otherwise."
     )
-    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = option(
-        "auto",
-        "The backbone; auto is cnn for image files and mlp otherwise.",
-        panel=_TRAINING,
+    epochs: int | None = _training(
+        None, "Passes over the data.", usual="10 on image files, 40 otherwise", gt=0
     )
-    epochs: int | None = option(
-        None,
-        "Passes over the data.",
-        usual="10 on image files, 40 otherwise",
-        panel=_TRAINING,
-        gt=0,
-    )
-    steps: int | None = option(
+    steps: int | None = _training(
         None,
         "Mini-batches in place of epochs, rounded up to whole passes for each batch size: then "
         "larger batches do not mean fewer steps.",
-        panel=_TRAINING,
         gt=0,
     )
-    learning_rate: float | None = option(
+    learning_rate: float | None = _training(
         None,
         "Learning rate at the start.",
         usual="0.05 on image files, 0.1 otherwise",
-        panel=_TRAINING,
         gt=0,
         le=1e3,
     )
-    train_limit: int = option(10_000, "Most training samples.", panel=_TRAINING, gt=0)
-    test_limit: int = option(10_000, "Most test samples.", panel=_TRAINING, gt=0)
-    test_per_class: int = option(
-        128, "Test samples of a class that emd and sinkhorn look at.", panel=_TRAINING, ge=2
+    train_limit: int = _training(10_000, "Most training samples.", gt=0)
+    test_limit: int = _training(10_000, "Most test samples.", gt=0)
+    test_per_class: int = _training(
+        128, "Test samples of a class that emd and sinkhorn look at.", ge=2
     )
-    transfer: bool = option(
-        True,
-        "Train a second model each without some classes, and test on them.",
-        panel=_TRAINING,
+    transfer: bool = _training(
+        True, "Train a second model each without some classes, and test on them."
     )
-    cost_matrix: Path | None = option(
-        None,
-        "CSV file of what it costs to take a class (line) for another (column).",
-        panel=_TRAINING,
+    cost_matrix: Path | None = _training(
+        None, "CSV file of what it costs to take a class (line) for another (column)."
     )
 
 
@@ -155,22 +143,16 @@ class SpeedConfig(OnDevice):
     study: ClassVar[str] = "nasrank.companions.optimal_transport.study:SPEEDS"
     examples: ClassVar[tuple[str, ...]] = ("nasrank ot speed --distances emd,fastft --repeats 3",)
 
-    distances: tuple[str, ...] = option(
-        tuple(DISTANCES.names()),
-        "Distances, with options.",
-        usual="all",
-        complete=DISTANCES.names,
-        min_length=1,
+    distances: Some[str] = option(
+        tuple(DISTANCES.names()), "Distances, with options.", usual="all", complete=DISTANCES.names
     )
-    samples: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = option(
-        (32, 64, 128, 256, 512, 1024, 2048), "Samples of a class.", min_length=1
+    samples: Some[Annotated[int, Field(ge=1, le=100_000)]] = option(
+        (32, 64, 128, 256, 512, 1024, 2048), "Samples of a class."
     )
-    dimensions: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = option(
-        (16, 64, 256, 1024), "Dimensions.", min_length=1
+    dimensions: Some[Annotated[int, Field(ge=1, le=100_000)]] = option(
+        (16, 64, 256, 1024), "Dimensions."
     )
-    classes: tuple[Annotated[int, Field(ge=2, le=100)], ...] = option(
-        (2, 4, 8, 16), "Classes.", min_length=1
-    )
+    classes: Some[Annotated[int, Field(ge=2, le=100)]] = option((2, 4, 8, 16), "Classes.")
     quadratic_limit: int = option(512, "Most samples of a class for emd and sinkhorn.", gt=0)
     repeats: int = option(5, "Times to measure all.", ge=1, le=1000)
     seed: int = seed_option("Seed of the features.")

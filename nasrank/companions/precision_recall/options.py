@@ -8,14 +8,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nasrank.study.options import ARCHS, Config, OnDevice, OnSamples, Seeded, option
+from nasrank.study.options import ARCHS, Config, OnDevice, OnSamples, Seeded, Some, options_in
 
 __all__ = ["TheoryConfig", "TrainConfig"]
 
-_PAIR, _GRID, _TRAINING = "Which pair", "What to train", "How a training goes"
+_pair, _grid, _training = map(options_in, ("Which pair", "What to train", "How a training goes"))
 
 _Weight = Annotated[float, Field(gt=0)]
 _Mass = Annotated[float, Field(ge=0)]
+Method = Literal[
+    "pr", "naive", "dual", "hinge", "kl", "rkl", "chi2", "mle", "tuned", "data", "oracle",
+    "predictor",
+]  # fmt: skip
 _LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # those of the paper's experiments
 
 
@@ -39,39 +43,25 @@ class TheoryConfig(Config):
         "nasrank pr theory --pair ring --modes 4 --out nasrank-out/ring",
     )
 
-    pair: Literal["gaussians", "discrete", "ring", "samples"] = option(
-        "gaussians", "Data and model with known densities.", panel=_PAIR
+    pair: Literal["gaussians", "discrete", "ring", "samples"] = _pair(
+        "gaussians", "Data and model with known densities."
     )
-    mean: float = option(
-        1.0,
-        "Gaussians: mean of the data, within 20; the model is N(0, 1).",
-        panel=_PAIR,
-        ge=-20,
-        le=20,
+    mean: float = _pair(
+        1.0, "Gaussians: mean of the data, within 20; the model is N(0, 1).", ge=-20, le=20
     )
-    sd: float = option(
-        1.0, "Gaussians: standard deviation of the data, 0.05 to 20.", panel=_PAIR, ge=0.05, le=20
+    sd: float = _pair(
+        1.0, "Gaussians: standard deviation of the data, 0.05 to 20.", ge=0.05, le=20
     )
-    p: tuple[_Mass, ...] = option((0.5, 0.3, 0.2), "Discrete: masses of the data.", panel=_PAIR)
-    q: tuple[_Mass, ...] = option((0.2, 0.3, 0.5), "Discrete: masses of the model.", panel=_PAIR)
-    modes: int = option(
-        4, "Ring of 8 modes: how many of them the model has.", panel=_PAIR, ge=1, le=8
+    p: tuple[_Mass, ...] = _pair((0.5, 0.3, 0.2), "Discrete: masses of the data.")
+    q: tuple[_Mass, ...] = _pair((0.2, 0.3, 0.5), "Discrete: masses of the model.")
+    modes: int = _pair(4, "Ring of 8 modes: how many of them the model has.", ge=1, le=8)
+    spread: float = _pair(
+        0.15, "Ring: standard deviation of the model's modes; the data's is 0.15.", gt=0, le=5
     )
-    spread: float = option(
-        0.15,
-        "Ring: standard deviation of the model's modes; the data's is 0.15.",
-        panel=_PAIR,
-        gt=0,
-        le=5,
+    samples: Path | None = _pair(
+        None, "Samples: Parquet with densities p and q at each sample, and drawn (p or q)."
     )
-    samples: Path | None = option(
-        None,
-        "Samples: Parquet with densities p and q at each sample, and drawn (p or q).",
-        panel=_PAIR,
-    )
-    lambdas: tuple[_Weight, ...] = option(
-        _LAMBDAS, "Weights of precision.", panel=_PAIR, min_length=1
-    )
+    lambdas: Some[_Weight] = _pair(_LAMBDAS, "Weights of precision.")
 
 
 def _known_data() -> Collection[str]:
@@ -107,117 +97,77 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         "nasrank pr train --data archs:nb201/cifar10 --n-train 469",
     )
 
-    data: str = option(
+    data: str = _grid(
         "ring",
         "ring, digits, mnist, fashion-mnist, archs:TASK, or a .npy, .npz or .parquet file of "
         "vectors.",
-        panel=_GRID,
         complete=_known_data,
     )
-    lambdas: tuple[_Weight, ...] = option(
-        _LAMBDAS,
-        "Weights of precision: large for good draws, small for many kinds.",
-        panel=_GRID,
-        min_length=1,
+    lambdas: Some[_Weight] = _grid(
+        _LAMBDAS, "Weights of precision: large for good draws, small for many kinds."
     )
-    methods: (
-        tuple[
-            Literal[
-                "pr", "naive", "dual", "hinge", "kl", "rkl", "chi2", "mle", "tuned", "data",
-                "oracle", "predictor",
-            ],
-            ...,
-        ]
-        | None
-    ) = option(
+    methods: Some[Method] | None = _grid(
         None,
         "Of pr, naive, dual, hinge, kl, rkl, chi2, mle, tuned, data; of architectures also "
         "oracle and predictor.",
         usual="pr,hinge,data; pr,oracle,predictor",
         metavar="NAME",
-        panel=_GRID,
-        min_length=1,
-    )  # fmt: skip
-    models: tuple[Literal["mlp", "conv", "flow"], ...] = option(
-        ("mlp",), "Generators: mlp, conv (images), flow.", panel=_GRID, min_length=1
     )
-    target_precision: float | None = option(
+    models: Some[Literal["mlp", "conv", "flow"]] = _grid(
+        ("mlp",), "Generators: mlp, conv (images), flow."
+    )
+    target_precision: float | None = _grid(
         None,
         "Find the lambda that gives this precision, between the ends of --lambdas.",
-        panel=_GRID,
         gt=0,
         lt=1,
     )
-    target_recall: float | None = option(
-        None, "Find the lambda that gives this recall, likewise.", panel=_GRID, gt=0, lt=1
+    target_recall: float | None = _grid(
+        None, "Find the lambda that gives this recall, likewise.", gt=0, lt=1
     )
-    n_train: tuple[Annotated[int, Field(ge=2)], ...] = option(
-        (469,),
-        "Architectures: labelled cells, of which the best 20 % are the data.",
-        panel=_GRID,
-        min_length=1,
+    n_train: Some[Annotated[int, Field(ge=2)]] = _grid(
+        (469,), "Architectures: labelled cells, of which the best 20 % are the data."
     )
-    predictor: str = option(
-        "gp",
-        "Architectures: the predictor to compare with.",
-        panel=_GRID,
-        complete=_known_predictors,
+    predictor: str = _grid(
+        "gp", "Architectures: the predictor to compare with.", complete=_known_predictors
     )
-    mode_weights: tuple[_Mass, ...] | None = option(
-        None, "Ring: weights of its 8 modes.", usual="all the same", panel=_GRID
+    mode_weights: tuple[_Mass, ...] | None = _grid(
+        None, "Ring: weights of its 8 modes.", usual="all the same"
     )
-    label: str | None = option(
-        None, "Class column of a Parquet file, which is no dimension.", panel=_GRID
+    label: str | None = _grid(None, "Class column of a Parquet file, which is no dimension.")
+    auxiliary: Literal["chi2", "kl", "rkl"] = _training(
+        "chi2", "Divergence that trains the critic of pr."
     )
-    auxiliary: Literal["chi2", "kl", "rkl"] = option(
-        "chi2", "Divergence that trains the critic of pr.", panel=_TRAINING
-    )
-    steps: int | None = option(
+    steps: int | None = _training(
         None,
         "Steps of the generator.",
         usual="1500 ring, 600 architectures, 400 conv, 800 flow, 3000 of 5,000 samples or more, "
         "1000 others",
-        panel=_TRAINING,
         ge=1,
     )
-    batch_size: int | None = option(
-        None,
-        "Samples of a step.",
-        usual="128 ring and flow, 64 others",
-        panel=_TRAINING,
-        ge=2,
+    batch_size: int | None = _training(
+        None, "Samples of a step.", usual="128 ring and flow, 64 others", ge=2
     )
-    width: int | None = option(
+    width: int | None = _training(
         None,
         "Hidden units of the generator, maps of conv: one that is large enough has no trade-off "
         "to make.",
         usual="4 ring, 16 others, 8 flow on the ring and conv, 32 flow and architectures",
-        panel=_TRAINING,
         ge=1,
     )
-    neighbours: int = option(
-        5, "k of nearest-neighbour precision and recall.", panel=_TRAINING, ge=1
+    neighbours: int = _training(5, "k of nearest-neighbour precision and recall.", ge=1)
+    train_limit: int = _training(10_000, "Most training samples.", ge=4)
+    side: int | None = _training(
+        None, "Shrink images to this side, for speed.", usual="as they are", ge=1
     )
-    train_limit: int = option(10_000, "Most training samples.", panel=_TRAINING, ge=4)
-    side: int | None = option(
-        None,
-        "Shrink images to this side, for speed.",
-        usual="as they are",
-        panel=_TRAINING,
-        ge=1,
-    )
-    fine_tune: Path | None = option(
+    fine_tune: Path | None = _training(
         None,
         "Start pr from a model of --keep-models, for a tenth of the steps unless --steps says "
         "otherwise.",
         metavar="CHECKPOINT",
-        panel=_TRAINING,
     )
-    keep_models: bool = option(
-        False,
-        "Write every model that is trained now to OUT/models/RUN_ID.npz.",
-        panel=_TRAINING,
-        recorded=False,
+    keep_models: bool = _training(
+        False, "Write every model that is trained now to OUT/models/RUN_ID.npz.", recorded=False
     )
 
     @property

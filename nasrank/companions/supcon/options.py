@@ -9,13 +9,23 @@ from pydantic import Field, model_validator
 
 from nasrank.encoders import ENCODERS
 from nasrank.losses import LOSSES
-from nasrank.study.options import ARCHS, HOW, OUTPUT, Config, OnDevice, OnSamples, Seeded, option
+from nasrank.study.options import (
+    ARCHS,
+    HOW,
+    OUTPUT,
+    Config,
+    OnDevice,
+    OnSamples,
+    Seeded,
+    Some,
+    option,
+    options_in,
+)
 
 __all__ = ["DiagnoseConfig", "SimulateConfig", "TheoryConfig", "TrainConfig"]
 
-_GRID = "What to minimise"
-_DATA, _LOSS, _BATCH, _MODEL = "Data", "Loss", "Batches", "Encoder"
-_YOURS = "How you train"
+_grid, _yours = options_in("What to minimise"), options_in("How you train")
+_data, _loss, _batch, _model = map(options_in, ("Data", "Loss", "Batches", "Encoder"))
 _SHARES = "Shares of the self-supervised loss"
 
 Anchor = Literal["included", "excluded"]
@@ -44,26 +54,17 @@ class TheoryConfig(Config):
         "nasrank supcon theory --classes 2 --instances 3 --alphas 0.7 --anchors included --gram",
     )
 
-    classes: tuple[AtLeastTwo, ...] = option((10,), "Classes m of a batch.", min_length=1)
-    instances: tuple[AtLeastTwo, ...] = option(
-        (50,), "Instances n of each class in a batch.", min_length=1
-    )
-    views: tuple[AtLeastOne, ...] = option((2,), "Views p of each instance.", min_length=1)
-    temperatures: tuple[Temperature, ...] = option(
-        (0.1,), "Temperatures of the softmax.", min_length=1
-    )
-    alphas: tuple[Alpha, ...] = option(
-        (0.0, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}: 0 is purely supervised.", min_length=1
-    )
-    anchors: tuple[Anchor, ...] = option(
+    classes: Some[AtLeastTwo] = option((10,), "Classes m of a batch.")
+    instances: Some[AtLeastTwo] = option((50,), "Instances n of each class in a batch.")
+    views: Some[AtLeastOne] = option((2,), "Views p of each instance.")
+    temperatures: Some[Temperature] = option((0.1,), "Temperatures of the softmax.")
+    alphas: Some[Alpha] = option((0.0, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}: 0 is purely supervised.")
+    anchors: Some[Anchor] = option(
         ("included", "excluded"),
         "Whether an anchor is in its own softmax, as in the theory, or not, as in usual code.",
-        min_length=1,
     )
     gram: bool = option(
-        False,
-        "Print the cosines of the optimal embeddings of one setting instead.",
-        panel=OUTPUT,
+        False, "Print the cosines of the optimal embeddings of one setting instead.", panel=OUTPUT
     )
 
 
@@ -83,35 +84,20 @@ class SimulateConfig(Seeded, OnDevice):
         "nasrank supcon simulate --shapes 2x3,3x4 --temperatures 0.5 --anchors included,excluded",
     )
 
-    shapes: tuple[str, ...] = option(
-        ("2x3", "2x10", "3x4", "4x10", "5x4", "8x5"),
-        "Classes x instances of a batch.",
-        panel=_GRID,
-        min_length=1,
+    shapes: Some[str] = _grid(
+        ("2x3", "2x10", "3x4", "4x10", "5x4", "8x5"), "Classes x instances of a batch."
     )
-    views: tuple[AtLeastOne, ...] = option(
-        (2,), "Views of an instance.", panel=_GRID, min_length=1
-    )
-    temperatures: tuple[Temperature, ...] = option(
-        (0.3, 0.5, 1.0), "Temperatures.", panel=_GRID, min_length=1
-    )
-    alphas: tuple[Alpha, ...] = option(
-        (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), f"{_SHARES}.", panel=_GRID, min_length=1
-    )
-    near: tuple[float, ...] = option(
+    views: Some[AtLeastOne] = _grid((2,), "Views of an instance.")
+    temperatures: Some[Temperature] = _grid((0.3, 0.5, 1.0), "Temperatures.")
+    alphas: Some[Alpha] = _grid((0.0, 0.2, 0.4, 0.6, 0.8, 1.0), f"{_SHARES}.")
+    near: tuple[float, ...] = _grid(
         (-0.01, 0.01),
         "Further alphas, as distances from each collapse threshold; those outside 0 to 1 are "
         "left out.",
-        panel=_GRID,
     )
-    anchors: tuple[Anchor, ...] = option(
-        ("included",), "Whether an anchor is in its own softmax.", panel=_GRID, min_length=1
-    )
-    models: tuple[Literal["free", "net"], ...] = option(
-        ("free",),
-        "Free embeddings, or a net of two layers on random points.",
-        panel=_GRID,
-        min_length=1,
+    anchors: Some[Anchor] = _grid(("included",), "Whether an anchor is in its own softmax.")
+    models: Some[Literal["free", "net"]] = _grid(
+        ("free",), "Free embeddings, or a net of two layers on random points."
     )
     steps: int = option(800, "Steps of Adam.", panel=HOW, ge=10, le=100_000)
 
@@ -146,80 +132,53 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         "nasrank supcon train --data archs:nb201/cifar10 --n-train 39,78",
     )
 
-    data: str = option(
-        "digits",
-        "digits, mnist, fashion-mnist, a .parquet or .npz file, or archs:TASK.",
-        panel=_DATA,
+    data: str = _data(
+        "digits", "digits, mnist, fashion-mnist, a .parquet or .npz file, or archs:TASK."
     )
-    label: str | None = option(None, "Column with the finer classes of a file.", panel=_DATA)
-    coarse: str | None = option(
-        None, "Column with the coarse ones.", usual="even and odd", panel=_DATA
+    label: str | None = _data(None, "Column with the finer classes of a file.")
+    coarse: str | None = _data(None, "Column with the coarse ones.", usual="even and odd")
+    train_limit: int = _data(10_000, "Most training samples.", ge=1)
+    test_limit: int = _data(5_000, "Most test samples.", ge=1)
+    imbalances: Some[Annotated[float, Field(ge=1, le=1e6)]] = _data(
+        (1.0,), "Largest class over smallest."
     )
-    train_limit: int = option(10_000, "Most training samples.", panel=_DATA, ge=1)
-    test_limit: int = option(5_000, "Most test samples.", panel=_DATA, ge=1)
-    imbalances: tuple[Annotated[float, Field(ge=1, le=1e6)], ...] = option(
-        (1.0,), "Largest class over smallest.", panel=_DATA, min_length=1
+    label_noises: Some[Annotated[float, Field(ge=0, le=1)]] = _data(
+        (0.0,), "Shares of wrong coarse labels."
     )
-    label_noises: tuple[Annotated[float, Field(ge=0, le=1)], ...] = option(
-        (0.0,), "Shares of wrong coarse labels.", panel=_DATA, min_length=1
+    n_train: Some[Annotated[int, Field(ge=2)]] = _data(
+        (39, 78), "Labelled architectures, of archs:TASK."
     )
-    n_train: tuple[Annotated[int, Field(ge=2)], ...] = option(
-        (39, 78), "Labelled architectures, of archs:TASK.", panel=_DATA, min_length=1
+    alphas: Some[Alpha] = _loss((0.0, 0.05, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}.")
+    varied_alphas: tuple[Alpha, ...] = _loss(
+        (0.0, 0.5), "Those for further values of other options."
     )
-    alphas: tuple[Alpha, ...] = option(
-        (0.0, 0.05, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}.", panel=_LOSS, min_length=1
-    )
-    varied_alphas: tuple[Alpha, ...] = option(
-        (0.0, 0.5), "Those for further values of other options.", panel=_LOSS
-    )
-    temperatures: tuple[Annotated[float, Field(ge=1e-4, le=1e4)], ...] = option(
-        (0.5,), "Temperatures.", panel=_LOSS, min_length=1
-    )
-    anchors: tuple[Anchor, ...] = option(
-        ("included",), "Whether an anchor is in its own softmax.", panel=_LOSS, min_length=1
-    )
-    loss: str = option(
-        "listmle",
-        "Loss of the predictor, of archs:TASK.",
-        panel=_LOSS,
-        complete=lambda: LOSSES,
-    )
-    classes: tuple[Annotated[int, Field(ge=0)], ...] = option(
+    temperatures: Some[Annotated[float, Field(ge=1e-4, le=1e4)]] = _loss((0.5,), "Temperatures.")
+    anchors: Some[Anchor] = _loss(("included",), "Whether an anchor is in its own softmax.")
+    loss: str = _loss("listmle", "Loss of the predictor, of archs:TASK.", complete=lambda: LOSSES)
+    classes: Some[Annotated[int, Field(ge=0)]] = _batch(
         (0,),
         "Coarse classes: fine class modulo this, 0 for the usual ones; of archs:TASK tiers of "
         "accuracy.",
         usual="0; 3 tiers",
-        panel=_BATCH,
-        min_length=1,
     )
-    instances: tuple[Annotated[int, Field(ge=2, le=65_536)], ...] = option(
-        (16,), "Instances of a class.", usual="16; 8 cells of a tier", panel=_BATCH, min_length=1
+    instances: Some[Annotated[int, Field(ge=2, le=65_536)]] = _batch(
+        (16,), "Instances of a class.", usual="16; 8 cells of a tier"
     )
-    views: int = option(2, "Views of an instance.", panel=_BATCH, ge=2, le=100)
-    augmentations: tuple[Annotated[float, Field(ge=0, le=10)], ...] = option(
-        (1.0,), "Strengths of the views.", panel=_BATCH, min_length=1
+    views: int = _batch(2, "Views of an instance.", ge=2, le=100)
+    augmentations: Some[Annotated[float, Field(ge=0, le=10)]] = _batch(
+        (1.0,), "Strengths of the views."
     )
-    steps: int = option(
-        600,
-        "Steps of contrastive training.",
-        usual="600; 150 of archs:TASK",
-        panel=_BATCH,
-        ge=10,
-        le=1_000_000,
+    steps: int = _batch(
+        600, "Steps of contrastive training.", usual="600; 150 of archs:TASK", ge=10, le=1_000_000
     )
-    encoders: tuple[str, ...] = option(
-        ("mlp",),
-        "Encoders.",
-        metavar="|".join(ENCODERS),
-        panel=_MODEL,
-        min_length=1,
-        complete=lambda: ENCODERS,
+    encoders: Some[str] = _model(
+        ("mlp",), "Encoders.", metavar="|".join(ENCODERS), complete=lambda: ENCODERS
     )
-    features: tuple[Annotated[int, Field(ge=0, le=65_536)], ...] = option(
-        (0,), "Lengths of their features, 0 for their own.", panel=_MODEL, min_length=1
+    features: Some[Annotated[int, Field(ge=0, le=65_536)]] = _model(
+        (0,), "Lengths of their features, 0 for their own."
     )
-    initial_scales: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] = option(
-        (1.0,), "Factors of their first weights.", panel=_MODEL, min_length=1
+    initial_scales: Some[Annotated[float, Field(ge=1e-6, le=1e6)]] = _model(
+        (1.0,), "Factors of their first weights."
     )
 
     @model_validator(mode="before")
@@ -258,14 +217,12 @@ class DiagnoseConfig(Config):
     sweep: Path | None = option(
         None, "Folder of nasrank supcon train, to check the proposed alpha against."
     )
-    classes: AtLeastTwo | None = option(
-        None, "Classes of a batch.", usual="those found", panel=_YOURS
-    )
-    instances: AtLeastTwo = option(16, "Instances of each class in a batch.", panel=_YOURS)
-    views: AtLeastOne = option(2, "Views of each instance.", panel=_YOURS)
-    temperature: Temperature = option(0.1, "Temperature of the softmax.", panel=_YOURS)
-    alpha: Alpha | None = option(None, "Alpha of the loss, to compare with theory.", panel=_YOURS)
-    anchor: Anchor = option("excluded", "Whether an anchor is in its own softmax.", panel=_YOURS)
+    classes: AtLeastTwo | None = _yours(None, "Classes of a batch.", usual="those found")
+    instances: AtLeastTwo = _yours(16, "Instances of each class in a batch.")
+    views: AtLeastOne = _yours(2, "Views of each instance.")
+    temperature: Temperature = _yours(0.1, "Temperature of the softmax.")
+    alpha: Alpha | None = _yours(None, "Alpha of the loss, to compare with theory.")
+    anchor: Anchor = _yours("excluded", "Whether an anchor is in its own softmax.")
 
     @model_validator(mode="after")
     def _sweep_checks_a_suggestion(self) -> DiagnoseConfig:

@@ -10,15 +10,15 @@ from pydantic import Field, field_validator, model_validator
 
 from nasrank.errors import UsageError
 from nasrank.losses import parse
-from nasrank.study.options import Config, option
+from nasrank.study.options import Config, Some, options_in
 
 __all__ = ["USUAL_TOP", "BudgetConfig", "RecommendConfig"]
 
 USUAL_TOP = 0.001
 """What budget looks for where nothing else is asked: one of the top 0.1 %."""
 
-_TARGET, _CHOICE, _OWN = "What to find", "What to choose from", "Your own space"
-_CASE, _FROM = "Your case", "What to learn from"
+_target, _choice, _own = map(options_in, ("What to find", "What to choose from", "Your own space"))
+_case, _from = options_in("Your case"), options_in("What to learn from")
 
 Size = Annotated[int, Field(gt=0)]
 
@@ -26,18 +26,13 @@ Size = Annotated[int, Field(gt=0)]
 class _FromResults(Config):
     """Options of commands that learn from finished comparisons."""
 
-    losses: tuple[str, ...] | None = option(
-        None, "Losses to choose from.", usual="all", panel=_FROM, min_length=1
-    )
-    tasks: tuple[str, ...] | None = option(
-        None, "Tasks to learn from.", usual="all", panel=_FROM, min_length=1
-    )
-    results: tuple[Path, ...] = option(
+    losses: Some[str] | None = _from(None, "Losses to choose from.", usual="all")
+    tasks: Some[str] | None = _from(None, "Tasks to learn from.", usual="all")
+    results: tuple[Path, ...] = _from(
         (),
         "Folder that nasrank compare wrote; may be given several times.",
         usual="the reference results",
         repeated=True,
-        panel=_FROM,
     )
 
     @field_validator("losses")
@@ -65,49 +60,39 @@ class BudgetConfig(_FromResults):
         "nasrank budget --tasks nb201/cifar10 --better-than 91.5 --results nasrank-out/compare",
     )
 
-    top: float | None = option(
+    top: float | None = _target(
         None,
         "Find one of the best, by share of all architectures.",
         usual=f"{USUAL_TOP:g}",
-        panel=_TARGET,
         gt=0,
         le=1,
     )
-    regret: float | None = option(
-        None, "Find one with at most this regret, in the metric's unit.", panel=_TARGET, ge=0
+    regret: float | None = _target(
+        None, "Find one with at most this regret, in the metric's unit.", ge=0
     )
-    better_than: float | None = option(
-        None, "Find one better than this, in the metric's unit.", panel=_TARGET
-    )
-    confidence: float = option(0.8, "Probability of finding it.", panel=_TARGET, gt=0, lt=1)
-    n_train: tuple[Size, ...] | None = option(
-        None, "Training set sizes.", usual="all", panel=_CHOICE, min_length=1
-    )
-    k: int | None = option(
+    better_than: float | None = _target(None, "Find one better than this, in the metric's unit.")
+    confidence: float = _target(0.8, "Probability of finding it.", gt=0, lt=1)
+    n_train: Some[Size] | None = _choice(None, "Training set sizes.", usual="all")
+    k: int | None = _choice(
         None,
         "Limit of evaluations after the training set; also shows how likely it is enough.",
-        panel=_CHOICE,
         ge=0,
     )
-    space_size: int | None = option(
+    space_size: int | None = _own(
         None,
         "Architectures in your space; scales what random search needs.",
         usual="the benchmark's",
-        panel=_OWN,
         gt=0,
     )
-    hours_per_eval: float | None = option(
-        None, "GPU-hours of one evaluation.", usual="the benchmark's", panel=_OWN, gt=0
+    hours_per_eval: float | None = _own(
+        None, "GPU-hours of one evaluation.", usual="the benchmark's", gt=0
     )
-    cost_per_hour: float | None = option(None, "Price of a GPU-hour.", panel=_OWN, ge=0)
-    cost_per_eval: float | None = option(
-        None, "Price of an evaluation, on top of its GPU-hours.", panel=_OWN, ge=0
+    cost_per_hour: float | None = _own(None, "Price of a GPU-hour.", ge=0)
+    cost_per_eval: float | None = _own(
+        None, "Price of an evaluation, on top of its GPU-hours.", ge=0
     )
-    overhead: float | None = option(
-        None,
-        "Cost of setting up the predictor, subtracted from what it saves.",
-        panel=_OWN,
-        ge=0,
+    overhead: float | None = _own(
+        None, "Cost of setting up the predictor, subtracted from what it saves.", ge=0
     )
 
     @model_validator(mode="after")
@@ -141,23 +126,16 @@ class RecommendConfig(_FromResults):
         "nasrank recommend --results nasrank-out/compare --results nasrank-out/more",
     )
 
-    goal: Literal["order", "top", "value"] = option(
-        "top",
-        "What to predict: the order of all architectures, the top, or the value.",
-        panel=_CASE,
+    goal: Literal["order", "top", "value"] = _case(
+        "top", "What to predict: the order of all architectures, the top, or the value."
     )
-    n_train: tuple[Size, ...] | None = option(
-        None,
-        "Training architectures that you can evaluate.",
-        usual="the sizes of the tables",
-        panel=_CASE,
-        min_length=1,
+    n_train: Some[Size] | None = _case(
+        None, "Training architectures that you can evaluate.", usual="the sizes of the tables"
     )
-    space_size: int | None = option(None, "Architectures in your space.", panel=_CASE, gt=0)
-    replicate_tau: float | None = option(
+    space_size: int | None = _case(None, "Architectures in your space.", gt=0)
+    replicate_tau: float | None = _case(
         None,
         "Noise of your labels: tau between two training seeds, as nasrank data info shows it.",
-        panel=_CASE,
         gt=0,
         le=1,
     )

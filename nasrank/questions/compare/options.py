@@ -10,11 +10,11 @@ from pydantic import Field
 from nasrank.losses import LOSSES
 from nasrank.predictors import PREDICTORS
 from nasrank.study.engines.engine import OnEngines
-from nasrank.study.options import OUTPUT, OnDevice, Seeded, option, seeds_option
+from nasrank.study.options import OUTPUT, OnDevice, Seeded, Some, option, options_in, seeds_option
 
 __all__ = ["CompareConfig"]
 
-_GRID, _DATA = "What to compare", "Data of a run"
+_grid, _data = options_in("What to compare"), options_in("Data of a run")
 
 
 class CompareConfig(Seeded, OnDevice, OnEngines):
@@ -51,39 +51,29 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
         },
     }
 
-    tasks: tuple[str, ...] = option(("nb201/cifar10",), "Tasks.", panel=_GRID, min_length=1)
-    losses: tuple[str, ...] = option(
-        ("mse", "hr", "listmle"),
-        "Losses, with options.",
-        panel=_GRID,
-        complete=LOSSES.names,
-        min_length=1,
+    tasks: Some[str] = _grid(("nb201/cifar10",), "Tasks.")
+    losses: Some[str] = _grid(
+        ("mse", "hr", "listmle"), "Losses, with options.", complete=LOSSES.names
     )
-    predictors: tuple[str, ...] = option(
+    predictors: Some[str] = _grid(
         ("gnn",),
         "Predictors, with options. gp, trees and boosting have a loss of their own and are "
         "trained once, whatever --losses says.",
-        panel=_GRID,
         complete=PREDICTORS.names,
-        min_length=1,
     )
-    n_train: tuple[Annotated[int, Field(gt=0)], ...] = option(
-        (78, 156), "Training set sizes.", panel=_GRID, min_length=1
-    )
+    n_train: Some[Annotated[int, Field(gt=0)]] = _grid((78, 156), "Training set sizes.")
     seeds: int = seeds_option(10)
-    split: Literal["class", "random"] = option(
-        "class",
-        "No architecture of a class on both sides, or the published protocol.",
-        panel=_DATA,
+    split: Literal["class", "random"] = _data(
+        "class", "No architecture of a class on both sides, or the published protocol."
     )
-    labels: Literal["mean", "single"] = option(
-        "mean", "Train on the mean of all training seeds, or on one.", panel=_DATA
+    labels: Literal["mean", "single"] = _data(
+        "mean", "Train on the mean of all training seeds, or on one."
     )
-    test: Literal["rest", "all"] = option(
-        "rest", "Score the other architectures, or the training ones too.", panel=_DATA
+    test: Literal["rest", "all"] = _data(
+        "rest", "Score the other architectures, or the training ones too."
     )
-    sampling: tuple[Literal["random", "stratified", "diverse"], ...] = option(
-        ("random",), "How to draw training sets; several are compared.", panel=_DATA, min_length=1
+    sampling: Some[Literal["random", "stratified", "diverse"]] = _data(
+        ("random",), "How to draw training sets; several are compared."
     )
     keep_predictions: bool = option(False, "Write every score.", panel=OUTPUT)
     curves: bool = option(False, "Write loss and tau by epoch.", panel=OUTPUT)

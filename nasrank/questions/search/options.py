@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from nasrank.study.options import OnDevice, Seeded, option, seeds_option
+from nasrank.study.options import OnDevice, Seeded, Some, options_in, seeds_option
 
 __all__ = ["SearchConfig"]
 
-_GRID, _LOOP = "What to search", "How a search goes"
+_grid, _loop = options_in("What to search"), options_in("How a search goes")
 
 
 class SearchConfig(Seeded, OnDevice):
@@ -47,33 +47,26 @@ class SearchConfig(Seeded, OnDevice):
         },
     }
 
-    tasks: tuple[str, ...] = option(("nb201/cifar10",), "Tasks.", panel=_GRID, min_length=1)
-    predictors: tuple[str, ...] = option(
+    tasks: Some[str] = _grid(("nb201/cifar10",), "Tasks.")
+    predictors: Some[str] = _grid(
         ("gp",),
         "Predictors, with options; the first is the headline, which the others are compared with.",
-        panel=_GRID,
-        min_length=1,
     )
-    acquisitions: tuple[str, ...] = option(
+    acquisitions: Some[str] = _grid(
         ("ei",),
         "How to choose what to evaluate, with options, such as ucb(kappa=0.5).",
-        panel=_GRID,
         metavar="greedy|ucb|ei|thompson",
-        min_length=1,
     )
-    losses: tuple[str, ...] = option(
+    losses: Some[str] = _grid(
         ("listmle",),
         "Losses, for predictors that have a choice; pw(A,B,t) switches after t evaluations.",
-        panel=_GRID,
-        min_length=1,
     )
-    initial: int = option(10, "Random architectures to start with.", panel=_LOOP, ge=2)
-    per_round: int = option(3, "Evaluations per round.", panel=_LOOP, ge=1)
-    budget: int = option(150, "Evaluations in all, the initial ones included.", panel=_LOOP, ge=3)
-    candidates: Literal["auto", "all", "mutations"] = option(
+    initial: int = _loop(10, "Random architectures to start with.", ge=2)
+    per_round: int = _loop(3, "Evaluations per round.", ge=1)
+    budget: int = _loop(150, "Evaluations in all, the initial ones included.", ge=3)
+    candidates: Literal["auto", "all", "mutations"] = _loop(
         "auto",
         "Score everything left, or mutations of the ten best and 100 random ones; auto takes "
         "mutations where the space has enough of them.",
-        panel=_LOOP,
     )
     seeds: int = seeds_option(20, "Searches of each method.")
