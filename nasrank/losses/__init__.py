@@ -12,7 +12,7 @@ from nasrank.grammar import split_list
 from nasrank.losses.catalogue import LOSSES, LossFunction, LossInfo
 from nasrank.losses.named import LossSpec
 from nasrank.losses.piecewise import PiecewiseSpec
-from nasrank.losses.specification import parse, resolve
+from nasrank.losses.specification import fed_with, parse, resolve
 
 if TYPE_CHECKING:
     from nasrank.losses.preparation import Prepared, prepare
@@ -24,6 +24,7 @@ __all__ = [
     "LossSpec",
     "PiecewiseSpec",
     "Prepared",
+    "fed_with",
     "parse",
     "prepare",
     "resolve",

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from nasrank.registry import Registry
 
-__all__ = ["LOSSES", "LossFunction", "LossInfo", "LossRegistry"]
+__all__ = ["LOSSES", "TARGETS", "LossFunction", "LossInfo", "LossRegistry", "Targets"]
 
 LossFunction: TypeAlias = Callable[..., Any]
+Targets: TypeAlias = Literal["raw", "clipped", "robust", "normal", "rank"]
+
+TARGETS: tuple[Targets, ...] = get_args(Targets)
+"""What a loss can be fed with. ``raw``: labels as they are. ``clipped``: at three deviations from
+the median. ``normal``: normal quantiles of their ranks. ``robust``: the mean of these two.
+``rank``: the share of the other architectures that each beats."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,10 @@ class LossInfo:
         target: Where the function is, as ``module:attribute``.
         family: The idea it is built on, which also names its module; ``"extension"`` for
             losses of other packages.
-        labels: The labels it is trained on, computed from the training set: ``"zscore"`` (mean
-            0, standard deviation 1) or ``"rank"`` (the share of the training set an item beats).
+        targets: What it is trained on in its published form, see
+            :data:`TARGETS`; users choose with ``NAME(targets=robust)``.
+        scale: What is made of the targets of a training set: ``"zscore"`` (mean 0, standard
+            deviation 1) or ``"unit"`` (from 0 to 1).
         formula: The loss of one list, in one line.
         reference: Where it was published.
         shift_invariant: Adding a constant to all scores of a list changes nothing.
@@ -33,7 +41,8 @@ class LossInfo:
     name: str
     target: str
     family: Literal["regression", "pairwise", "listwise", "weighted", "extension"]
-    labels: Literal["zscore", "rank"]
+    targets: Targets
+    scale: Literal["zscore", "unit"]
     formula: str
     reference: str
     shift_invariant: bool = True
@@ -84,7 +93,8 @@ class LossRegistry(Registry[LossFunction]):
             name,
             target=f"{function.__module__}:{function.__qualname__}",
             family="extension",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula=formula,
             reference="",
             shift_invariant=False,
@@ -97,7 +107,8 @@ LOSSES = LossRegistry(
             "mse",
             target="nasrank.losses.regression:mse_loss",
             family="regression",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_i (s_i - y_i)^2",
             reference="Wen et al. (2020), ECCV",
             shift_invariant=False,
@@ -107,7 +118,8 @@ LOSSES = LossRegistry(
             "mse+sr",
             target="nasrank.losses.regression:mse_with_sequence_ranking_loss",
             family="regression",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mse + weight mean_ij |(s_i - s_j) - (y_i - y_j)|",
             reference="Yi et al. (2023), CVPR",
             shift_invariant=False,
@@ -117,7 +129,8 @@ LOSSES = LossRegistry(
             "hr",
             target="nasrank.losses.pairwise:hinge_loss",
             family="pairwise",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_{y_i > y_j} max(0, margin - (s_i - s_j))",
             reference="Ning et al. (2020), ECCV",
             order_only=True,
@@ -126,7 +139,8 @@ LOSSES = LossRegistry(
             "lr",
             target="nasrank.losses.pairwise:logistic_loss",
             family="pairwise",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_{y_i > y_j} log(1 + exp(-(s_i - s_j) / temperature))",
             reference="Burges et al. (2005), ICML",
             order_only=True,
@@ -135,7 +149,8 @@ LOSSES = LossRegistry(
             "softtau",
             target="nasrank.losses.pairwise:soft_tau_loss",
             family="pairwise",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="1 - mean_{y_i > y_j} tanh((s_i - s_j) / temperature)",
             reference="Zheng et al. (2023), NeurIPS",
             order_only=True,
@@ -144,7 +159,8 @@ LOSSES = LossRegistry(
             "listmle",
             target="nasrank.losses.listwise:listmle_loss",
             family="listwise",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_i [log sum_{y_j <= y_i} exp(s_j) - s_i]",
             reference="Xia et al. (2008), ICML",
             order_only=True,
@@ -153,7 +169,8 @@ LOSSES = LossRegistry(
             "listnet",
             target="nasrank.losses.listwise:listnet_loss",
             family="listwise",
-            labels="rank",
+            targets="rank",
+            scale="unit",
             formula="-sum_i softmax(y / temperature)_i log softmax(s)_i",
             reference="Cao et al. (2007), ICML",
         ),
@@ -161,7 +178,8 @@ LOSSES = LossRegistry(
             "approxndcg",
             target="nasrank.losses.listwise:approx_ndcg_loss",
             family="listwise",
-            labels="rank",
+            targets="rank",
+            scale="unit",
             formula="1 - sum_i gain_i / log2(1 + soft rank_i) / the same at the true ranks",
             reference="Qin et al. (2010), Information Retrieval",
         ),
@@ -169,7 +187,8 @@ LOSSES = LossRegistry(
             "ew",
             target="nasrank.losses.weighted:exponential_loss",
             family="weighted",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_i exp(u_i - 1) (s_i - y_i)^2, u_i = y_i from 0, the worst, to 1",
             reference="Shi et al. (2020), NeurIPS",
             shift_invariant=False,
@@ -180,7 +199,8 @@ LOSSES = LossRegistry(
             "mape",
             target="nasrank.losses.weighted:mape_loss",
             family="weighted",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_i |s_i - y_i| / (bound - y_i)",
             reference="White et al. (2021), AAAI",
             shift_invariant=False,
@@ -191,7 +211,8 @@ LOSSES = LossRegistry(
             "warp",
             target="nasrank.losses.weighted:warp_loss",
             family="weighted",
-            labels="zscore",
+            targets="raw",
+            scale="zscore",
             formula="mean_i (H(v) / v) sum_{y_i > y_j} max(0, margin - (s_i - s_j)), v violators",
             reference="Weston et al. (2011), IJCAI",
             order_only=True,
@@ -200,7 +221,8 @@ LOSSES = LossRegistry(
             "lambdarank",
             target="nasrank.losses.weighted:lambdarank_loss",
             family="weighted",
-            labels="rank",
+            targets="rank",
+            scale="unit",
             formula="mean_{y_i > y_j} log(1 + exp(-(s_i - s_j))), weighted by the change of NDCG",
             reference="Burges et al. (2006), NIPS",
         ),

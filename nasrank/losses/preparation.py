@@ -16,8 +16,9 @@ from nasrank.losses.catalogue import LOSSES
 from nasrank.losses.named import LossSpec
 from nasrank.losses.reduction import extremes, keep, mean_over_items
 from nasrank.losses.specification import parse
+from nasrank.losses.targets import transformed
 
-__all__ = ["GAP", "Prepared", "beaten_share", "prepare", "standardised", "upper_bound"]
+__all__ = ["GAP", "Prepared", "prepare", "standardised", "unit_range", "upper_bound"]
 
 GAP = 0.1  # from the best label to the bound, in interquartile ranges
 
@@ -59,6 +60,8 @@ def prepare(
         >>> import torch
         >>> prepare("lambdarank", torch.tensor([10.0, 93.0, 94.0])).labels
         tensor([0.0000, 0.5000, 1.0000])
+        >>> prepare("mse(targets=rank)", torch.tensor([10.0, 93.0, 94.0])).labels
+        tensor([-1.2247,  0.0000,  1.2247])
         >>> prepared = prepare("mape", torch.tensor([-1.0, 1.0]))
         >>> prepared.labels, prepared.arguments["bound"]  # 1 + 0.1 (0.5 - -0.5)
         (tensor([-1.,  1.]), tensor([1.1000]))
@@ -67,7 +70,10 @@ def prepare(
     if not isinstance(plain, LossSpec):
         raise UsageError(f"{plain} is two losses. Use {plain.first} or {plain.then}.")
     info = LOSSES.entry(plain.name)
-    scaled = SCALES[info.labels](labels.detach(), where)
+    scaled = transformed(plain.targets, labels.detach(), where)
+    # The share beaten is in the unit range already, where ties may leave its ends empty.
+    if (plain.targets, info.scale) != ("rank", "unit"):
+        scaled = SCALES[info.scale](scaled, where)
     arguments = {}
     if "bound" in info.derived:
         gap = float(dict(plain.options).get("gap", GAP))
@@ -91,28 +97,14 @@ def standardised(
     return torch.where(high > low, centred / deviation, 0.0)
 
 
-def beaten_share(
+def unit_range(
     labels: Float[Tensor, "*batch items"],
     where: Bool[Tensor, "*batch items"] | None = None,
 ) -> Float[Tensor, "*batch items"]:
-    """Return the share of the other items that each item beats, half of those it ties with.
-
-    The least label becomes 0, the greatest 1, and all are 0.5 if all are equal. This is the
-    relevance that losses with a gain receive: architectures that failed to train take up most
-    of the range of accuracies, and all good ones share the rest of it.
-
-    Example:
-        >>> beaten_share(torch.tensor([10.0, 93.0, 94.0]))
-        tensor([0.0000, 0.5000, 1.0000])
-    """
-    ascending = keep(labels, where, torch.inf).sort(-1).values.contiguous()
-    sought = keep(labels, where).contiguous()
-    worse = torch.searchsorted(ascending, sought)
-    worse_or_tied = torch.searchsorted(ascending, sought, right=True)
-    items = labels.shape[-1] if where is None else where.sum(-1, keepdim=True)
-    middle = (worse + worse_or_tied - 1).to(labels.dtype) / 2
-    others = torch.as_tensor(items - 1, device=labels.device)
-    return keep(torch.where(others > 0, middle / others, 0.5), where)
+    """Map the least label to 0 and the greatest to 1; all are 0.5 if all are equal."""
+    low, high = extremes(labels, where)
+    span = torch.where(high > low, high - low, 1.0)
+    return keep(torch.where(high > low, (labels - low) / span, 0.5), where)
 
 
 def upper_bound(
@@ -138,4 +130,4 @@ def upper_bound(
     return high + gap * torch.where(between > 0, between, unit)
 
 
-SCALES = {"zscore": standardised, "rank": beaten_share}
+SCALES = {"zscore": standardised, "unit": unit_range}

@@ -1,15 +1,17 @@
 """From the text a user writes to a loss, and from a loss to its function."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from nasrank.errors import UsageError
 from nasrank.grammar import read_call, split_list
-from nasrank.losses.catalogue import LOSSES, LossFunction
+from nasrank.losses.catalogue import LOSSES, LossFunction, Targets
 from nasrank.losses.named import LossSpec
 from nasrank.losses.piecewise import PiecewiseSpec
 
-__all__ = ["LossSpec", "PiecewiseSpec", "parse", "resolve", "split_list"]
+__all__ = ["LossSpec", "PiecewiseSpec", "fed_with", "parse", "resolve", "split_list"]
 
 SWITCH = re.compile(r"[0-9]{1,9}")
 
@@ -43,6 +45,38 @@ def parse(text: str) -> LossSpec | PiecewiseSpec:
     return PiecewiseSpec(first, then, int(call.parts[2]))
 
 
+def fed_with(text: str, targets: Sequence[Targets]) -> list[str]:
+    """Spell a loss once for each kind of target it can be told apart by.
+
+    Args:
+        text: One loss. Targets that it names itself stay.
+        targets: What to feed it with; as it is if empty.
+
+    Returns:
+        Canonical spellings without repetition; a loss that sees only the order of its targets
+        stays one.
+
+    Example:
+        >>> fed_with("mse", ["raw", "robust"]), fed_with("hr", ["raw", "robust"])
+        (['mse', 'mse(targets=robust)'], ['hr'])
+    """
+    spec = parse(text)
+    if isinstance(spec, PiecewiseSpec):
+        fed = [
+            replace(spec, first=_fed(spec.first, each), then=_fed(spec.then, each))
+            for each in targets
+        ]
+        return list(dict.fromkeys(map(str, fed or [spec])))
+    return list(dict.fromkeys(map(str, [_fed(spec, each) for each in targets] or [spec])))
+
+
+def _fed(spec: LossSpec, targets: Targets) -> LossSpec:
+    options = dict(spec.options)
+    if "targets" not in LossSpec.known(spec.name) or "targets" in options:
+        return spec
+    return LossSpec(spec.name, tuple({**options, "targets": targets}.items()))
+
+
 def resolve(spec: str | LossSpec) -> LossFunction:
     """Return the function of a loss with its options filled in; imports torch.
 
@@ -65,4 +99,4 @@ def resolve(spec: str | LossSpec) -> LossFunction:
     if isinstance(plain, PiecewiseSpec):
         raise UsageError(f"{plain} is two losses. Use {plain.first} or {plain.then}.")
     function = LOSSES[plain.name]
-    return partial(function, **dict(plain.options)) if plain.options else function
+    return partial(function, **plain.arguments) if plain.arguments else function

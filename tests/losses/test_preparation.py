@@ -7,10 +7,11 @@ import torch
 
 from nasrank.errors import UsageError
 from nasrank.losses import LOSSES, LossSpec, prepare, resolve
-from nasrank.losses.preparation import beaten_share, standardised, upper_bound
+from nasrank.losses.preparation import standardised, unit_range, upper_bound
+from nasrank.losses.targets import beaten_share
 
 EVERY = pytest.mark.parametrize("name", list(LOSSES))
-SCALES = pytest.mark.parametrize("scale", [standardised, beaten_share])
+SCALES = pytest.mark.parametrize("scale", [standardised, beaten_share, unit_range])
 
 
 def tensor(*values: float) -> torch.Tensor:
@@ -46,6 +47,7 @@ def test_equal_labels_stand_in_the_middle(value):
     labels = torch.full((7,), value)
     assert (standardised(labels) == 0).all()
     assert (beaten_share(labels) == 0.5).all()
+    assert (unit_range(labels) == 0.5).all()
     assert (upper_bound(labels) > labels).all() or value == -1e9
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from nasrank.losses import LOSSES
+from nasrank.losses.catalogue import Targets
 from nasrank.predictors import PREDICTORS
 from nasrank.study.engines.engine import OnEngines
 from nasrank.study.options import OUTPUT, OnDevice, Seeded, Some, option, options_in, seeds_option
@@ -33,6 +34,7 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
         "nasrank compare --losses mse,hr,listmle",
         'nasrank compare --tasks nb201/cifar10,nbgraph/cora --losses "mse,hr(margin=0.5)"',
         "nasrank compare --predictors gnn,gp,boosting --losses mse,listmle",
+        "nasrank compare --losses mse,ew,listmle --targets raw,robust",
         "nasrank compare --subset full --engine processes --jobs 4",
         "nasrank compare --subset full --engine dask --scheduler tcp://127.0.0.1:8786",
     )
@@ -54,6 +56,11 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
     tasks: Some[str] = _grid(("nb201/cifar10",), "Tasks.")
     losses: Some[str] = _grid(
         ("mse", "hr", "listmle"), "Losses, with options.", complete=LOSSES.names
+    )
+    targets: tuple[Targets, ...] = _grid(
+        (),
+        "What losses are fed with; several are compared. As published if not given. Losses that "
+        "see only the order of labels are trained once.",
     )
     predictors: Some[str] = _grid(
         ("gnn",),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 from nasrank.benchmarks import load_task, parse_task
 from nasrank.benchmarks.splits import largest_train_size, make_split
 from nasrank.errors import UsageError
-from nasrank.losses import PiecewiseSpec, parse
+from nasrank.losses import PiecewiseSpec, fed_with, parse
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.specification import parse_predictor
@@ -47,7 +47,8 @@ def plan_runs(config: CompareConfig) -> Plan[Run]:
         UsageError: A name, an option or a size is invalid.
         DataError: A task's data is missing or damaged.
     """
-    losses = list(dict.fromkeys(str(parse(loss)) for loss in config.losses))
+    fed = (fed_with(loss, config.targets) for loss in config.losses)
+    losses = list(dict.fromkeys(chain.from_iterable(fed)))
     names = list(dict.fromkeys(str(parse_task(task)) for task in config.tasks))
     # Spelled in one way, so that what is named twice is trained once.
     predictors = {str(spec): spec for spec in map(parse_predictor, config.predictors)}

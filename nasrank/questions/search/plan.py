@@ -128,7 +128,11 @@ def _has_uncertainty(predictor: PredictorSpec) -> bool:
 
 
 def _candidates(problem: Problem) -> str:
-    near = neighbourhood_of(problem.task.space)
+    space = problem.task.space
+    if space.graphs.only_settings:
+        # Among numbers that were drawn, how many are near was decided by us, not by the space.
+        return "mutations" if len(problem) > _LARGE else "all"
+    near = neighbourhood_of(space)
     probed = problem.architecture[:: -(-len(problem) // 100)]
     neighbours = sum(len(near.of(int(each))) for each in probed) / len(probed)
     return "mutations" if len(problem) > _LARGE or neighbours >= _MANY_NEIGHBOURS else "all"

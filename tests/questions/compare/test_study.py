@@ -396,6 +396,17 @@ def test_curves_on_request(tmp_path):
         assert own[-1]["kendall_tau"] == pytest.approx(run["kendall_tau"], abs=0.1)
 
 
+def test_what_a_loss_is_fed_with_is_a_factor(tmp_path):
+    fed = changed(n_train=(20,), losses=("mse", "hr"), targets=("raw", "robust"), seeds=2)
+    done = conduct(fed, tmp_path)
+    rows = SUMMARY.read(tmp_path / "summary.parquet")
+    # hr sees only the order, so it is trained once.
+    assert {row["loss"] for row in rows} == {"mse", "mse(targets=robust)", "hr"}
+    assert done.computed == 6
+    as_named = conduct(changed(n_train=(20,), losses=("mse(targets=robust)",), seeds=2), tmp_path)
+    assert as_named.computed == 0
+
+
 def test_ways_to_sample_side_by_side(tmp_path):
     ways = ("random", "stratified", "diverse")
     done = conduct(changed(n_train=(20,), losses=("mse", "hr"), sampling=ways, seeds=2), tmp_path)
