@@ -16,6 +16,9 @@ class OneByOne(PickleReader):
     def run(self):
         return False
 
+    def list_run(self):
+        return False
+
 
 def history(epochs, name="x-valid"):
     return {f"{name}@{epoch}": epoch / 7 for epoch in range(epochs)}
@@ -26,6 +29,7 @@ def make_value():
     return {
         "named": history(700),
         "numbered": {epoch: epoch / 3 for epoch in range(300)},
+        "lists": [[0.1, 0.2], [], [1.5], [1, 2.5], [n / 3 for n in range(700)], ["x", 0.5]],
         "twice": [shared, shared, [*shared]],
         "one": {"a": 1.5},
         "whole": {"a": 1, "b": 2.5, 3: 4.5, 300: 0.5},
