@@ -139,6 +139,16 @@ def test_labels_are_means_over_the_seeds_there_are():
     assert len(task) == 4
 
 
+def test_means_that_differ_by_rounding_alone_are_equal():
+    values = [[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.1, 0.2, 0.3 + 1e-9]]
+    assert sum(values[0]) != sum(values[1])
+    first, same, other = make_task(values).labels
+    assert first == same != other
+    assert first == pytest.approx(0.2, rel=1e-12)
+    single = make_task([[0.1 + 0.2], [1e300 / 3]]).labels
+    assert single.tolist() == [0.1 + 0.2, 1e300 / 3]
+
+
 def test_lower_is_better_is_turned_round_for_ranking_only():
     task = make_task([[1.0, 3.0], [5.0, np.nan]], higher_is_better=False)
     np.testing.assert_array_equal(task.labels, [2.0, 5.0])
