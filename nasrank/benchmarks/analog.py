@@ -179,5 +179,6 @@ BENCHMARK = Benchmark(
     datasets=("cifar10",),
     metrics=METRICS,
     load=load,
+    origins={"cifar10": ORIGIN},
 )
 """Description of this space."""

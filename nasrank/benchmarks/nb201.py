@@ -463,5 +463,6 @@ BENCHMARK = Benchmark(
     datasets=tuple(ORIGINS),
     metrics=METRICS,
     load=load,
+    origins=ORIGINS,
 )
 """Description of this space."""

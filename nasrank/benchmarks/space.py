@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.benchmarks.cache import cached_columns
-from nasrank.benchmarks.sources import SourceFile
+from nasrank.benchmarks.sources import Origin, SourceFile
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
 
@@ -187,6 +187,7 @@ class Benchmark:
         load: Reads one task, given a canonical task name, a dataset and a metric.
         own_metrics: Metrics of the datasets whose metrics are not ``metrics``, the default of
             each first.
+        origins: The known file of each dataset, as far as there is one.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Benchmark:
     metrics: tuple[Metric, ...]
     load: Callable[[str, str, Metric], Task]
     own_metrics: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict, hash=False)
+    origins: Mapping[str, Origin] = field(default_factory=dict, hash=False)
 
     def metrics_of(self, dataset: str) -> tuple[Metric, ...]:
         """Return the metrics of one of the datasets; the first is its default."""

@@ -64,6 +64,8 @@ SPACES = Spaces("space", group="nasrank.spaces")
 SPACES.register("nb201", target="nasrank.benchmarks.nb201:BENCHMARK")
 SPACES.register("analog", target="nasrank.benchmarks.analog:BENCHMARK")
 SPACES.register("nbgraph", target="nasrank.benchmarks.nbgraph:BENCHMARK")
+SPACES.register("hpolib", target="nasrank.benchmarks.hpo:HPOLIB")
+SPACES.register("hpobench", target="nasrank.benchmarks.hpo:HPOBENCH")
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def load_task(name: str) -> Task:
     return _load(str(task), signature(task.benchmark.name))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _load(canonical: str, _state: tuple[object, ...]) -> Task:
     task = parse_task(canonical)
     return task.benchmark.load(canonical, task.dataset, task.metric)

@@ -2,14 +2,13 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
 
-from nasrank.benchmarks import analog, nb201, nbgraph
 from nasrank.benchmarks.cache import cache_folder, past_cache
 from nasrank.benchmarks.importers import IMPORTABLE, IMPORTERS, user
 from nasrank.benchmarks.importers.store import open_space, space_path, stored_names
@@ -21,12 +20,6 @@ from nasrank.errors import DataError
 from nasrank.tables import is_sealed
 
 __all__ = ["Verified", "verify", "verify_all"]
-
-_ORIGINS: Mapping[str, Origin] = {
-    **{f"nb201/{dataset}": origin for dataset, origin in nb201.ORIGINS.items()},
-    "analog/cifar10": analog.ORIGIN,
-    **{f"nbgraph/{dataset}": origin for dataset, origin in nbgraph.ORIGINS.items()},
-}
 
 
 @dataclass(frozen=True)
@@ -91,8 +84,7 @@ def verify_all() -> Iterator[Verified]:
     """
     imported = stored_names()
     for name in SPACES.names():
-        base = SPACES.built_in(name)
-        if base is not None:
+        if (base := SPACES.built_in(name)) is not None:
             for dataset in base.datasets:
                 yield _verify_source(base, dataset)
         if name in imported:
@@ -121,10 +113,8 @@ def _verify_path(path: Path) -> Verified:
     for name in stored_names():
         if _is_same(path, space_path(name)):
             return _verify_imported(name)
-    for subject, origin in _ORIGINS.items():
-        space, _, dataset = subject.partition("/")
-        base = SPACES.built_in(space)
-        if base is not None and _is_same(path, _installed(origin)):
+    for base, dataset, origin in _origins():
+        if _is_same(path, _installed(origin)):
             return _verify_source(base, dataset)
     row = Verified(str(path), "folder", str(path), None, None, "unknown", _format_of(path))
     if path.is_dir():
@@ -137,9 +127,9 @@ def _verify_path(path: Path) -> Verified:
 
 def _as_known(row: Verified, path: Path) -> Verified:
     """Name the known file that a file is, by its digest, or seems to be, by its name."""
-    for subject, origin in _ORIGINS.items():
+    for base, dataset, origin in _origins():
         if origin.sha256 == row.sha256:
-            detail = f"the known file of {subject}"
+            detail = f"the known file of {base.name}/{dataset}"
             return replace(row, known=_named(origin), state="ok", detail=detail)
     typed = shlex.quote(str(path))
     for remote in REMOTE_FILES:
@@ -156,10 +146,10 @@ def _as_known(row: Verified, path: Path) -> Verified:
                 f"another file. Get it again with: nasrank data download {remote.name}"
             )
             return replace(row, detail=detail)
-    for subject, origin in _ORIGINS.items():
+    for base, dataset, origin in _origins():
         if path.name == Path(origin.file).name:
             detail = (
-                f"named like the file of {subject}, but its sha256 is not that of "
+                f"named like the file of {base.name}/{dataset}, but its sha256 is not that of "
                 f"{origin.package} {origin.version}: another release, or damaged"
             )
             return replace(row, detail=detail)
@@ -192,7 +182,7 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
     """Check the file of a built-in dataset by its digest and by reading it again."""
     subject = f"{base.name}/{dataset}"
     row = Verified(subject, "source", None, None, None, "missing", "")
-    origin = _ORIGINS.get(subject)
+    origin = base.origins.get(dataset)
     path = None if origin is None else _installed(origin)
     try:
         if path is not None and path.is_file():
@@ -216,6 +206,13 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
         return replace(row, detail=detail)
     detail = f"all checks passed; only the file of {origin.package} {origin.version} is known"
     return replace(row, state="unknown", detail=detail)
+
+
+def _origins() -> Iterator[tuple[Benchmark, str, Origin]]:
+    """Yield the known files of all built-in datasets."""
+    for name in SPACES.names():
+        if (base := SPACES.built_in(name)) is not None:
+            yield from ((base, dataset, origin) for dataset, origin in base.origins.items())
 
 
 def _load(base: Benchmark, dataset: str) -> Task:

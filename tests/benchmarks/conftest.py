@@ -2,8 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from nasrank.benchmarks import load_task
-
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
@@ -19,19 +17,6 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("needs the development tables in ../shared/data")
     return folder
-
-
-@pytest.fixture(scope="session")
-def warm_cache(tmp_path_factory):
-    """One cache folder for all tests that only read tasks."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def load(warm_cache, monkeypatch):
-    """``load_task`` with that cache."""
-    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
-    return load_task
 
 
 @pytest.fixture

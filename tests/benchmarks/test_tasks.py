@@ -22,9 +22,11 @@ def test_all_tasks_by_name():
         "analog/cifar10",
     ]
     graphs = ["cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv"]
-    assert names[4:] == [f"nbgraph/{dataset}" for dataset in [*graphs, "proteins"]]
+    assert names[4:13] == [f"nbgraph/{dataset}" for dataset in [*graphs, "proteins"]]
+    assert len([name for name in names if name.startswith("hpolib/")]) == 4
+    assert len([name for name in names if name.startswith("hpobench/")]) == 8
     every = task_names(every_metric=True)
-    assert len(every) == 3 * 4 + 21 + 9 * 4
+    assert len(every) == 3 * 4 + 21 + 9 * 4 + 4 * 3 + 8 * 4
     assert set(names) < set(every)
 
 
@@ -73,7 +75,7 @@ def test_metrics_say_what_they_are():
         assert benchmark.name == name
         assert len({metric.name for metric in benchmark.metrics}) == len(benchmark.metrics)
         for metric in benchmark.metrics:
-            assert metric.unit in {"%", "s", "parameters"}
+            assert metric.unit in {"%", "s", "parameters", "loss"}
             assert metric.description
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from nasrank.benchmarks import sources, verifying
+from nasrank.benchmarks import sources, task_names, verifying
 from nasrank.benchmarks.analog import ORIGIN as ANALOG
 from nasrank.benchmarks.importing import import_data
 from nasrank.benchmarks.nb201 import ORIGINS as NB201
@@ -238,10 +238,12 @@ def test_a_metric_imported_for_a_built_in_space_is_read_from_two_files(tmp_path)
 
 
 def test_everything(imported, monkeypatch):
-    # Reading every file afresh takes ten seconds, and other tests do that.
+    # Reading every file afresh takes half a minute, and other tests do that.
     monkeypatch.setattr(verifying, "past_cache", contextlib.nullcontext)
     rows = {row.subject: row for row in verify_all()}
-    assert set(verifying._ORIGINS) | {"mine"} == set(rows)
+    built_in = {f"{base.name}/{dataset}" for base, dataset, _ in verifying._origins()}
+    assert built_in == {*task_names()} - {"mine/own"}
+    assert built_in | {"mine"} == set(rows)
     assert {row.state for row in rows.values()} == {"ok"}
     assert rows["mine"].path == str(imported)
 

@@ -88,7 +88,7 @@ def test_a_task_that_cannot_be_read_is_listed(monkeypatch):
         # One warning a file, not one a task.
         assert result.stderr.splitlines() == [
             f"warning: {space}.pkl: damaged. Install it again"
-            for space in ("nb201", "analog", "nbgraph")
+            for space in dict.fromkeys(name.partition("/")[0] for name in task_names())
         ]
 
 
