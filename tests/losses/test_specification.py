@@ -159,10 +159,11 @@ def test_a_specification_is_canonical_however_it_is_made():
         LossSpec("hinge")
 
 
-def test_options_are_those_of_the_signature():
-    assert options_of("mse") == {}
-    assert list(options_of("mape")) == ["gap"]
-    assert list(options_of("approxndcg")) == ["alpha", "grades"]
+def test_options_are_those_of_the_signature_and_what_it_is_fed_with():
+    assert options_of("softtau").keys() == {"temperature"}
+    assert list(options_of("mse")) == ["targets"]
+    assert list(options_of("mape")) == ["targets", "gap"]
+    assert list(options_of("approxndcg")) == ["targets", "alpha", "grades"]
     assert options_of("listmle")["top"].kind is int
     assert options_of("listmle")["top"].default is None
 

@@ -190,7 +190,7 @@ def test_a_null_character_is_refused_wherever_it_stands(toy):
 
 
 def test_a_list_of_nothing_is_refused(toy):
-    with pytest.raises(UsageError, match="--sides is empty. Give it one value or more"):
+    with pytest.raises(UsageError, match=r"--sides is empty\. Give it one value or more"):
         checked(toy.ToyConfig, {"sides": []})
 
 
