@@ -14,7 +14,7 @@ ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 GROUND = {
-    "version", "errors", "files", "grammar", "named", "registry", "seeds", "statistics", "tables",
+    "version", "errors", "files", "grammar", "lifetime", "named", "registry", "seeds", "statistics", "tables",
 }  # fmt: skip
 MIDDLE = {
     "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "samples", "encoders",
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "seeds": set(),
     "registry": {"errors"},
     "grammar": {"errors"},
+    "lifetime": set(),
     "named": {"errors", "grammar", "registry"},
     "files": {"errors"},
     "statistics": {"errors"},

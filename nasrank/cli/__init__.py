@@ -2,11 +2,19 @@
 
 import sys
 
+from nasrank.lifetime import as_control_c
+
 __all__ = ["run"]
 
 
 def run() -> int:
     """Run the command line and return its exit code."""
+    with as_control_c() as ending:
+        code = _run()
+    return code if ending.signal is None else 128 + ending.signal
+
+
+def _run() -> int:
     try:
         # Imported inside, because importing takes long enough for a Control-C during it.
         from nasrank.cli.app import run as command
@@ -15,3 +23,5 @@ def run() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("error: stopped. Run the same command again to resume\n")
         return 130
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))

@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Iterator
 
 import typer
@@ -19,6 +21,9 @@ from nasrank.errors import DataError, Interrupted, NasrankError
 from nasrank.version import __version__
 
 __all__ = ["app", "run"]
+
+_OUR_FAULT = 70
+"""Exit code of an error that is no user's fault, as in sysexits.h."""
 
 _ORDER = (
     "compare", "search", "budget", "rank", "recommend", "check", "data", "pr", "ot", "hard",
@@ -103,12 +108,27 @@ def run() -> int:
         typer.echo(f"error: {where}: {error.strerror}. Free some space and run it again", err=True)
         _silence_stdout()
         return DataError.exit_code
+    except Exception as error:  # noqa: BLE001 - the last resort: one line here too
+        typer.echo(f"error: {_reported(error)}", err=True)
+        return _OUR_FAULT
     except SystemExit as leaving:
         # Control-C where the command has no message of its own.
         if leaving.code == Interrupted.exit_code:
             typer.echo("error: stopped. Run the same command again to resume", err=True)
         raise
     return 0
+
+
+def _reported(error: Exception) -> str:
+    """Keep the traceback of an error that is no user's fault, and say where."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    where = "not kept, as there is no place to write"
+    with contextlib.suppress(OSError):
+        number, path = tempfile.mkstemp(prefix="nasrank-", suffix=".txt")
+        with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"nasrank {__version__}: {sys.argv}\n{traceback.format_exc()}")
+        where = path
+    return f"this is a fault of nasrank ({what}). Please report it with what is in: {where}"
 
 
 def _silence_stdout() -> None:

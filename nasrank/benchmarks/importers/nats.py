@@ -13,7 +13,6 @@ References:
 
 import os
 import re
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -32,6 +31,7 @@ from nasrank.benchmarks.importers.trials import Trial, WrongTrialError, read_tri
 from nasrank.benchmarks.pickles import COLLECTIONS, safe_loads
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
+from nasrank.lifetime import as_worker
 
 __all__ = ["read", "recognises"]
 
@@ -183,7 +183,7 @@ def _all_trials(
         yield from map(_trials, tasks)
         return
     # A fresh interpreter: a fork would copy the locks of the progress bar's and torch's threads.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=as_worker)
     try:
         yield from pool.map(_trials, tasks, chunksize=8)
     except BrokenProcessPool as error:
@@ -200,11 +200,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _ignore_interrupts() -> None:
-    # The parent stops its workers; a traceback of each would bury its own message.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _trials(task: tuple[int, Path, str, _Kind]) -> tuple[int, list[Trial]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from nasrank.errors import DataError
+from nasrank.lifetime import as_worker
 from nasrank.study.engines.engine import Engine, OnWork
 
 __all__ = ["ProcessEngine", "usual_jobs"]
@@ -92,7 +92,7 @@ class ProcessEngine(Engine):
         placed = delayed(_placed)
         # The threads of this process, as set by OMP_NUM_THREADS, are shared among the jobs.
         threads = max(1, torch.get_num_threads() // self.jobs)
-        with parallel_config("loky", inner_max_num_threads=threads, initializer=_leave_control_c):
+        with parallel_config("loky", inner_max_num_threads=threads, initializer=as_worker):
             results: Any = Parallel(
                 n_jobs=self.jobs, batch_size=1, return_as="generator_unordered"
             )(placed(function, place, item) for place, item in [*items.items()])
@@ -112,8 +112,3 @@ def _placed(
     function: Callable[[Item, OnWork | None], Result], place: int, item: Item
 ) -> tuple[int, Result]:
     return place, function(item, None)
-
-
-def _leave_control_c() -> None:
-    """Ignore Control-C, which reaches every process of a terminal: the parent acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
