@@ -14,7 +14,8 @@ ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 GROUND = {
-    "version", "errors", "files", "grammar", "lifetime", "named", "registry", "seeds", "statistics", "tables",
+    "version", "errors", "files", "grammar", "lifetime", "named", "registry", "seeds",
+    "statistics", "tables",
 }  # fmt: skip
 MIDDLE = {
     "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "samples", "encoders",
