@@ -8,7 +8,7 @@ from typing import NoReturn
 from nasrank.benchmarks.pickles import read_limited
 from nasrank.errors import DataError
 
-__all__ = ["finite_number", "head", "read_json"]
+__all__ = ["finite_number", "head", "json_value", "read_json"]
 
 SIZE_LIMIT = 2**29
 """Largest file that is read, in bytes."""
@@ -32,24 +32,43 @@ def read_json(path: Path, *, limit: int = SIZE_LIMIT) -> object:
     """
     if not path.is_file():
         raise DataError(f"{path}: not a file. Check the path")
-    content = read_limited(path, limit=limit, advice=_ADVICE)
+    return json_value(path, read_limited(path, limit=limit, advice=_ADVICE))
+
+
+def json_value(path: Path, content: str | bytes, *, advice: str = _ADVICE) -> object:
+    """Read the value of a JSON text.
+
+    Args:
+        path: The file that it comes from, for messages.
+        content: The text.
+        advice: The end of a message: what to do.
+
+    Returns:
+        As `read_json`.
+
+    Raises:
+        DataError: It is not JSON, too deeply nested, or has a key twice in one object.
+    """
+
+    def refuse(complaint: str) -> NoReturn:
+        raise DataError(f"{path}: {complaint}. {advice}") from None
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) != len(pairs):
             twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-            _refuse(path, f"the key {twice[:60]!a} occurs twice")
+            refuse(f"the key {twice[:60]!a} occurs twice")
         return found
 
     try:
         value: object = json.loads(content, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        _refuse(path, f"not JSON at line {error.lineno}, column {error.colno}")
+        refuse(f"not JSON at line {error.lineno}, column {error.colno}")
     except ValueError:
         # Undecodable bytes, or a number with more digits than Python converts.
-        _refuse(path, "not JSON: it holds bytes or numbers that cannot be read")
+        refuse("not JSON: it holds bytes or numbers that cannot be read")
     except RecursionError:
-        _refuse(path, "too deeply nested to read")
+        refuse("too deeply nested to read")
     return value
 
 
@@ -75,7 +94,3 @@ def head(path: Path, size: int = 4096) -> bytes:
             return file.read(size)
     except (OSError, ValueError):
         return b""
-
-
-def _refuse(path: Path, complaint: str) -> NoReturn:
-    raise DataError(f"{path}: {complaint}. {_ADVICE}") from None

@@ -1,37 +1,58 @@
-"""Rows of an untrusted CSV, JSON Lines or Parquet file, within bounds."""
+"""Rows of an untrusted table in any ordinary form, within bounds.
 
-import csv
-import json
-from collections.abc import Callable, Iterator
+Text with separators (``dialect``), JSON lines, JSON arrays, what pandas writes as JSON, and
+Parquet give the same rows. Cells become values by column (``cells``).
+"""
+
+import dataclasses
+import datetime
+import decimal
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from nasrank.benchmarks.importers.column_names import GRAPH_COLUMNS, INDEX, named
+from nasrank.benchmarks.importers.columns import (
+    Column,
+    list_of,
+    read_column,
+    writes_decimal_comma,
+)
+from nasrank.benchmarks.importers.dialect import (
+    COLUMN_LIMIT,
+    LINE_LIMIT,
+    table_rows,
+)
+from nasrank.benchmarks.importers.json_rows import is_json_lines, json_line_rows, json_rows
 from nasrank.benchmarks.importers.parquet_file import open_columns
+from nasrank.benchmarks.importers.shown import shown
 from nasrank.errors import DataError
 
 __all__ = [
+    "COLUMN_LIMIT",
     "LINE_LIMIT",
     "ROW_LIMIT",
     "SUFFIXES",
     "Record",
     "Records",
+    "is_table",
     "read_records",
     "record_chunks",
 ]
 
-LINE_LIMIT = 2**20
-"""Longest line that is read, in characters."""
 ROW_LIMIT = 5_000_000
 """Maximum number of rows."""
-SUFFIXES = (".csv", ".jsonl", ".parquet")
-"""Suffixes of the file names that are read."""
+SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+"""Suffixes of the file names that are read; all but the last may be followed by ``.gz``."""
 
 _EVERY = 1_000
 _REMEDY = "Repair the file and import it again"
+_LISTED = ("operations", "layers")
+_WRITTEN_AS_LISTS = (*_LISTED, "edges", "matrix")
 
 Record = dict[str, object]
-"""One row: values by column, as the format has them; text only in CSV."""
+"""One row: values by column, as `read_column` makes them."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +62,15 @@ class Records:
     Attributes:
         path: The file.
         columns: Every column that occurs, in order of first occurrence.
-        rows: The rows; a column that a row lacks is absent from it.
-        places: Number of each row for messages: of its line, or of its row in Parquet.
+        rows: The rows; a column that a row lacks is absent from it, and None is nothing.
+        places: Number of each row for messages: of its line, or of its row in Parquet and in a
+            JSON array, counted from 0.
         unit: ``line`` or ``row``.
         remedy: What to do about a bad row, as a sentence.
+        notes: What was understood in a way that the user may want to know, a clause each.
+        percents: Columns whose numbers carry percent signs.
+        results: Columns that were measured, or only describe a run: never settings.
+        lower_is_better: The direction of ``label`` where the file says it.
     """
 
     path: Path
@@ -53,6 +79,10 @@ class Records:
     places: list[int]
     unit: str
     remedy: str = _REMEDY
+    notes: tuple[str, ...] = ()
+    percents: frozenset[str] = frozenset()
+    results: frozenset[str] = frozenset()
+    lower_is_better: bool | None = None
 
     def error(self, row: int, complaint: str) -> DataError:
         """Make the error for a row.
@@ -66,46 +96,48 @@ class Records:
         )
 
 
-def read_records(
-    path: Path, *, on_progress: Callable[[int, int | None], None] | None = None
-) -> Records:
-    """Read a file of one of `SUFFIXES`.
+def is_table(path: Path) -> bool:
+    """Return by its name whether a file may be a table that is read here."""
+    return _kind(path) is not None
 
-    CSV is UTF-8 with a header; JSON Lines holds one object per line. Empty lines are skipped.
+
+def read_records(
+    path: Path,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Records:
+    """Read a table.
+
+    Text is UTF-8 or UTF-16 with a header; its columns are separated by commas, semicolons, tabs
+    or ``|``. Empty lines are skipped. JSON is an object per line, an array of objects, or what
+    ``DataFrame.to_json`` writes; objects within a row become columns ``outer.inner``. Columns
+    that only differ in case from those of `user` get its names. An index that pandas wrote
+    becomes ``id`` where the table has none, and is left out otherwise.
 
     Args:
         path: The file.
+        renamed: The file's name of a column by the name that the reader looks for.
         on_progress: Receives the number of rows read so far, and their total where it is known.
 
     Raises:
+        UsageError: A renamed column is not in the file.
         DataError: It is missing, a folder, empty, damaged, of another kind, or a line or the
             number of rows is beyond the limits.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: not a file. Check the path")
-    kind = path.suffix.lower()
+    kind = _checked_kind(path)
     if kind == ".parquet":
-        return _parquet(path, on_progress)
-    if kind not in SUFFIXES:
-        raise DataError(f"{path}: not one of {', '.join(SUFFIXES)}. Convert the file first")
-    rows: list[Record] = []
-    places: list[int] = []
-    names: dict[str, None] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for place, row in _csv(path, file) if kind == ".csv" else _jsonl(path, file):
-                if len(rows) == ROW_LIMIT:
-                    raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
-                names |= dict.fromkeys(row)
-                rows.append(row)
-                places.append(place)
-                if on_progress is not None and len(rows) % _EVERY == 0:
-                    on_progress(len(rows), None)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text. Save it as UTF-8") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
-    return _whole(Records(path, tuple(names), rows, places, "line"), on_progress)
+        records = _parquet(path)
+    elif kind == ".json":
+        records = _json(path)
+    else:
+        records = _text(path, kind, on_progress)
+    if not records.rows:
+        raise DataError(f"{path}: it holds no architecture. {_REMEDY}")
+    records = _understood(records, renamed or {})
+    if on_progress is not None:
+        on_progress(len(records.rows), len(records.rows))
+    return records
 
 
 def record_chunks(
@@ -113,65 +145,120 @@ def record_chunks(
     size: int,
     wanted: Callable[[int], bool] = lambda _: True,
     *,
+    renamed: Mapping[str, str] | None = None,
     remedy: str = _REMEDY,
 ) -> Iterator[tuple[int, Records]]:
-    """Read a file of one of `SUFFIXES` of any length, a chunk at a time.
+    """Read a table of any length, a chunk at a time; a JSON array is in memory as a whole.
 
     Args:
         path: The file.
         size: Rows of a chunk; the last may have fewer.
         wanted: Returns for its number, counted from 0, whether a chunk is needed; others are
             skipped, which is faster.
+        renamed: As in `read_records`.
         remedy: What to do about a bad row, as a sentence.
 
     Yields:
-        The number of a chunk and its rows.
+        The number of a chunk and its rows. What cells mean is decided by chunk.
 
     Raises:
+        UsageError: As `read_records`.
         DataError: It is missing, a folder, empty, damaged or of another kind.
     """
-    kind = path.suffix.lower()
-    if not path.is_file():
-        raise DataError(f"{path}: not a file. Check the path")
-    if kind not in SUFFIXES:
-        raise DataError(f"{path}: not one of {', '.join(SUFFIXES)}. Convert the file first")
-    chunks = _parquet_chunks if kind == ".parquet" else _text_chunks
+    kind = _checked_kind(path)
     number = -1
-    for number, columns, rows, places in chunks(path, size, wanted):
+    if kind == ".parquet":
+        chunks = _parquet_chunks(path, size, wanted)
+    elif kind == ".json":
+        chunks = _json_chunks(path, size)
+    else:
+        chunks = _text_chunks(path, kind, size, wanted)
+    for number, columns, rows, places in chunks:
         if wanted(number):
-            unit = "row" if kind == ".parquet" else "line"
-            yield number, Records(path, columns, rows, places, unit, remedy)
+            unit = "row" if kind in {".parquet", ".json"} else "line"
+            records = Records(path, columns, rows, places, unit, remedy)
+            yield number, _understood(records, renamed or {})
     if number < 0:
         raise DataError(f"{path}: it holds no architecture. {remedy}")
+
+
+def _kind(path: Path) -> str | None:
+    """Return the suffix that says how a file is read, or None for a name of another kind."""
+    name = path.name.lower()
+    plain = name.removesuffix(".gz")
+    kind = next((suffix for suffix in SUFFIXES if plain.endswith(suffix)), None)
+    return None if kind == ".parquet" and plain != name else kind
+
+
+def _checked_kind(path: Path) -> str:
+    if not path.is_file():
+        raise DataError(f"{path}: not a file. Check the path")
+    kind = _kind(path)
+    if kind is None:
+        raise DataError(
+            f"{path}: not one of {', '.join(SUFFIXES)} or .csv.gz. Save it as one of these first"
+        )
+    return kind
 
 
 _Chunk = tuple[int, tuple[str, ...], list[Record], list[int]]
 
 
-def _text_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Iterator[_Chunk]:
+def _text(path: Path, kind: str, on_progress: Callable[[int, int | None], None] | None) -> Records:
+    rows: list[Record] = []
+    places: list[int] = []
+    names: dict[str, None] = {}
+    for place, row in _text_rows(path, kind):
+        if len(rows) == ROW_LIMIT:
+            raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
+        names |= dict.fromkeys(row)
+        rows.append(row)
+        places.append(place)
+        if on_progress is not None and len(rows) % _EVERY == 0:
+            on_progress(len(rows), None)
+    return Records(path, tuple(names), rows, places, "line")
+
+
+def _text_chunks(
+    path: Path, kind: str, size: int, wanted: Callable[[int], bool]
+) -> Iterator[_Chunk]:
     number = 0
     rows: list[Record] = []
     places: list[int] = []
     names: dict[str, None] = {}
     count = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = _csv if path.suffix.lower() == ".csv" else _jsonl
-            for place, row in reader(path, file):
-                if wanted(number):
-                    names |= dict.fromkeys(row)
-                    rows.append(row)
-                    places.append(place)
-                count += 1
-                if count == size:
-                    yield number, tuple(names), rows, places
-                    number, count, rows, places, names = number + 1, 0, [], [], {}
-            if count:
-                yield number, tuple(names), rows, places
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text. Save it as UTF-8") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
+    for place, row in _text_rows(path, kind):
+        if wanted(number):
+            names |= dict.fromkeys(row)
+            rows.append(row)
+            places.append(place)
+        count += 1
+        if count == size:
+            yield number, tuple(names), rows, places
+            number, count, rows, places, names = number + 1, 0, [], [], {}
+    if count:
+        yield number, tuple(names), rows, places
+
+
+def _text_rows(path: Path, kind: str) -> Iterator[tuple[int, Record]]:
+    return json_line_rows(path) if kind in {".jsonl", ".ndjson"} else table_rows(path)
+
+
+def _json(path: Path) -> Records:
+    if is_json_lines(path):
+        return _text(path, ".jsonl", None)
+    rows = json_rows(path)
+    if len(rows) > ROW_LIMIT:
+        raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return Records(path, tuple(names), rows, list(range(len(rows))), "row")
+
+
+def _json_chunks(path: Path, size: int) -> Iterator[_Chunk]:
+    whole = _json(path)
+    for number, start in enumerate(range(0, len(whole.rows), size)):
+        part = slice(start, start + size)
+        yield number, whole.columns, whole.rows[part], whole.places[part]
 
 
 def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Iterator[_Chunk]:
@@ -202,57 +289,7 @@ def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Ite
         raise DataError(f"{path}: damaged Parquet. {_REMEDY}") from error
 
 
-def _csv(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:
-    reader = csv.reader(_lines(path, file), strict=True)
-    header: list[str] | None = None
-    try:
-        for fields in reader:
-            place = reader.line_num
-            if not any(field.strip() for field in fields):
-                continue
-            if header is None:
-                header = [field.strip() for field in fields]
-                if len(set(header)) != len(header) or "" in header:
-                    raise DataError(
-                        f"{path}: line {place}: the header has two columns of the same name or a "
-                        f"column without a name. {_REMEDY}"
-                    )
-                continue
-            if len(fields) != len(header):
-                raise DataError(
-                    f"{path}: line {place}: {len(fields)} fields under {len(header)} columns. "
-                    f"{_REMEDY}"
-                )
-            yield place, dict(zip(header, fields, strict=True))
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: not CSV ({error}). {_REMEDY}") from error
-
-
-def _jsonl(path: Path, file: TextIO) -> Iterator[tuple[int, Record]]:
-    for place, line in enumerate(_lines(path, file), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: line {place}: not JSON. {_REMEDY}") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}: line {place}: not a JSON object. {_REMEDY}")
-        yield place, row
-
-
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
-    place = 1
-    while line := file.readline(LINE_LIMIT + 1):
-        if len(line) > LINE_LIMIT:
-            raise DataError(
-                f"{path}: line {place}: longer than {LINE_LIMIT:,} characters. {_REMEDY}"
-            )
-        yield line
-        place += 1
-
-
-def _parquet(path: Path, on_progress: Callable[[int, int | None], None] | None) -> Records:
+def _parquet(path: Path) -> Records:
     import pyarrow as pa
 
     table = open_columns(path)
@@ -268,12 +305,97 @@ def _parquet(path: Path, on_progress: Callable[[int, int | None], None] | None) 
     rows: list[Record] = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    return _whole(Records(path, table.names, rows, list(range(len(rows))), "row"), on_progress)
+    return Records(path, table.names, rows, list(range(len(rows))), "row")
 
 
-def _whole(records: Records, on_progress: Callable[[int, int | None], None] | None) -> Records:
-    if not records.rows:
-        raise DataError(f"{records.path}: it holds no architecture. {_REMEDY}")
-    if on_progress is not None:
-        on_progress(len(records.rows), len(records.rows))
-    return records
+def _understood(records: Records, renamed: Mapping[str, str]) -> Records:
+    """Give columns their names and cells their values."""
+    names, notes = named(records.path, records.columns, renamed)
+    cells = {name: [row.get(written) for row in records.rows] for name, written in names.items()}
+    decimal_comma = any(
+        writes_decimal_comma({each for each in column if type(each) is str})
+        for name, column in cells.items()
+        if name not in GRAPH_COLUMNS
+    )
+    percents = set()
+    for name, column in cells.items():
+        if name in GRAPH_COLUMNS:
+            cells[name] = _graph_cells(name, column)
+            continue
+        found = read_column([*map(_simple, column)], decimal_comma=decimal_comma)
+        cells[name] = found.values
+        if found.percent:
+            percents.add(name)
+        notes += _said_of(name, found)
+    columns, notes = _without_index(cells, notes)
+    if not columns:
+        raise DataError(f"{records.path}: it holds no column. {records.remedy}")
+    rows: list[Record] = [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
+    return dataclasses.replace(
+        records,
+        columns=tuple(columns),
+        rows=rows,
+        notes=tuple(notes),
+        percents=frozenset(percents),
+    )
+
+
+def _said_of(name: str, column: Column) -> list[str]:
+    said = []
+    if column.comma == "decimal":
+        said.append(f"{name} is written with a decimal comma")
+    if column.comma == "thousands":
+        said.append(f"{name} is written with commas between thousands")
+    if column.percent:
+        said.append(f"{name} is written in percent")
+    if column.spread:
+        said.append(f"{name} is written as value ± spread; the value counts, the spread does not")
+    return said
+
+
+def _without_index(
+    cells: dict[str, list[object]], notes: list[str]
+) -> tuple[dict[str, list[object]], list[str]]:
+    """Use the index of a data frame as names where there are none, and drop it otherwise."""
+    kept = {name: column for name, column in cells.items() if not INDEX.fullmatch(name)}
+    dropped = [name for name in cells if name not in kept]
+    named = {"id", "arch_str"} & {*kept}
+    for name in dropped:
+        names = [str(each) for each in cells[name] if isinstance(each, int | str)]
+        if not named and len({*names}) == len(cells[name]):
+            kept = {"id": [*names], **kept}
+            named = {"id"}
+            notes.append(f"the column {name} is an index and names the rows")
+        else:
+            notes.append(f"the column {name} is an index and was left out")
+    return kept, notes
+
+
+def _graph_cells(name: str, cells: list[object]) -> list[object]:
+    """Strip the text of names and graphs, and read lists; nothing else is changed."""
+    texts = {each: each.strip() for each in cells if type(each) is str}
+    meanings: dict[str, object] = {**texts}
+    if name in _WRITTEN_AS_LISTS:
+        bracketed = {text: plain for text, plain in texts.items() if plain[:1] in {"[", "("}}
+        lists = {text: list_of(plain) for text, plain in bracketed.items()}
+        meanings |= {text: listed for text, listed in lists.items() if listed is not None}
+    if name in _LISTED:
+        separator = r";" if any(";" in text for text in texts) else r"\s*,\s*|\s+"
+        for text, plain in texts.items():
+            if meanings[text] == plain and plain:
+                parts = re.split(separator, plain.strip(";"))
+                meanings[text] = parts if separator == ";" or parts[1:] else plain
+    return [meanings[each] if type(each) is str else each for each in cells]
+
+
+def _simple(value: object) -> object:
+    """Turn the types that only Parquet has into numbers and text."""
+    if value is None or isinstance(value, str | int | float | list | dict):
+        return value
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value) if isinstance(value, datetime.timedelta) else shown(value)

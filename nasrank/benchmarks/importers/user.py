@@ -43,8 +43,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.importers.column_names import column_of
 from nasrank.benchmarks.importers.imported import Imported, Measurement
-from nasrank.benchmarks.importers.records import SUFFIXES, Records, read_records
+from nasrank.benchmarks.importers.records import Records, is_table, read_records
 from nasrank.benchmarks.importers.store import MOST_NODES, check_size
 from nasrank.benchmarks.nb201 import OPERATIONS, cell_graphs, official_order
 from nasrank.benchmarks.nb201 import architecture_string as nb201_string
@@ -84,7 +85,7 @@ Graph = tuple[list[str], list[tuple[int, int]]]
 
 def recognises(path: Path) -> bool:
     """Return by its suffix whether a file may hold a user's own space."""
-    return path.suffix.lower() in SUFFIXES
+    return is_table(path)
 
 
 def read(
@@ -238,12 +239,10 @@ def _recoded(records: Records, graphs: GraphBatch, vocabulary: Sequence[str]) ->
 
 
 def _label_columns(records: Records, chosen: Sequence[str]) -> list[str]:
-    for name in chosen:
-        if name not in records.columns:
-            raise unknown_name("label column", name, records.columns)
     if len(set(chosen)) != len(chosen):
         raise UsageError(f"--label names a column twice: {','.join(chosen)}")
-    found = list(chosen) or [name for name in records.columns if _DEFAULT_LABEL.fullmatch(name)]
+    asked = [column_of(name, records.columns, "label column") for name in chosen]
+    found = asked or [name for name in records.columns if _DEFAULT_LABEL.fullmatch(name)]
     if not found:
         raise DataError(
             f"{records.path}: it has no column label. Choose another with --label, one of: "

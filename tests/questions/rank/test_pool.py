@@ -138,9 +138,9 @@ def test_bad_rows_are_named(line, message, chunk, quick, tmp_path):
 def test_files_that_are_no_pools(quick, tmp_path):
     with pytest.raises(DataError, match="not a file"):
         ranked(tmp_path / "none.csv", quick, tmp_path / "scores")
-    (tmp_path / "pool.txt").write_text("x")
+    (tmp_path / "pool.xlsx").write_text("x")
     with pytest.raises(DataError, match=r"not one of \.csv"):
-        ranked(tmp_path / "pool.txt", quick, tmp_path / "scores")
+        ranked(tmp_path / "pool.xlsx", quick, tmp_path / "scores")
     (tmp_path / "pool.csv").write_text("id,operations,edges\n")
     with pytest.raises(DataError, match="holds no architecture"):
         ranked(tmp_path / "pool.csv", quick, tmp_path / "scores")
