@@ -1,9 +1,14 @@
-"""How all pictures look, and how they are written."""
+"""How all pictures look, and how they are written.
+
+What draws for a study takes rows of its tables and a folder or a file, and returns the files
+written. Where matplotlib is not installed it raises UsageError, and DataError where the folder
+cannot be written.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +17,10 @@ from nasrank.errors import UsageError
 from nasrank.files import replacing
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["drawing", "file_stem", "look", "picture", "save"]
+__all__ = ["file_stem", "legend_beside", "look", "mean_dot", "name_lines", "picture", "slug"]
 
 # Okabe and Ito's eight colours, distinguishable with every kind of colour vision; further lines
 # repeat them with other dashes.
@@ -36,42 +42,11 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def drawing() -> Iterator[type[Figure]]:
-    """Draw in the house style within the block.
-
-    Yields:
-        The class of figures.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            "pictures need matplotlib. Install it with: pip install 'nasrank[plot]'"
-        ) from error
-    with mpl.rc_context(_STYLE):
-        yield Figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG, within :func:`drawing`.
-
-    Raises:
-        DataError: The folder cannot be written.
-    """
-    with replacing(path) as part:
-        figure.savefig(part, format="svg", metadata={"Date": None})
-
-
-@contextmanager
 def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[Figure]:
-    """Draw a picture in the house style within the block, which is written at its end.
+    """Draw a picture in the house style within the block, which is written as SVG at its end.
 
     Args:
-        path: The file, SVG.
+        path: The file.
         size: Width and height in inches.
         title: Stands above.
 
@@ -82,12 +57,47 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
         UsageError: matplotlib is not installed.
         DataError: The folder cannot be written.
     """
-    with drawing() as new_figure:
-        figure = new_figure(figsize=size, layout="constrained")
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError(
+            "pictures need matplotlib. Install it with: pip install 'nasrank[plot]'"
+        ) from error
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
         yield figure
         if title:
             figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-        save(figure, path)
+        with replacing(path) as part:
+            figure.savefig(part, format="svg", metadata={"Date": None})
+
+
+def legend_beside(axes: Axes, *, size: float = 8, **more: Any) -> None:  # noqa: ANN401 - matplotlib's
+    """Name the lines of a panel to the right of it."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=size, **more)
+
+
+def mean_dot(
+    axes: Axes,
+    mean: float | None,
+    lower: float | None,
+    upper: float | None,
+    *,
+    at: float,
+    colour: str,
+) -> None:
+    """Draw a mean as a dot in the line ``at``, with its interval; what is None is left out."""
+    if lower is not None and upper is not None:
+        axes.plot([lower, upper], [at, at], color=colour, linewidth=1)
+    if mean is not None:
+        axes.plot([mean], [at], "o", color=colour, markersize=4)
+
+
+def name_lines(axes: Axes, names: Sequence[str]) -> None:
+    """Write a name before each line of dots, the first one on top."""
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.5)
 
 
 def file_stem(name: str) -> str:
@@ -97,8 +107,12 @@ def file_stem(name: str) -> str:
         >>> file_stem("some/Where.parquet"), file_stem("archs:nb201/cifar10")
         ('where', 'archs-nb201-cifar10')
     """
-    plain = Path(name).stem if Path(name).suffix else name
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "data"
+    return slug(Path(name).stem if Path(name).suffix else name) or "data"
+
+
+def slug(text: str) -> str:
+    """Turn any text into a part of a file name: small letters and digits, joined by hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def look(place: int) -> dict[str, Any]:

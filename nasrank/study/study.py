@@ -36,6 +36,7 @@ __all__ = [
     "Study",
     "Worker",
     "envelope",
+    "one_by_one",
 ]
 
 C = TypeVar("C", bound=Config)
@@ -44,6 +45,13 @@ Row = dict[str, Any]
 OnWork = Callable[[int], None]
 Worker = Callable[[Sequence[R], OnWork], Sequence[Row]]
 """Computes the rows of one fleet, in order. It may report work done meanwhile."""
+
+
+def one_by_one(compute: Callable[[R], Row]) -> Worker[R]:
+    """Make a worker of what computes the row of one run."""
+    return lambda fleet, _on_work: [compute(run) for run in fleet]
+
+
 Tell = Callable[[int, int | None], None]
 """Receives how much of a stage is done, and its total where that is known."""
 

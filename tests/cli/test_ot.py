@@ -109,7 +109,7 @@ def test_pictures_where_every_training_diverged(elsewhere):
 
 def test_a_picture_of_predictors_against_plain_ones(elsewhere):
     rows = [
-        {"n_train": size, "method": method, "weight": weight, "seed": seed,
+        {"data": "archs:x/y", "n_train": size, "method": method, "weight": weight, "seed": seed,
          "kendall_tau": None if seed == 2 else 0.7 + weight * seed / 100,
          "precision_at_1pct": 0.3}
         for size in (39, 78)
@@ -118,9 +118,7 @@ def test_a_picture_of_predictors_against_plain_ones(elsewhere):
     ]  # fmt: skip
     # A run whose plain model is missing, and a size that has one seed alone.
     rows = [row for row in rows if row["seed"] == 0 or row["n_train"] == 39][1:]
-    path = elsewhere / "a.svg"
-    draw_archs(rows, "archs:x/y", path)
-    text = path.read_text()
+    text = draw_archs(rows, elsewhere).read_text()
     for word in ("39 training architectures", "78 training architectures", "l2", "emd", "0.1",
                  "Kendall tau, less that of plain", "precision at 1 %"):  # fmt: skip
         assert word in text, word

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -74,10 +73,6 @@ def _view(result: Result[HardConfig]) -> Iterator[Part]:
     )
 
 
-def _draw(result: Result[HardConfig]) -> Iterable[Path]:
-    return [draw_archs(result.rows, result.out)]
-
-
 TIERS = archs_study(
     HardConfig,
     table=HARD_ARCHS,
@@ -95,7 +90,7 @@ TIERS = archs_study(
         rivals=(MINERS[0],),
     ),
     view=_view,
-    pictures=_draw,
+    pictures=lambda result: [draw_archs(result.rows, result.out)],
     # Epochs are given by --subset ci, which is for architectures as well.
     refuses=(
         "label", "unseen", "train_limit", "test_limit", "encoder", "embedding", "batch_size",

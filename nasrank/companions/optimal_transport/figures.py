@@ -13,7 +13,7 @@ from nasrank.companions.optimal_transport.hierarchy import Hierarchy
 from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.tables import OT_ARCHS
 from nasrank.statistics import mean_interval
-from nasrank.study.pictures import file_stem, look, picture
+from nasrank.study.pictures import file_stem, legend_beside, look, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,13 +47,6 @@ def draw_trained(rows: Sequence[Row], tree: Hierarchy, folder: Path) -> list[Pat
         rows: Rows of `KEPT`, in the order of the grid.
         tree: The tree of the classes.
         folder: Where to draw.
-
-    Returns:
-        The files.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: A file cannot be written.
     """
     first = rows[0]
     stem, title = file_stem(first["data"]), f"{first['data']}, {first['encoder']}"
@@ -79,16 +72,6 @@ def draw_features(rows: Sequence[Row], tree: Hierarchy, title: str, path: Path) 
     """Draw test features of models side by side, and below each the tree that they make.
 
     The trees join classes by average linkage of their distances; the wanted tree stands first.
-
-    Args:
-        rows: Rows of `KEPT`, a model each.
-        tree: The tree of the classes.
-        title: Stands above.
-        path: The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The file cannot be written.
     """
     with picture(path, (2.6 * (len(rows) + 1), 5.0), title) as figure:
         axes = figure.subplots(2, len(rows) + 1, squeeze=False)
@@ -103,17 +86,7 @@ def draw_features(rows: Sequence[Row], tree: Hierarchy, title: str, path: Path) 
 
 
 def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
-    """Draw what each method does to the tree, to retrieval and to mistakes; one dot a run.
-
-    Args:
-        rows: Rows of ``ot`` of one setting.
-        title: Stands above.
-        path: The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The file cannot be written.
-    """
+    """Draw what each method does to the tree, to retrieval and to mistakes; one dot a run."""
     panels: list[tuple[str, Sequence[tuple[str, str]]]] = [
         (_LACKING, list(_SCALES.items())),
         ("retrieval mAP, %", [("fine_map", "fine"), ("coarse_map", "coarse")]),
@@ -152,44 +125,27 @@ def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
 
 
 def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
-    """Draw TestCPCC against an option, mean over seeds with the range of the seeds.
-
-    Args:
-        rows: Rows of ``ot``; plain models are left out of own distances, which they lack.
-        axis: ``weight`` or ``batch_size``.
-        title: Stands above.
-        path: The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The file cannot be written.
-    """
+    """Draw TestCPCC against ``weight`` or ``batch_size``, mean and range of seeds."""
     methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != PLAIN]
     settings = sorted({row[axis] for row in rows if row["method"] != PLAIN})
     with picture(path, (9.0, 3.2), f"{title} (mean and range of seeds)") as figure:
         axes = figure.subplots(1, len(_SCALES), sharey=True, squeeze=False)[0]
         for place, (metric, words) in enumerate(_SCALES.items()):
             for number, method in enumerate(methods):
-                cells = [
-                    [r[metric] for r in rows if (r["method"], r[axis]) == (method, setting)]
-                    for setting in settings
-                ]
-                known = [
-                    (setting, [value for value in cell if value is not None])
-                    for setting, cell in zip(settings, cells, strict=True)
-                ]
-                known = [(setting, cell) for setting, cell in known if cell]
-                if not known:
+                own = [r for r in rows if r["method"] == method and r[metric] is not None]
+                cells = {
+                    setting: [row[metric] for row in own if row[axis] == setting]
+                    for setting in sorted({row[axis] for row in own})
+                }
+                if not cells:
                     continue
-                at = [setting for setting, _ in known]
                 style = look(number)
                 axes[place].fill_between(
-                    at, [min(c) for _, c in known], [max(c) for _, c in known],
+                    list(cells), list(map(min, cells.values())), list(map(max, cells.values())),
                     color=style["color"], alpha=0.15, linewidth=0,
                 )  # fmt: skip
-                axes[place].plot(
-                    at, [np.mean(c) for _, c in known], label=method, markersize=4, **style
-                )
+                means = [np.mean(cell) for cell in cells.values()]
+                axes[place].plot(list(cells), means, label=method, markersize=4, **style)
             axes[place].set_xscale("log")
             axes[place].set_xticks(settings, [f"{each:g}" for each in settings])
             axes[place].minorticks_off()
@@ -198,23 +154,14 @@ def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
         axes[0].set_ylabel("TestCPCC")
         # Where all trainings diverged there is nothing to explain.
         if axes[-1].lines:
-            axes[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+            legend_beside(axes[-1])
 
 
-def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
+def draw_archs(rows: Sequence[Row], folder: Path) -> Path:
     """Draw what each distance changes for predictors of architectures, against plain ones.
 
     One dot is the difference to the plain predictor of the same seed; large dots are means, with
     their 95 % Student intervals.
-
-    Args:
-        rows: Rows of ``ot_archs``.
-        title: Stands above.
-        path: The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The file cannot be written.
     """
     metrics = {"kendall_tau": "Kendall tau", "precision_at_1pct": "precision at 1 %"}
     kept = [row for row in rows if row["method"] != PLAIN]
@@ -223,7 +170,8 @@ def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
     sizes = sorted({row["n_train"] for row in rows})
     plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == PLAIN}
     height = 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))
-    words = f"{title}: one dot a seed, mean and 95 % interval"
+    path = folder / f"{file_stem(rows[0]['data'])}.svg"
+    words = f"{rows[0]['data']}: one dot a seed, mean and 95 % interval"
     with picture(path, (8.0, height), words) as figure:
         axes = figure.subplots(len(sizes), len(metrics), sharex="col", sharey=True, squeeze=False)
         for line, size in enumerate(sizes):
@@ -254,20 +202,11 @@ def draw_archs(rows: Sequence[Row], title: str, path: Path) -> None:
         axes[0, -1].legend(
             fontsize=8, title="weight", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
         )
+    return path
 
 
-def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
-    """Draw time and memory of every distance against samples, dimension and classes.
-
-    Args:
-        rows: Rows of ``speed``.
-        slopes: Rows of ``slopes``, for the legend.
-        path: The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The file cannot be written.
-    """
+def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> Path:
+    """Draw time and memory of every distance against samples, dimension and classes."""
     names = {"samples": "samples of a class", "dimension": "dimension", "classes": "classes"}
     units = {"seconds": "seconds", "mebibytes": "MiB"}
     growth = {(row["distance"], row["axis"]): row["slope"] for row in slopes}
@@ -300,20 +239,11 @@ def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> None:
         # Room for the legends above the lines.
         low, high = axes[0, 0].get_ylim()
         axes[0, 0].set_ylim(low, high * (high / low) ** 0.5)
+    return path
 
 
-def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
-    """Draw EMD against the distance of the means, as it is and for classes of one shape.
-
-    Args:
-        rows: Rows of ``geometry``.
-        title: Stands above.
-        path: The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The file cannot be written.
-    """
+def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> Path:
+    """Draw EMD against the distance of the means, as it is and for classes of one shape."""
     with picture(path, (4.8, 3.6)) as figure:
         axes = figure.subplots()
         l2 = [row["l2"] for row in rows]
@@ -332,6 +262,7 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> None:
         axes.set_ylabel("emd")
         axes.set_title(title, fontsize=9, loc="left")
         axes.legend(fontsize=8)
+    return path
 
 
 def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,7 @@ from nasrank.runs.beside import Beside, BesideRun, Method, Rivals, archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
 from nasrank.study.options import ARCHS
-from nasrank.study.pictures import file_stem
-from nasrank.study.study import Answer, Job, Plan, Result, Runs, Study
+from nasrank.study.study import Answer, Job, Plan, Runs, Study
 
 __all__ = ["DIAGNOSE", "SPEEDS", "TRAIN", "TRAIN_ARCHS", "train_study"]
 
@@ -68,10 +67,6 @@ def _plan(config: TrainConfig) -> Plan[OtRun]:
     )
 
 
-def _worker(config: TrainConfig, plan: Plan[OtRun]) -> ModelWorker:
-    return ModelWorker(plan.context, choose_device(config.device))
-
-
 def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
     problem: Problem = job.plan.context
     rows = [OT.project(row) for row in job.rows]
@@ -83,7 +78,7 @@ def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
     return Answer(
         {OT: rows, CONFUSIONS: confusions, CLAIMS: ot_claims(rows)},
         notes=notes,
-        shown=(problem.tree, job.rows),
+        shown=(job.rows, problem.tree),
     )
 
 
@@ -99,18 +94,18 @@ def _kept_confusions(out: Path, rows: Sequence[Row]) -> list[Row]:
     return []
 
 
-def _draw_trained(result: Result[TrainConfig]) -> Iterable[Path]:
-    tree, rows = result.shown
-    return figures.draw_trained(rows, tree, result.out)
-
-
 TRAIN = Study(
     config=TrainConfig,
     main=OT,
-    runs=Runs(identity=OtRun, kept=KEPT, plan=_plan, worker=_worker),
+    runs=Runs(
+        identity=OtRun,
+        kept=KEPT,
+        plan=_plan,
+        worker=lambda config, plan: ModelWorker(plan.context, choose_device(config.device)),
+    ),
     answer=_trained,
     view=view.view_trained,
-    pictures=_draw_trained,
+    pictures=lambda result: figures.draw_trained(result.shown[0], result.shown[1], result.out),
     refuses=("n_train",),
 )
 
@@ -136,13 +131,6 @@ def _beside(fleet: Sequence[BesideRun], _device: str) -> Beside:
     return Beside(TreeLoss(family, len(names), distance, weight, first.run["seed"]))
 
 
-def _draw_archs(result: Result[TrainConfig]) -> Iterable[Path]:
-    data = result.config.data
-    path = result.out / f"{file_stem(data)}.svg"
-    figures.draw_archs(result.rows, data, path)
-    return [path]
-
-
 TRAIN_ARCHS = archs_study(
     TrainConfig,
     table=OT_ARCHS,
@@ -161,7 +149,7 @@ TRAIN_ARCHS = archs_study(
         settings=("weight",),
     ),
     view=view.view_architectures,
-    pictures=_draw_archs,
+    pictures=lambda result: [figures.draw_archs(result.rows, result.out)],
     refuses=(
         "labels", "tree", "encoder", "batch_sizes", "epochs", "steps", "learning_rate",
         "train_limit", "test_limit", "test_per_class", "transfer", "cost_matrix", "data_dir",
@@ -181,19 +169,18 @@ def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
     return Answer(tables, record=tables[VERDICT][0])
 
 
-def _draw_geometry(result: Result[DiagnoseConfig]) -> Iterable[Path]:
-    path = result.out / "geometry.svg"
-    title = Path(result.config.features).name
-    figures.draw_geometry(result.tables[GEOMETRY.name], title, path)
-    return [path]
-
-
 DIAGNOSE: Study[DiagnoseConfig, Any] = Study(
     config=DiagnoseConfig,
     main=VERDICT,
     answer=_diagnosed,
     view=view.view_diagnosis,
-    pictures=_draw_geometry,
+    pictures=lambda result: [
+        figures.draw_geometry(
+            result.tables[GEOMETRY.name],
+            Path(result.config.features).name,
+            result.out / "geometry.svg",
+        )
+    ],
 )
 
 
@@ -202,16 +189,12 @@ def _measured(job: Job[SpeedConfig, Any]) -> Answer:
         return Answer(measure_speed(job.config, tell))
 
 
-def _draw_speed(result: Result[SpeedConfig]) -> Iterable[Path]:
-    path = result.out / "speed.svg"
-    figures.draw_speed(result.rows, result.tables[SLOPES.name], path)
-    return [path]
-
-
 SPEEDS: Study[SpeedConfig, Any] = Study(
     config=SpeedConfig,
     main=SPEED,
     answer=_measured,
     view=view.view_speed,
-    pictures=_draw_speed,
+    pictures=lambda result: [
+        figures.draw_speed(result.rows, result.tables[SLOPES.name], result.out / "speed.svg")
+    ],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasrank.companions.precision_recall.run import COMPARED, WEIGHTED
-from nasrank.study.pictures import file_stem, look, picture
+from nasrank.study.pictures import file_stem, legend_beside, look, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,13 +46,6 @@ def draw_theory(
             ``formula``.
         pair: The pair in words.
         folder: Where to write ``frontier.svg`` and ``weights.svg``.
-
-    Returns:
-        The files written.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
     """
     paths = [folder / "frontier.svg", folder / "weights.svg"]
     with picture(paths[0], (4.6, 4.2)) as figure:
@@ -106,13 +99,6 @@ def draw_trainings(
         samples: Some draws of every run, one after another, by ``run_id``.
         shape: Shape of one sample.
         folder: Where to write ``NAME-lambda.svg``, ``NAME-frontiers.svg``, ``NAME-samples.svg``.
-
-    Returns:
-        The files written.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
     """
     paths = []
     trained = [row for row in rows if row["precision"] is not None]
@@ -180,7 +166,7 @@ def _draw_lambdas(rows: Sequence[Row], title: str, path: Path) -> None:
         _unit_square(plane)
         plane.set_xlabel("recall")
         plane.set_ylabel("precision")
-        plane.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7)
+        legend_beside(plane, size=7)
 
 
 def _draw_frontiers(
@@ -206,10 +192,7 @@ def _draw_frontiers(
                 "true frontier (grid)" if kind == "grid" else "frontier by classifier",
                 loc="left", fontsize=9,
             )  # fmt: skip
-        every[-1].legend(
-            loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, title="trained\nfor lambda",
-            title_fontsize=7,
-        )  # fmt: skip
+        legend_beside(every[-1], size=7, title="trained\nfor lambda", title_fontsize=7)
 
 
 def _seen(rows: Sequence[Row], samples: Mapping[str, Sequence[float]]) -> list[Row]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasrank.companions.precision_recall.bisection import MOST_TRIED, Tried, replay, target_rows
@@ -29,7 +28,7 @@ from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
 from nasrank.study.finished import rows_of_tables
-from nasrank.study.study import Answer, Job, Plan, Result, Runs, Study
+from nasrank.study.study import Answer, Job, Plan, Runs, Study
 from nasrank.tables import Table
 
 __all__ = ["THEORY", "train_study"]
@@ -37,17 +36,14 @@ __all__ = ["THEORY", "train_study"]
 Row = dict[str, Any]
 
 
-def _draw_theory(result: Result[TheoryConfig]) -> Iterable[Path]:
-    weights = result.tables[WEIGHTS.name]
-    return draw_theory(result.rows, weights, result.rows[0]["pair"], result.out)
-
-
 THEORY: Study[TheoryConfig, Any] = Study(
     config=TheoryConfig,
     main=PR_THEORY,
     answer=lambda job: Answer(theory_of(job.config)),
     view=view_theory,
-    pictures=_draw_theory,
+    pictures=lambda result: draw_theory(
+        result.rows, result.tables[WEIGHTS.name], result.rows[0]["pair"], result.out
+    ),
 )
 
 
@@ -70,7 +66,13 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, PRRun]:
         ),
         answer=_trained,
         view=view_training,
-        pictures=_draw_training,
+        pictures=lambda result: draw_trainings(
+            result.tables[PR.name],
+            result.tables[FRONTIERS.name],
+            result.shown[0],
+            result.shown[1],
+            result.out,
+        ),
         refuses=_without_meaning(config),
     )
 
@@ -164,9 +166,3 @@ def _frontier(row: Row) -> list[Row]:
         {"run_id": row["run_id"], "kind": kind, "lambda": lam, "alpha": alpha, "beta": alpha / lam}
         for kind, lam, alpha in zip(*lists, strict=True)
     ]
-
-
-def _draw_training(result: Result[TrainConfig]) -> Iterable[Path]:
-    samples, shape = result.shown
-    rows, points = result.tables[PR.name], result.tables[FRONTIERS.name]
-    return draw_trainings(rows, points, samples, shape, result.out)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasrank.statistics import mean_interval
-from nasrank.study.pictures import drawing, look, save
+from nasrank.study.pictures import look, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,25 @@ if TYPE_CHECKING:
 __all__ = ["draw_archs", "draw_phases", "draw_simulation", "draw_training"]
 
 Row = Mapping[str, Any]
+
+_PANELS = {
+    "within-class variance": {
+        "predicted_within": "free embeddings, predicted",
+        "projector_within": "projector, training",
+        "projector_within_test": "projector, test",
+        "encoder_within": "encoder, training",
+    },
+    "accuracy": {
+        "coarse_train_accuracy": "coarse labels, training",
+        "fine_probe_accuracy": "finer labels, linear probe",
+        "fine_knn_accuracy": "finer labels, neighbours",
+        "fine_probe_projector": "finer labels, probe of projector",
+        "fine_probe_rotated": "finer labels, turned images",
+        "fine_probe_noisy": "finer labels, noise",
+    },
+    "contrastive loss": {"final_loss": "at the end", "loss_floor": "least possible"},
+}
+"""Panels of a training: what stands on their axis, and the columns with their words."""
 
 
 def draw_phases(
@@ -34,18 +53,10 @@ def draw_phases(
         alphas: ``[A]``, ascending.
         panels: At most six of them: title, within-class variance ``[A, T]``, and the collapse
             threshold ``[T]``.
-
-    Returns:
-        The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
     """
-    with drawing() as figures:
-        columns = min(len(panels), 3)
-        lines = -(-len(panels) // columns)
-        figure = figures(figsize=(3.2 * columns + 1.4, 2.9 * lines + 0.4), layout="constrained")
+    columns = min(len(panels), 3)
+    lines = -(-len(panels) // columns)
+    with picture(path, (3.2 * columns + 1.4, 2.9 * lines + 0.4)) as figure:
         grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
         shades: Any = None
         for place, axes in enumerate(grid.flat):
@@ -72,26 +83,15 @@ def draw_phases(
         figure.colorbar(shades, ax=grid, label="optimal within-class variance")
         figure.text(0.01, 0.005, "hatched: the classes collapse", fontsize=8, color="0.3")
         figure.get_layout_engine().set(rect=(0, 0.04, 1, 0.96))  # type: ignore[union-attr, call-arg]
-        save(figure, path)
     return path
 
 
 def draw_simulation(rows: Sequence[Row], path: Path) -> Path:
     """Draw what was reached against what was predicted, and the error against the threshold.
 
-    Args:
-        rows: Rows of ``simulate``; diverged ones are left out.
-        path: The file.
-
-    Returns:
-        The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
+    Diverged rows are left out.
     """
-    with drawing() as figures:
-        figure = figures(figsize=(9.0, 3.8), layout="constrained")
+    with picture(path, (9.0, 3.8)) as figure:
         left, right = figure.subplots(1, 2)
         left.plot([0, 1], [0, 1], color="0.7", linewidth=1)
         kinds = dict.fromkeys((row["data"], row["method"]) for row in rows)
@@ -128,83 +128,36 @@ def draw_simulation(rows: Sequence[Row], path: Path) -> Path:
         right.set_ylabel("absolute difference (1e-7 and below: 1e-7)")
         if any(not row["diverged"] for row in rows):
             left.legend(loc="upper left", fontsize=8)
-        save(figure, path)
     return path
 
 
 def draw_training(rows: Sequence[Row], path: Path) -> Path:
-    """Draw variance, transfer and loss of encoders against alpha, with 95 % intervals.
+    """Draw variance, transfer and loss of one sweep of alpha, with 95 % intervals.
 
-    Args:
-        rows: Rows of ``train`` of one sweep of alpha; diverged ones are left out.
-        path: The file.
-
-    Returns:
-        The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
+    Diverged rows are left out.
     """
     rows = [row for row in rows if not row["diverged"]]
-    with drawing() as figures:
-        figure = figures(figsize=(11.5, 3.9), layout="constrained")
-        variance, transfer, loss = figure.subplots(1, 3)
-        _lines(
-            variance,
-            rows,
-            [
-                ("predicted_within", "free embeddings, predicted"),
-                ("projector_within", "projector, training"),
-                ("projector_within_test", "projector, test"),
-                ("encoder_within", "encoder, training"),
-            ],
-        )
-        variance.set_ylabel("within-class variance")
-        _lines(
-            transfer,
-            rows,
-            [
-                ("coarse_train_accuracy", "coarse labels, training"),
-                ("fine_probe_accuracy", "finer labels, linear probe"),
-                ("fine_knn_accuracy", "finer labels, neighbours"),
-                ("fine_probe_projector", "finer labels, probe of projector"),
-                ("fine_probe_rotated", "finer labels, turned images"),
-                ("fine_probe_noisy", "finer labels, noise"),
-            ],
-        )
-        transfer.set_ylabel("accuracy")
-        _lines(loss, rows, [("final_loss", "at the end"), ("loss_floor", "least possible")])
-        loss.set_ylabel("contrastive loss")
+    title = f"{rows[0]['data']}, {rows[0]['method']}" if rows else ""
+    with picture(path, (11.5, 3.9), title) as figure:
         edge = rows[0]["alpha_star"] if rows else 0.0
-        for axes in (variance, transfer, loss):
+        for axes, (title, lines) in zip(figure.subplots(1, 3), _PANELS.items(), strict=True):
+            for place, (name, label) in enumerate(lines.items()):
+                _line(axes, rows, name, label, place)
+            axes.set_ylabel(title)
             axes.axvspan(0, edge, color="0.9", linewidth=0, zorder=0)
             axes.set_xlabel("alpha (grey: theory says collapse)")
             if rows:
                 axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=7.5, ncols=2)
-        if rows:
-            figure.suptitle(f"{rows[0]['data']}, {rows[0]['method']}", x=0.01, ha="left", size=9)
-        save(figure, path)
     return path
 
 
 def draw_archs(rows: Sequence[Row], path: Path) -> Path:
     """Draw tau of predictors and variance of their pre-training against alpha.
 
-    Args:
-        rows: Rows of ``archs``; diverged ones are left out.
-        path: The file.
-
-    Returns:
-        The file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
+    Diverged rows are left out.
     """
     rows = [row for row in rows if not row["diverged"]]
-    with drawing() as figures:
-        figure = figures(figsize=(9.0, 3.8), layout="constrained")
+    with picture(path, (9.0, 3.8)) as figure:
         variance, tau = figure.subplots(1, 2)
         for place, size in enumerate(dict.fromkeys(row["n_train"] for row in rows)):
             own = [row for row in rows if row["n_train"] == size]
@@ -229,13 +182,7 @@ def draw_archs(rows: Sequence[Row], path: Path) -> Path:
         for axes in (variance, tau):
             if kept:
                 axes.legend(fontsize=8)
-        save(figure, path)
     return path
-
-
-def _lines(axes: Axes, rows: Sequence[Row], names: Sequence[tuple[str, str]]) -> None:
-    for place, (name, label) in enumerate(names):
-        _line(axes, rows, name, label, place)
 
 
 def _line(axes: Axes, rows: Sequence[Row], name: str, label: str, place: int) -> None:

@@ -70,8 +70,9 @@ class Problem(Identity):
 
 def solve_problems(
     problems: Sequence[Problem],
-    device: torch.device | None = None,
     on_work: OnWork | None = None,
+    *,
+    device: torch.device | None = None,
 ) -> list[Row]:
     """Minimise problems of one model and number of steps, all as one batch.
 
@@ -80,8 +81,8 @@ def solve_problems(
 
     Args:
         problems: The problems, at least one.
-        device: Where to compute; the CPU if None.
         on_work: Told of every step.
+        device: Where to compute; the CPU if None.
 
     Returns:
         Rows of :data:`~nasrank.companions.supcon.tables.SIMULATION`, in order. A problem has

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from nasrank.companions.supcon.advice import guideline
@@ -50,7 +49,7 @@ from nasrank.runs.beside import archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
 from nasrank.study.options import ARCHS
-from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
+from nasrank.study.study import Answer, Job, Runs, Study, one_by_one
 
 __all__ = ["DIAGNOSE", "SIMULATE", "theory_study", "train_study"]
 
@@ -71,30 +70,13 @@ def theory_study(config: TheoryConfig) -> Study[TheoryConfig, Any]:
     )
 
 
-def _draw_theory(result: Result[TheoryConfig]) -> Iterable[Path]:
-    return [draw_phases(result.out / "phases.svg", *phases(result.config))]
-
-
 _THEORY: Study[TheoryConfig, Any] = Study(
     config=TheoryConfig,
     main=THEORY,
     answer=lambda job: Answer({THEORY: theory_rows(job.config)}),
     view=view_theory,
-    pictures=_draw_theory,
+    pictures=lambda result: [draw_phases(result.out / "phases.svg", *phases(result.config))],
 )
-
-
-def _solve(config: SimulateConfig, _plan: Plan[Problem]) -> Worker[Problem]:
-    device = choose_device(config.device)
-
-    def solve(fleet: Sequence[Problem], on_work: OnWork) -> list[Row]:
-        return solve_problems(fleet, device, on_work)
-
-    return solve
-
-
-def _draw_simulation(result: Result[SimulateConfig]) -> Iterable[Path]:
-    return [draw_simulation(result.rows, result.out / "simulate.svg")]
 
 
 SIMULATE = Study(
@@ -104,32 +86,19 @@ SIMULATE = Study(
         identity=Problem,
         kept=SIMULATION,
         plan=plan_problems,
-        worker=_solve,
+        worker=lambda config, _plan: partial(solve_problems, device=choose_device(config.device)),
         what="problems",
         work=lambda problem: problem.steps,
     ),
     answer=lambda job: Answer({SIMULATION: job.rows, CLAIMS: simulation_claims(job.rows)}),
     view=view_simulation,
-    pictures=_draw_simulation,
+    pictures=lambda result: [draw_simulation(result.rows, result.out / "simulate.svg")],
 )
 
 
 def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
     """Return the study of encoders of samples, or of predictors of architectures."""
     return _ARCHITECTURES if config.data.startswith(ARCHS) else _TRAIN
-
-
-def _train(config: TrainConfig, plan: Plan[Encoding]) -> Worker[Encoding]:
-    device = choose_device(config.device)
-
-    def train(fleet: Sequence[Encoding], _on_work: OnWork) -> list[Row]:
-        return [train_encoder(run, plan.context, device) for run in fleet]
-
-    return train
-
-
-def _draw_training(result: Result[TrainConfig]) -> Iterable[Path]:
-    return [draw_training(base_rows(result.rows), result.out / "train.svg")]
 
 
 _TRAIN = Study(
@@ -139,19 +108,17 @@ _TRAIN = Study(
         identity=Encoding,
         kept=TRAINING,
         plan=plan_training,
-        worker=_train,
+        worker=lambda config, plan: one_by_one(
+            partial(train_encoder, data=plan.context, device=choose_device(config.device))
+        ),
         what="encoders",
         work=lambda run: run.steps,
     ),
     answer=lambda job: Answer({TRAINING: job.rows, CLAIMS: training_claims(job.rows)}),
     view=view_training,
-    pictures=_draw_training,
+    pictures=lambda result: [draw_training(base_rows(result.rows), result.out / "train.svg")],
     refuses=("n_train", "loss"),
 )
-
-
-def _draw_archs(result: Result[TrainConfig]) -> Iterable[Path]:
-    return [draw_archs(base_rows(result.rows, ARCH_FACTORS), result.out / "archs.svg")]
 
 
 _ARCHITECTURES = archs_study(
@@ -163,7 +130,9 @@ _ARCHITECTURES = archs_study(
     claims=archs_claims,
     loss=lambda config: config.loss,
     view=view_architectures,
-    pictures=_draw_archs,
+    pictures=lambda result: [
+        draw_archs(base_rows(result.rows, ARCH_FACTORS), result.out / "archs.svg")
+    ],
     refuses=(
         "label", "coarse", "train_limit", "test_limit", "imbalances", "label_noises",
         "augmentations", "encoders", "features", "initial_scales", "data_dir",

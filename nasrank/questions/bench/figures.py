@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasrank.study.pictures import drawing, look, save
+from nasrank.study.pictures import legend_beside, look, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,16 +31,8 @@ _SHOWN = (
 def draw_bench(rows: Sequence[Row], folder: Path) -> Path | None:
     """Draw time, rate and memory along every axis that was measured at two points at least.
 
-    Args:
-        rows: Rows of ``bench``.
-        folder: Where to write ``bench.svg``.
-
     Returns:
-        The file written, None where nothing varies.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
+        The file, ``bench.svg``; None where nothing varies.
     """
     points = [row for row in rows if row["members"] is not None]
     axes_shown = [
@@ -50,8 +42,7 @@ def draw_bench(rows: Sequence[Row], folder: Path) -> Path | None:
         return None
     predictors = list(dict.fromkeys(row["predictor"] for row in points))
     path = folder / "bench.svg"
-    with drawing() as figure_class:
-        figure = figure_class(figsize=(2.6 * len(axes_shown) + 1.6, 7.4), layout="constrained")
+    with picture(path, (2.6 * len(axes_shown) + 1.6, 7.4)) as figure:
         panels = figure.subplots(len(_SHOWN), len(axes_shown), squeeze=False, sharey="row")
         for line, (name, title) in zip(panels, _SHOWN, strict=True):
             own = [row for row in points if row["name"] == name]
@@ -69,8 +60,7 @@ def draw_bench(rows: Sequence[Row], folder: Path) -> Path | None:
             panel.set_xlabel(_LABELS[axis])
         for place, predictor in enumerate(predictors):
             panels[0, -1].plot([], [], label=predictor, markersize=4, **look(place))
-        panels[0, -1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
-        save(figure, path)
+        legend_beside(panels[0, -1])
     return path
 
 

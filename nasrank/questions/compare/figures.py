@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.study.pictures import drawing, look, save
+from nasrank.study.pictures import legend_beside, look, picture, slug
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,30 +28,21 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
     The lines of a picture are the losses of one predictor. Where several predictors have one loss
     each, the lines are the predictors.
 
+    Pictures are ``TASK-PREDICTOR-tau.svg`` and ``TASK-PREDICTOR-discovery.svg``, or these with
+    ``predictors``.
+
     Args:
         tables: Rows of ``summary``, ``runs`` and ``discovery`` by name.
-        folder: Where to write ``TASK-PREDICTOR-tau.svg`` and ``TASK-PREDICTOR-discovery.svg``,
-            or these with ``predictors``.
-
-    Returns:
-        The files written.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
+        folder: Where to draw.
     """
     tables = {**tables, **{name: _arranged(tables[name]) for name in ("summary", "runs")}}
     lines = list(dict.fromkeys(row[_LINE] for row in tables["summary"]))
     paths = []
-    with drawing() as figure_class:
-        for key in dict.fromkeys(row[_PICTURE] for row in tables["summary"]):
-            name = re.sub(r"[^a-z0-9]+", "-", _title(key).lower()).strip("-")
-            for kind, draw in (("tau", _draw_tau), ("discovery", _draw_discovery)):
-                figure = figure_class(figsize=(9.0, 4.2), layout="constrained")
+    for key in dict.fromkeys(row[_PICTURE] for row in tables["summary"]):
+        for kind, draw in (("tau", _draw_tau), ("discovery", _draw_discovery)):
+            paths.append(folder / f"{slug(_title(key))}-{kind}.svg")
+            with picture(paths[-1], (9.0, 4.2)) as figure:
                 draw(figure, key, lines, tables)
-                path = folder / f"{name}-{kind}.svg"
-                save(figure, path)
-                paths.append(path)
     return paths
 
 
@@ -93,16 +83,15 @@ def _draw_tau(
         # Side by side, so that intervals of different lines can be seen.
         shift = 1.012 ** (place - (len(lines) - 1) / 2)
         mean = np.array([row["mean"] for row in own])
-        low = mean - np.array(
-            [row["mean"] if row["lower"] is None else row["lower"] for row in own]
-        )
-        high = (
-            np.array([row["mean"] if row["upper"] is None else row["upper"] for row in own]) - mean
-        )
+        # One seed has no interval.
+        ends = [
+            [row["mean"] if row[end] is None else row[end] for row in own]
+            for end in ("lower", "upper")
+        ]
         axes.errorbar(
             np.array([row["n_train"] for row in own]) * shift,
             mean,
-            yerr=np.stack([low, high]),
+            yerr=np.abs(np.array(ends) - mean),
             capsize=2,
             linewidth=1.2,
             **look(place),
@@ -182,4 +171,4 @@ def _title(key: tuple[str, str, str]) -> str:
 def _legend(axes: Axes, lines: Sequence[str]) -> None:
     for place, line in enumerate(lines):
         axes.plot([], [], label=line, markersize=4, **look(place))
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
+    legend_beside(axes)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain, product
-from pathlib import Path
 from typing import Any
 
 from nasrank.benchmarks import load_task, parse_task
@@ -28,7 +27,7 @@ from nasrank.runs.tables import BUDGET, FINISHED, HEADLINE, SUMMARY
 from nasrank.runs.tabulate import run_tables
 from nasrank.runs.train import Extras
 from nasrank.study.device import kind_of
-from nasrank.study.study import Answer, Job, Plan, Result, Runs, Study
+from nasrank.study.study import Answer, Job, Plan, Runs, Study
 
 __all__ = ["COMPARE", "plan_runs"]
 
@@ -167,10 +166,6 @@ def _with_cost(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "mean_gpu_seconds": mean_gpu_seconds(load_task(row["task"]))}
 
 
-def _draw(result: Result[CompareConfig]) -> Iterable[Path]:
-    return draw_comparison(result.tables, result.out)
-
-
 COMPARE = Study(
     config=CompareConfig,
     main=HEADLINE,
@@ -185,5 +180,5 @@ COMPARE = Study(
     ),
     answer=_compared,
     view=view_comparison,
-    pictures=_draw,
+    pictures=lambda result: draw_comparison(result.tables, result.out),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasrank.statistics import mean_interval
-from nasrank.study.pictures import drawing, look, save
+from nasrank.study.pictures import legend_beside, look, picture, slug
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,30 +23,14 @@ _MOST_POINTS = 400
 
 
 def draw_searches(searches: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw mean regret, with its 95 % interval, against evaluations for every task.
-
-    Args:
-        searches: Rows of ``search``.
-        folder: Where to write ``TASK-search.svg``.
-
-    Returns:
-        The files written.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-        DataError: The folder cannot be written.
-    """
+    """Draw mean regret, with its 95 % interval, against evaluations: ``TASK-search.svg`` each."""
     paths = []
-    with drawing() as figure_class:
-        for task in dict.fromkeys(row["task"] for row in searches):
-            figure = figure_class(figsize=(8.0, 4.2), layout="constrained")
+    for task in dict.fromkeys(row["task"] for row in searches):
+        paths.append(folder / f"{slug(task)}-search.svg")
+        with picture(paths[-1], (8.0, 4.2)) as figure:
             axes = figure.subplots()
             _draw_task(axes, [row for row in searches if row["task"] == task])
             axes.set_title(task, loc="left", fontsize=9)
-            name = re.sub(r"[^a-z0-9]+", "-", task.lower()).strip("-")
-            path = folder / f"{name}-search.svg"
-            save(figure, path)
-            paths.append(path)
     return paths
 
 
@@ -100,4 +83,4 @@ def _draw_task(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_ylim(bottom=floor)
     axes.set_xlabel("evaluations")
     axes.set_ylabel("regret (mean and 95 % interval over searches)")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
+    legend_beside(axes)
