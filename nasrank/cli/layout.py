@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, chop_cells
 
-from nasrank.study.view import Field, Sheet, number
+from nasrank.study.view import Field, Sheet
 
 __all__ = ["ENDLESS", "lay_out", "visible", "wrapped"]
 
@@ -116,8 +116,7 @@ class _Column:
 
 
 def _column(field: Field, sheet: Sheet) -> _Column:
-    show = field.show or number
-    cells = [" ".join(visible(show(row[field.key])).split("\n")) for row in sheet.rows]
+    cells = [" ".join(visible(field.text(row)).split("\n")) for row in sheet.rows]
     head = visible(field.heading).split("\n")
     return _Column(field, head, cells, _width(head, cells))
 

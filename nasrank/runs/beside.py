@@ -24,7 +24,7 @@ from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import SPREAD, Measure, Part, Sheet, differing, over_seeds, plural
+from nasrank.study.view import SPREAD, Measure, Part, differing, over_seeds, seeds_of
 from nasrank.tables import Table
 
 if TYPE_CHECKING:
@@ -263,9 +263,8 @@ def view_archs(
     ]
     varied = differing([row for row in rows if row["method"] != plain], settings)
     measures = (*measures, Measure("diverged", "diverged", over="sum", keep=8))
-    lines, fields = over_seeds(rows, ["n_train", "method", *varied], measures)
-    seeds = plural(len({row["seed"] for row in rows}), "seed")
-    yield Sheet(lines, fields, f"{rows[0]['data']}, {seeds}")
+    title = f"{rows[0]['data']}, {seeds_of(rows)}"
+    yield over_seeds(rows, ["n_train", "method", *varied], measures, title)
     yield (
         f"{SPREAD} Runs of a seed share splits and initial weights; gains are differences to "
         f"{plain} on the same seed."

@@ -22,6 +22,7 @@ __all__ = [
     "number",
     "over_seeds",
     "plural",
+    "seeds_of",
     "spread",
     "with_interval",
 ]
@@ -43,6 +44,7 @@ class Field:
         right: Whether to align it to the right, as numbers are.
         keep: Rank of the column where there is no room for all: the lowest are dropped first, of
             one rank the rightmost. Columns of rank 9 are always kept.
+        of: Takes the value from a row; by default it is that of the key.
     """
 
     key: str
@@ -50,11 +52,16 @@ class Field:
     show: Callable[[Any], str] | None = None
     right: bool = False
     keep: int = 5
+    of: Callable[[Row], Any] | None = None
 
     @property
     def heading(self) -> str:
         """Its heading."""
         return self.key.replace("_", " ") if self.title is None else self.title
+
+    def text(self, row: Row) -> str:
+        """Write the cell of a row."""
+        return (self.show or number)(row[self.key] if self.of is None else self.of(row))
 
 
 @dataclass(frozen=True)
@@ -126,32 +133,37 @@ def over_seeds(
     rows: Sequence[Row],
     by: Sequence[str],
     measures: Sequence[Measure],
-    *,
-    extra: Callable[[Sequence[Row]], Row] = lambda _own: {},
-) -> tuple[list[dict[str, Any]], list[Field]]:
-    """Put the runs of each setting into one row.
+    title: str | None = None,
+) -> Sheet:
+    """Put the runs of each setting into one row, with the columns ``by`` and all measures.
 
     Args:
         rows: One per run.
         by: Columns that make a setting.
         measures: What to show of it; measures that no run has are left out.
-        extra: Further cells of a setting, from its runs.
-
-    Returns:
-        Rows with the columns ``by`` and a text for each measure, and the fields of both.
+        title: Caption above the table.
     """
     shown = [measure for measure in measures if measure.shown(rows)]
     lines = [
         {
             **dict(zip(by, key, strict=True)),
             **{measure.key: measure.text(own) for measure in shown},
-            **extra(own),
         }
         for key, own in grouped(rows, by).items()
     ]
     fields = [Field(name, right=all(_is_number(row[name]) for row in rows), keep=9) for name in by]
     fields += [Field(m.key, m.title, right=True, keep=m.keep) for m in shown]
-    return lines, fields
+    return Sheet(lines, fields, title)
+
+
+def seeds_of(rows: Iterable[Row]) -> str:
+    """Say how many seeds some runs have.
+
+    Example:
+        >>> seeds_of([{"seed": 0}, {"seed": 1}, {"seed": 1}])
+        '2 seeds'
+    """
+    return plural(len({row["seed"] for row in rows}), "seed")
 
 
 def grouped(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:

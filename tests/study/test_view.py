@@ -17,15 +17,15 @@ def test_means_medians_and_sums_of_each_setting():
     rows = [
         run("a", 0.5, 1), run("a", 0.7, 90), run("a", None, 4, diverged=True), run("b", 0.1, None),
     ]  # fmt: skip
-    lines, fields = over_seeds(rows, ["method"], MEASURES)
-    assert lines == [
+    sheet = over_seeds(rows, ["method"], MEASURES)
+    assert sheet.rows == [
         {"method": "a", "tau": "0.60", "hit": "4", "diverged": "1"},
         {"method": "b", "tau": "0.10", "hit": "-", "diverged": "0"},
     ]
-    assert [field.heading for field in fields] == ["method", "tau", "hit", "diverged"]
+    assert [field.heading for field in sheet.fields] == ["method", "tau", "hit", "diverged"]
 
 
 def test_what_no_run_has_and_what_never_happened_has_no_column():
-    lines, fields = over_seeds([run("a", 0.5, None)], ["method"], MEASURES)
-    assert [field.key for field in fields] == ["method", "tau"]
-    assert lines == [{"method": "a", "tau": "0.50"}]
+    sheet = over_seeds([run("a", 0.5, None)], ["method"], MEASURES)
+    assert [field.key for field in sheet.fields] == ["method", "tau"]
+    assert sheet.rows == [{"method": "a", "tau": "0.50"}]

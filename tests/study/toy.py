@@ -8,7 +8,7 @@ from nasrank.study.claims import CLAIMS, claim_row
 from nasrank.study.finished import Identity
 from nasrank.study.options import Seeded, Some, option
 from nasrank.study.study import Answer, Plan, Runs, Study
-from nasrank.study.view import Measure, Sheet, over_seeds
+from nasrank.study.view import Measure, over_seeds
 from nasrank.tables import Table, count, share, text
 
 
@@ -66,5 +66,5 @@ TOY = Study(
         worker=lambda _config, _plan: throw,
     ),
     answer=answer,
-    view=lambda result: [Sheet(*over_seeds(result.rows, ["sides"], [Measure("mean", "mean")]))],
+    view=lambda result: [over_seeds(result.rows, ["sides"], [Measure("mean", "mean")])],
 )

@@ -10,7 +10,17 @@ from nasrank.companions.hard_samples.figures import draw_hard, write_page
 from nasrank.companions.hard_samples.options import HardConfig
 from nasrank.companions.hard_samples.tables import spelled_setting
 from nasrank.study.study import Result
-from nasrank.study.view import SPREAD, Field, Measure, Part, Sheet, fixed, over_seeds, plural
+from nasrank.study.view import (
+    SPREAD,
+    Field,
+    Measure,
+    Part,
+    Sheet,
+    fixed,
+    over_seeds,
+    plural,
+    seeds_of,
+)
 
 __all__ = ["draw_samples", "view_samples"]
 
@@ -43,14 +53,14 @@ def view_samples(result: Result[HardConfig]) -> Iterator[Part]:
 
 def _methods(rows: Sequence[Row], config: HardConfig) -> Iterator[Part]:
     named = [{**row, "method": spelled_setting(row)} for row in rows]
-    lines, fields = over_seeds(named, ["method"], _MEASURES)
     first = rows[0]
-    yield Sheet(
-        lines,
-        fields,
+    yield over_seeds(
+        named,
+        ["method"],
+        _MEASURES,
         f"{first['data']}: {first['train_classes']} classes seen, {first['test_classes']} unseen, "
         f"{first['n_train']:,} samples to train on, {first['n_test']:,} to measure, "
-        f"{plural(len({row['seed'] for row in rows}), 'seed')}",
+        f"{seeds_of(rows)}",
     )
     yield (
         f"{SPREAD} All is measured on unseen classes, but modes. Higher is better, but for FPR "
@@ -65,15 +75,14 @@ def _methods(rows: Sequence[Row], config: HardConfig) -> Iterator[Part]:
 def _sensitivity(rows: Sequence[Row]) -> Iterator[Part]:
     if not rows:
         return
-    lines = [{**row, "change": _signed(row)} for row in rows]
     fields = (
         Field("option", keep=9),
         Field("value", keep=9),
         Field("recall_at_1", "Recall@1", fixed(4), right=True, keep=7),
-        Field("change", "less that asked for", right=True, keep=8),
+        Field("change", "less that asked for", of=_signed, right=True, keep=8),
         Field("matters", "effect", keep=8),
     )
-    yield Sheet(lines, fields, f"Sensitivity of {rows[0]['method']}")
+    yield Sheet(rows, fields, f"Sensitivity of {rows[0]['method']}")
     seen = {row["option"] for row in rows if row["matters"] in {"better", "worse"}}
     unseen = sorted({row["option"] for row in rows} - seen)
     yield (

@@ -27,6 +27,7 @@ from nasrank.study.view import (
     grouped,
     over_seeds,
     plural,
+    seeds_of,
 )
 
 __all__ = ["view_architectures", "view_diagnosis", "view_speed", "view_trained"]
@@ -54,12 +55,12 @@ def view_trained(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show means over seeds of each method, and the mistakes that moved most."""
     rows, first = result.rows, result.rows[0]
     varied = differing([r for r in rows if r["method"] != PLAIN], ("weight", "batch_size"))
-    lines, fields = over_seeds(rows, ["method", *varied], _MEASURES)
-    yield Sheet(
-        lines,
-        fields,
+    yield over_seeds(
+        rows,
+        ["method", *varied],
+        _MEASURES,
         f"{first['data']}, tree {first['tree']}, {first['encoder']}, {first['n_train']:,} "
-        f"training samples, {_epochs(rows)}, {plural(len({r['seed'] for r in rows}), 'seed')}",
+        f"training samples, {_epochs(rows)}, {seeds_of(rows)}",
     )
     yield (
         f"{SPREAD} TestCPCC: do distances of classes in test features follow the tree (1: fully)? "
@@ -84,18 +85,14 @@ def _mistakes(rows: Sequence[Row]) -> Iterable[Part]:
     first: dict[str, Sequence[Mapping[str, Any]]] = {}
     for (method, *_), own in grouped(rows, ("method", "weight", "batch_size")).items():
         first.setdefault(method, own[:3])
-    shown = [
-        {**row, "mistake": f"{row['true_class']} taken for {row['predicted_class']}"}
-        for own in first.values()
-        for row in own
-    ]
+    shown = [row for own in first.values() for row in own]
     if not shown:
         return
     yield Sheet(
         shown,
         (
             Field("method", keep=9),
-            Field("mistake", keep=9),
+            Field("mistake", of=_mistake, keep=9),
             Field("tree_distance", "edges", "{:g}".format, right=True, keep=6),
             Field("before", "plain %", fixed(2), right=True, keep=7),
             Field("after", "with tree %", fixed(2), right=True, keep=7),
@@ -103,6 +100,10 @@ def _mistakes(rows: Sequence[Row]) -> Iterable[Part]:
         ),
         "Mistakes that moved most, share of the true class",
     )
+
+
+def _mistake(row: Mapping[str, Any]) -> str:
+    return f"{row['true_class']} taken for {row['predicted_class']}"
 
 
 def view_architectures(result: Result[TrainConfig]) -> Iterable[Part]:

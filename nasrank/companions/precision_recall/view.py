@@ -18,7 +18,7 @@ from nasrank.study.view import (
     grouped,
     joined,
     over_seeds,
-    plural,
+    seeds_of,
 )
 
 __all__ = ["view_theory", "view_training"]
@@ -113,12 +113,12 @@ def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
     ]
     models = dict.fromkeys(row["model"] for row in rows if row["model"])
     by = [*(["model"] if len(models) > 1 else []), "method", "lambda"]
-    lines, fields = over_seeds(rows, ["labels", *by] if result.config.is_archs else by, _MEASURES)
+    by = ["labels", *by] if result.config.is_archs else by
     if result.config.target is not None:
         yield from _search(result.rows)
         yield ""
-    seeds = plural(len({row["seed"] for row in rows}), "seed")
-    yield Sheet(lines, fields, joined([rows[0]["data"], *models, seeds]))
+    title = joined([rows[0]["data"], *models, seeds_of(rows)])
+    yield over_seeds(rows, by, _MEASURES, title)
     measures = dict.fromkeys(row["measure"] for row in rows if row["measure"])
     if measures:
         yield f"Precision and recall: {'; '.join(measures)}. {SPREAD}"

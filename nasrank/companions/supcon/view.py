@@ -27,7 +27,7 @@ from nasrank.study.view import (
     grouped,
     joined,
     over_seeds,
-    plural,
+    seeds_of,
 )
 
 __all__ = [
@@ -61,12 +61,12 @@ _SETTING = (
 def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
     """Show the optimum of each setting."""
     yield Sheet(
-        [{**row, "fate": _fate(row)} for row in result.tables["theory"]],
+        result.tables["theory"],
         (
             *_SETTING,
             Field("alpha_star", "alpha*", fixed(4), right=True, keep=8),
             Field("temperature_star", "tau*", _warmth, right=True, keep=6),
-            Field("fate", "classes", keep=8),
+            Field("fate", "classes", of=_fate, keep=8),
             Field("within_variance", "variance\nwithin", fixed(4), right=True, keep=8),
             Field("view_cosine", "cosine\nviews", fixed(3), right=True, keep=4),
             Field("within_cosine", "cosine\nclass", fixed(3), right=True),
@@ -122,7 +122,7 @@ def view_simulation(result: Result[SimulateConfig]) -> Iterable[Part]:
             Field("spread", "view spread,\nlargest error", right=True),
             Field("total", "total variance,\nsmallest", right=True),
         ),
-        f"Gradient descent against theory, {_seeds(result.rows)}",
+        f"Gradient descent against theory, {seeds_of(result.rows)}",
     )
     yield (
         "Errors are over all points but those that diverged, converged or not; collapsed is a "
@@ -149,34 +149,33 @@ def _of_a_problem(rows: Sequence[Row]) -> Row:
     }
 
 
+_MEASURES = (
+    Measure("alpha_star", "alpha*", spread=False, keep=4),
+    Measure("predicted_within", "variance within,\nfree embeddings", spread=False, keep=6),
+    Measure("projector_within", "\nprojector", keep=7),
+    Measure("encoder_within", "\nencoder", spread=False, keep=3),
+    Measure("projector_total", "in all,\nprojector", spread=False, keep=3),
+    Measure("encoder_rank", "effective\nrank", 1, spread=False, keep=3),
+    Measure("gap", "loss above\nits floor", spread=False, keep=4),
+    Measure("coarse_train_accuracy", "coarse,\ntraining", 1, 100, keep=6),
+    Measure("fine_probe_accuracy", "finer,\nprobe", 1, 100, keep=8),
+    Measure("fine_knn_accuracy", "finer,\nneighbours", 1, 100),
+    Measure("fine_probe_rotated", "finer,\nturned", 1, 100),
+    Measure("fine_probe_noisy", "finer,\nnoisy", 1, 100),
+    Measure("diverged", "diverged", over="sum", keep=8),
+)
+
+
 def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show what is left of finer labels for each alpha, and for what varies it."""
     at = result.rows[0]
     rows = [{**row, "setting": _varied(row, at), "gap": _gap(row)} for row in result.rows]
-    lines, fields = over_seeds(
+    yield over_seeds(
         rows,
         ["setting", "alpha"],
-        (
-            Measure("alpha_star", "alpha*", spread=False, keep=4),
-            Measure("predicted_within", "variance within,\nfree embeddings", spread=False, keep=6),
-            Measure("projector_within", "\nprojector", keep=7),
-            Measure("encoder_within", "\nencoder", spread=False, keep=3),
-            Measure("projector_total", "in all,\nprojector", spread=False, keep=3),
-            Measure("encoder_rank", "effective\nrank", 1, spread=False, keep=3),
-            Measure("gap", "loss above\nits floor", spread=False, keep=4),
-            Measure("coarse_train_accuracy", "coarse,\ntraining", 1, 100, keep=6),
-            Measure("fine_probe_accuracy", "finer,\nprobe", 1, 100, keep=8),
-            Measure("fine_knn_accuracy", "finer,\nneighbours", 1, 100),
-            Measure("fine_probe_rotated", "finer,\nturned", 1, 100),
-            Measure("fine_probe_noisy", "finer,\nnoisy", 1, 100),
-            Measure("diverged", "diverged", over="sum", keep=8),
-        ),
-    )
-    yield Sheet(
-        lines,
-        fields,
+        _MEASURES,
         f"{at['data']}, {at['method']}: {at['classes']} coarse classes x {at['instances']} "
-        f"instances x {at['views']} views, temperature {at['temperature']:g}, {_seeds(rows)}",
+        f"instances x {at['views']} views, temperature {at['temperature']:g}, {seeds_of(rows)}",
     )
     yield (
         f"{SPREAD} Up to alpha* free embeddings collapse. Accuracies in percent: coarse is what "
@@ -194,10 +193,6 @@ def _varied(row: Row, base: Row) -> str:
 def _gap(row: Row) -> float | None:
     loss = row["final_loss"]
     return None if loss is None else float(loss - row["loss_floor"])
-
-
-def _seeds(rows: Sequence[Row]) -> str:
-    return plural(len({row["seed"] for row in rows}), "seed")
 
 
 _ON_ARCHITECTURES = (

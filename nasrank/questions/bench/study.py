@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from nasrank.study.view import Field, Part, Sheet, number
 
 __all__ = ["BENCHED"]
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 _AXES = {
     "members": "By fleet",
@@ -56,12 +56,12 @@ def _line(row: Row) -> str:
 
 def _view_bench(result: Result[BenchConfig]) -> Iterable[Part]:
     machine = (result.record or {})["environment"]
-    alone = [{**row, "goal": _goal(row)} for row in result.rows if row["axis"] is None]
+    alone = [row for row in result.rows if row["axis"] is None]
     fields = (
         Field("name", keep=9),
         Field("value", right=True, keep=9),
         Field("unit", keep=9),
-        Field("goal", right=True, keep=7),
+        Field("goal", of=_goal, right=True, keep=7),
         Field("reached", keep=6),
         Field("note", keep=2),
     )
@@ -94,49 +94,53 @@ def _goal(row: Row) -> str | None:
 def _series(axis: str, rows: Sequence[Row]) -> Sheet:
     """Show one predictor at one point of a series in a line, and trends at their end."""
     where = ("predictor", "members", "n_train", "architectures", "nodes")
-    points: dict[tuple[Any, ...], Row] = {}
+    points: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         key = tuple(row[name] for name in where)
         points.setdefault(key, dict(zip(where, key, strict=True)))[row["name"]] = row["value"]
     trends = {point["predictor"]: point for point in points.values() if point["members"] is None}
     known = [point for point in points.values() if point["members"] is not None]
-    # Points stand in ascending order, so the last of a predictor remains.
+    # Points stand in ascending order, so the last of a predictor remains; it has the trend.
     last = {point["predictor"]: point for point in known}
-    lines = []
-    for point in known:
-        name = point["predictor"]
-        trend = trends.get(name, {}) if point is last[name] else {}
-        lines.append(
-            {
-                **point,
-                "prepare": _seconds(point["prepare_seconds"]),
-                "train": _seconds(point["fit_seconds"] / point["members"]),
-                "train_growth": _power(trend.get("growth_of_fit_seconds")),
-                "score": _seconds(point["score_seconds"] / point["members"]),
-                "score_growth": _power(trend.get("growth_of_score_seconds")),
-                "rate": f"{point['score_rate']:,.0f}",
-                "memory": _whole(point.get("peak_memory")),
-                "share": _whole(point.get("share_of_matrix_rate")),
-            }
+
+    def each(name: str) -> Callable[[Row], str]:
+        return lambda point: _seconds(point[name] / point["members"])
+
+    def growth(name: str) -> Callable[[Row], str]:
+        return lambda point: (
+            _power(trends.get(point["predictor"], {}).get(f"growth_of_{name}"))
+            if point is last[point["predictor"]]
+            else ""
         )
-    grown = any(line["train_growth"] for line in lines)
-    shares = any(line["share"] != "-" for line in lines)
+
+    grown = any(growth("fit_seconds")(point) for point in known)
+    shares = any(point.get("share_of_matrix_rate") is not None for point in known)
+    share = Field(
+        "share",
+        "of matrix\nrate, %",
+        _whole,
+        right=True,
+        keep=2,
+        of=lambda point: point.get("share_of_matrix_rate"),
+    )
     fields = [
         Field("predictor", keep=9),
         Field("members", "fleet", right=True, keep=8),
         Field("n_train", "n", right=True, keep=8),
         Field("architectures", right=True, keep=8),
         Field("nodes", right=True, keep=8),
-        Field("prepare", "prepare, s", right=True, keep=4),
-        Field("train", "train one, s", right=True, keep=7),
-        *([Field("train_growth", "growth", right=True)] if grown else []),
-        Field("score", "score, s", right=True, keep=6),
-        *([Field("score_growth", "growth", right=True)] if grown else []),
-        Field("rate", "scored a second", right=True, keep=3),
-        Field("memory", "memory, MiB", right=True),
-        *([Field("share", "of matrix\nrate, %", right=True, keep=2)] if shares else []),
+        Field("prepare_seconds", "prepare, s", _seconds, right=True, keep=4),
+        Field("train", "train one, s", of=each("fit_seconds"), right=True, keep=7),
+        *([Field("growth", of=growth("fit_seconds"), right=True)] if grown else []),
+        Field("score", "score, s", of=each("score_seconds"), right=True, keep=6),
+        *([Field("growth", of=growth("score_seconds"), right=True)] if grown else []),
+        Field("score_rate", "scored a second", _whole, right=True, keep=3),
+        Field(
+            "memory", "memory, MiB", _whole, right=True, of=lambda point: point.get("peak_memory")
+        ),
+        *([share] if shares else []),
     ]
-    return Sheet(lines, fields, _AXES[axis])
+    return Sheet(known, fields, _AXES[axis])
 
 
 def _seconds(value: float) -> str:

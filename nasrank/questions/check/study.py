@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from nasrank.study.view import Field, Part, Sheet, bounds
 
 __all__ = ["CHECKED"]
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 _TITLES = {
     "mean_tau": "mean tau of the subset",
@@ -72,39 +72,32 @@ def _view_check(result: Result[CheckConfig]) -> Iterable[Part]:
     if not rows:
         yield Sheet.of([record])
         return
-    lines = [
-        {
-            "runs": _where(row, rows),
-            "metric": _TITLES.get(row["metric"], row["metric"].replace("_", " ")),
-            "baseline": _number(row["baseline"], row["metric"]),
-            "result": _number(row["result"], row["metric"]),
-            "difference": _change(row),
-            "verdict": f"{row['verdict']}, decides" if row["primary"] else row["verdict"],
-        }
-        for row in rows
-        if row["metric"] in _TITLES or row["verdict"] in {"worse", "better"}
-    ]
+    shown = [r for r in rows if r["metric"] in _TITLES or r["verdict"] in {"worse", "better"}]
     fields = (
-        Field("runs", keep=8),
-        Field("metric", keep=9),
-        Field("baseline", right=True),
-        Field("result", right=True),
-        Field("difference", "difference [95 %]", right=True, keep=8),
-        Field("verdict", keep=9),
+        Field("runs", of=lambda row: _where(row, rows), keep=8),
+        Field("metric", show=lambda name: _TITLES.get(name, name.replace("_", " ")), keep=9),
+        Field("baseline", of=lambda row: _number(row["baseline"], row["metric"]), right=True),
+        Field("result", of=lambda row: _number(row["result"], row["metric"]), right=True),
+        Field("difference", "difference [95 %]", of=_change, right=True, keep=8),
+        Field("verdict", of=_verdict, keep=9),
     )
     seeds = rows[0]["n_pairs"]
     title = f"{config.results} against {config.against}: {record['pairs']} pairs of runs"
-    yield Sheet(lines, fields, f"{title}, {seeds} seeds")
+    yield Sheet(shown, fields, f"{title}, {seeds} seeds")
     text = f"Worse: the whole interval lies below -{config.tolerance:g}."
     if record["detectable"] is not None:
         text += (
             f" With this much noise, a drop of {record['detectable']:.3f} in mean tau would "
             "be found worse in 95 of 100 checks."
         )
-    if hidden := len(rows) - len(lines):
+    if hidden := len(rows) - len(shown):
         text += f" {hidden} more rows, none better or worse, with --format csv."
     yield text
     yield from (f"! {note}" for note in result.notes)
+
+
+def _verdict(row: Row) -> str:
+    return f"{row['verdict']}, decides" if row["primary"] else str(row["verdict"])
 
 
 def _where(row: Row, rows: Sequence[Row]) -> str:

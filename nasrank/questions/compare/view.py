@@ -2,36 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs.tables import DISCOVERY_AT
 from nasrank.study.study import Result
-from nasrank.study.view import Field, Part, Sheet, bounds, joined, number, plural
+from nasrank.study.view import Field, Part, Sheet, grouped, joined, number, plural, with_interval
 
 __all__ = ["view_comparison"]
 
 Row = Mapping[str, Any]
 
-_MARKED = {
-    "kendall_tau": "Kendall tau",
-    "discovery": "the top found",
-    "first_hit": "evaluations",
-}
+
+def _found(row: Row) -> str:
+    return "-" if row[DISCOVERY_AT.name] is None else f"{100 * row[DISCOVERY_AT.name]:.0f} %"
+
+
+def _tau(row: Row) -> str:
+    mean, upper = row["kendall_tau"], row["kendall_tau_upper"]
+    if mean is None:
+        return "-"
+    return f"{mean:.3f}" if upper is None else f"{mean:.3f} ± {upper - mean:.3f}"
+
+
+def _hours(row: Row) -> str:
+    hours, by_random = row["gpu_hours"], row["random_gpu_hours"]
+    against = "" if by_random is None else f" / {by_random:,.0f}"
+    return "-" if hours is None else f"{hours:,.0f}{against}"
+
+
+def _saved(row: Row) -> str:
+    return "-" if row["savings"] is None else f"{100 * row['savings']:.1f} %"
+
+
+def _mark(name: str) -> Callable[[Row], str]:
+    """Mark the best loss and those the paired test cannot tell from it."""
+
+    def mark(row: Row) -> str:
+        rank, p_holm = row[f"{name}_rank"], row[f"{name}_p_holm"]
+        if rank is None:
+            return ""
+        if rank == 1:
+            return "*"
+        return "=" if p_holm is None or p_holm > 0.05 else ""
+
+    return mark
+
+
 _FIELDS = (
     Field("loss", keep=9),
     Field("n_train", "n", right=True, keep=9),
     # A mark has a column of its own, so that numbers stand below one another.
-    Field("kendall_tau", "Kendall tau", right=True, keep=8),
-    Field("marks of Kendall tau", "", keep=8),
-    Field("discovery", "top 1 % found\nwith 100 more", right=True, keep=6),
-    Field("marks of the top found", "", keep=6),
-    Field("evaluations", "evaluations\nto top 0.1 %", right=True, keep=7),
-    Field("marks of evaluations", "", keep=7),
+    Field("kendall_tau", "Kendall tau", of=_tau, right=True, keep=8),
+    Field("marks of Kendall tau", "", of=_mark("kendall_tau"), keep=8),
+    Field("discovery", "top 1 % found\nwith 100 more", of=_found, right=True, keep=6),
+    Field("marks of the top found", "", of=_mark("discovery"), keep=6),
+    Field(
+        "evaluations",
+        "evaluations\nto top 0.1 %",
+        of=lambda row: with_interval(row, "evaluations", number),
+        right=True,
+        keep=7,
+    ),
+    Field("marks of evaluations", "", of=_mark("first_hit"), keep=7),
     Field("random_evaluations", "by random\nsearch", right=True, keep=4),
-    Field("gpu_hours", "GPU-hours /\nby random", right=True, keep=3),
-    Field("savings", "saved", right=True, keep=5),
+    Field("gpu_hours", "GPU-hours /\nby random", of=_hours, right=True, keep=3),
+    Field("savings", "saved", of=_saved, right=True, keep=5),
 )
 
 
@@ -39,9 +76,7 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
     """Show the headline: a table for each task and way to sample."""
     predictors = {row["predictor"] for row in result.rows}
     fields = _FIELDS if len(predictors) == 1 else (Field("predictor", keep=9), *_FIELDS)
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in result.rows:
-        groups.setdefault((row["task"], row["sampling"]), []).append(row)
+    groups = grouped(result.rows, ("task", "sampling"))
     for (task, sampling), rows in groups.items():
         title = [
             task,
@@ -50,7 +85,7 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
             plural(max(row["n_seeds"] for row in rows), "seed"),
             f"{sampling} sampling" if len({way for _, way in groups}) > 1 else "",
         ]
-        yield Sheet([_cells(row) for row in rows], fields, joined(title))
+        yield Sheet(rows, fields, joined(title))
     yield (
         "Kendall tau: mean over seeds ± half its 95 % interval. * best of its n, = not told apart "
         f"from it (paired, Holm, p > .05). {_about_evaluations(result.rows)}"
@@ -69,39 +104,3 @@ def _about_evaluations(rows: Sequence[Row]) -> str:
         f"Evaluations count the training set and hold with {shares} confidence over seeds; in "
         "brackets their 95 % interval, open above where seeds are too few for it."
     )
-
-
-def _cells(row: Row) -> dict[str, Any]:
-    found, hours = row[DISCOVERY_AT.name], row["gpu_hours"]
-    reached = bounds(row["evaluations_lower"], row["evaluations_upper"], number)
-    against = f" / {row['random_gpu_hours']:,.0f}" if row["random_gpu_hours"] is not None else ""
-    return {
-        "predictor": row["predictor"],
-        "loss": row["loss"],
-        "n_train": row["n_train"],
-        "kendall_tau": _mean(row["kendall_tau"], row["kendall_tau_upper"]),
-        "discovery": "-" if found is None else f"{100 * found:.0f} %",
-        "evaluations": " ".join(filter(None, (number(row["evaluations"]), reached))),
-        "random_evaluations": row["random_evaluations"],
-        "gpu_hours": "-" if hours is None else f"{hours:,.0f}{against}",
-        "savings": "-" if row["savings"] is None else f"{100 * row['savings']:.1f} %",
-        **{
-            f"marks of {what}": _mark(row[f"{name}_rank"], row[f"{name}_p_holm"])
-            for name, what in _MARKED.items()
-        },
-    }
-
-
-def _mean(mean: float | None, upper: float | None) -> str:
-    if mean is None:
-        return "-"
-    return f"{mean:.3f}" if upper is None else f"{mean:.3f} ± {upper - mean:.3f}"
-
-
-def _mark(rank: int | None, p_holm: float | None) -> str:
-    """Mark the best loss and those the paired test cannot tell from it."""
-    if rank is None:
-        return ""
-    if rank == 1:
-        return "*"
-    return "=" if p_holm is None or p_holm > 0.05 else ""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nasrank.questions.search.controls import CONTROLS
@@ -26,7 +25,7 @@ from nasrank.questions.search.tables import (
 from nasrank.runs.features import predictor_on
 from nasrank.study.device import choose_device, kind_of
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import Field, Part, Sheet, number
+from nasrank.study.view import Field, Part, Sheet, fixed, grouped, number
 
 if TYPE_CHECKING:
     from nasrank.predictors.predictor import Predictor
@@ -81,12 +80,9 @@ def _answer(job: Job[SearchConfig, SearchRun]) -> Answer:
 
 def _view(result: Result[SearchConfig]) -> Iterable[Part]:
     config = result.config
-    by_task: dict[str, list[Row]] = {}
-    for row in result.rows:
-        by_task.setdefault(row["task"], []).append(row)
-    for task, rows in by_task.items():
+    for (task,), rows in grouped(result.rows, ("task",)).items():
         yield Sheet(
-            [_cells(row) for row in rows],
+            rows,
             _fields(rows),
             f"{task}, {rows[0]['n_seeds']} searches of {config.budget} evaluations, "
             f"{config.initial} to start, {config.per_round} a round",
@@ -99,72 +95,65 @@ def _view(result: Result[SearchConfig]) -> Iterable[Part]:
     )
 
 
-def _fields(rows: Sequence[Row]) -> list[Field]:
+def _fields(rows: Sequence[Mapping[str, Any]]) -> list[Field]:
     """Columns of one task; those with nothing to say are left out."""
     budget = rows[0]["budget"]
-    every = (
+
+    def known(name: str) -> bool:
+        return any(row[name] is not None for row in rows)
+
+    noise = Field("noise", "within its\nnoise", of=_evaluations("evaluations_to_noise"),
+                  right=True, keep=3)  # fmt: skip
+    hours = Field("gpu_hours_to_optimum", "GPU-hours\nto optimum", _hours, right=True, keep=3)
+    test = Field("test_label_at_budget", f"test label\nat {budget}", fixed(2), right=True)
+    optimum = _evaluations("evaluations_to_optimum")
+    return [
         Field("method", keep=9),
-        Field("loss", keep=8),
-        Field("optimum", "evaluations\nto optimum", right=True, keep=9),
-        Field("mark", "", keep=8),
-        Field("hits", "found", right=True, keep=7),
-        Field("noise", "within its\nnoise", right=True, keep=3),
+        Field("loss", show=lambda loss: loss or "", keep=8),
+        Field("optimum", "evaluations\nto optimum", of=optimum, right=True, keep=9),
+        Field("mark", "", of=_mark, keep=8),
+        Field("hit_share", "found", lambda share: f"{100 * share:.0f} %", right=True, keep=7),
+        *([noise] if known("noise_share") else []),
         *(
-            Field(_regret_at(at, budget), f"regret\nat {at}", right=True, keep=4 + (at == budget))
+            Field(
+                "regret_at_budget" if at == budget else f"regret_at_{at}",
+                f"regret\nat {at}",
+                "{:.3g}".format,
+                right=True,
+                keep=4 + (at == budget),
+            )
             for at in checkpoints(budget)
         ),
-        Field("test", f"test label\nat {budget}", right=True),
-        Field("hours", "GPU-hours\nto optimum", right=True, keep=3),
-        Field("seconds", "seconds\na search", right=True, keep=3),
-    )
-    needs = {
-        "noise": "noise_share",
-        "test": "test_label_at_budget",
-        "hours": "gpu_hours_to_optimum",
-    }
-    return [
-        field
-        for field in every
-        if field.key not in needs or any(row[needs[field.key]] is not None for row in rows)
+        *([test] if known(test.key) else []),
+        *([hours] if known(hours.key) else []),
+        Field("predictor_seconds", "seconds\na search", _seconds, right=True, keep=3),
     ]
 
 
-def _regret_at(evaluations: int, budget: int) -> str:
-    return "regret_at_budget" if evaluations == budget else f"regret_at_{evaluations}"
+def _hours(hours: float | None) -> str:
+    return number(None if hours is None else round(hours, 1))
 
 
-def _cells(row: Row) -> Row:
-    budget = row["budget"]
-    test, seconds = row["test_label_at_budget"], row["predictor_seconds"]
-    hours = row["gpu_hours_to_optimum"]
-    regrets = [_regret_at(at, budget) for at in checkpoints(budget)]
-    return {
-        "method": row["method"],
-        "loss": row["loss"] or "",
-        "optimum": _evaluations(row, "evaluations_to_optimum"),
-        "mark": _mark(row),
-        "hits": f"{100 * row['hit_share']:.0f} %",
-        "noise": _evaluations(row, "evaluations_to_noise"),
-        **{name: f"{row[name]:.3g}" for name in regrets},
-        "test": "-" if test is None else f"{test:.2f}",
-        "hours": number(None if hours is None else round(hours, 1)),
-        "seconds": "" if seconds is None else f"{seconds:.1f}",
-    }
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f}"
 
 
-def _evaluations(row: Mapping[str, Any], name: str) -> str:
-    beyond = f"> {row['budget']}"
+def _evaluations(name: str) -> Callable[[Mapping[str, Any]], str]:
+    def evaluations(row: Mapping[str, Any]) -> str:
+        beyond = f"> {row['budget']}"
 
-    def text(value: float | None) -> str:
-        return beyond if value is None else f"{value:g}"
+        def text(value: float | None) -> str:
+            return beyond if value is None else f"{value:g}"
 
-    median, lower, upper = (row[f"{name}{end}"] for end in ("", "_lower", "_upper"))
-    if median is None and lower is None:
-        return beyond
-    # Fewer than six searches bound no median.
-    if lower is None or median == lower == upper:
-        return text(median)
-    return f"{text(median)} [{text(lower)}, {text(upper)}]"
+        median, lower, upper = (row[f"{name}{end}"] for end in ("", "_lower", "_upper"))
+        if median is None and lower is None:
+            return beyond
+        # Fewer than six searches bound no median.
+        if lower is None or median == lower == upper:
+            return text(median)
+        return f"{text(median)} [{text(lower)}, {text(upper)}]"
+
+    return evaluations
 
 
 def _mark(row: Mapping[str, Any]) -> str:
@@ -173,10 +162,6 @@ def _mark(row: Mapping[str, Any]) -> str:
         return "*"
     p_holm = row["evaluations_to_optimum_p_holm"]
     return "=" if p_holm is None or p_holm > 0.05 else ""
-
-
-def _draw(result: Result[SearchConfig]) -> Iterable[Path]:
-    return draw_searches(result.tables[SEARCH.name], result.out)
 
 
 SEARCHES = Study(
@@ -192,5 +177,5 @@ SEARCHES = Study(
     ),
     answer=_answer,
     view=_view,
-    pictures=_draw,
+    pictures=lambda result: draw_searches(result.tables[SEARCH.name], result.out),
 )
