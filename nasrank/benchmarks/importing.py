@@ -10,10 +10,12 @@ from nasrank.benchmarks.importers import find_importer, formats_of, user
 from nasrank.benchmarks.importers.benchmark import imported_names
 from nasrank.benchmarks.importers.merge import Saved, save
 from nasrank.benchmarks.importers.store import space_path
+from nasrank.benchmarks.importers.understood import NO_WISHES, Wishes
+from nasrank.benchmarks.setting_facts import setting_rows
 from nasrank.benchmarks.tasks import SPACES, TaskName
 from nasrank.errors import DataError, UsageError
 
-__all__ = ["import_data", "saved_rows"]
+__all__ = ["import_data", "saved_rows", "understood_record"]
 
 
 def import_data(
@@ -23,8 +25,9 @@ def import_data(
     label: Sequence[str] = (),
     attributes: Sequence[str] = (),
     dataset: str | None = None,
-    lower_is_better: bool = False,
+    lower_is_better: bool | None = None,
     unit: str | None = None,
+    wishes: Wishes = NO_WISHES,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Saved:
     """Read a file or folder and add its content to a space of the data folder.
@@ -35,8 +38,9 @@ def import_data(
         label: Label columns of a file of your own; see `nasrank.benchmarks.importers.user`.
         attributes: Columns of such a file with numbers per node.
         dataset: Dataset of such a file; ``own`` by default.
-        lower_is_better: Direction of its label.
+        lower_is_better: Direction of its label; None takes it from the label's name.
         unit: Unit of its label; ``1``, a pure number, by default.
+        wishes: What columns of such a file are settings, and of which kind.
         on_progress: Receives the number of records read, and their total where it is known.
 
     Returns:
@@ -52,12 +56,13 @@ def import_data(
     if not path.exists():
         raise DataError(f"{path}: no such file or folder. Check the path")
     base = SPACES.built_in(space)
-    own = bool(label or attributes or lower_is_better or dataset is not None or unit is not None)
+    given = (dataset, unit, lower_is_better)
+    own = bool(label or attributes or wishes or any(each is not None for each in given))
     importer = None if own and base is not None else find_importer(space, path)
     formats = formats_of(space)
     if importer is not None and own:
         raise UsageError(
-            f"--label, --attributes, --dataset, --unit and --lower-is-better describe a file of "
+            f"--label, --attributes, --dataset, --unit, settings and direction describe a file of "
             f"your own, but {path} belongs to the public benchmark {space}. Leave them out"
         )
     if importer is not None:
@@ -78,6 +83,7 @@ def import_data(
             dataset=user.DATASET if dataset is None else dataset,
             lower_is_better=lower_is_better,
             unit="1" if unit is None else unit,
+            wishes=wishes,
         )
     if imported.space != space:
         raise DataError(
@@ -100,8 +106,9 @@ def saved_rows(saved: Saved) -> list[dict[str, Any]]:
 
     Returns:
         For each task: task, metric, description, unit, better (``higher`` or ``lower``),
-        architectures, labelled (how many of them have a value), replicates (training seeds),
-        replaced (how many values were replaced; None for a new metric) and path.
+        architectures, labelled (how many of them have a value), failed (how many have none since
+        training failed), replicates (training seeds), replaced (how many values were replaced;
+        None for a new metric) and path.
     """
     benchmark = SPACES[saved.stored.name]
     names = imported_names(saved.stored, SPACES.built_in(saved.stored.name))
@@ -113,6 +120,8 @@ def saved_rows(saved: Saved) -> list[dict[str, Any]]:
         name = names[each.dataset, each.metric.name]
         metric = next(one for one in benchmark.metrics_of(each.dataset) if one.name == name)
         values = saved.stored.read_columns(each.columns)
+        failed = int((values[:, -1] == 1).sum()) if each.failures else 0
+        values = values[:, : each.width]
         rows.append(
             {
                 "task": str(TaskName(benchmark, each.dataset, metric)),
@@ -122,9 +131,45 @@ def saved_rows(saved: Saved) -> list[dict[str, Any]]:
                 "better": "higher" if metric.higher_is_better else "lower",
                 "architectures": saved.stored.size,
                 "labelled": int((~np.isnan(values)).any(axis=1).sum()),
+                "failed": failed,
                 "replicates": each.width,
                 "replaced": saved.measured[key],
                 "path": str(saved.stored.path),
             }
         )
     return rows
+
+
+def understood_record(saved: Saved) -> dict[str, Any] | None:
+    """Say what was understood of a user's own table.
+
+    Args:
+        saved: What `import_data` returned.
+
+    Returns:
+        graphs (whether the table writes graphs), settings (see
+        :func:`nasrank.benchmarks.setting_facts.setting_rows`; empty without any), left_out (list
+        of column and why), named_by (the column of names that was found, None where there is an id
+        or none), repeats (rows with the settings of an earlier row), failures (count by reason),
+        unfinished (rows whose training goes on), guessed_lower (whether lower is better by the
+        label's name alone) and notes. None where the file is not a user's own table.
+    """
+    found = saved.understood
+    if found is None:
+        return None
+    repeats = 0
+    if found.settings is not None and not found.graphs:
+        # No setting is infinite, and NaN would differ from NaN.
+        rows = np.nan_to_num(found.settings.values, nan=np.inf)
+        repeats = len(rows) - len(np.unique(rows, axis=0))
+    return {
+        "graphs": found.graphs,
+        "settings": [] if found.settings is None else setting_rows(found.settings),
+        "left_out": [{"column": each.name, "why": each.why} for each in found.left_out],
+        "named_by": found.named_by or None,
+        "repeats": repeats,
+        "failures": dict(found.failures),
+        "unfinished": found.unfinished,
+        "guessed_lower": found.guessed_lower,
+        "notes": list(found.notes),
+    }

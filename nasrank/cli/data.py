@@ -1,7 +1,6 @@
 """``nasrank data``: list, describe, locate, import and verify benchmarks."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,9 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from nasrank.cli.data_download import download_file
+from nasrank.cli.data_import import EPILOG as IMPORT_EPILOG
+from nasrank.cli.data_import import import_space
 from nasrank.cli.data_proxies import EPILOG as PROXIES_EPILOG
 from nasrank.cli.data_proxies import compute_space
-from nasrank.cli.output import FormatOption, QuietOption, show_record, show_rows
+from nasrank.cli.output import FormatOption, show_record, show_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
 from nasrank.study.view import Field
@@ -114,97 +115,7 @@ def show_paths(output_format: FormatOption = "table") -> None:
     _complain(tasks)
 
 
-@app.command(
-    "import",
-    epilog="Example: nasrank data import my-space archs.csv --label acc_0,acc_1 --unit %",
-)
-def import_space(
-    space: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPACE",
-            help="A public space such as nb101, or a name of your choice for a space of your own.",
-        ),
-    ],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file or folder to read.")],
-    *,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMNS",
-            help="Label columns of your own file, one per training seed, separated by commas; "
-            "label and label_* by default.",
-        ),
-    ] = None,
-    attributes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMNS",
-            help="Columns of your own file with numbers per node, such as widths, separated "
-            "by commas; attribute_* by default.",
-        ),
-    ] = None,
-    lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="Lower labels of your own file are better.")
-    ] = False,
-    unit: Annotated[
-        str | None, typer.Option(help="Unit of the label of your own file, such as % or s.")
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="What your own architectures were trained on; own by default."),
-    ] = None,
-    quiet: QuietOption = False,
-    output_format: FormatOption = "table",
-) -> None:
-    """Read a benchmark's file, or architectures of your own, into the data folder.
-
-    No file is ever executed. Earlier imports into a space are kept; a metric imported again is
-    replaced. A file of your own is .csv, .jsonl or .parquet with a row for each architecture:
-    column id; operations ("input;conv3x3;output") with edges ("0-1;1-2") or matrix
-    ("010;001;000"), or layers ("mb3;mb6"), or arch_str (a NAS-Bench-201 string); label columns,
-    empty for candidates; and optionally attribute_NAME (numbers per node, "64;128"),
-    cost_seconds, parameters and group (a split by class never divides a group).
-
-    Keys of --format json, in tables.imported: task, metric, description, unit, better (higher,
-    lower), architectures, labelled, replicates, replaced (how many labels it replaced; null for
-    a new metric) and path.
-    """
-    from nasrank.benchmarks.importing import import_data, saved_rows
-    from nasrank.cli.progress import CountBar
-
-    with CountBar(f"reading {path.name}", quiet=quiet) as bar:
-        saved = import_data(
-            space,
-            path,
-            label=_names(label),
-            attributes=_names(attributes),
-            dataset=dataset,
-            lower_is_better=lower_is_better,
-            unit=unit,
-            on_progress=bar.update,
-        )
-    shown = [
-        Field("task"),
-        Field("unit"),
-        Field("better"),
-        Field("labelled", right=True),
-        Field("architectures", right=True),
-        Field("replicates", "seeds", right=True),
-        Field("replaced", right=True),
-        Field("description"),
-    ]
-    rows = saved_rows(saved)
-    show_rows("data import", "imported", rows, output_format, fields=shown)
-    for row in rows:
-        if row["replaced"] is not None and row["replaced"] > row["labelled"]:
-            typer.echo(
-                f"warning: {row['task']} had {row['replaced']} labels and now has "
-                f"{row['labelled']}. Import the earlier file again to restore them",
-                err=True,
-            )
-
-
+app.command("import", epilog=IMPORT_EPILOG)(import_space)
 app.command("download", epilog="Example: nasrank data download nb101")(download_file)
 app.command("proxies", epilog=PROXIES_EPILOG)(compute_space)
 
@@ -251,10 +162,6 @@ def verify_files(
         if bad:
             more = f" ({len(bad)} of {len(rows)} are {state})" if len(rows) > 1 else ""
             raise error(f"{bad[0]['subject']} is {state}{more}: {bad[0]['detail']}")
-
-
-def _names(text: str | None) -> list[str]:
-    return [] if text is None else [name.strip() for name in text.split(",")]
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:

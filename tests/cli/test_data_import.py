@@ -88,6 +88,7 @@ def test_json_keys_and_what_is_replaced(archs):
         "better": "higher",
         "architectures": 81,
         "labelled": 54,
+        "failed": 0,
         "replicates": 1,
         "replaced": None,
     }
@@ -213,3 +214,119 @@ def test_widths_and_families_of_networks(tmp_path):
     done = nasrank("data", "import", "nb201", path, "--attributes", "width")
     assert done.returncode in {2, 4}
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def trials(tmp_path):
+    """Sixty trials of four settings, of which some failed and ten are candidates."""
+    rng = np.random.default_rng(3)
+    lines = ["run_name,lr,depth,optimizer,momentum,framework,status,val_loss"]
+    for number in range(60):
+        lr, depth = 10 ** rng.uniform(-5, -1), rng.integers(2, 9)
+        optimizer = rng.choice(["adam", "sgd"])
+        momentum = f"{rng.uniform(0.8, 0.99):.3f}" if optimizer == "sgd" else ""
+        loss = 1 + (np.log10(lr) + 3) ** 2 - depth / 10 + rng.normal() / 10
+        status, label = ("crashed", "") if number % 20 == 7 else ("finished", f"{loss:.4f}")
+        if number >= 50:
+            status = label = ""
+        lines.append(f"run{number},{lr:.3g},{depth},{optimizer},{momentum},torch,{status},{label}")
+    path = tmp_path / "trials.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_table_of_settings_needs_no_other_option(trials, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    done = nasrank("data", "import", "my-space", trials, "--label", "val_loss")
+    assert (done.returncode, done.stderr) == (0, "")
+    head, _, rest = done.stdout.partition("Lower is taken")
+    assert "lower         47       3             60" in head
+    assert "lr         number, log" in head
+    assert "where optimizer is sgd" in head
+    assert "by the name of val_loss; give --higher-is-better if it is not." in rest
+    assert "run_name (names the rows and is their id); framework (is always torch)" in rest
+    assert "Failed: 3 status crashed." in rest
+    assert "--setting NAME=KIND" in rest
+    info = json.loads(nasrank("data", "info", "my-space/own", "--format", "json").stdout)["answer"]
+    assert (info["architectures"], info["labelled"], info["classes"]) == (60, 47, 60)
+    assert info["metric"]["better"] == "lower"
+    assert info["best"][0]["architecture"].startswith("run")
+
+
+def test_corrections_are_made_by_importing_again(trials, tmp_path):
+    again = ("data", "import", "my-space", trials, "--label", "val_loss", "--format", "json")
+    first = json.loads(nasrank(*again).stdout)["answer"]
+    assert [row["setting"] for row in first["settings"]] == [
+        "lr",
+        "depth",
+        "optimizer",
+        "momentum",
+    ]
+    assert first["named_by"] == "run_name"
+    assert first["failures"] == {"status crashed": 3}
+    assert first["guessed_lower"]
+    corrections = [
+        "--setting",
+        "lr=linear",
+        "--category",
+        "depth",
+        "--ignore",
+        "momentum,run_name",
+    ]
+    done = nasrank(*again, *corrections, "--higher-is-better")
+    assert (done.returncode, done.stderr) == (0, "")
+    second = json.loads(done.stdout)
+    kinds = {row["setting"]: (row["kind"], row["scale"]) for row in second["answer"]["settings"]}
+    assert kinds == {
+        "lr": ("number", "linear"),
+        "depth": ("category", None),
+        "optimizer": ("category", None),
+    }
+    (row,) = second["tables"]["imported"]
+    assert (row["better"], row["replaced"], row["failed"]) == ("higher", 47, 3)
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'label = "val_loss"\ncategory = ["depth"]\nignore = "momentum,run_name"\n'
+        'higher-is-better = true\n[setting]\nlr = "linear"\n'
+    )
+    third = json.loads(
+        nasrank("data", "import", "my-space", trials, "--config", file, "--format", "json").stdout
+    )
+    assert third["answer"] == second["answer"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--setting", "lr=round"], 2, "is no kind of setting"),
+        (["--setting", "Lr=log"], 2, "Did you mean 'lr'?"),
+        (["--settings", "val_loss"], 2, "the column means something else"),
+        (["--setting", "optimizer=number"], 4, "line 2: optimizer is '"),
+        (["--attributes", "lr"], 4, "the column lr needs nodes"),
+    ],
+)
+def test_wrong_corrections_are_named_in_one_line(trials, folder, arguments, code, message):
+    done = nasrank("data", "import", "my-space", trials, "--label", "val_loss", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("ignore = 3", "ignore should be text in quotes"), ("lower-is-better = 1", "true or false"),
+     ("colour = 'red'", "unknown option 'colour'"), ("[setting]\nlr = 3", "setting should be")],
+)  # fmt: skip
+def test_wrong_options_of_a_file_are_named_in_one_line(trials, tmp_path, text, message):
+    (tmp_path / "mine.toml").write_text(text)
+    done = nasrank("data", "import", "my-space", trials, "--config", tmp_path / "mine.toml")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_columns_beside_graphs_are_left_out_with_a_word(archs):
+    done = nasrank("data", "import", "mine", archs, "--label", "acc_0")
+    assert "Left out: acc_1. To make columns settings" in done.stdout
+    assert "--settings acc_1" in done.stdout

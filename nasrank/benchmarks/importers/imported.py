@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.importers.understood import Understood
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
@@ -59,6 +60,7 @@ class Imported:
         citation: What to cite.
         groups: ``[N]`` names of groups that a split must not divide, empty for an
             architecture without one; or None.
+        understood: What was understood of a user's table; None for everything else.
 
     Raises:
         DataError: The parts do not fit together; see `Imported.check`.
@@ -79,6 +81,7 @@ class Imported:
     licence: str
     citation: str
     groups: Sequence[str] | None = None
+    understood: Understood | None = None
 
     def __post_init__(self) -> None:
         """Check the parts against each other."""

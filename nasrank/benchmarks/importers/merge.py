@@ -18,6 +18,7 @@ from nasrank.benchmarks.importers.store import (
     find_space,
     write_space,
 )
+from nasrank.benchmarks.importers.understood import Understood
 from nasrank.benchmarks.space import Space, build_space
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes, joined
@@ -39,11 +40,13 @@ class Saved:
         added: Architectures that were not known before.
         measured: ``dataset:metric`` of every imported measurement, with the number of
             architectures that had a value before, or None where the metric is new.
+        understood: What was understood of a user's table; None for everything else.
     """
 
     stored: StoredSpace
     added: int
     measured: Mapping[str, int | None]
+    understood: Understood | None = None
 
 
 def save(imported: Imported, base: Space | None = None) -> Saved:
@@ -52,6 +55,10 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     Architectures are joined by their text. A measurement that the space has already is replaced
     as a whole, so that a metric never mixes files; architectures that the new file lacks then
     have no value. Classes of isomorphic architectures are found now and kept in the cache.
+
+    A table of settings that holds all architectures known so far says anew what their settings
+    are; and where the space was made from a file of that name alone, it is made anew. So a
+    correction is to import the table again.
 
     Args:
         imported: What was read.
@@ -67,6 +74,9 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     """
     _check_graphs(imported, base)
     known = find_space(imported.space)
+    before = _labelled(known)
+    if known is not None and _is_correction(imported, known):
+        known = None
     texts, old_rows, new_rows = _join(imported, known)
     count = len(texts)
     graphs = imported.graphs if base is None else None
@@ -133,7 +143,8 @@ def save(imported: Imported, base: Space | None = None) -> Saved:
     return Saved(
         stored,
         count - (0 if known is None else known.size),
-        {name: _labelled(*earlier[name]) if name in earlier else None for name in measured},
+        {name: before.get(name) for name in measured},
+        imported.understood,
     )
 
 
@@ -143,8 +154,26 @@ def _with_failures(each: Measurement) -> NDArray[np.float64]:
     return np.concatenate([each.values, each.failed[:, None].astype(np.float64)], axis=1)
 
 
-def _labelled(stored: StoredMeasurement, values: NDArray[np.float64]) -> int:
-    return int((~np.isnan(values[:, : stored.width])).any(axis=1).sum())
+def _is_correction(imported: Imported, known: StoredSpace) -> bool:
+    """Whether a table is imported again that is all the space was made from."""
+    if imported.understood is None or imported.understood.settings is None:
+        return False
+    again = {(each.dataset, each.metric.name) for each in imported.measurements}
+    return all(
+        each.provenance.source == imported.source and (each.dataset, each.metric.name) in again
+        for each in known.measurements
+    )
+
+
+def _labelled(known: StoredSpace | None) -> dict[str, int]:
+    """Count the architectures that have a value of each measurement."""
+    if known is None:
+        return {}
+    counts = {}
+    for each in known.measurements:
+        values = known.read_columns(each.columns[: each.width])
+        counts[f"{each.dataset}:{each.metric.name}"] = int((~np.isnan(values)).any(axis=1).sum())
+    return counts
 
 
 def _check_graphs(imported: Imported, base: Space | None) -> None:
@@ -232,6 +261,11 @@ def _join_graphs(
             f"{imported.space} have {have[1]}. Give the same columns, or delete "
             f"{known.path} to start over"
         )
+    if imported.understood is not None and new.settings is not None and len(new) == count:
+        # The table holds every architecture: what it says of them now counts.
+        order = np.empty(count, np.int64)
+        order[new_rows] = np.arange(count)
+        return new[order]
     vocabulary = tuple(dict.fromkeys((*old.vocabulary, *new.vocabulary)))
     nodes, names = max(old.nodes, new.nodes), old.attribute_names
     check_size(count, nodes, len(names))

@@ -1,10 +1,14 @@
 """A user's own space from a CSV, JSON Lines or Parquet file.
 
-Every row is an architecture. Columns that are not named here, and not chosen as labels, are
-skipped.
+Every row is an architecture: a graph, a row of settings, or both.
+
+A table without columns for graphs is one of settings: every column that is not named here and not
+chosen as a label may be one; see :mod:`nasrank.benchmarks.importers.setting_table`. In a table of
+graphs further columns are settings only where they are asked for.
 
 ``id``
-    Its name, unique in the file. May be left out beside ``arch_str``.
+    Its name, unique in the file. May be left out beside ``arch_str``, and in a table of settings,
+    where a column that names the rows takes its place, or the settings written out.
 ``operations`` and ``edges``
     The operations of its nodes, ``input;conv3x3;output``, and the edges between them by position
     from 0, ``0-1;1-2``. An edge given twice counts twice. In JSON and Parquet lists work as well:
@@ -21,14 +25,17 @@ skipped.
     well, with null for none. A single number holds for every node, an empty cell for none.
 ``label``, ``label_0``, ``label_1``, ...
     Its measured value; several columns are several training seeds. Empty where it was not
-    evaluated: such rows are the candidates.
+    evaluated: such rows are the candidates. NaN, infinity or ``failed`` where training failed.
+``status``, ``diverged``, ``fail_reason``
+    Whether training failed; see :mod:`nasrank.benchmarks.importers.failures`.
 ``cost_seconds``, ``parameters``
     GPU-seconds of its training and number of its weights; may be empty.
 ``group``
     A name shared by architectures that a split must not divide, such as variants of one network;
     may be empty.
 
-A file writes the graphs of all rows in one way. Nodes named ``input`` and ``output`` are where
+A file writes the graphs of all rows in one way. Rows of equal settings are one class, as
+isomorphic graphs are: their labels are replicates. Nodes named ``input`` and ``output`` are where
 data enters and leaves. An operation named ``none`` produces nothing and one named ``skip_connect``
 returns its input; two architectures that then compute the same belong to one class.
 """
@@ -43,15 +50,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.importers.cells import cell_of
 from nasrank.benchmarks.importers.column_names import column_of
+from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
+from nasrank.benchmarks.importers.failures import read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
 from nasrank.benchmarks.importers.records import Records, is_table, read_records
+from nasrank.benchmarks.importers.setting_names import spelled_names, told_apart
+from nasrank.benchmarks.importers.setting_table import notes_on, understand
 from nasrank.benchmarks.importers.store import MOST_NODES, check_size
+from nasrank.benchmarks.importers.understood import NO_WISHES, Understood, Wishes
 from nasrank.benchmarks.nb201 import OPERATIONS, cell_graphs, official_order
 from nasrank.benchmarks.nb201 import architecture_string as nb201_string
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
+from nasrank.graphs.settings import Settings
 from nasrank.registry import unknown_name
 
 __all__ = ["DATASET", "candidate_graphs", "candidate_names", "read", "recognises"]
@@ -62,15 +76,10 @@ DATASET = "own"
 _ENDS = ("input", "output")
 _FORMS = (("operations", "edges"), ("operations", "matrix"), ("layers",), ("arch_str",))
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
-_DEFAULT_LABEL = re.compile(r"label(_.*)?")
+_DEFAULT_LABELS = (re.compile(r"label(_\d+)?"), re.compile(r"label_.*"))
 _ATTRIBUTE = re.compile(r"attribute_(.+)")
-_RESERVED = {
-    "id",
-    "cost_seconds",
-    "parameters",
-    "group",
-    *(name for form in _FORMS for name in form),
-}
+_RESERVED = {"id", "cost_seconds", "parameters", "group"}
+_GRAPH_COLUMNS = {name for form in _FORMS for name in form}
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST_PARALLEL = 255
 _LONGEST_NAME = 256
@@ -97,8 +106,9 @@ def read(
     label: Sequence[str] = (),
     attributes: Sequence[str] = (),
     dataset: str = DATASET,
-    lower_is_better: bool = False,
+    lower_is_better: bool | None = None,
     unit: str = "1",
+    wishes: Wishes = NO_WISHES,
 ) -> Imported:
     """Read a file of the form that this module describes.
 
@@ -108,11 +118,12 @@ def read(
         space: Name of the space.
         built_in: Whether that is a built-in space. Its architectures are then named in
             ``arch_str``, and other columns for graphs are ignored.
-        label: Label columns, one per training seed; ``label`` and ``label_*`` by default.
+        label: Label columns, one per training seed; ``label`` and ``label_0``, ... by default.
         attributes: Columns with numbers per node; ``attribute_*`` by default.
         dataset: What the architectures were trained on.
-        lower_is_better: Direction of the label.
+        lower_is_better: Direction of the label; None takes it from the name of the label.
         unit: Unit of the label.
+        wishes: What columns are settings, and of which kind, where the user says so.
 
     Raises:
         UsageError: A chosen column is not in the file, or not valid for its purpose.
@@ -120,19 +131,41 @@ def read(
     """
     records = read_records(path, on_progress=on_progress)
     labels = _label_columns(records, label)
+    statuses = status_columns(records, labels)
+    form = None if built_in else _form(records)
     numbers = _attribute_columns(records, attributes, labels, built_in=built_in)
-    graphs = None if built_in else _graphs(records, numbers)
-    names = _names(records, built_in=built_in)
-    values = np.stack([_numbers(records, column) for column in labels], axis=1)
-    if np.isnan(values).all():
-        raise DataError(f"{path}: no row has a label. Fill the column {labels[0]}")
+    if numbers and form is None and not built_in:
+        raise DataError(
+            f"{path}: the column {next(iter(numbers.values()))} needs nodes, but no column writes "
+            "graphs. Write them with operations or layers"
+        )
+    outcomes = read_outcomes(records, labels, statuses)
+    if np.isnan(outcomes.values).all():
+        what = "every row failed" if outcomes.failed.all() else "no row has a label"
+        raise DataError(f"{path}: {what}. Fill the column {labels[0]}")
+    graphs, understood = None, None
+    if built_in:
+        if wishes:
+            raise UsageError(
+                "--settings, --setting and --ignore: the space is built in. Leave out"
+            )
+        names = _names(records, built_in=True)
+    else:
+        taken = {*labels, *statuses, *numbers.values(), *_fixed_columns(records, form)}
+        understood = understand(records, taken, wishes, graphs=form is not None)
+        graphs = _architectures(records, form, numbers, understood.settings)
+        names = _names(records, None if form else understood)
+    if lower_is_better is None:
+        lower_is_better = records.lower_is_better
+    guessed = lower_is_better is None and all(map(lower_is_usually_better, labels))
     metric = Metric(
         _metric_name(labels),
         unit,
-        not lower_is_better,
+        not (lower_is_better or guessed),
         f"{', '.join(labels)} as given by the user",
         replicates=len(labels) > 1,
     )
+    failed = outcomes.failed if outcomes.failed.any() else None
     costs = (
         _numbers(records, "cost_seconds", least=0) if "cost_seconds" in records.columns else None
     )
@@ -143,7 +176,7 @@ def read(
         graphs=graphs,
         drop=("none",),
         contract=("skip_connect",),
-        measurements=(Measurement(dataset, metric, values),),
+        measurements=(Measurement(dataset, metric, outcomes.values, failed),),
         cost_seconds={} if costs is None else {dataset: costs},
         parameters=(
             _numbers(records, "parameters", least=0) if "parameters" in records.columns else None
@@ -154,6 +187,14 @@ def read(
         licence="the user's own",
         citation="",
         groups=_group_names(records) if "group" in records.columns else None,
+        understood=understood
+        and replace(
+            understood,
+            failures=outcomes.reasons,
+            unfinished=outcomes.unfinished,
+            guessed_lower=guessed,
+            notes=(*records.notes, *notes_on(understood.settings, outcomes.values, labels[0])),
+        ),
     )
 
 
@@ -163,7 +204,7 @@ def candidate_names(records: Records) -> tuple[str, ...]:
     Raises:
         DataError: A row has no name, or that of another row.
     """
-    return _names(records, built_in=False)
+    return _names(records)
 
 
 def candidate_graphs(
@@ -193,6 +234,10 @@ def candidate_graphs(
             )
         numbers[name] = found[0]
     form = _form(records)
+    if form is None:
+        raise DataError(
+            f"{records.path}: it writes no graphs, which the space consists of. {records.remedy}"
+        )
     if form == ("arch_str",):
         parsed = _nb201_graphs(records)
         yield _recoded(records, parsed, vocabulary)
@@ -242,7 +287,8 @@ def _label_columns(records: Records, chosen: Sequence[str]) -> list[str]:
     if len(set(chosen)) != len(chosen):
         raise UsageError(f"--label names a column twice: {','.join(chosen)}")
     asked = [column_of(name, records.columns, "label column") for name in chosen]
-    found = asked or [name for name in records.columns if _DEFAULT_LABEL.fullmatch(name)]
+    usual = [[n for n in records.columns if form.fullmatch(n)] for form in _DEFAULT_LABELS]
+    found = asked or next(filter(None, usual), [])
     if not found:
         raise DataError(
             f"{records.path}: it has no column label. Choose another with --label, one of: "
@@ -258,7 +304,7 @@ def _attribute_columns(
     for name in chosen:
         if name not in records.columns:
             raise unknown_name("attribute column", name, records.columns)
-        if name in {*labels, *_RESERVED} or built_in:
+        if name in {*labels, *_RESERVED, *_GRAPH_COLUMNS} or built_in:
             why = "the space is built in" if built_in else f"{name} means something else"
             raise UsageError(f"--attributes {name}: {why}. Leave it out")
     if len(set(chosen)) != len(chosen):
@@ -306,25 +352,34 @@ def _metric_name(labels: Sequence[str]) -> str:
     return name or "label"
 
 
-def _names(records: Records, *, built_in: bool) -> tuple[str, ...]:
+def _names(
+    records: Records, understood: Understood | None = None, *, built_in: bool = False
+) -> tuple[str, ...]:
+    """Read the names of rows; in a table of settings ``understood`` says what they are."""
+    if understood is not None and understood.settings is not None:
+        column = "id" if "id" in records.columns else understood.named_by
+        if not column:
+            return spelled_names(understood.settings)
+        if column != "id":
+            return tuple(str(record.get(column)).strip() for record in records.rows)
+        return told_apart(records, "id", _texts(records, "id"), understood.settings)
     column = "id" if "id" in records.columns and not built_in else "arch_str"
     if column not in records.columns:
         missing = "arch_str, the architectures of the space" if built_in else "id"
         raise DataError(f"{records.path}: it has no column {missing}. Add it")
-    rows: dict[str, int] = {}
+    return told_apart(records, column, _texts(records, column), None)
+
+
+def _texts(records: Records, column: str) -> list[str]:
+    texts = []
     for row, record in enumerate(records.rows):
         value = record.get(column)
         whole = isinstance(value, int) and not isinstance(value, bool)
         text = str(value).strip() if whole or isinstance(value, str) else ""
         if not text or len(text) > _LONGEST_NAME or not text.isprintable():
             raise records.error(row, f"{column} is not a name of 1 to {_LONGEST_NAME} characters")
-        if text in rows:
-            place = records.places[rows[text]]
-            raise records.error(
-                row, f"{column} {text[:60]!a} is also that of {records.unit} {place}"
-            )
-        rows[text] = row
-    return tuple(rows)
+        texts.append(text)
+    return texts
 
 
 def _numbers(records: Records, column: str, *, least: float = -math.inf) -> NDArray[np.float64]:
@@ -345,8 +400,17 @@ def _numbers(records: Records, column: str, *, least: float = -math.inf) -> NDAr
     return values
 
 
-def _form(records: Records) -> tuple[str, ...]:
-    forms = [form for form in _FORMS if set(form) <= set(records.columns)]
+def _form(records: Records) -> tuple[str, ...] | None:
+    """Return the columns that write graphs; None where a table has none of them."""
+    # A column that only counts, such as layers or edges, may be a setting.
+    written = {
+        name
+        for name in _GRAPH_COLUMNS & {*records.columns}
+        if not _counts([record.get(name) for record in records.rows])
+    }
+    forms = [form for form in _FORMS if {*form} <= {*records.columns} and form[0] in written]
+    if not forms and not written:
+        return None
     if len(forms) != 1:
         known = "; ".join(" and ".join(form) for form in _FORMS)
         found = "no way" if not forms else "several ways"
@@ -357,9 +421,37 @@ def _form(records: Records) -> tuple[str, ...]:
     return forms[0]
 
 
-def _graphs(records: Records, numbers: Mapping[str, str]) -> GraphBatch:
-    form = _form(records)
-    if form == ("arch_str",):
+def _counts(values: Sequence[object]) -> bool:
+    known = [each for each in map(cell_of, values) if each is not None]
+    return bool(known) and all(isinstance(each, float) for each in known)
+
+
+def _fixed_columns(records: Records, form: Sequence[str] | None) -> set[str]:
+    """Return the columns whose meaning is fixed by their name."""
+    other = [name for name in records.columns if _DEFAULT_LABELS[0].fullmatch(name)]
+    return {*_RESERVED, *other, *(form or ())} & {*records.columns}
+
+
+def _architectures(
+    records: Records,
+    form: Sequence[str] | None,
+    numbers: Mapping[str, str],
+    settings: Settings | None,
+) -> GraphBatch:
+    """Return the graphs with their settings; settings alone where no graphs are written."""
+    if form is not None:
+        return replace(_graphs(records, form, numbers), settings=settings)
+    if settings is None:
+        known = "; ".join(" and ".join(form) for form in _FORMS)
+        raise DataError(
+            f"{records.path}: it has no column of settings and writes no graphs. Add columns of "
+            f"settings, or those of one way to write graphs: {known}"
+        )
+    return GraphBatch.of_settings(settings)
+
+
+def _graphs(records: Records, form: Sequence[str], numbers: Mapping[str, str]) -> GraphBatch:
+    if tuple(form) == ("arch_str",):
         if numbers:
             raise DataError(
                 f"{records.path}: the column {next(iter(numbers.values()))} needs nodes, but "
