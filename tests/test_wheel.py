@@ -36,6 +36,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     }
     in_tree = {str(p.relative_to(ROOT)) for p in (ROOT / "nasrank").rglob("*.py")}
     assert in_tree <= set(names)
+    shipped = {path.name for path in (ROOT / "nasrank/benchmarks/shipped").iterdir()}
+    assert {f"nasrank/benchmarks/shipped/{name}" for name in shipped} <= set(names)
+    assert "LICENSE-scan-bench" in shipped
 
 
 @pytest.mark.slow

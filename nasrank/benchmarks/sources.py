@@ -11,6 +11,9 @@ from pathlib import Path
 from nasrank.benchmarks.pickles import read_limited
 from nasrank.errors import DataError
 
+_SITE = Path(__file__).parents[2]
+"""The folder that the package nasrank lies in."""
+
 __all__ = ["Origin", "SourceFile", "read_source"]
 
 
@@ -24,6 +27,7 @@ class Origin:
         file: Path of the file below the folder packages are installed in.
         sha256: Digest of the known file, in hexadecimal.
         licence: Licence of the package, as an SPDX name.
+        shipped: Whether nasrank itself brings the file, made from those of the package.
     """
 
     package: str
@@ -31,14 +35,33 @@ class Origin:
     file: str
     sha256: str
     licence: str
+    shipped: bool = False
 
     @property
     def advice(self) -> str:
         """What to do if the file is missing or damaged."""
-        return (
-            f"Install it again with: pip install --force-reinstall --no-deps "
-            f"{self.package}=={self.version}"
-        )
+        package = "nasrank" if self.shipped else f"{self.package}=={self.version}"
+        return f"Install it again with: pip install --force-reinstall --no-deps {package}"
+
+    @property
+    def installed_version(self) -> str | None:
+        """The version that should be found here; None where the package is not installed."""
+        if self.shipped:
+            return self.version
+        try:
+            return distribution(self.package).version
+        except PackageNotFoundError:
+            return None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file should be found here; None where the package is not installed."""
+        if self.shipped:
+            return _SITE / self.file
+        try:
+            return Path(str(distribution(self.package).locate_file(self.file)))
+        except PackageNotFoundError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -95,13 +118,11 @@ def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
     Raises:
         DataError: The package or the file is missing, unreadable or far too large.
     """
-    try:
-        found = distribution(origin.package).locate_file(origin.file)
-    except PackageNotFoundError as error:
+    path = origin.path
+    if path is None:
         raise DataError(
             f"the package {origin.package} that holds {Path(origin.file).name} is not installed. "
             f"Install it with: pip install {origin.package}=={origin.version}"
-        ) from error
-    path = Path(str(found))
+        )
     content = read_limited(path, advice=origin.advice)
     return SourceFile(origin, path, hashlib.sha256(content).hexdigest()), content

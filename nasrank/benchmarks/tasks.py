@@ -66,6 +66,9 @@ SPACES.register("analog", target="nasrank.benchmarks.analog:BENCHMARK")
 SPACES.register("nbgraph", target="nasrank.benchmarks.nbgraph:BENCHMARK")
 SPACES.register("hpolib", target="nasrank.benchmarks.hpo:HPOLIB")
 SPACES.register("hpobench", target="nasrank.benchmarks.hpo:HPOBENCH")
+SPACES.register("scaling-llm", target="nasrank.benchmarks.scaling:LLM")
+SPACES.register("scaling-clip", target="nasrank.benchmarks.scaling:CLIP")
+SPACES.register("scaling-tabpfn", target="nasrank.benchmarks.scaling:TABPFN")
 
 
 @dataclass(frozen=True)

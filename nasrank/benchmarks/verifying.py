@@ -4,7 +4,6 @@ import hashlib
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +113,7 @@ def _verify_path(path: Path) -> Verified:
         if _is_same(path, space_path(name)):
             return _verify_imported(name)
     for base, dataset, origin in _origins():
-        if _is_same(path, _installed(origin)):
+        if _is_same(path, origin.path):
             return _verify_source(base, dataset)
     row = Verified(str(path), "folder", str(path), None, None, "unknown", _format_of(path))
     if path.is_dir():
@@ -183,7 +182,7 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
     subject = f"{base.name}/{dataset}"
     row = Verified(subject, "source", None, None, None, "missing", "")
     origin = base.origins.get(dataset)
-    path = None if origin is None else _installed(origin)
+    path = None if origin is None else origin.path
     try:
         if path is not None and path.is_file():
             row = replace(row, path=str(path), state="damaged", sha256=_sha256(path))
@@ -201,7 +200,7 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
     if row.sha256 == origin.sha256:
         detail = "the sha256 is the known one, all checks passed"
         return replace(row, known=_named(origin), state="ok", detail=detail)
-    if distribution(origin.package).version == origin.version:
+    if origin.installed_version == origin.version:
         detail = f"its sha256 is not that of {origin.package} {origin.version}. {origin.advice}"
         return replace(row, detail=detail)
     detail = f"all checks passed; only the file of {origin.package} {origin.version} is known"
@@ -217,13 +216,6 @@ def _origins() -> Iterator[tuple[Benchmark, str, Origin]]:
 
 def _load(base: Benchmark, dataset: str) -> Task:
     return base.load(f"{base.name}/{dataset}", dataset, base.metrics_of(dataset)[0])
-
-
-def _installed(origin: Origin) -> Path | None:
-    try:
-        return Path(str(distribution(origin.package).locate_file(origin.file)))
-    except PackageNotFoundError:
-        return None
 
 
 def _is_same(path: Path, other: Path | None) -> bool:

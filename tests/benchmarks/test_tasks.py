@@ -25,8 +25,16 @@ def test_all_tasks_by_name():
     assert names[4:13] == [f"nbgraph/{dataset}" for dataset in [*graphs, "proteins"]]
     assert len([name for name in names if name.startswith("hpolib/")]) == 4
     assert len([name for name in names if name.startswith("hpobench/")]) == 8
+    assert names[25:] == [
+        "scaling-llm/valid_loss",
+        "scaling-llm/large",
+        "scaling-clip/val_loss",
+        "scaling-clip/large",
+        "scaling-tabpfn/val_loss",
+    ]
     every = task_names(every_metric=True)
-    assert len(every) == 3 * 4 + 21 + 9 * 4 + 4 * 3 + 8 * 4
+    scaling = 2 * 30 + 2 * 47 + 8
+    assert len(every) == 3 * 4 + 21 + 9 * 4 + 4 * 3 + 8 * 4 + scaling
     assert set(names) < set(every)
 
 
@@ -75,7 +83,7 @@ def test_metrics_say_what_they_are():
         assert benchmark.name == name
         assert len({metric.name for metric in benchmark.metrics}) == len(benchmark.metrics)
         for metric in benchmark.metrics:
-            assert metric.unit in {"%", "s", "parameters", "loss"}
+            assert metric.unit in {"%", "s", "parameters", "loss", "FLOPs"}
             assert metric.description
 
 
