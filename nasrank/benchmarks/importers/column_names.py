@@ -2,28 +2,63 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from nasrank.benchmarks.importers.columns import printable
 from nasrank.errors import DataError, UsageError
 from nasrank.registry import unknown_name
 
-__all__ = ["GRAPH_COLUMNS", "INDEX", "KNOWN_COLUMNS", "column_of", "named"]
+__all__ = ["INDEX", "OWN", "KnownColumns", "column_of", "named"]
 
-GRAPH_COLUMNS = ("id", "group", "arch_str", "operations", "layers", "edges", "matrix")
-"""Columns of names and graphs: their cells are text or lists, whatever they look like."""
-KNOWN_COLUMNS = (*GRAPH_COLUMNS, "label", "cost_seconds", "parameters", "status")
-"""Columns with a meaning of their own, in whatever case a file writes them."""
 INDEX = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 """The index of a data frame, as pandas and Parquet call it."""
 
+
+@dataclass(frozen=True)
+class KnownColumns:
+    """The columns that a reader knows.
+
+    Attributes:
+        names: Their names; a file may write them in any case.
+        cell: The one that writes the architecture, which ``--column`` may call ``cell``.
+        verbatim: Those of names and graphs: their cells are text or lists, whatever they look
+            like, and never columns of their own.
+        lists: Those of ``verbatim`` whose text may be a list as Python or JSON writes it.
+        words: Those of ``lists`` that may also be words between semicolons, commas or blanks.
+        families: Further columns it knows.
+    """
+
+    names: tuple[str, ...]
+    cell: str
+    verbatim: tuple[str, ...]
+    lists: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    families: re.Pattern[str] = re.compile(r"(?!)")
+
+    def know(self, name: str) -> bool:
+        """Return whether a column is known by that very name."""
+        return name in self.names or self.families.fullmatch(name) is not None
+
+
+OWN = KnownColumns(
+    names=(
+        *("id", "group", "arch_str", "operations", "layers", "edges", "matrix"),
+        *("label", "cost_seconds", "parameters", "status"),
+    ),
+    cell="arch_str",
+    verbatim=("id", "group", "arch_str", "operations", "layers", "edges", "matrix"),
+    lists=("operations", "layers", "edges", "matrix"),
+    words=("operations", "layers"),
+    families=re.compile(r"(label|attribute)_.+"),
+)
+"""The columns of a user's own space."""
+
 _CELL = "cell"
-"""What ``--column`` calls the architecture of any reader; ``arch_str`` here."""
-_FAMILIES = re.compile(r"(label|attribute)_.+")
 
 
 def named(
-    path: Path, columns: Sequence[str], renamed: Mapping[str, str]
+    path: Path, columns: Sequence[str], renamed: Mapping[str, str], known: KnownColumns = OWN
 ) -> tuple[dict[str, str], list[str]]:
     """Give columns their names here.
 
@@ -31,6 +66,7 @@ def named(
         path: The file, for messages.
         columns: Its columns.
         renamed: What the user says: the file's column by the name here.
+        known: The columns that the reader knows.
 
     Returns:
         The file's name of each column by its name here, in the order of the file; and what was
@@ -49,9 +85,9 @@ def named(
     """
     asked: dict[str, str] = {}
     for name, written in renamed.items():
-        own = "arch_str" if name == _CELL else name
-        if own not in KNOWN_COLUMNS and not _FAMILIES.fullmatch(own):
-            raise unknown_name("name of a column for --column", name, (_CELL, *KNOWN_COLUMNS))
+        own = known.cell if name == _CELL else name
+        if not known.know(own):
+            raise unknown_name("name of a column for --column", name, (_CELL, *known.names))
         found = column_of(written, columns, "column")
         if own in asked.values() or found in asked:
             raise UsageError(f"--column {name}={written}: it names a column twice. Leave one out")
@@ -63,11 +99,7 @@ def named(
     for written in columns:
         name = asked.get(written, written)
         lower = name.lower()
-        if (
-            written not in asked
-            and lower not in taken
-            and (lower in KNOWN_COLUMNS or _FAMILIES.fullmatch(lower))
-        ):
+        if written not in asked and lower not in taken and known.know(lower):
             name = lower
             notes.append(f"the column {printable(written)} is taken for {name}")
         elif written not in asked and written in given:

@@ -1,22 +1,24 @@
-"""DARTS genotypes with accuracies, in JSON or CSV.
+"""DARTS genotypes with accuracies, in any table.
 
-JSON: a list of objects, or one object per line. Each has the genotype as text (``genotype``) or as
-its parts (``normal``, ``reduce`` and optionally ``normal_concat``, ``reduce_concat``), and may
-have ``val_acc``, ``test_acc`` and ``train_acc`` in percent (a number, or a list with one per
-seed), ``train_seconds`` and ``parameters``. CSV: columns of the same names, ``genotype`` as text.
-Architectures without an accuracy are a pool of candidates. This reader was not tested on a file
-from a benchmark's authors.
+A row has the genotype as text (``genotype``) or as its parts (``normal``, ``reduce`` and
+optionally ``normal_concat``, ``reduce_concat``), and may have ``val_acc``, ``test_acc`` and
+``train_acc`` in percent (a number, or a list with one per seed), ``train_seconds`` and
+``parameters``.
+Architectures without an accuracy are a pool of candidates; a word such as ``failed``, NaN or an
+infinity in place of an accuracy says that the training failed. This reader was not tested on a
+file from a benchmark's authors.
 """
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.importers.column_names import KnownColumns
+from nasrank.benchmarks.importers.columns import says_failed
 from nasrank.benchmarks.importers.darts_cells import (
     CONTRACT,
     DROP,
@@ -27,70 +29,92 @@ from nasrank.benchmarks.importers.darts_cells import (
     parse_genotype,
 )
 from nasrank.benchmarks.importers.imported import Imported, Measurement
-from nasrank.benchmarks.importers.json_file import finite_number, head, read_json
-from nasrank.benchmarks.pickles import read_limited
+from nasrank.benchmarks.importers.json_file import finite_number
+from nasrank.benchmarks.importers.records import Record, Records, first_columns, read_records
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError
 
-__all__ = ["read", "recognises"]
+__all__ = ["COLUMNS", "read", "recognises"]
 
 _DATASET = "cifar10"
-_SIZE_LIMIT = 2**28
 _MOST_RUNS = 64
 _ACCURACIES = {"val_acc": "validation", "test_acc": "test", "train_acc": "training"}
+_PARTS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _ADVICE = "Correct the file and import it again"
-
-_Rows = list[tuple[str, dict[str, object]]]
-
-
-def recognises(path: Path) -> bool:
-    """Return whether a file starts with a genotype in JSON or CSV; never raises."""
-    start = head(path).lstrip()
-    if start.startswith((b"[", b"{")):
-        return b'"genotype"' in start or (b'"normal"' in start and b'"reduce"' in start)
-    first_line, _, _ = start.partition(b"\n")
-    return b"genotype" in first_line.split(b",") or b'"genotype"' in first_line
+COLUMNS = KnownColumns(
+    names=("genotype", *_PARTS, *_ACCURACIES, "train_seconds", "parameters"),
+    cell="genotype",
+    verbatim=("genotype", *_PARTS),
+    lists=_PARTS,
+)
+"""The columns that are read; others are passed over."""
 
 
-def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = None) -> Imported:
+def recognises(path: Path, *, renamed: Mapping[str, str] | None = None) -> bool:
+    """Return whether a file is a table with a column for genotypes; never raises.
+
+    Args:
+        path: The file.
+        renamed: As in :func:`read`.
+    """
+    names = {name.lower() for name in first_columns(path, whole=COLUMNS.verbatim)}
+    given = {} if renamed is None else renamed
+    names |= {name for name, written in given.items() if written.lower() in names}
+    return bool(names & {"genotype", "cell"}) or {"normal", "reduce"} <= names
+
+
+def read(
+    path: Path,
+    *,
+    on_progress: Callable[[int, int | None], None] | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> Imported:
     """Read genotypes and their accuracies.
 
     Args:
-        path: A ``.json``, ``.jsonl`` or ``.csv`` file as the module describes.
+        path: A table, as `read_records` reads it.
         on_progress: Called with the genotypes read and their number, now and then.
+        renamed: The file's name of a column by its name here.
 
     Returns:
         Space ``darts``, dataset ``cifar10``; accuracies in percent, converted from fractions
         where none is above 1.
 
     Raises:
+        UsageError: A renamed column is not in the file.
         DataError: The file is missing, damaged or of another form, or a row is wrong.
     """
-    rows = _rows(path)
-    if not rows:
-        raise DataError(f"{path}: it holds no genotype. {_ADVICE}")
+    records = read_records(path, renamed=renamed, known=COLUMNS)
+    if not {"genotype", "normal"} & {*records.columns}:
+        raise DataError(
+            f"{path}: it has no column genotype. Name it with --column genotype=COLUMN, one of: "
+            f"{', '.join(records.columns)[:200]}"
+        )
+    records = replace(records, remedy=_ADVICE)
     genotypes: list[Genotype] = []
-    first: dict[Genotype, str] = {}
-    for number, (where, fields) in enumerate(rows, start=1):
+    first: dict[Genotype, int] = {}
+    for row, fields in enumerate(records.rows):
         try:
             genotype = _genotype(fields)
         except ValueError as error:
-            raise DataError(f"{path}: {where}: {error}. {_ADVICE}") from error
-        if first.setdefault(genotype, where) != where:
+            raise records.error(row, str(error)) from error
+        if first.setdefault(genotype, row) != row:
+            place = f"{records.unit} {records.places[first[genotype]]}"
             raise DataError(
-                f"{path}: {where} repeats the genotype of {first[genotype]}. "
-                "Give one row per genotype, with the seeds as a list in JSON"
+                f"{path}: {records.unit} {records.places[row]} repeats the genotype of {place}. "
+                "Give one row per genotype, with the seeds as a list"
             )
         genotypes.append(genotype)
-        if on_progress is not None and number % 1000 == 0:
-            on_progress(number, len(rows))
-    measurements = tuple(_measurements(path, rows))
+        if on_progress is not None and (row + 1) % 1000 == 0:
+            on_progress(row + 1, len(records.rows))
+    measurements = tuple(_measurements(records))
     if not measurements:
         raise DataError(
-            f"{path}: no row has {', '.join(_ACCURACIES)}. Use one of these names in the file"
+            f"{path}: no row has {', '.join(_ACCURACIES)}. Name the column with --column "
+            "val_acc=COLUMN"
         )
-    seconds = _column(path, rows, "train_seconds")
-    parameters = _column(path, rows, "parameters")
+    seconds = _column(records, "train_seconds")
+    parameters = _column(records, "parameters")
     return Imported(
         space="darts",
         title="DARTS genotypes",
@@ -111,125 +135,61 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
     )
 
 
-def _rows(path: Path) -> _Rows:
-    """Return the place of each row and its content."""
-    start = head(path).lstrip()
-    if not start.startswith((b"[", b"{")):
-        return list(_csv_rows(path))
-    if start.startswith(b"["):
-        value = read_json(path, limit=_SIZE_LIMIT)
-        listed = value if isinstance(value, list) else []
-    else:
-        listed = list(_json_lines(path))
-    rows = []
-    for number, fields in enumerate(listed, start=1):
-        if not isinstance(fields, dict):
-            raise DataError(f"{path}: row {number} is not a JSON object. {_ADVICE}")
-        rows.append((f"row {number}", fields))
-    return rows
-
-
-def _json_lines(path: Path) -> Iterator[object]:
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: line {number} is not JSON. {_ADVICE}") from error
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        if "genotype" not in header or len({*header}) != len(header):
-            raise DataError(
-                f"{path}: its first line should name distinct columns, one of them genotype. "
-                f"{_ADVICE}"
-            )
-        for row in reader:
-            if not row:
-                continue
-            where = f"line {reader.line_num}"
-            if len(row) != len(header):
-                raise DataError(
-                    f"{path}: {where} has {len(row)} of {len(header)} fields. {_ADVICE}"
-                )
-            fields: dict[str, object] = {}
-            for name, text in zip(header, row, strict=True):
-                fields[name] = text if name == "genotype" else _csv_number(text)
-            yield where, fields
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: {error}. {_ADVICE}") from error
-
-
-def _csv_number(text: str) -> object:
-    """Return a number, None for an empty field, or the text where it is neither."""
-    if not text.strip():
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise DataError(f"{path}: not a file. Check the path")
-    try:
-        return read_limited(path, limit=_SIZE_LIMIT, advice=_ADVICE).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8 text. {_ADVICE}") from error
-
-
-def _genotype(fields: dict[str, object]) -> Genotype:
+def _genotype(fields: Record) -> Genotype:
     spelled = fields.get("genotype")
-    if isinstance(spelled, str):
+    if isinstance(spelled, str) and spelled:
         return parse_genotype(spelled)
-    return genotype_of_fields(fields if spelled is None else spelled)
+    return genotype_of_fields(spelled or {name: fields.get(name) for name in _PARTS})
 
 
-def _measurements(path: Path, rows: _Rows) -> Iterator[Measurement]:
+def _measurements(records: Records) -> Iterator[Measurement]:
     for name, split in _ACCURACIES.items():
-        seeds = [_numbers(path, where, name, fields.get(name)) for where, fields in rows]
+        seeds = [
+            _numbers(records, row, name, fields.get(name))
+            for row, fields in enumerate(records.rows)
+        ]
         width = max(map(len, seeds))
-        if not width:
-            continue
-        values = np.full((len(rows), width), np.nan)
+        values = np.full((len(seeds), width), np.nan)
         for row, numbers in enumerate(seeds):
             values[row, : len(numbers)] = numbers
+        if np.isnan(values).all():
+            continue
+        tried = np.array([bool(numbers) for numbers in seeds])
+        failed = np.asarray(tried & np.isnan(values).all(axis=1), np.bool_)
         words = f"{split} accuracy as the file has it"
         if np.nanmax(values) <= 1:
             values *= 100
             words += ", converted from fractions to percent"
         if np.nanmin(values) < 0 or np.nanmax(values) > 100:
             bad = (values < 0) | (values > 100)
-            where = rows[int(np.argmax(bad.any(axis=1)))][0]
-            raise DataError(f"{path}: {where} has a {name} outside 0 to 100 %. {_ADVICE}")
+            row = int(np.argmax(bad.any(axis=1)))
+            raise records.error(row, f"{name} is outside 0 to 100 %")
         metric = Metric(name, "%", higher_is_better=True, description=words, replicates=width > 1)
-        yield Measurement(_DATASET, metric, values)
+        yield Measurement(_DATASET, metric, values, failed if failed.any() else None)
 
 
-def _column(path: Path, rows: _Rows, name: str) -> NDArray[np.float64] | None:
+def _column(records: Records, name: str) -> NDArray[np.float64] | None:
     """Return ``[N]`` numbers of at least 0, or None where no row has one."""
-    values = np.full(len(rows), np.nan)
-    for row, (where, fields) in enumerate(rows):
-        numbers = _numbers(path, where, name, fields.get(name))
+    values = np.full(len(records.rows), np.nan)
+    for row, fields in enumerate(records.rows):
+        numbers = _numbers(records, row, name, fields.get(name))
         if len(numbers) > 1 or min(numbers, default=0) < 0:
-            raise DataError(
-                f"{path}: {where} needs a single number of at least 0 for {name}. {_ADVICE}"
-            )
+            raise records.error(row, f"{name} is not a single number of at least 0")
         values[row : row + 1] = numbers or np.nan
     return None if np.isnan(values).all() else values
 
 
-def _numbers(path: Path, where: str, name: str, value: object) -> list[float]:
-    """Return the finite numbers of a field; nothing and NaN count as not measured."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return []
-    listed = value if isinstance(value, list) else [value]
-    numbers = [number for each in listed if (number := finite_number(each)) is not None]
-    if len(numbers) != len(listed) or len(numbers) > _MOST_RUNS:
-        shown = f"{str(value)[:40]!a} for {name}"
-        raise DataError(f"{path}: {where} has {shown}, not a number. {_ADVICE}")
+def _numbers(records: Records, row: int, name: str, value: object) -> list[float]:
+    """Return the numbers of a cell, NaN for each training that failed; nothing for nothing."""
+    numbers = []
+    for each in value if isinstance(value, list) else [value]:
+        number = finite_number(each)
+        if number is None and each is not None:
+            wordy = isinstance(each, str) and says_failed(each)
+            if not (wordy or (isinstance(each, float) and not math.isfinite(each))):
+                raise records.error(row, f"{name} is {str(each)[:40]!a}, not a number")
+            number = math.nan
+        numbers += [] if number is None else [number]
+    if len(numbers) > _MOST_RUNS:
+        raise records.error(row, f"{name} has more than {_MOST_RUNS} numbers")
     return numbers

@@ -20,6 +20,7 @@ from nasrank.graphs import INPUT, OUTPUT, GraphBatch
 __all__ = [
     "CONTRACT",
     "DROP",
+    "NONE",
     "OPERATIONS",
     "VOCABULARY",
     "Genotype",
@@ -39,6 +40,8 @@ OPERATIONS = (
     "dil_conv_5x5",
 )
 """What an edge of a cell can do."""
+NONE = "none"
+"""What an edge without a signal is called; genotypes of real trainings have it."""
 
 _INPUTS = 2
 _NODES = 4
@@ -60,7 +63,7 @@ VOCABULARY = (
 """Operations of the graphs' nodes: ``n-`` in the normal cell, ``r-`` in the reduction cell."""
 
 DROP: tuple[str, ...] = ()
-"""Empty: every operation of DARTS produces something."""
+"""Empty: an edge that is ``none`` is left out when a graph is made."""
 CONTRACT = ("n-skip_connect", "r-skip_connect")
 """Operations that return their input. A skip connection from an input of the reduction cell halves
 the resolution by strided convolutions; it is ``r-factorized_reduce`` and stays."""
@@ -70,9 +73,10 @@ _PAIR = r"[(\[](?:\"\w{1,40}\"|'\w{1,40}'),\d{1,3},?[)\]]"
 _CELL = rf"[(\[]((?:{_PAIR},?){{0,64}})[)\]]"
 _CONCAT = r"(?:[(\[]((?:\d{1,3},?){0,64})[)\]]|range\((\d{1,3}),(\d{1,3})\))"
 _GENOTYPE = re.compile(
-    rf"(?:Genotype)?\(normal={_CELL},normal_concat={_CONCAT},"
+    rf"(?:\w{{1,80}}=)?(?:\w{{1,80}}\.){{0,4}}(?:Genotype)?\(normal={_CELL},normal_concat={_CONCAT},"
     rf"reduce={_CELL},reduce_concat={_CONCAT},?\)"
 )
+_RANGE = re.compile(r"range\((\d{1,3}),(\d{1,3})\)")
 _EDGE = re.compile(r"[\"'](\w+)[\"'],(\d+)")
 
 
@@ -97,7 +101,8 @@ def parse_genotype(text: str) -> Genotype:
 
     Args:
         text: Such as ``Genotype(normal=[('skip_connect', 0), ...], normal_concat=range(2, 6),
-            reduce=[...], reduce_concat=[2, 3, 4, 5])``, with any white space.
+            reduce=[...], reduce_concat=[2, 3, 4, 5])``, with any white space; also as a line of a
+            module, ``NAME = Genotype(...)``, or ``genotypes.Genotype(...)``.
 
     Returns:
         The architecture.
@@ -122,11 +127,12 @@ def parse_genotype(text: str) -> Genotype:
 
 
 def genotype_of_fields(fields: object) -> Genotype:
-    """Read a genotype that JSON holds as an object.
+    """Read a genotype that JSON holds as an object, or a table in columns.
 
     Args:
         fields: A dict with ``normal`` and ``reduce``, lists of pairs of operation and input, and
-            optionally ``normal_concat`` and ``reduce_concat``, lists of nodes (2 to 5 if absent).
+            optionally ``normal_concat`` and ``reduce_concat``, lists of nodes or a text such as
+            ``range(2, 6)`` (2 to 5 if absent or None).
 
     Returns:
         The architecture.
@@ -141,7 +147,11 @@ def genotype_of_fields(fields: object) -> Genotype:
         edges = fields.get(name)
         if not isinstance(edges, list) or not all(map(_is_pair, edges)):
             raise ValueError(f"its {name} cell is not a list of pairs of operation and input")
-        nodes = fields.get(f"{name}_concat", [*range(_INPUTS, _INPUTS + _NODES)])
+        nodes = fields.get(f"{name}_concat")
+        if nodes is None:
+            nodes = [*range(_INPUTS, _INPUTS + _NODES)]
+        if isinstance(nodes, str) and (span := _RANGE.fullmatch("".join(nodes.split()))):
+            nodes = [*range(int(span[1]), int(span[2]))]
         if not isinstance(nodes, list) or not all(type(node) is int for node in nodes):
             raise ValueError(f"its {name}_concat is not a list of nodes")
         cells.append(([(edge[0], edge[1]) for edge in edges], nodes))
@@ -171,19 +181,21 @@ def genotype_graphs(genotypes: Sequence[Genotype]) -> GraphBatch:
     Input feeds the two inputs of each cell, which are nodes of their own (``c_{k-2}``,
     ``c_{k-1}``); every edge of a cell is a node that feeds the sum it belongs to; sums feed the
     edges that start there and, where they are concatenated, the output. Sums are nodes, so sums
-    are not confused with concatenations.
+    are not confused with concatenations. An edge that is ``none`` produces nothing and is no node.
 
     Args:
         genotypes: ``[items]`` architectures.
 
     Returns:
-        ``[items]`` graphs of 30 nodes: input, output, and 14 of each cell.
+        ``[items]`` graphs of 30 nodes, input, output and 14 of each cell, less one for every
+        ``none``.
     """
     items = len(genotypes)
     per_cell = _INPUTS + _NODES + _EDGES
     width = 2 + 2 * per_cell
     operations = np.zeros((items, width), np.int16)
     adjacency = np.zeros((items, width, width), np.uint8)
+    mask = np.ones(operations.shape, np.bool_)
     operations[:, :2] = INPUT, OUTPUT
     every = np.arange(items)
     for cell, prefix in enumerate("nr"):
@@ -198,20 +210,22 @@ def genotype_graphs(genotypes: Sequence[Genotype]) -> GraphBatch:
         offset = VOCABULARY.index(f"{prefix}-{OPERATIONS[0]}")
         for edge in range(_EDGES):
             node = first_edge + edge
+            there = codes[:, edge] >= 0
             strided = (codes[:, edge] == _SKIP) & (sources[:, edge] < _INPUTS) & (cell == 1)
-            operations[:, node] = np.where(
+            operations[:, node] = there * np.where(
                 strided, VOCABULARY.index(_FACTORISED), offset + codes[:, edge]
             )
-            adjacency[every, base + sources[:, edge], node] = 1
-            adjacency[:, node, base + _INPUTS + edge // 2] = 1
-    return GraphBatch(operations, adjacency, np.ones(operations.shape, np.bool_), VOCABULARY)
+            adjacency[every, base + sources[:, edge], node] = there
+            adjacency[:, node, base + _INPUTS + edge // 2] = there
+            mask[:, node] = there
+    return GraphBatch(operations, adjacency, mask, VOCABULARY)
 
 
 def _cell_arrays(
     genotypes: Sequence[Genotype], cell: int
 ) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.uint8]]:
-    """Return operation and source of each edge and which nodes are concatenated."""
-    code_of = {name: code for code, name in enumerate(OPERATIONS)}
+    """Return operation, -1 for none, and source of each edge, and which nodes are concatenated."""
+    code_of = {name: code for code, name in enumerate(OPERATIONS)} | {NONE: -1}
     items = len(genotypes)
     codes = np.empty((items, _EDGES), np.int16)
     sources = np.empty((items, _EDGES), np.int64)
@@ -241,7 +255,7 @@ def _checked(
         if len(edges) != _EDGES:
             raise ValueError(f"its {name} cell has {len(edges)} edges, not {_EDGES}")
         for edge, (operation, source) in enumerate(edges):
-            if operation not in OPERATIONS:
+            if operation not in (*OPERATIONS, NONE):
                 raise ValueError(f"its {name} cell has the unknown operation {operation[:40]!a}")
             if not 0 <= source < _INPUTS + edge // 2:
                 raise ValueError(

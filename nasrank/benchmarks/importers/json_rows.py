@@ -1,10 +1,9 @@
 """Rows of an untrusted JSON file: an object per line, or what pandas and others write at once."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from nasrank.benchmarks.importers.column_names import GRAPH_COLUMNS
 from nasrank.benchmarks.importers.dialect import COLUMN_LIMIT, numbered_lines, opened
 from nasrank.benchmarks.importers.json_file import json_value
 from nasrank.errors import DataError
@@ -20,13 +19,14 @@ _REMEDY = "Repair the file and import it again"
 _Row = dict[str, object]
 
 
-def json_line_rows(path: Path) -> Iterator[tuple[int, _Row]]:
+def json_line_rows(path: Path, whole: Collection[str] = ()) -> Iterator[tuple[int, _Row]]:
     """Read an object per line; empty lines are skipped.
 
     Objects within a row become columns ``outer.inner``, six deep at most.
 
     Args:
         path: The file; it may be compressed by gzip.
+        whole: Columns whose objects are cells and not further columns.
 
     Yields:
         The line of a row, and its values by column.
@@ -43,14 +43,15 @@ def json_line_rows(path: Path) -> Iterator[tuple[int, _Row]]:
             raise DataError(f"{path}: line {place}: not JSON. {_REMEDY}") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}: line {place}: not a JSON object. {_REMEDY}")
-        yield place, _flat(path, f"line {place}", row)
+        yield place, _flat(path, f"line {place}", row, whole)
 
 
-def json_rows(path: Path) -> list[_Row]:
+def json_rows(path: Path, whole: Collection[str] = ()) -> list[_Row]:
     """Read an array of objects, or any of the forms of ``DataFrame.to_json``.
 
     Args:
         path: The file; it may be compressed by gzip.
+        whole: Columns whose objects are cells and not further columns.
 
     Returns:
         The rows, flat as in `json_line_rows`. Where pandas wrote the index as words, it is the
@@ -77,18 +78,18 @@ def json_rows(path: Path) -> list[_Row]:
     for place, row in enumerate(listed):
         if not isinstance(row, dict):
             raise DataError(f"{path}: row {place}: not a JSON object. {_REMEDY}")
-        rows.append(_flat(path, f"row {place}", row))
+        rows.append(_flat(path, f"row {place}", row, whole))
     return rows
 
 
 def is_json_lines(path: Path) -> bool:
-    """Return whether the first line of a file is a whole object and another one follows."""
+    """Return whether a file has an object on its first line and starts another one on the next."""
     try:
-        lines = (line for _, line in numbered_lines(path) if line.strip())
+        lines = (line.strip() for _, line in numbered_lines(path) if line.strip())
         first, second = next(lines, ""), next(lines, "")
-        return second.lstrip().startswith("{") and isinstance(json.loads(first), dict)
-    except (ValueError, RecursionError, DataError):
+    except DataError:
         return False
+    return first[:1] + first[-1:] == "{}" and second.startswith("{")
 
 
 def _split(value: _Row) -> list[object] | None:
@@ -125,7 +126,7 @@ def _by_key(value: _Row) -> list[object] | None:
     return [{"id": name} | each for name, each in zip(value, inner, strict=True)]
 
 
-def _flat(path: Path, where: str, row: _Row) -> _Row:
+def _flat(path: Path, where: str, row: _Row, whole: Collection[str]) -> _Row:
     """Write the fields of objects within a row as columns ``outer.inner``."""
     if not any(type(value) is dict for value in row.values()) and len(row) <= COLUMN_LIMIT:
         return row
@@ -134,8 +135,8 @@ def _flat(path: Path, where: str, row: _Row) -> _Row:
     def put(fields: Mapping[str, object], prefix: str, depth: int) -> None:
         for key, value in fields.items():
             name = f"{prefix}{key}"
-            of_graph = name in GRAPH_COLUMNS or name.startswith("attribute_")
-            if isinstance(value, dict) and value and not of_graph:
+            cell = name in whole or name.startswith("attribute_")
+            if isinstance(value, dict) and value and not cell:
                 if depth == 0:
                     raise DataError(f"{path}: {where}: too deeply nested. {_REMEDY}")
                 put(value, f"{name}.", depth - 1)

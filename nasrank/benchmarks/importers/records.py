@@ -8,11 +8,11 @@ import dataclasses
 import datetime
 import decimal
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasrank.benchmarks.importers.column_names import GRAPH_COLUMNS, INDEX, named
+from nasrank.benchmarks.importers.column_names import INDEX, OWN, KnownColumns, named
 from nasrank.benchmarks.importers.columns import (
     Column,
     list_of,
@@ -22,10 +22,11 @@ from nasrank.benchmarks.importers.columns import (
 from nasrank.benchmarks.importers.dialect import (
     COLUMN_LIMIT,
     LINE_LIMIT,
+    opened,
     table_rows,
 )
 from nasrank.benchmarks.importers.json_rows import is_json_lines, json_line_rows, json_rows
-from nasrank.benchmarks.importers.parquet_file import open_columns
+from nasrank.benchmarks.importers.parquet_file import column_names, open_columns
 from nasrank.benchmarks.importers.shown import shown
 from nasrank.errors import DataError
 
@@ -36,6 +37,7 @@ __all__ = [
     "SUFFIXES",
     "Record",
     "Records",
+    "first_columns",
     "is_table",
     "read_records",
     "record_chunks",
@@ -44,12 +46,11 @@ __all__ = [
 ROW_LIMIT = 5_000_000
 """Maximum number of rows."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
-"""Suffixes of the file names that are read; all but the last may be followed by ``.gz``."""
+"""Suffixes of the file names that are read; all but the last may be followed by ``.gz``. What a
+``.txt`` is, its first character says."""
 
 _EVERY = 1_000
 _REMEDY = "Repair the file and import it again"
-_LISTED = ("operations", "layers")
-_WRITTEN_AS_LISTS = (*_LISTED, "edges", "matrix")
 
 Record = dict[str, object]
 """One row: values by column, as `read_column` makes them."""
@@ -101,10 +102,31 @@ def is_table(path: Path) -> bool:
     return _kind(path) is not None
 
 
+def first_columns(path: Path, *, whole: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the columns of the first row as the file names them; nothing where it is no table.
+
+    Never raises, and reads little of the file unless it is a JSON array.
+
+    Args:
+        path: The file.
+        whole: Columns whose objects are cells and not further columns.
+    """
+    try:
+        kind = _checked_kind(path)
+        if kind == ".parquet":
+            return tuple(column_names(path))
+        if kind == ".json" and not is_json_lines(path):
+            return tuple(json_rows(path, whole)[0])
+        return tuple(next(_text_rows(path, ".jsonl" if kind == ".json" else kind, whole))[1])
+    except (DataError, OSError, ValueError, StopIteration, IndexError):
+        return ()
+
+
 def read_records(
     path: Path,
     *,
     renamed: Mapping[str, str] | None = None,
+    known: KnownColumns = OWN,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Records:
     """Read a table.
@@ -118,6 +140,7 @@ def read_records(
     Args:
         path: The file.
         renamed: The file's name of a column by the name that the reader looks for.
+        known: The columns that the reader looks for.
         on_progress: Receives the number of rows read so far, and their total where it is known.
 
     Raises:
@@ -126,15 +149,16 @@ def read_records(
             number of rows is beyond the limits.
     """
     kind = _checked_kind(path)
+    whole = _whole_cells(renamed, known)
     if kind == ".parquet":
         records = _parquet(path)
     elif kind == ".json":
-        records = _json(path)
+        records = _json(path, whole)
     else:
-        records = _text(path, kind, on_progress)
+        records = _text(path, kind, whole, on_progress)
     if not records.rows:
         raise DataError(f"{path}: it holds no architecture. {_REMEDY}")
-    records = _understood(records, renamed or {})
+    records = _understood(records, renamed or {}, known)
     if on_progress is not None:
         on_progress(len(records.rows), len(records.rows))
     return records
@@ -166,18 +190,19 @@ def record_chunks(
         DataError: It is missing, a folder, empty, damaged or of another kind.
     """
     kind = _checked_kind(path)
+    whole = _whole_cells(renamed, OWN)
     number = -1
     if kind == ".parquet":
         chunks = _parquet_chunks(path, size, wanted)
     elif kind == ".json":
-        chunks = _json_chunks(path, size)
+        chunks = _json_chunks(path, size, whole)
     else:
-        chunks = _text_chunks(path, kind, size, wanted)
+        chunks = _text_chunks(path, kind, size, wanted, whole)
     for number, columns, rows, places in chunks:
         if wanted(number):
             unit = "row" if kind in {".parquet", ".json"} else "line"
             records = Records(path, columns, rows, places, unit, remedy)
-            yield number, _understood(records, renamed or {})
+            yield number, _understood(records, renamed or {}, OWN)
     if number < 0:
         raise DataError(f"{path}: it holds no architecture. {remedy}")
 
@@ -198,17 +223,31 @@ def _checked_kind(path: Path) -> str:
         raise DataError(
             f"{path}: not one of {', '.join(SUFFIXES)} or .csv.gz. Save it as one of these first"
         )
-    return kind
+    if kind != ".txt":
+        return kind
+    with opened(path) as file:
+        start = file.read(_EVERY).lstrip()
+    return ".json" if start.startswith(("[", "{")) else kind
 
 
 _Chunk = tuple[int, tuple[str, ...], list[Record], list[int]]
 
 
-def _text(path: Path, kind: str, on_progress: Callable[[int, int | None], None] | None) -> Records:
+def _whole_cells(renamed: Mapping[str, str] | None, known: KnownColumns) -> Collection[str]:
+    """Return the columns whose objects are cells and not further columns."""
+    return {*known.verbatim, *(renamed or {}).values()}
+
+
+def _text(
+    path: Path,
+    kind: str,
+    whole: Collection[str],
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Records:
     rows: list[Record] = []
     places: list[int] = []
     names: dict[str, None] = {}
-    for place, row in _text_rows(path, kind):
+    for place, row in _text_rows(path, kind, whole):
         if len(rows) == ROW_LIMIT:
             raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
         names |= dict.fromkeys(row)
@@ -220,14 +259,14 @@ def _text(path: Path, kind: str, on_progress: Callable[[int, int | None], None] 
 
 
 def _text_chunks(
-    path: Path, kind: str, size: int, wanted: Callable[[int], bool]
+    path: Path, kind: str, size: int, wanted: Callable[[int], bool], whole: Collection[str]
 ) -> Iterator[_Chunk]:
     number = 0
     rows: list[Record] = []
     places: list[int] = []
     names: dict[str, None] = {}
     count = 0
-    for place, row in _text_rows(path, kind):
+    for place, row in _text_rows(path, kind, whole):
         if wanted(number):
             names |= dict.fromkeys(row)
             rows.append(row)
@@ -240,25 +279,25 @@ def _text_chunks(
         yield number, tuple(names), rows, places
 
 
-def _text_rows(path: Path, kind: str) -> Iterator[tuple[int, Record]]:
-    return json_line_rows(path) if kind in {".jsonl", ".ndjson"} else table_rows(path)
+def _text_rows(path: Path, kind: str, whole: Collection[str]) -> Iterator[tuple[int, Record]]:
+    return json_line_rows(path, whole) if kind in {".jsonl", ".ndjson"} else table_rows(path)
 
 
-def _json(path: Path) -> Records:
+def _json(path: Path, whole: Collection[str]) -> Records:
     if is_json_lines(path):
-        return _text(path, ".jsonl", None)
-    rows = json_rows(path)
+        return _text(path, ".jsonl", whole)
+    rows = json_rows(path, whole)
     if len(rows) > ROW_LIMIT:
         raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
     names = dict.fromkeys(name for row in rows for name in row)
     return Records(path, tuple(names), rows, list(range(len(rows))), "row")
 
 
-def _json_chunks(path: Path, size: int) -> Iterator[_Chunk]:
-    whole = _json(path)
-    for number, start in enumerate(range(0, len(whole.rows), size)):
+def _json_chunks(path: Path, size: int, whole: Collection[str]) -> Iterator[_Chunk]:
+    found = _json(path, whole)
+    for number, start in enumerate(range(0, len(found.rows), size)):
         part = slice(start, start + size)
-        yield number, whole.columns, whole.rows[part], whole.places[part]
+        yield number, found.columns, found.rows[part], found.places[part]
 
 
 def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Iterator[_Chunk]:
@@ -308,19 +347,19 @@ def _parquet(path: Path) -> Records:
     return Records(path, table.names, rows, list(range(len(rows))), "row")
 
 
-def _understood(records: Records, renamed: Mapping[str, str]) -> Records:
+def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumns) -> Records:
     """Give columns their names and cells their values."""
-    names, notes = named(records.path, records.columns, renamed)
+    names, notes = named(records.path, records.columns, renamed, known)
     cells = {name: [row.get(written) for row in records.rows] for name, written in names.items()}
     decimal_comma = any(
         writes_decimal_comma({each for each in column if type(each) is str})
         for name, column in cells.items()
-        if name not in GRAPH_COLUMNS
+        if name not in known.verbatim
     )
     percents = set()
     for name, column in cells.items():
-        if name in GRAPH_COLUMNS:
-            cells[name] = _graph_cells(name, column)
+        if name in known.verbatim:
+            cells[name] = _verbatim(name, column, known)
             continue
         found = read_column([*map(_simple, column)], decimal_comma=decimal_comma)
         cells[name] = found.values
@@ -373,15 +412,15 @@ def _without_index(
     return kept, notes
 
 
-def _graph_cells(name: str, cells: list[object]) -> list[object]:
+def _verbatim(name: str, cells: list[object], known: KnownColumns) -> list[object]:
     """Strip the text of names and graphs, and read lists; nothing else is changed."""
     texts = {each: each.strip() for each in cells if type(each) is str}
     meanings: dict[str, object] = {**texts}
-    if name in _WRITTEN_AS_LISTS:
+    if name in known.lists:
         bracketed = {text: plain for text, plain in texts.items() if plain[:1] in {"[", "("}}
         lists = {text: list_of(plain) for text, plain in bracketed.items()}
         meanings |= {text: listed for text, listed in lists.items() if listed is not None}
-    if name in _LISTED:
+    if name in known.words:
         separator = r";" if any(";" in text for text in texts) else r"\s*,\s*|\s+"
         for text, plain in texts.items():
             if meanings[text] == plain and plain:

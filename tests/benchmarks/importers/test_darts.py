@@ -177,21 +177,23 @@ def test_reads_csv_and_makes_fractions_percent(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[]", "no genotype"),
-        ("[3]", "row 1 is not a JSON object"),
-        ('{"genotype": }', "line 1 is not JSON"),
-        (json.dumps([JSON[1], JSON[1]]), "row 2 repeats the genotype of row 1"),
+        ("[]", "no architecture"),
+        ("[3]", "row 0: not a JSON object"),
+        ('{"genotype": }', "not JSON at line 1, column 14"),
+        ('{"normal": 1}\n{"normal": }', "line 2: not JSON"),
+        (json.dumps([JSON[1], JSON[1]]), "row 1 repeats the genotype of row 0"),
         (json.dumps([JSON[2]]), "no row has val_acc"),
-        (json.dumps([JSON[1] | {"val_acc": "94"}]), "for val_acc, not a number"),
-        (json.dumps([JSON[1] | {"val_acc": float("inf")}]), "for val_acc, not a number"),
-        (json.dumps([JSON[1] | {"val_acc": 940}]), "outside 0 to 100"),
-        (json.dumps([JSON[1] | {"parameters": [1, 2]}]), "needs a single number"),
-        (json.dumps([JSON[1] | {"train_seconds": -1}]), "needs a single number"),
-        ("val_acc,genotype,val_acc\n", "should name distinct columns"),
-        ("genotype,val_acc\n", "no genotype"),
-        (f'genotype,val_acc\n"{ONE}"\n', "line 2 has 1 of 2 fields"),
-        (f'genotype,val_acc\n"{ONE}",good\n', "for val_acc, not a number"),
-        ("genotype,val_acc\nGenotype,3\n", "is not a genotype"),
+        (json.dumps([JSON[1] | {"val_acc": "9 4"}]), "val_acc is '9 4', not a number"),
+        (json.dumps([JSON[1] | {"val_acc": float("inf")}]), "no row has val_acc"),
+        (json.dumps([JSON[1] | {"val_acc": 940}]), "row 0: val_acc is outside 0 to 100"),
+        (json.dumps([JSON[1] | {"parameters": [1, 2]}]), "not a single number of at least 0"),
+        (json.dumps([JSON[1] | {"train_seconds": -1}]), "not a single number of at least 0"),
+        ("val_acc,genotype,val_acc\n", "two columns of the same name"),
+        ("genotype,val_acc\n", "no architecture"),
+        (f'genotype,val_acc\n"{ONE}"\n', "line 2: 1 fields under 2 columns"),
+        (f'genotype,val_acc\n"{ONE}",good\n', "line 2: val_acc is 'good', not a number"),
+        ("genotype,val_acc\nGenotype,3\n", "line 2: 'Genotype' is not a genotype"),
+        ("arch,val_acc\nx,3\n", "no column genotype. Name it with --column genotype=COLUMN, one"),
         ('genotype,val_acc\n"unclosed', "line 2"),
         ("genotype,val_acc\n" + "9" * 10**6, "line 2"),
         (b"genotype,val_acc\n\xff", "not UTF-8"),
@@ -205,10 +207,58 @@ def test_says_what_is_wrong(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
-def test_nan_is_no_label(tmp_path):
+def test_what_failed_is_no_label(tmp_path):
     path = tmp_path / "darts.json"
-    path.write_text(json.dumps([JSON[1], JSON[2] | {"val_acc": float("nan")}]))
-    assert np.isnan(darts.read(path).measurements[0].values).tolist() == [[False], [True]]
+    rows = [JSON[1], JSON[2] | {"val_acc": float("nan")}, JSON[0] | {"val_acc": "diverged"}]
+    rows.append({"normal": CHAIN, "reduce": changed(0, ["avg_pool_3x3", 0])})
+    path.write_text(json.dumps(rows))
+    (measured, _) = darts.read(path).measurements
+    np.testing.assert_array_equal(measured.values[:, 0], [94, np.nan, np.nan, np.nan])
+    assert measured.failed.tolist() == [False, True, True, False]
+
+
+def test_none_is_no_edge():
+    """It produces nothing, wherever it comes from; what only it feeds is not there either."""
+    two = changed(1, ["none", 1])
+    graphs = genotype_graphs([genotype(), genotype(normal=two)])
+    assert graphs.sizes().tolist() == [30, 29]
+    assert graphs.adjacency[1].sum() == graphs.adjacency[0].sum() - 2
+    elsewhere = genotype(normal=changed(1, ["none", 0]))
+    other = genotype(normal=changed(0, ["none", 1]))
+    assert classes(genotype(), genotype(normal=two), elsewhere, other) == [0, 1, 1, 2]
+    # Node 2 of this cell has no input left, so the edges that it feeds are gone as well.
+    dead = genotype(normal=changed(0, ["none", 0], two))
+    without = changed(0, ["none", 0], two)
+    for edge in (3, 5):
+        without = changed(edge, ["none", 0], without)
+    assert classes(dead, genotype(normal=without)) == [0, 0]
+    assert genotype_text(dead).count("'none'") == 2
+
+
+@pytest.mark.parametrize("before", ["DARTS_V2 = ", "genotypes.", "V2=cnn.genotypes.", " "])
+def test_spellings_of_a_genotype(before):
+    assert parse_genotype(before + DARTS_V2) == parse_genotype(DARTS_V2)
+    with pytest.raises(ValueError, match="is not a genotype"):
+        parse_genotype(f"{before}{DARTS_V2}; import os")
+
+
+def test_a_table_in_any_form_with_columns_of_any_name(tmp_path):
+    """Semicolons, a decimal comma, parts in columns, and a name that the user gives."""
+    path = tmp_path / "darts.csv"
+    parts = [str([tuple(edge) for edge in CHAIN])] * 2
+    path.write_text(f'net;Val_Acc\n"G = {ONE}";93,5\n"{TWO}";failed\n')
+    assert not darts.recognises(path)
+    renamed = {"cell": "net"}
+    assert darts.recognises(path, renamed=renamed)
+    found = darts.read(path, renamed=renamed)
+    assert found.architectures == (ONE, TWO)
+    (measured,) = found.measurements
+    np.testing.assert_array_equal(measured.values, [[93.5], [np.nan]])
+    assert measured.failed.tolist() == [False, True]
+    header = "normal\tnormal_concat\treduce\treduce_concat\tval_acc\n"
+    path.write_text(f"{header}{parts[0]}\trange(2, 6)\t{parts[1]}\t[2, 3, 4, 5]\t0.9\n")
+    assert darts.recognises(path)
+    assert darts.read(path).architectures == (ONE,)
 
 
 def test_refuses_what_is_no_file(refuses):
@@ -217,4 +267,4 @@ def test_refuses_what_is_no_file(refuses):
 
 @pytest.mark.parametrize("content", [json.dumps(JSON), CSV])
 def test_survives_mutations(survives, content):
-    survives(darts, "darts.any", content.encode())
+    survives(darts, "darts.csv" if content == CSV else "darts.json", content.encode())
