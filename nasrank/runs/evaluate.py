@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -94,17 +94,9 @@ def evaluate(
     replicate, ceiling = noise_taus(task)
     return {
         "run_id": run.run_id,
-        "task": run.task,
+        **{name: value for name, value in asdict(run).items() if name != "fingerprint"},
         "space_size": len(task),
-        "predictor": run.predictor,
-        "loss": run.loss,
-        "n_train": run.n_train,
         "n_test": len(split.test),
-        "seed": run.seed,
-        "split": run.split,
-        "labels": run.labels,
-        "test": run.test,
-        "sampling": run.sampling,
         "kendall_tau": _known(kendall_tau(predicted, split.test_labels)),
         "weighted_tau": _known(weighted_tau(predicted, split.test_labels)),
         "spearman_rho": _known(spearman_rho(predicted, split.test_labels)),

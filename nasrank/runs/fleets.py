@@ -49,9 +49,6 @@ class FleetTrainer:
 
     Sent to another process it becomes the one that this process has for the same settings, so
     graphs are laid out once in each.
-
-    Args:
-        settings: What is the same for all fleets.
     """
 
     def __init__(self, settings: FleetSettings) -> None:
@@ -64,10 +61,6 @@ class FleetTrainer:
 
     def __call__(self, runs: Sequence[Run], on_work: OnWork) -> list[dict[str, Any]]:
         """Train a fleet, in parts where it needs more memory than it may.
-
-        Args:
-            runs: Its runs.
-            on_work: Called with the work just done.
 
         Returns:
             The rows of its runs, in their order.

@@ -85,10 +85,6 @@ def cut(
 def evenly(members: Sequence[R], most: int) -> list[tuple[R, ...]]:
     """Cut runs into as few fleets as can be, of about equal size.
 
-    Args:
-        members: The runs, at least one.
-        most: The most runs of a fleet.
-
     Example:
         >>> evenly("abcde", 2)
         [('a',), ('b', 'c'), ('d', 'e')]
@@ -109,10 +105,6 @@ def estimated_seconds(runs: Sequence[Run], kind: str, recipe: Recipe) -> float:
 
 def work(run: Run, recipe: Recipe) -> int:
     """Say how much work a run is, for progress.
-
-    Args:
-        run: The run.
-        recipe: Settings of the training.
 
     Returns:
         Its steps, the first stage of a piecewise loss included; what has no steps counts a

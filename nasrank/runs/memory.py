@@ -97,9 +97,6 @@ class MemoryLimit:
     def parts(self, runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
         """Halve a fleet until each part fits.
 
-        Args:
-            runs: Its runs.
-
         Returns:
             The parts, in the order of the runs.
 

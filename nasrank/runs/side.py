@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nasrank.benchmarks import load_task
-from nasrank.benchmarks.splits import make_split
-from nasrank.losses import parse
 from nasrank.predictors.fleet import SideLoss, train_fleet
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
-from nasrank.runs.evaluate import Training, evaluate
 from nasrank.runs.run import Run
+from nasrank.runs.train import fit_and_measure
 from nasrank.study.device import choose_device
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nasrank.benchmarks.splits import Split
+    from nasrank.predictors.predictor import Fitted
 
 __all__ = ["Start", "network_of", "train_with_side"]
 
@@ -65,50 +65,23 @@ def train_with_side(
         DataError: The task's data is missing or damaged.
     """
     known = load_task(task)
-    space = known.space
     network = network_of(task, str(choose_device(device)))
     runs = [
         Run(
-            known.name, known.fingerprint, method, loss, n_train, seed, split, "mean", "rest",
-            "random",
+            known.name, known.fingerprint, method, loss, n_train, seed, split, "mean",
+            "rest", "random",
         )
         for seed in seeds
     ]  # fmt: skip
-    splits = [make_split(known, n_train, seed, split=split) for seed in seeds]
-    members = [
-        Member(space.class_of[each.train], each.targets, parse(loss), seed)
-        for each, seed in zip(splits, seeds, strict=True)
-    ]
-    began = time.perf_counter()
-    first = None if start is None else start(network, members)
-    fleet = train_fleet(network, members, recipe, start=first, side=side)
-    fitted = time.perf_counter()
-    scores = fleet.scores()
-    scored = time.perf_counter()
-    return [
-        evaluate(
-            run,
-            known,
-            each,
-            scores[place],
-            Training(
-                final_loss=float(fleet.final_loss[place]),
-                diverged=bool(fleet.diverged[place]),
-                fit_seconds=(fitted - began) / len(runs),
-                predict_seconds=(scored - fitted) / len(runs),
-                device=network.device.type,
-            ),
-        )
-        for place, (run, each) in enumerate(zip(runs, splits, strict=True))
-    ]
+
+    def fit(members: Sequence[Member], _splits: Sequence[Split]) -> Fitted:
+        first = None if start is None else start(network, members)
+        return train_fleet(network, members, recipe, start=first, side=side)
+
+    return fit_and_measure(runs, fit, network.device.type)
 
 
 @lru_cache(maxsize=2)
 def network_of(task: str, device: str) -> GNN:
-    """Lay out the distinct architectures of a task for the graph network, once.
-
-    Args:
-        task: A task by name.
-        device: Where to compute.
-    """
+    """Lay out the distinct architectures of a task for the graph network, once."""
     return GNN(load_task(task).space.graphs, device=device)

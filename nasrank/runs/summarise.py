@@ -136,10 +136,6 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
     """Return what to read first: order, discovery, evaluations and savings of each loss.
 
     The confidence is 80 % where there are seeds enough for it, else 50 %.
-
-    Args:
-        summary: Rows of ``summary``.
-        budget: Rows of ``budget``.
     """
     names = ("task", "predictor", "sampling", "loss", "n_train")
     budgets = dict(_keyed(budget, names))

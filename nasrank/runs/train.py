@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from nasrank.benchmarks import Space, Task, load_task
+from nasrank.benchmarks import Space, load_task
 from nasrank.benchmarks.splits import Split, make_split
 from nasrank.losses import parse
 from nasrank.metrics import kendall_tau
-from nasrank.predictors.predictor import Epoch, Member, Predictor
+from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor
 from nasrank.predictors.recipe import Recipe
 from nasrank.runs.evaluate import Training, curve_items, evaluate
 from nasrank.runs.features import predictor_on
 from nasrank.runs.grid import work
 from nasrank.runs.run import Run
 
-__all__ = ["Extras", "Trainer", "split_of"]
+__all__ = ["Extras", "Trainer", "fit_and_measure", "split_of"]
 
 _LOG = logging.getLogger("nasrank")
 
@@ -63,6 +63,59 @@ def split_of(run: Run) -> Split:
         test=run.test,
         sampling=run.sampling,
     )
+
+
+def fit_and_measure(
+    runs: Sequence[Run],
+    fit: Callable[[Sequence[Member], Sequence[Split]], Fitted],
+    device: str,
+    *,
+    predictions: bool = False,
+    curves: Sequence[list[tuple[float, float]]] | None = None,
+) -> list[dict[str, Any]]:
+    """Fit the runs of a fleet together, and measure each.
+
+    Args:
+        runs: Runs on one set of architectures.
+        fit: Fits members to their splits.
+        device: What it runs on, as tables call it.
+        predictions: Whether to keep every score.
+        curves: Loss and tau by epoch of each run, which ``fit`` fills; None for none.
+
+    Returns:
+        Rows of :data:`~nasrank.runs.tables.FINISHED`, in the order of the runs.
+    """
+    tasks = {run.task: load_task(run.task) for run in runs}
+    splits = [split_of(run) for run in runs]
+    space = tasks[runs[0].task].space
+    members = [
+        Member(space.class_of[split.train], split.targets, parse(run.loss), run.seed)
+        for run, split in zip(runs, splits, strict=True)
+    ]
+    began = time.perf_counter()
+    found = fit(members, splits)
+    fitted = time.perf_counter()
+    scores = found.scores()
+    scored = time.perf_counter()
+    diverged = found.diverged
+    return [
+        evaluate(
+            run,
+            tasks[run.task],
+            split,
+            scores[place],
+            Training(
+                final_loss=float(found.final_loss[place]),
+                diverged=bool(diverged[place]),
+                fit_seconds=(fitted - began) / len(runs),
+                predict_seconds=(scored - fitted) / len(runs),
+                device=device,
+                curve=None if curves is None else curves[place],
+            ),
+            keep_predictions=predictions,
+        )
+        for place, (run, split) in enumerate(zip(runs, splits, strict=True))
+    ]
 
 
 class Trainer:
@@ -107,45 +160,27 @@ class Trainer:
     def _train(
         self, runs: Sequence[Run], on_work: Callable[[int], None] | None
     ) -> list[dict[str, Any]]:
-        tasks = {run.task: load_task(run.task) for run in runs}
-        splits = [split_of(run) for run in runs]
-        space = tasks[runs[0].task].space
-        members = [
-            Member(space.class_of[split.train], split.targets, parse(run.loss), run.seed)
-            for run, split in zip(runs, splits, strict=True)
-        ]
         curves: list[list[tuple[float, float]]] = [[] for _ in runs]
-        started = time.perf_counter()
-        fitted_members = self._predictor(runs[0].predictor, space).fit(
-            members,
-            on_step=None if on_work is None else _shares(on_work, self._work(runs)),
-            on_epoch=_follow(runs, splits, tasks, curves) if self.extras.curves else None,
+
+        def fit(members: Sequence[Member], splits: Sequence[Split]) -> Fitted:
+            space = load_task(runs[0].task).space
+            found = self._predictor(runs[0].predictor, space).fit(
+                members,
+                on_step=None if on_work is None else _shares(on_work, self._work(runs)),
+                on_epoch=_follow(runs, splits, curves) if self.extras.curves else None,
+            )
+            if self.device.type == "cuda":
+                # It runs ahead of the clock.
+                torch.cuda.synchronize(self.device)
+            return found
+
+        return fit_and_measure(
+            runs,
+            fit,
+            _device_name(self.device),
+            predictions=self.extras.predictions,
+            curves=curves if self.extras.curves else None,
         )
-        self._wait()
-        fitted = time.perf_counter()
-        scores = fitted_members.scores()
-        scored = time.perf_counter()
-        diverged = fitted_members.diverged
-        rows = []
-        for place, (run, split) in enumerate(zip(runs, splits, strict=True)):
-            training = Training(
-                final_loss=float(fitted_members.final_loss[place]),
-                diverged=bool(diverged[place]),
-                fit_seconds=(fitted - started) / len(runs),
-                predict_seconds=(scored - fitted) / len(runs),
-                device=_device_name(self.device),
-                curve=curves[place] if self.extras.curves else None,
-            )
-            row = evaluate(
-                run,
-                tasks[run.task],
-                split,
-                scores[place],
-                training,
-                keep_predictions=self.extras.predictions,
-            )
-            rows.append(row)
-        return rows
 
     def _predictor(self, predictor: str, space: Space) -> Predictor:
         """Graphs are laid out once for all fleets on the same architectures."""
@@ -158,11 +193,6 @@ class Trainer:
 
     def _work(self, runs: Sequence[Run]) -> int:
         return sum(work(run, self.recipe) for run in runs)
-
-    def _wait(self) -> None:
-        """CUDA runs ahead of the clock."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
 
 def _shares(on_work: Callable[[int], None], whole: int) -> Callable[[int, int], None]:
@@ -181,12 +211,11 @@ def _shares(on_work: Callable[[int], None], whole: int) -> Callable[[int, int], 
 def _follow(
     runs: Sequence[Run],
     splits: Sequence[Split],
-    tasks: dict[str, Task],
     curves: list[list[tuple[float, float]]],
 ) -> Callable[[Epoch], None]:
     places = [curve_items(run, split) for run, split in zip(runs, splits, strict=True)]
     items = [
-        tasks[run.task].space.class_of[split.test[place]]
+        load_task(run.task).space.class_of[split.test[place]]
         for run, split, place in zip(runs, splits, places, strict=True)
     ]
     everything = np.unique(np.concatenate(items))
