@@ -26,9 +26,6 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     The header is two zero bytes, the type (8: unsigned bytes), the number of axes, and the length
     of each axis as four bytes, the highest first; the values follow, the last axis fastest.
 
-    Args:
-        path: The file.
-
     Returns:
         An array of the shape the header gives.
 

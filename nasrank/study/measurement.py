@@ -44,9 +44,6 @@ def watched_memory(device: torch.device) -> Iterator[Memory]:
     which only Linux reports. Freed memory that the allocator still holds is returned to the
     system first, as far as possible, since reusing it would not be seen.
 
-    Args:
-        device: Where the block computes.
-
     Yields:
         What is filled in when the block has ended.
     """

@@ -94,15 +94,7 @@ def look_at(
     network: Embedder,
     synthesiser: Synthesiser | None,
 ) -> Look:
-    """Embed the shown samples, and generate from them.
-
-    Args:
-        shown: Which samples.
-        samples: All training samples.
-        classes: Their classes as generators know them.
-        network: The embedding.
-        synthesiser: What generates, or None.
-    """
+    """Embed the shown samples, and generate from them."""
     device = network.linear.weight.device
     features, embeddings = network.embed(samples.values[shown.places], device)
     if synthesiser is None:

@@ -124,12 +124,7 @@ class Synthesiser(Protocol):
 
 
 class Classifier:
-    """Tells the classes of features apart, so that generated ones can be asked for theirs.
-
-    Args:
-        sizes: Widths.
-        device: Where to compute.
-    """
+    """Tells the classes of features apart, so that generated ones can be asked for theirs."""
 
     def __init__(self, sizes: Sizes, device: torch.device) -> None:
         self.net = nn.Linear(sizes.features, sizes.classes).to(device)

@@ -191,13 +191,7 @@ class FleetTwoStage:
         self._gap: Tensor | None = None
 
     def learn_and_generate(self, embeddings: Features, drawn: Drawn, loss: OneEach) -> Parts:
-        """Take a step of the nets, and make triplets.
-
-        Args:
-            embeddings: One an item.
-            drawn: A triplet for every item.
-            loss: Triplet loss of the real triplets.
-        """
+        """Take a step of the nets, and make triplets."""
         self._step += 1
         scale = embeddings.detach().square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=1e-6)
         real = embeddings.detach() / scale

@@ -28,12 +28,7 @@ Row = dict[str, Any]
 
 
 def train_runs(config: HardConfig, plan: Plan[HardRun]) -> Worker[HardRun]:
-    """Make what trains the runs of a plan, one after the other.
-
-    Args:
-        config: What is asked.
-        plan: Its context is a `Grid`.
-    """
+    """Make what trains the runs of a plan, one after the other."""
     device = choose_device(config.device)
 
     def train_all(fleet: Sequence[HardRun], _on_work: OnWork) -> list[Row]:

@@ -38,9 +38,6 @@ def ot_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
     Claims about methods look at the first weight and the first batch size of the grid, and say
     which where it has several; those about weights and batch sizes need three of them.
-
-    Args:
-        rows: Rows of `OT` of one data set.
     """
     if not rows:
         return []

@@ -18,11 +18,6 @@ def confusion_rows(
 ) -> list[dict[str, Any]]:
     """Compare the mistakes of each method with those of plain models on the same seeds.
 
-    Args:
-        rows: Rows of `KEPT` of one data set.
-        tree: The tree of its classes.
-        class_names: Names of the classes.
-
     Returns:
         Rows of `CONFUSIONS` for every pair that either model ever confused, those that moved
         most first within a method.

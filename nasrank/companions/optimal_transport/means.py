@@ -20,9 +20,6 @@ def l2(clouds: Clouds, _draws: torch.Generator) -> Float[Tensor, "*batch pairs"]
     number of samples; classes of equal means are 0 apart, whatever their shapes. Linear in the
     samples, and at most any other distance here but ``swd`` (Jensen).
 
-    Args:
-        clouds: The clouds.
-
     Returns:
         One a pair; 0 where a class has no sample.
 

@@ -243,9 +243,6 @@ def one_shot_accuracy(
 def principal_plane(features: Float[Tensor, "n d"]) -> Float64[FloatArray, "n 2"]:
     """Project features on their two principal axes, the larger first.
 
-    Args:
-        features:.
-
     Returns:
         Points, centred; the sign of each axis is such that its longest end is positive.
     """

@@ -45,11 +45,6 @@ def make_cells(clouds: Clouds, draws: torch.Generator, levels: int) -> Cells:
     The largest cells have the sum of the ranges of all coordinates as their side, since two
     points are parted by a random grid with a chance of at most their city-block distance over
     the side; sides halve from level to level. One tree serves all classes of a batch.
-
-    Args:
-        clouds: The clouds.
-        draws: Draws the origin.
-        levels: Number of grids.
     """
     with torch.no_grad():
         points = clouds.points.double()

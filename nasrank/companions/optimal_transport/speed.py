@@ -51,10 +51,6 @@ def measure_speed(
     128 samples of 4 classes in 64 dimensions. Repeats go round all settings in turn, so that what
     else a machine does meets them alike; short work is repeated until it takes 20 ms.
 
-    Args:
-        config: What to measure.
-        tell: Is told of each measurement.
-
     Returns:
         Rows of `SPEED`, `SLOPES` and `CLAIMS`.
 

@@ -124,10 +124,6 @@ def euclidean_cost(clouds: Clouds, plan: TransportPlan) -> Float[Tensor, "*batch
     The plan is a constant of the gradient, which is exact where the plan is optimal (envelope
     theorem). The gradient of a line of length 0 is taken as 0.
 
-    Args:
-        clouds: The clouds.
-        plan: One a pair.
-
     Returns:
         One cost a pair, in the unit of the points; 0 where a class has no sample.
     """

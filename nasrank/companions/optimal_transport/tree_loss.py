@@ -22,9 +22,6 @@ _TIERS = 3
 def families(graphs: GraphBatch) -> tuple[Int64[np.ndarray, "items"], tuple[str, ...]]:
     """Put each architecture into the family of the operation that it has most of.
 
-    Args:
-        graphs: Architectures.
-
     Returns:
         Number of the family of each, and the names of the families: operations, the
         first of the vocabulary where two are equally many, and ``none`` for graphs without any.

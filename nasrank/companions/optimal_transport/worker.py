@@ -46,12 +46,7 @@ Row = dict[str, Any]
 
 
 class ModelWorker:
-    """Trains and measures runs of one problem.
-
-    Args:
-        problem: The problem.
-        device: Where to train.
-    """
+    """Trains and measures runs of one problem."""
 
     def __init__(self, problem: Problem, device: torch.device) -> None:
         self._problem, self._device = problem, device

@@ -45,9 +45,6 @@ def _defaults(config: TrainConfig, model: str, samples: int) -> tuple[int, int, 
 def plan_training(config: TrainConfig) -> Plan[PRRun]:
     """Spell out the models to train; of a search for a target those of both ends of lambda.
 
-    Args:
-        config: What is asked for.
-
     Returns:
         The plan, with the `Material` as its context; None where the data is architectures.
 
@@ -124,13 +121,6 @@ def plan_runs(
 ) -> tuple[PRRun, ...]:
     """Spell out the runs, and refuse what does not go together.
 
-    Args:
-        config: What is asked for.
-        fingerprint: Digest of the data.
-        images: Whether the data is images.
-        samples: Training samples.
-        start: Digest of the checkpoint to start from.
-
     Raises:
         UsageError: Options do not go together.
     """
@@ -181,9 +171,6 @@ def cut_fleets(runs: Sequence[PRRun]) -> list[tuple[PRRun, ...]]:
     """Cut a grid into fleets that train on the same samples in the same way.
 
     The rule knows the grid alone and nothing of what is finished.
-
-    Args:
-        runs: The whole grid.
 
     Returns:
         Fleets, in the order of the grid.

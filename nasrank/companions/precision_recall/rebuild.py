@@ -116,10 +116,6 @@ def rebuild(pair: Pair, divergence: FDivergence) -> Rebuilt:
     places where the divergence is not smooth; where mass lies outside of the other's support,
     what is left beyond the ends is known in closed form.
 
-    Args:
-        pair: The two distributions.
-        divergence: What to rebuild.
-
     References:
         Verine et al. (2023), theorem on f-divergences as weighted averages of precision-recall
         divergences.

@@ -31,10 +31,6 @@ def recipe_for(run: PRRun, shape: tuple[int, ...]) -> Recipe:
     Settings were chosen on seeds from 100 on. Noise grows with the root of the numbers of a
     sample, as what tells draws apart adds up over them; a flow gets a higher rate and less noise,
     after half as many steps of maximum likelihood; fine-tuning twice the rate and less noise.
-
-    Args:
-        run: The run.
-        shape: Shape of one sample.
     """
     noise = max(_LEAST_NOISE, np.prod(shape) ** 0.5 / _NOISE_ROOT)
     recipe = Recipe(steps=run.steps, batch=run.batch, noise=float(noise))
@@ -49,10 +45,6 @@ def recipe_for(run: PRRun, shape: tuple[int, ...]) -> Recipe:
 
 def networks_for(run: PRRun, shape: tuple[int, ...]) -> tuple[Network, Network]:
     """Return generator and critic of a run.
-
-    Args:
-        run: The run.
-        shape: Shape of one sample.
 
     Raises:
         UsageError: The model does not fit the data, or its extra is missing.

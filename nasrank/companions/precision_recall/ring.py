@@ -115,11 +115,6 @@ def ring_pair(data: Ring, model: Ring, cells: int = 700) -> AtomPair:
     A grid can only hide differences: the frontier lies above the true one, the less so the finer
     the grid.
 
-    Args:
-        data: The data.
-        model: The model.
-        cells: Cells in either direction.
-
     Example:
         >>> half = Ring((1, 1, 1, 1, 0, 0, 0, 0))
         >>> ring_pair(Ring(), half, 100).alpha([0.5, 2.0, 10.0]).round(3)

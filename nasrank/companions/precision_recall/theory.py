@@ -53,9 +53,6 @@ def theory_of(config: TheoryConfig) -> dict[Table, list[dict[str, Any]]]:
     attains its dual form is lambda where ``lambda p > q`` and 0 elsewhere. It switches rather than
     slopes, which is why a generator that follows it learns nothing.
 
-    Args:
-        config: The pair and the weights.
-
     Returns:
         Rows of `PR_THEORY`, `CONJUGATE`, `REBUILT` and `WEIGHTS`.
 

@@ -108,13 +108,7 @@ class Trained:
 
     @torch.no_grad()
     def draw(self, place: int, count: int, seed: int) -> Float[Tensor, "{count} outputs"]:
-        """Draw from one model, in the units of the scaled data.
-
-        Args:
-            place: Which model.
-            count: How many draws.
-            seed: Seed of the noise.
-        """
+        """Draw from one model, in the units of the scaled data."""
         own = {name: each[place : place + 1] for name, each in self.weights.items()}
         device = next(iter(own.values())).device
         noise = torch_generator(seed, stream="draws")

@@ -41,13 +41,6 @@ def guideline(
     Below the threshold nothing finer than the classes is kept; at 1 the classes play no part. The
     variance grows with alpha in between, so that each share of its largest value has one alpha.
 
-    Args:
-        classes: See `nasrank.companions.supcon.closed_form.optimum`, also for the errors.
-        instances: Likewise.
-        views: Likewise.
-        temperature: Likewise.
-        anchor: Likewise.
-
     References:
         Lee et al. (2025), "A theoretical framework for preventing class collapse in supervised
         contrastive learning", AISTATS: moderate within-class variance transfers best.

@@ -1,4 +1,7 @@
-"""The embeddings that minimise the mixed contrastive loss, in closed form."""
+"""The embeddings that minimise the mixed contrastive loss, in closed form.
+
+Every function takes arguments of `optimum`, which says what they are, and refuses the same values.
+"""
 
 from __future__ import annotations
 
@@ -201,13 +204,6 @@ def alpha_star(
     which lies between 1/n, for small temperatures, and 1. It does not depend on the views. With
     the anchor excluded it is ``1 - p(n-1)(E-1) / ((np-1)E + pn(m-1))``.
 
-    Args:
-        classes: See `optimum`, also for the errors.
-        instances: See `optimum`.
-        views: See `optimum`.
-        temperature: See `optimum`.
-        anchor: See `optimum`.
-
     Example:
         >>> float(alpha_star(10, 50, 2, 0.1).round(4)), float(alpha_star(100, 5, 2, 0.1).round(4))
         (0.0201, 0.2033)
@@ -227,14 +223,8 @@ def alpha_for(
 ) -> Float64[NDArray[np.float64], "*shape"]:
     """Return the alpha whose optimum has a given within-class variance, the inverse of `optimum`.
 
-    Args:
-        within_variance: From 0, where it is `alpha_star`, to that of alpha 1, which is
-            ``m(n - 1) / (mn - 1)``; with views that coincide.
-        classes: See `optimum`, also for the errors.
-        instances: See `optimum`.
-        views: See `optimum`.
-        temperature: See `optimum`.
-        anchor: See `optimum`.
+    The variance goes from 0, where alpha is `alpha_star`, to that of alpha 1, which is
+    ``m(n - 1) / (mn - 1)``; with views that coincide.
 
     Example:
         >>> float(alpha_for(0.3341, 2, 3, 2, 1.0).round(4))
@@ -260,13 +250,6 @@ def temperature_star(
 
     It is 0 where they collapse at every temperature (with the anchor included, alpha up to 1/n),
     and infinite where they never do (alpha = 1).
-
-    Args:
-        classes: See `optimum`, also for the errors.
-        instances: See `optimum`.
-        views: See `optimum`.
-        alpha: See `optimum`.
-        anchor: See `optimum`.
 
     Example:
         >>> temperature_star(10, 20, 2, [0.05, 0.2, 1.0]).round(4).tolist()
@@ -294,14 +277,6 @@ def gram_matrix(
 ) -> Float64[NDArray[np.float64], "embeddings embeddings"]:
     """Return the cosines of the optimal embeddings of one setting.
 
-    Args:
-        classes: See `optimum`, also for the errors.
-        instances: See `optimum`.
-        views: See `optimum`.
-        temperature: See `optimum`.
-        alpha: See `optimum`.
-        anchor: See `optimum`.
-
     Returns:
         Of all mnp; the views of an instance follow one another, the instances of a class too.
     """
@@ -326,14 +301,6 @@ def optimal_embedding(
     anchor: str = "included",
 ) -> Float64[NDArray[np.float64], "embeddings dimensions"]:
     """Return optimal embeddings of one setting, one of many that differ by a rotation.
-
-    Args:
-        classes: See `optimum`, also for the errors.
-        instances: See `optimum`.
-        views: See `optimum`.
-        temperature: See `optimum`.
-        alpha: See `optimum`.
-        anchor: See `optimum`.
 
     Returns:
         Unit vectors in the order of `gram_matrix`, of the least dimension.

@@ -98,10 +98,6 @@ def group_by_remainder(data: Grouped, count: int) -> Grouped:
 
     Fine class c belongs to coarse class ``c mod count``.
 
-    Args:
-        data: The samples.
-        count: Coarse classes, 2 or more.
-
     Raises:
         UsageError: There are fewer fine classes than that, or fewer than 2 are asked for.
     """

@@ -95,11 +95,6 @@ def train_encoder(run: Encoding, data: Grouped, device: torch.device) -> Row:
     it is drawn from all samples alike, and then a class may have no pair in it. AdamW runs with
     a rate that rises over the first tenth of the steps and falls along a cosine.
 
-    Args:
-        run: What to train.
-        data: Its data.
-        device: Where to compute.
-
     Returns:
         A row of :data:`~nasrank.companions.supcon.tables.TRAINING`. Should the loss stop being
         finite, training ends and every measure is None.

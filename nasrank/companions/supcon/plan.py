@@ -34,9 +34,6 @@ T = TypeVar("T", Encoding, Contrast)
 def plan_problems(config: SimulateConfig) -> Plan[Problem]:
     """Spell out the problems.
 
-    Args:
-        config: What to minimise.
-
     Raises:
         UsageError: A shape is no shape or too large, or an excluded anchor has one view.
     """
@@ -70,9 +67,6 @@ def plan_training(config: TrainConfig) -> Plan[Encoding]:
 def load_data(config: TrainConfig) -> Grouped:
     """Load what encoders are trained on.
 
-    Args:
-        config: What to train.
-
     Raises:
         UsageError: There is no such data set or column.
         DataError: The data is missing or damaged.
@@ -86,10 +80,6 @@ def load_data(config: TrainConfig) -> Grouped:
 
 def plan_encodings(config: TrainConfig, data: Grouped) -> tuple[Encoding, ...]:
     """Spell out the encoders to train, the base first.
-
-    Args:
-        config: What to train.
-        data: Its data.
 
     Raises:
         UsageError: There is no such encoder, it does not take such samples, or a batch is too
@@ -141,9 +131,6 @@ def plan_encodings(config: TrainConfig, data: Grouped) -> tuple[Encoding, ...]:
 
 def plan_pretraining(config: TrainConfig) -> list[Method]:
     """Spell out ways to pre-train a predictor of architectures, none at all first.
-
-    Args:
-        config: What to train.
 
     Raises:
         UsageError: A batch is too large, or there are fewer architectures than tiers.

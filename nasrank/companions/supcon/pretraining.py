@@ -130,11 +130,7 @@ def tiers_of(targets: Float64[np.ndarray, "n"], count: int) -> Int64[np.ndarray,
 
 
 def pretrain(fleet: Sequence[ContrastRun], _device: str) -> Beside:
-    """Pre-train the predictors of a fleet, which differ in their seed alone.
-
-    Args:
-        fleet: The runs.
-    """
+    """Pre-train the predictors of a fleet, which differ in their seed alone."""
     how = fleet[0].contrast
     if how is None:
         return Beside(
@@ -183,12 +179,6 @@ def contrast_cells(
     their text. Isomorphic rewrites have one canonical graph, so they are one view by
     construction. Projections, which the loss is about, come from a hidden layer that is thrown
     away.
-
-    Args:
-        network: Knows the graphs of the space.
-        members: Their training cells and labels.
-        space: The space.
-        how: How to pre-train.
 
     References:
         Khosla et al. (2020), "Supervised contrastive learning", NeurIPS.

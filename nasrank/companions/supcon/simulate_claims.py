@@ -37,9 +37,6 @@ def simulation_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
     The estimates are the share of the tolerance that is left at the worst point of a seed, and
     half a point less the number of points on the wrong side of the threshold.
 
-    Args:
-        rows: Rows of ``simulate``.
-
     Returns:
         Rows of ``claims``; none where no point counts.
     """

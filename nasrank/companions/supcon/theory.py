@@ -29,9 +29,6 @@ Row = dict[str, Any]
 def theory_rows(config: TheoryConfig) -> list[Row]:
     """Compute every setting of a grid.
 
-    Args:
-        config: The grid.
-
     Returns:
         Rows of :data:`~nasrank.companions.supcon.tables.THEORY`, alpha changing fastest.
 
@@ -72,9 +69,6 @@ def theory_rows(config: TheoryConfig) -> list[Row]:
 
 def gram_rows(config: TheoryConfig) -> list[Row]:
     """Return the Gram matrix of the optimal embeddings of one setting, row by row.
-
-    Args:
-        config: A grid of one setting.
 
     Returns:
         One row an embedding: its ``class``, ``instance`` and ``view``, counted from 1, and its

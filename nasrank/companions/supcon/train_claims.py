@@ -43,9 +43,6 @@ def ends(rows: Sequence[Row]) -> tuple[float, float]:
 
     Collapse is the least alpha. Moderate is the one nearest to what theory suggests for the
     batches of the sweep, whatever was measured.
-
-    Args:
-        rows: Rows of ``train`` of one sweep.
     """
     alphas, at = _alphas(rows), rows[0]
     advice = guideline(

@@ -54,9 +54,6 @@ class Product:
 def products_of(work: Callable[[], object]) -> Counter[Product]:
     """Run something and count the matrix products in it, those of its gradients included.
 
-    Args:
-        work: What to run.
-
     Returns:
         How often each product was taken, by shapes and strides.
     """
@@ -70,11 +67,6 @@ def replay(
     products: Mapping[Product, int], device: torch.device, dtype: torch.dtype
 ) -> Callable[[], None]:
     """Make a function that takes the same products again, of random numbers, and nothing else.
-
-    Args:
-        products: What to take, and how often.
-        device: Where.
-        dtype: Floating type.
 
     Returns:
         The function. Nothing is allocated when it runs, so this is as fast as products go.

@@ -90,10 +90,6 @@ QUICK = Effort(epochs=3, alone=8, rounds=2, repeats=1, whole_command=False)
 def measure(effort: Effort, device: torch.device) -> Iterator[Measurement]:
     """Measure, one line after the other.
 
-    Args:
-        effort: How much to measure.
-        device: Where to train and score.
-
     Yields:
         The lines, each as soon as it is known.
 

@@ -29,10 +29,6 @@ Row = dict[str, Any]
 def plan_budget(config: BudgetConfig, stored: StoredResults) -> Answer:
     """Say what reaching a target takes, from stored runs. Trains nothing.
 
-    Args:
-        config: What to plan for.
-        stored: The tables of those runs.
-
     Returns:
         Rows of ``plan``, cheapest first in each task; of ``choices``, what each loss takes when
         chosen before the task is known; of ``transfer``; and of ``stages``, the plan

@@ -31,10 +31,6 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
     cell's best loss, on this weighted average, is recommended. The same rule is then tested on
     each space, or task where there is one space, having learnt from the others alone.
 
-    Args:
-        config: What the advice is for.
-        stored: The tables of those runs.
-
     Returns:
         Rows of ``recommendation``, best first for each training size; of ``holdout``, none with
         one task; and of ``rules``, each over all of ``holdout``.

@@ -90,11 +90,6 @@ class Reached:
 def reached(results: StoredResults, task: str, target: Target) -> Reached:
     """Find out when each run of a task had reached a target.
 
-    Args:
-        results: The tables.
-        task: One of their tasks.
-        target: What had to be found.
-
     Raises:
         UsageError: No architecture of the task can reach it.
         DataError: The table of predictions does not fit the runs.

@@ -187,11 +187,7 @@ def judged(
 
 
 class OtherDataError(DataError):
-    """A task of the two sides was measured on different data.
-
-    Args:
-        task: The task.
-    """
+    """A task of the two sides was measured on different data."""
 
     def __init__(self, task: str) -> None:
         super().__init__(f"{task}: the two sides were measured on different data")

@@ -30,10 +30,6 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
 
     Pictures are ``TASK-PREDICTOR-tau.svg`` and ``TASK-PREDICTOR-discovery.svg``, or these with
     ``predictors``.
-
-    Args:
-        tables: Rows of ``summary``, ``runs`` and ``discovery`` by name.
-        folder: Where to draw.
     """
     tables = {**tables, **{name: _arranged(tables[name]) for name in ("summary", "runs")}}
     lines = list(dict.fromkeys(row[_LINE] for row in tables["summary"]))

@@ -93,10 +93,6 @@ def cut_fleets(runs: Sequence[SearchRun], kind: str) -> list[tuple[SearchRun, ..
 
     The rule knows the grid alone and nothing of what is finished.
 
-    Args:
-        runs: The whole grid.
-        kind: ``cpu`` or ``cuda``.
-
     Returns:
         Fleets, in the order of the grid.
     """

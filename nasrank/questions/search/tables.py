@@ -157,10 +157,6 @@ SEARCH_METHODS = Table(
 def search_rows(problem: Problem, found: Found) -> list[dict[str, Any]]:
     """Tell what a search had in hand as it went on.
 
-    Args:
-        problem: What was searched.
-        found: The search.
-
     Returns:
         Rows of :data:`SEARCH`: after every evaluation that found something better, and after the
         last one of each round. A control has no rounds, so its last row is that of its budget.

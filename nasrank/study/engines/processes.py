@@ -34,11 +34,7 @@ def usual_jobs(kind: str) -> int:
 
 
 class ProcessEngine(Engine):
-    """Executes in processes that share this machine's cores evenly.
-
-    Args:
-        jobs: How many.
-    """
+    """Executes in processes that share this machine's cores evenly."""
 
     parallel: ClassVar[bool] = True
 
