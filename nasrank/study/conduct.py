@@ -16,6 +16,7 @@ from nasrank.study.engines.engine import Engine, OnEngines
 from nasrank.study.engines.local import LocalEngine
 from nasrank.study.finished import FinishedRuns, Identity
 from nasrank.study.options import Config, usual_folder
+from nasrank.study.ownership import ABOUT, claim
 from nasrank.study.study import (
     SILENT,
     Job,
@@ -27,7 +28,7 @@ from nasrank.study.study import (
     Study,
     Worker,
 )
-from nasrank.tables import plain, write_json
+from nasrank.tables import Table, plain, write_json
 
 __all__ = ["Estimate", "conduct", "estimate", "study_of"]
 
@@ -118,14 +119,16 @@ def conduct(
     if study.runs is None:
         job: Job[C, R] = Job(config, folder, Plan(), progress=progress)
         # `run.json` comes after the answer: one that fails must not claim the tables of another.
+        claim(folder, (ABOUT, *_files(study.main)))
         require_writable(folder)
         computed = 0
         absent: tuple[str, ...] = ()
     else:
         plan = replace(study.runs.plan(config), out=folder)
         loop = _Loop(study.runs, config, plan, folder, progress)
+        claim(folder, (ABOUT, *_files(study.main)))
         # Written first: a folder that cannot be written must not cost a run.
-        write_json(about, folder / "run.json")
+        write_json(about, folder / ABOUT)
         remove_stale_parts(folder)
         runs = loop.do_all(only_cached=only_cached, force=force)
         present = [run for run in runs if run.run_id in loop.rows]
@@ -134,9 +137,11 @@ def conduct(
         computed, absent = loop.computed, (*plan.left_out, *loop.missing_runs(runs))
         about |= plan.about
     answer = study.answer(job)
+    if study.runs is None:
+        claim(folder, (name for table in answer.tables for name in _files(table)))
     if study.runs is None or answer.about:
         about |= answer.about
-        write_json(about, folder / "run.json")
+        write_json(about, folder / ABOUT)
     if answer.record is not None:
         write_json(plain(answer.record), folder / "answer.json")
     tables: dict[str, list[Row]] = {}
@@ -155,6 +160,10 @@ def conduct(
         shown=answer.shown,
         error=answer.error,
     )
+
+
+def _files(table: Table) -> tuple[str, str]:
+    return f"{table.name}.parquet", "answer.json"
 
 
 def estimate(

@@ -23,6 +23,8 @@ RESULTS_VERSION = 1
 
 _FLEET = ".fleet"
 """Ending of files that hold a whole fleet until each of its runs has a file."""
+_DIGITS = 16
+"""Hexadecimal digits of which such a file's name consists."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class FinishedRuns:
             DataError: The folder cannot be written, or the disk is full.
         """
         digest = hashlib.sha256("".join(run.run_id for run in runs).encode()).hexdigest()
-        fleet = self.folder / f"{digest[:16]}{_FLEET}"
+        fleet = self.folder / f"{digest[:_DIGITS]}{_FLEET}"
         self._table.write(rows, fleet, {"runs": [asdict(run) for run in runs]})
         self._spread(fleet, runs, rows)
 
@@ -114,7 +116,10 @@ class FinishedRuns:
             DataError: The folder cannot be written, or the disk is full.
         """
         remove_stale_parts(self.folder)
-        for fleet in sorted(self.folder.glob(f"*{_FLEET}")):
+        ours = f"{'[0-9a-f]' * _DIGITS}{_FLEET}"
+        for fleet in sorted(self.folder.glob(ours)):
+            if fleet.is_symlink():
+                continue
             try:
                 table = read_parquet(fleet)
                 about = json.loads(table.schema.metadata[b"nasrank.about"])

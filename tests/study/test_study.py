@@ -1,9 +1,7 @@
 """A study of one's own: everything about its command follows from its declaration."""
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
 import typer
@@ -14,16 +12,6 @@ from nasrank.errors import NothingToCompare, UsageError
 from nasrank.study.conduct import conduct, estimate
 from nasrank.study.finished import FinishedRuns
 from nasrank.study.options import checked
-
-PLACE = Path(__file__).with_name("toy.py")
-
-
-@pytest.fixture(scope="module")
-def toy():
-    specification = importlib.util.spec_from_file_location("toy_study", PLACE)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -41,7 +29,11 @@ def nasrank(toy, tmp_path, monkeypatch):
 
 
 def test_a_study_is_less_than_sixty_lines():
-    lines = [line for line in PLACE.read_text().splitlines() if line.strip()]
+    lines = [
+        line
+        for line in Path(__file__).with_name("toy.py").read_text().splitlines()
+        if line.strip()
+    ]
     assert len(lines) < 60
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,14 +13,14 @@ from numpy.typing import NDArray
 from nasrank.benchmarks.importers.records import Records, record_chunks
 from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names
 from nasrank.errors import DataError
-from nasrank.files import remove_stale_parts
+from nasrank.files import Scratch, remove_stale_parts
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes, joined
 from nasrank.questions.rank.case import Case, Reduction
 from nasrank.questions.rank.model import Model
 from nasrank.questions.rank.tables import SCORES
 from nasrank.tables import read_parquet, write_parquet
 
-__all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space"]
+__all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space", "scratch_of"]
 
 CHUNK = 16_384
 """Rows that are read, scored and kept together."""
@@ -277,6 +276,8 @@ def rank_pool(
     """
     before = pool.digest
     total = pool.length
+    scratch = scratch_of(folder)
+    scratch.claim()
     remove_stale_parts(folder)
     best, names = _Best(kept), _Names()
     case = model.case
@@ -309,8 +310,13 @@ def rank_pool(
         raise DataError(f"{pool.path}: it changed while it was read. Run the command again")
     found = _one_of_each_graph(case, best, pool, seen, passed)
     if not keep_scores:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()
     return found
+
+
+def scratch_of(folder: Path) -> Scratch:
+    """Return a folder of scores, as what may be removed."""
+    return Scratch(folder, "part-*.parquet")
 
 
 def _labelled_names(case: Case) -> frozenset[str]:
@@ -333,13 +339,15 @@ def rank_space(model: Model, folder: Path, *, keep_scores: bool) -> Found:
     case = model.case
     graphs = case.graphs[case.candidates]
     scores, spread = model.scorer.score(graphs)
+    scratch = scratch_of(folder)
     if keep_scores:
+        scratch.claim()
         values = case.sign * model.calibration.values(scores)
         path = folder / "part-000000.parquet"
         _write(path, case.candidates, case.candidate_names, (scores, spread), values)
     else:
         # Scores of an earlier list would pass for those of this one.
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()
     order = np.lexsort((np.array(case.candidate_names), -scores))
     found = Found(
         np.arange(len(scores)),

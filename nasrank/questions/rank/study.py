@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ from nasrank.questions.rank.explaining import usual_operations
 from nasrank.questions.rank.listing import KEPT_FOR_EACH, list_order, list_rows
 from nasrank.questions.rank.model import Model, Training, learn
 from nasrank.questions.rank.options import RankConfig
-from nasrank.questions.rank.pool import Found, PoolFile, rank_pool, rank_space
+from nasrank.questions.rank.pool import Found, PoolFile, rank_pool, rank_space, scratch_of
 from nasrank.questions.rank.scorer import with_ensemble
 from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RANKING
 from nasrank.questions.rank.updating import read_labels, store_labels
@@ -159,7 +158,7 @@ def _remove_others(folder: Path) -> None:
     """Remove scores of earlier labels or pools, which would pass for those of this list."""
     for other in folder.parent.glob("*"):
         if other != folder and other.is_dir():
-            shutil.rmtree(other, ignore_errors=True)
+            scratch_of(other).remove()
     with contextlib.suppress(OSError):
         folder.parent.rmdir()
 
