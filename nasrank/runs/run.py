@@ -13,17 +13,7 @@ __all__ = ["Run"]
 class Run(Identity):
     """The identity of a run: everything that its numbers depend on.
 
-    Attributes:
-        task: Canonical name of the task.
-        fingerprint: Digest of the task's data.
-        predictor: Name of the predictor.
-        loss: Canonical spelling of the loss.
-        n_train: Training architectures.
-        seed: Seed of the run.
-        split: ``class`` or ``random``.
-        labels: ``mean`` or ``single``.
-        test: ``rest`` or ``all``.
-        sampling: How training architectures are drawn.
+    Fields are columns of ``runs``, but for the fingerprint, which is a digest of the task's data.
     """
 
     task: str

@@ -241,7 +241,23 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class More(Claim):
+class _Paired(Claim):
+    first: Of | Lead
+    second: Of | Lead
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of both."""
+        return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
+
+    def leads(self, rows: Sequence[Row]) -> list[float]:
+        """Return what the first has more than the second, for each seed that both have."""
+        ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
+        return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+
+
+@dataclass(frozen=True)
+class More(_Paired):
     """The first has more than the second, on the same seeds; neither has to be better.
 
     Attributes:
@@ -250,14 +266,7 @@ class More(Claim):
         margin: How much more it must have.
     """
 
-    first: Of | Lead
-    second: Of | Lead
     margin: float = 0.0
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns that decide."""
-        return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
 
     @property
     def options(self) -> Mapping[str, float]:
@@ -266,12 +275,7 @@ class More(Claim):
 
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return the lead of the first, for each seed that both have."""
-        ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
-        return [self._sign * (ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
-
-    @property
-    def _sign(self) -> float:
-        return 1.0
+        return self.leads(rows)
 
 
 @dataclass(frozen=True)
@@ -286,13 +290,13 @@ class Ahead(More):
         """Further arguments of `claim_row`."""
         return {"margin": self.margin, "negligible": self.first.column.margin}
 
-    @property
-    def _sign(self) -> float:
-        return self.first.column.sign
+    def values(self, rows: Sequence[Row]) -> list[float]:
+        """Return by how much the first is better, for each seed that both have."""
+        return [self.first.column.sign * lead for lead in self.leads(rows)]
 
 
 @dataclass(frozen=True)
-class Within(Claim):
+class Within(_Paired):
     """The two differ by at most ``by``, on the same seeds.
 
     Attributes:
@@ -301,19 +305,11 @@ class Within(Claim):
         by: Largest difference allowed.
     """
 
-    first: Of | Lead
-    second: Of | Lead
     by: float
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns that decide."""
-        return tuple(dict.fromkeys((*self.first.names, *self.second.names)))
 
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return ``by`` minus the difference, for each seed that both have."""
-        ours, theirs = self.first.by_seed(rows), self.second.by_seed(rows)
-        return [self.by - abs(ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
+        return [self.by - abs(lead) for lead in self.leads(rows)]
 
 
 @dataclass(frozen=True)
@@ -350,23 +346,19 @@ class Rises(Claim):
                     curves.setdefault(seed, {})[at] = value
         most = max(map(len, curves.values()), default=0)
         return [
-            self._sign * _rank_correlation(curve)
+            _rank_correlation(curve)
             for _, curve in sorted(curves.items())
             if len(curve) == most or not self.whole
         ]
-
-    @property
-    def _sign(self) -> float:
-        return 1.0
 
 
 @dataclass(frozen=True)
 class Falls(Rises):
     """A column falls with an option; see `Rises`."""
 
-    @property
-    def _sign(self) -> float:
-        return -1.0
+    def values(self, rows: Sequence[Row]) -> list[float]:
+        """Return minus a rank correlation for each seed."""
+        return [-value for value in super().values(rows)]
 
 
 def judge(

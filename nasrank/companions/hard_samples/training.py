@@ -50,22 +50,12 @@ _MOST_LOOKED_AT = 2048
 class HardRun(Identity):
     """The identity of a run: everything that its numbers depend on.
 
+    Most fields are columns of ``hard``.
+
     Attributes:
-        data: Name of the data set.
         fingerprint: Digest of the samples of both parts, after the cut by class.
         held_out: Whether it is measured on some of the seen classes.
-        method: Canonical spelling of the method.
-        encoder: Name of the encoder.
-        embedding: Width of the embedding.
-        epochs: Epochs of training.
-        batch: Samples of a batch, about.
-        images_per_class: Samples of a class in it.
-        margin: Of the triplet loss, in units of distance on the unit sphere.
-        learning_rate: Of Adam.
-        weight_decay: Decoupled, on the encoder and the head.
-        augmentation: Whether samples are shifted and noised.
         warm_up: Share of the epochs in which generators learn but the metric does not use them.
-        seed: Seed of the run.
     """
 
     data: str

@@ -25,19 +25,11 @@ _RATES = {"images": 0.05, "other": 0.1}
 class OtRun(Identity):
     """The identity of a run: everything that its numbers depend on.
 
+    Most fields are columns of ``ot`` or options of `TrainConfig`; ``rate`` is the learning rate.
+
     Attributes:
-        data: Name of the data set.
-        fingerprint: Digest of its samples.
+        fingerprint: Digest of the samples.
         tree: The tree's paths as JSON.
-        encoder: Name of the backbone.
-        method: Canonical spelling of the distance, or ``plain``.
-        weight: Weight of ``1 - CPCC``; 0 for ``plain``.
-        batch_size: Samples of a mini-batch.
-        epochs: Passes over the data.
-        rate: Learning rate.
-        seed: Seed of the run.
-        test_per_class: See `TrainConfig`.
-        transfer: See `TrainConfig`.
         costs: Digest of the cost matrix, or None.
     """
 

@@ -19,21 +19,12 @@ COMPARED = ("data", "oracle", "predictor")
 class PRRun(Identity):
     """The identity of a model: everything that its numbers depend on.
 
+    Most fields are columns of ``pr``; ``lam`` is its lambda.
+
     Attributes:
-        data: Name of the data.
-        fingerprint: Digest of its values.
-        model: Generator, or empty where there is none.
-        method: What is minimised, or what it is compared with.
-        auxiliary: Auxiliary divergence, where the method has one.
-        lam: Weight of precision, where the method has one.
-        seed: Seed of the run.
-        steps: Steps of the generator.
-        batch: Samples of a step.
-        width: Hidden units of the generator.
+        fingerprint: Digest of the data's values.
         neighbours: k of precision and recall.
-        n_labels: Labelled architectures, of data that is architectures.
-        predictor: What is compared with there.
-        start: Digest of the checkpoint that was started from.
+        predictor: What is compared with, of data that is architectures.
     """
 
     data: str

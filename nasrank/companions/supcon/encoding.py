@@ -45,22 +45,12 @@ Numbers: TypeAlias = Int64[NDArray[np.int64], "n"]
 class Encoding(Identity):
     """An encoder to train: everything that its numbers depend on.
 
+    Most fields are columns of ``train``.
+
     Attributes:
-        data: Name of the data set.
-        fingerprint: Digest of its values.
+        fingerprint: Digest of the data's values.
         coarse_of: Coarse class of each fine class.
-        encoder: Encoder by name.
-        features: Length of its features; 0 for its own default.
-        initial_scale: Factor of its first weights.
-        instances: Instances of each class in a batch.
-        views: Views of each instance.
-        temperature: Temperature.
-        alpha: Share of the self-supervised loss.
-        anchor: Convention of the loss.
-        augmentation: Strength of the views.
-        imbalance: Size of the largest class over that of the smallest.
-        label_noise: Share of training samples with a wrong coarse label.
-        steps: Steps of training.
+        features: Length of the encoder's features; 0 for its own default.
         seed: Seed of the run. First weights, batches, views and wrong labels depend on it and
             not on alpha or temperature.
     """

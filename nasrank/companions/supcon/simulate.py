@@ -32,16 +32,8 @@ Row = dict[str, Any]
 class Problem(Identity):
     """A problem and its random start: everything that its result depends on.
 
-    Attributes:
-        model: ``free`` or ``net``.
-        classes: Classes of the batch.
-        instances: Instances of each class.
-        views: Views of each instance.
-        temperature: Temperature.
-        alpha: Share of the self-supervised loss.
-        anchor: Convention of the loss.
-        steps: Steps of Adam.
-        seed: Seed of the start.
+    Fields are columns of ``simulate``, where ``model`` (free or net) is the data and ``anchor``
+    the method.
     """
 
     model: str

@@ -19,10 +19,8 @@ class SearchRun(Identity):
         initial: Random evaluations at the start.
         budget: Evaluations in all, at most.
         seed: Seed of the search.
-        control: Name of the control, or None of a search guided by a predictor.
-        predictor: Canonical spelling of the predictor; None of a control, as all that follow.
-        acquisition: Canonical spelling of the acquisition.
-        loss: Canonical spelling of the loss.
+        control: Name of the control, or None of a search guided by a predictor. Of a control all
+            that follows is None.
         batch: Evaluations of a round.
         candidates: ``all`` or ``mutations``.
     """
