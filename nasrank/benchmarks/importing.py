@@ -1,6 +1,6 @@
 """``nasrank data import``: read a file or folder into the data folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def import_data(
     lower_is_better: bool | None = None,
     unit: str | None = None,
     wishes: Wishes = NO_WISHES,
+    renamed: Mapping[str, str] | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Saved:
     """Read a file or folder and add its content to a space of the data folder.
@@ -41,6 +42,8 @@ def import_data(
         lower_is_better: Direction of its label; None takes it from the label's name.
         unit: Unit of its label; ``1``, a pure number, by default.
         wishes: What columns of such a file are settings, and of which kind.
+        renamed: The file's name of a column by the name that its reader looks for; ``cell``
+            stands for the column of the architectures.
         on_progress: Receives the number of records read, and their total where it is known.
 
     Returns:
@@ -58,7 +61,7 @@ def import_data(
     base = SPACES.built_in(space)
     given = (dataset, unit, lower_is_better)
     own = bool(label or attributes or wishes or any(each is not None for each in given))
-    importer = None if own and base is not None else find_importer(space, path)
+    importer = None if own and base is not None else find_importer(space, path, renamed)
     formats = formats_of(space)
     if importer is not None and own:
         raise UsageError(
@@ -66,7 +69,9 @@ def import_data(
             f"your own, but {path} belongs to the public benchmark {space}. Leave them out"
         )
     if importer is not None:
-        imported = importer.reader.read(path, on_progress=on_progress)
+        imported = importer.read(path, on_progress=on_progress, renamed=renamed)
+    elif renamed and (importer := find_importer(space, path)) and not importer.has_columns:
+        raise UsageError(f"--column: a {importer.title} has no columns. Leave it out")
     elif formats and not (base is not None and user.recognises(path)):
         raise DataError(
             f"{path}: not recognised as data of {space}, whose formats are: {formats}. "
@@ -84,6 +89,7 @@ def import_data(
             lower_is_better=lower_is_better,
             unit="1" if unit is None else unit,
             wishes=wishes,
+            renamed=renamed,
         )
     if imported.space != space:
         raise DataError(

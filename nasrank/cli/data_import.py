@@ -69,6 +69,14 @@ _Attributes = Annotated[
     str | None,
     _columns("Columns with numbers per node, such as widths; attribute_* by default."),
 ]
+_Column = Annotated[
+    list[str] | None,
+    _columns(
+        "What the file calls a column that is looked for, as in cell=net_str or id=trial; cell is "
+        "the architecture in any format. Separated by commas, or repeated.",
+        "NAME=COLUMN",
+    ),
+]
 _Direction = Annotated[
     bool | None,
     typer.Option(
@@ -98,6 +106,7 @@ def import_space(
     category: _Category = None,
     ignore: _Ignore = None,
     attributes: _Attributes = None,
+    column: _Column = None,
     lower_is_better: _Direction = None,
     unit: _Unit = None,
     dataset: _Dataset = None,
@@ -108,7 +117,8 @@ def import_space(
     """Read a benchmark's file, or architectures of your own, into the data folder.
 
     No file is ever executed. Earlier imports into a space are kept; a metric imported again is
-    replaced. A file of your own is .csv, .jsonl or .parquet with a row for each architecture. Its
+    replaced. A file of your own is a table with a row for each architecture: .csv with any
+    separator, .tsv, .json, .jsonl, .parquet, also .csv.gz. Its
     columns are settings, such as lr, depth and optimizer, whose kinds are found and shown; or a
     graph: operations ("input;conv3x3;output") with edges ("0-1;1-2") or matrix ("010;001;000"),
     or layers ("mb3;mb6"), or arch_str (a NAS-Bench-201 string), with attribute_NAME (numbers per
@@ -122,6 +132,7 @@ def import_space(
     position), left_out (list of column, why), named_by, repeats, failures (count by reason),
     unfinished, guessed_lower and notes.
     """
+    from nasrank.benchmarks.importers.column_names import read_renamed
     from nasrank.benchmarks.importers.understood import read_wishes
     from nasrank.benchmarks.importing import import_data, saved_rows, understood_record
     from nasrank.cli.progress import CountBar
@@ -133,6 +144,7 @@ def import_space(
         "category": category,
         "ignore": ignore,
         "attributes": attributes,
+        "column": column or None,
         "lower_is_better": lower_is_better,
         "unit": unit,
         "dataset": dataset,
@@ -154,6 +166,7 @@ def import_space(
             lower_is_better=chosen.get("lower_is_better"),
             unit=chosen.get("unit"),
             wishes=wishes,
+            renamed=read_renamed(_kinds(chosen.get("column"))),
             on_progress=bar.update,
         )
     rows, record = saved_rows(saved), understood_record(saved)
@@ -184,7 +197,11 @@ def _from_file(config: Path | None, known: Sequence[str]) -> dict[str, Any]:
         elif name in ("unit", "dataset"):
             fits = isinstance(value, str)
         else:
-            fits = isinstance(value, str) or texts or (name == "setting" and _is_table(value))
+            fits = (
+                isinstance(value, str)
+                or texts
+                or (name in ("setting", "column") and _is_table(value))
+            )
         if not fits:
             raise UsageError(
                 f"{config}: {name} should be "

@@ -330,3 +330,85 @@ def test_columns_beside_graphs_are_left_out_with_a_word(archs):
     done = nasrank("data", "import", "mine", archs, "--label", "acc_0")
     assert "Left out: acc_1. To make columns settings" in done.stdout
     assert "--settings acc_1" in done.stdout
+
+
+CELL = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"
+
+
+def test_columns_have_the_names_that_the_user_gives(tmp_path):
+    """For a built-in space, a benchmark's format and a space of one's own, in a file too."""
+    table = tmp_path / "table.tsv"
+    table.write_text(f"net_str\tTop-1\n{CELL}\t91,5\n")
+    done = nasrank(
+        *("data", "import", "nb201", table, "--column", "cell=net_str", "--label", "top-1"),
+        *("--format", "json"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = json.loads(done.stdout)["tables"]["imported"]
+    assert (row["task"], row["labelled"]) == ("nb201/own", 1)
+    cell = str([("sep_conv_3x3", 0), ("none", 1)] * 4)
+    table.write_text(f"arch\tval\nX = Genotype(normal={cell}, normal_concat=range(2, 6), "
+                     f"reduce={cell}, reduce_concat=range(2, 6))\t91.5\n")  # fmt: skip
+    assert nasrank("data", "import", "darts", table).returncode == 4
+    done = nasrank("data", "import", "darts", table, "--column", "cell=arch,val_acc=val")
+    assert (done.returncode, done.stderr) == (0, "")
+    table.write_text("trial\tlr\tdepth\tscore\n7\t0.1\t3\t5\n9\t0.2\t5\t6\n")
+    mine = ("data", "import", "mine", table, "--format", "json")
+    done = nasrank(*mine, "--column", "id=trial", "--column", "label=score")
+    assert (done.returncode, done.stderr) == (0, "")
+    first = json.loads(done.stdout)
+    (tmp_path / "mine.toml").write_text('[column]\nid = "trial"\nlabel = "score"\n')
+    again = json.loads(nasrank(*mine, "--config", tmp_path / "mine.toml").stdout)
+    assert again["answer"] == first["answer"]
+    assert nasrank("data", "info", "mine/own").stdout.count(" 9") > 0
+
+
+@pytest.mark.parametrize(
+    ("space", "columns", "message"),
+    [
+        ("mine", "id", "--column 'id': write two names, as in cell=net_str"),
+        ("mine", "id=a,id=b", "--column id: it is given two columns"),
+        ("mine", "id=nets", "unknown column 'nets'. Did you mean 'net'?"),
+        ("mine", "name=net", "unknown name of a column for --column 'name'. "),
+        ("nats-size", "cell=net", "a NATS-Bench folder"),
+    ],
+)
+def test_wrong_names_of_columns_are_refused_in_one_line(space, columns, message, tmp_path, folder):
+    path = tmp_path / "NATS-sss-v1_0-50262-simple"
+    path.mkdir()
+    (path / "meta.pickle.pbz2").touch()
+    if space == "mine":
+        path = tmp_path / "a.csv"
+        path.write_text("net,lr,label\na,1,2\nb,2,3\n")
+    done = nasrank("data", "import", space, path, "--column", columns)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not folder.exists()
+
+
+def test_graphs_without_names_are_named_by_what_they_are(tmp_path):
+    path = tmp_path / "archs.csv"
+    path.write_text("layers,attribute_w,label\na;b,1,5\na,2;,6\na;b,1,7\n".replace("2;", "2"))
+    done = nasrank("data", "import", "mine", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    info = json.loads(nasrank("data", "info", "mine/own", "--format", "json").stdout)["answer"]
+    names = [each["architecture"] for each in info["best"]]
+    assert names[0] == "a, w=2" or names == ["a;b, w=1 #2", "a, w=2", "a;b, w=1"], names
+
+
+def test_what_a_table_says_is_text_everywhere(tmp_path, monkeypatch):
+    """Formulas, terminal escapes and markup of a file do nothing on a page."""
+    monkeypatch.setenv("COLUMNS", "200")
+    words = ["=cmd|'/C calc'!A0", "[bold red]x[/]", "\x1b[31mred", "@SUM(1)"]
+    lines = ["id,[link=http://x]kind,\x1b[2Jact,label"]
+    lines += [f'"n[i]{n}",{words[n % 4]},{words[n // 4 % 4]},{n}' for n in range(16)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines))
+    done = nasrank("data", "import", "mine", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    pages = [done.stdout, nasrank("data", "info", "mine/own").stdout]
+    assert not any("\x1b" in page for page in pages)
+    for text in ("\\x1b[2Jact", "[link=http://x]kind", "[bold red]x[/]", "=cmd|'/C calc'!A0"):
+        assert text in pages[0]
+    assert "n[i]15" in pages[1]

@@ -42,6 +42,28 @@ class Reader(Protocol):
         ...
 
 
+class TableReader(Protocol):
+    """The interface of a module whose format has columns, which a file may call otherwise."""
+
+    def recognises(self, path: Path, *, renamed: Mapping[str, str] | None = None) -> bool:
+        """As `Reader`; ``renamed`` gives the file's name of a column by its name here."""
+        ...
+
+    def read(
+        self,
+        path: Path,
+        *,
+        on_progress: Progress | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> Imported:
+        """As `Reader`.
+
+        Raises:
+            UsageError: A renamed column is not in the file.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Importer:
     """One format.
@@ -52,6 +74,7 @@ class Importer:
         title: Description of its files, in one line.
         met_real_file: Whether it was tested on a file from the benchmark's authors.
         target: The module that reads it.
+        has_columns: Whether it is a table whose columns may be called otherwise.
     """
 
     name: str
@@ -59,11 +82,44 @@ class Importer:
     title: str
     met_real_file: bool
     target: str
+    has_columns: bool = False
 
     @property
     def reader(self) -> Reader:
         """The module, imported now."""
         return cast("Reader", import_module(self.target))
+
+    def recognises(self, path: Path, renamed: Mapping[str, str] | None = None) -> bool:
+        """Return whether a path looks like this format; never where columns cannot be renamed.
+
+        Args:
+            path: A file or folder.
+            renamed: The file's name of a column by its name here, or nothing.
+        """
+        if not renamed:
+            return self.reader.recognises(path)
+        return self.has_columns and self._table_reader.recognises(path, renamed=renamed)
+
+    def read(
+        self,
+        path: Path,
+        *,
+        on_progress: Progress | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> Imported:
+        """Read a path that :meth:`recognises` takes for this format.
+
+        Raises:
+            UsageError: A renamed column is not in the file.
+            DataError: It is missing, damaged, or holds something else.
+        """
+        if not renamed:
+            return self.reader.read(path, on_progress=on_progress)
+        return self._table_reader.read(path, on_progress=on_progress, renamed=renamed)
+
+    @property
+    def _table_reader(self) -> TableReader:
+        return cast("TableReader", import_module(self.target))
 
 
 _PACKAGE = "nasrank.benchmarks.importers"
@@ -107,9 +163,10 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(
         "darts",
         ("darts",),
-        "DARTS genotypes with accuracies, as JSON or CSV",
+        "DARTS genotypes with accuracies, in any table",
         met_real_file=False,
         target=f"{_PACKAGE}.darts",
+        has_columns=True,
     ),
     Importer(
         "suite-zero",
@@ -138,23 +195,27 @@ IMPORTERS: tuple[Importer, ...] = (
         "tidy Parquet table of a benchmark",
         met_real_file=True,
         target=f"{_PACKAGE}.tidy",
+        has_columns=True,
     ),
 )
 """All formats of public benchmarks; a user's own space is read by `user`."""
 
 
-def find_importer(space: str, path: Path) -> Importer | None:
+def find_importer(
+    space: str, path: Path, renamed: Mapping[str, str] | None = None
+) -> Importer | None:
     """Find the format of a path.
 
     Args:
         space: Name of a public benchmark's space.
         path: A file or folder.
+        renamed: The file's name of a column by its name here, or nothing.
 
     Returns:
         The first importer of that space whose reader recognises the path, or None.
     """
     for candidate in IMPORTERS:
-        if space in candidate.spaces and candidate.reader.recognises(path):
+        if space in candidate.spaces and candidate.recognises(path, renamed):
             return candidate
     return None
 

@@ -9,7 +9,7 @@ from nasrank.benchmarks.importers.columns import printable
 from nasrank.errors import DataError, UsageError
 from nasrank.registry import unknown_name
 
-__all__ = ["INDEX", "OWN", "KnownColumns", "column_of", "named"]
+__all__ = ["INDEX", "OWN", "KnownColumns", "column_of", "named", "read_renamed"]
 
 INDEX = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 """The index of a data frame, as pandas and Parquet call it."""
@@ -138,3 +138,30 @@ def column_of(name: str, columns: Sequence[str], kind: str) -> str:
     if len(alike) == 1:
         return alike[0]
     raise unknown_name(kind, name, columns)
+
+
+def read_renamed(texts: Sequence[str]) -> dict[str, str]:
+    """Read what ``--column`` is given.
+
+    Args:
+        texts: Such as ``cell=net_str``, or several between commas.
+
+    Returns:
+        The file's name of each column by its name here.
+
+    Raises:
+        UsageError: A text is not of that form, or names a column twice.
+
+    Example:
+        >>> read_renamed(["cell=net_str,id=trial", "label=top 1"])
+        {'cell': 'net_str', 'id': 'trial', 'label': 'top 1'}
+    """
+    found: dict[str, str] = {}
+    for text in (each for several in texts for each in several.split(",")):
+        name, equals, written = (part.strip() for part in text.partition("="))
+        if not (name and equals and written):
+            raise UsageError(f"--column {text[:60]!a}: write two names, as in cell=net_str")
+        if name in found:
+            raise UsageError(f"--column {name}: it is given two columns. Leave one out")
+        found[name] = written
+    return found

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasrank.benchmarks.importers.cells import Cell, cell_of, yes_or_no
 from nasrank.benchmarks.importers.column_roles import words_of
-from nasrank.benchmarks.importers.columns import says_failed, stray_cell
+from nasrank.benchmarks.importers.columns import number_of, says_failed, stray_cell
 from nasrank.benchmarks.importers.records import Records
 
 __all__ = ["Outcomes", "read_outcomes", "status_columns"]
@@ -88,8 +88,12 @@ def read_outcomes(records: Records, labels: Sequence[str], statuses: Sequence[st
     values = np.full((count, len(labels)), np.nan)
     why: list[str | None] = [None] * count
     for place, name in enumerate(labels):
-        for row, record in enumerate(records.rows):
-            number, reason = _label(records, row, name, record.get(name))
+        given = [record.get(name) for record in records.rows]
+        stray = stray_cell(given)
+        if stray is not None:
+            raise records.error(stray[0], f"{name} {stray[1]}")
+        for row, cell in enumerate(given):
+            number, reason = _label(name, cell)
             values[row, place] = number
             why[row] = why[row] or reason
     labelled = ~np.isnan(values).all(axis=1)
@@ -119,20 +123,16 @@ def read_outcomes(records: Records, labels: Sequence[str], statuses: Sequence[st
     return Outcomes(values, failed, dict(reasons.most_common()), int(going_on.sum()))
 
 
-def _label(records: Records, row: int, name: str, given: object) -> tuple[float, str | None]:
+def _label(name: str, given: object) -> tuple[float, str | None]:
     """Return a label, NaN where there is none, and why a training failed."""
-    if given is None:
-        return math.nan, None
     if isinstance(given, str) and says_failed(given):
         return math.nan, f"{name} {_plain(given)[:40]}"
-    stray = stray_cell([given])
-    if stray is not None or not isinstance(given, int | float):
-        why = stray[1] if stray else f"is {str(given)[:40]!a}, not a finite number"
-        raise records.error(row, f"{name} {why}")
-    number = float(given)
+    number = number_of(given) if isinstance(given, str) else given
+    if not isinstance(number, int | float):
+        return math.nan, None
     if not math.isfinite(number):
         return math.nan, f"{name} {'nan' if math.isnan(number) else 'inf'}"
-    return number, None
+    return float(number), None
 
 
 def _is_failed(word: str) -> bool:

@@ -1,14 +1,15 @@
 """Reads the columns of an untrusted Parquet file, within bounds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.errors import DataError
+from nasrank.benchmarks.importers.column_names import column_of
+from nasrank.errors import DataError, UsageError
 
 __all__ = ["ParquetColumns", "column_names", "open_columns"]
 
@@ -32,12 +33,14 @@ class ParquetColumns:
         names: Its columns, in their order.
         rows: Its number of rows, at least 1.
         file: The open file.
+        written: The file's own name of a column where it is another one.
     """
 
     path: Path
     names: tuple[str, ...]
     rows: int
     file: Any
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def error(self, complaint: str, remedy: str = _ADVICE) -> DataError:
         """Make the error for unexpected content.
@@ -149,7 +152,8 @@ class ParquetColumns:
         if name not in self.names:
             raise self.error(f"it has no column {name}")
         try:
-            column = self.file.read(columns=[name], use_threads=False).column(name)
+            written = self.written.get(name, name)
+            column = self.file.read(columns=[written], use_threads=False).column(written)
         except (pa.ArrowException, ValueError, KeyError, OSError, MemoryError) as error:
             raise self.error(f"column {name} is damaged") from error
         if len(column) != self.rows:
@@ -157,16 +161,19 @@ class ParquetColumns:
         return column
 
 
-def open_columns(path: Path) -> ParquetColumns:
+def open_columns(path: Path, renamed: Mapping[str, str] | None = None) -> ParquetColumns:
     """Open a Parquet file; its data is read column by column later.
 
     Args:
         path: The file.
+        renamed: The file's name of a column by the name that it gets, or nothing. A column of
+            that name already is left out.
 
     Returns:
         Its columns.
 
     Raises:
+        UsageError: A renamed column is not in the file.
         DataError: It is missing, a folder, damaged, empty, or declares more than the limits.
     """
     import pyarrow as pa
@@ -195,15 +202,23 @@ def open_columns(path: Path) -> ParquetColumns:
         raise table.error(f"it has {rows:,} rows, not 1 to {ROW_LIMIT:,}")
     if not 0 <= declared <= BYTE_LIMIT:
         raise table.error(f"it declares {declared:,} bytes of data, more than {BYTE_LIMIT:,}")
-    return table
+    written = {name: column_of(text, names, "column") for name, text in (renamed or {}).items()}
+    new = {text: name for name, text in written.items()}
+    shown = [new.get(name, name) for name in names if name in new or name not in written]
+    return replace(table, names=tuple(shown), written=written)
 
 
-def column_names(path: Path) -> Sequence[str]:
-    """Return the columns of a Parquet file, or nothing for anything else; never raises."""
+def column_names(path: Path, renamed: Mapping[str, str] | None = None) -> Sequence[str]:
+    """Return the columns of a Parquet file, or nothing for anything else; never raises.
+
+    Args:
+        path: A path.
+        renamed: As in :func:`open_columns`.
+    """
     try:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 return ()
-        return open_columns(path).names
-    except (OSError, ValueError, DataError):
+        return open_columns(path, renamed).names
+    except (OSError, ValueError, DataError, UsageError):
         return ()

@@ -169,7 +169,6 @@ def record_chunks(
     size: int,
     wanted: Callable[[int], bool] = lambda _: True,
     *,
-    renamed: Mapping[str, str] | None = None,
     remedy: str = _REMEDY,
 ) -> Iterator[tuple[int, Records]]:
     """Read a table of any length, a chunk at a time; a JSON array is in memory as a whole.
@@ -179,18 +178,16 @@ def record_chunks(
         size: Rows of a chunk; the last may have fewer.
         wanted: Returns for its number, counted from 0, whether a chunk is needed; others are
             skipped, which is faster.
-        renamed: As in `read_records`.
         remedy: What to do about a bad row, as a sentence.
 
     Yields:
         The number of a chunk and its rows. What cells mean is decided by chunk.
 
     Raises:
-        UsageError: As `read_records`.
         DataError: It is missing, a folder, empty, damaged or of another kind.
     """
     kind = _checked_kind(path)
-    whole = _whole_cells(renamed, OWN)
+    whole = _whole_cells(None, OWN)
     number = -1
     if kind == ".parquet":
         chunks = _parquet_chunks(path, size, wanted)
@@ -202,7 +199,7 @@ def record_chunks(
         if wanted(number):
             unit = "row" if kind in {".parquet", ".json"} else "line"
             records = Records(path, columns, rows, places, unit, remedy)
-            yield number, _understood(records, renamed or {}, OWN)
+            yield number, _understood(records, {}, OWN)
     if number < 0:
         raise DataError(f"{path}: it holds no architecture. {remedy}")
 

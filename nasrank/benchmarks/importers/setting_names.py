@@ -8,7 +8,7 @@ import numpy as np
 from nasrank.benchmarks.importers.records import Records
 from nasrank.graphs.settings import Settings
 
-__all__ = ["spelled_names", "told_apart", "unnumbered_names"]
+__all__ = ["numbered", "spelled_names", "told_apart", "unnumbered_names"]
 
 _LONGEST = 200
 
@@ -19,6 +19,11 @@ def unnumbered_names(settings: Settings) -> tuple[str, ...]:
     What is longer than 200 characters is cut, and ends with a digest of the whole.
     """
     return tuple(map(_shortened, map(settings.text, range(len(settings)))))
+
+
+def numbered(texts: Iterable[str]) -> tuple[str, ...]:
+    """Make names of texts: each is cut after 200 characters, and numbered where it repeats."""
+    return _numbered(map(_shortened, texts))
 
 
 def spelled_names(settings: Settings) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ The table is recognised by its columns. Accuracies are converted to percent; fai
 metric says where it is a mean or a surrogate's prediction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,27 +86,39 @@ _LAYOUTS = (
 )
 
 
-def recognises(path: Path) -> bool:
-    """Return whether a file is a Parquet table of a known layout; never raises."""
-    names = {*column_names(path)}
+def recognises(path: Path, *, renamed: Mapping[str, str] | None = None) -> bool:
+    """Return whether a file is a Parquet table of a known layout; never raises.
+
+    Args:
+        path: The file.
+        renamed: As in :func:`read`.
+    """
+    names = {*column_names(path, _told(renamed))}
     return any(layout.columns <= names for layout in _LAYOUTS)
 
 
-def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = None) -> Imported:
+def read(
+    path: Path,
+    *,
+    on_progress: Callable[[int, int | None], None] | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> Imported:
     """Read one tidy table.
 
     Args:
         path: The Parquet file.
         on_progress: Called with the rows read and their number, once, at the end: the largest
             of these tables is read in a second.
+        renamed: The file's name of a column by its name here; ``cell`` stands for ``arch_str``.
 
     Returns:
         The space as this file has it.
 
     Raises:
+        UsageError: A renamed column is not in the file.
         DataError: The file is missing, damaged, of no known layout, or its rows are wrong.
     """
-    table = open_columns(path)
+    table = open_columns(path, _told(renamed))
     names = {*table.names}
     for layout in _LAYOUTS:
         if layout.columns <= names:
@@ -119,3 +131,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
         f"{path}: its columns do not match a known table ({known}). "
         "Import it as a space of your own: nasrank data import my-space FILE"
     )
+
+
+def _told(renamed: Mapping[str, str] | None) -> dict[str, str]:
+    return {"arch_str" if name == "cell" else name: each for name, each in (renamed or {}).items()}

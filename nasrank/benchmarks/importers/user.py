@@ -56,7 +56,7 @@ from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
 from nasrank.benchmarks.importers.failures import read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
 from nasrank.benchmarks.importers.records import Records, is_table, read_records
-from nasrank.benchmarks.importers.setting_names import spelled_names, told_apart
+from nasrank.benchmarks.importers.setting_names import numbered, spelled_names, told_apart
 from nasrank.benchmarks.importers.setting_table import notes_on, understand
 from nasrank.benchmarks.importers.store import MOST_NODES, check_size
 from nasrank.benchmarks.importers.understood import NO_WISHES, Understood, Wishes
@@ -109,6 +109,7 @@ def read(
     lower_is_better: bool | None = None,
     unit: str = "1",
     wishes: Wishes = NO_WISHES,
+    renamed: Mapping[str, str] | None = None,
 ) -> Imported:
     """Read a file of the form that this module describes.
 
@@ -124,12 +125,13 @@ def read(
         lower_is_better: Direction of the label; None takes it from the name of the label.
         unit: Unit of the label.
         wishes: What columns are settings, and of which kind, where the user says so.
+        renamed: The file's name of a column by its name here.
 
     Raises:
         UsageError: A chosen column is not in the file, or not valid for its purpose.
         DataError: The file or a row is not of that form; the message names the row.
     """
-    records = read_records(path, on_progress=on_progress)
+    records = read_records(path, renamed=renamed, on_progress=on_progress)
     labels = _label_columns(records, label)
     statuses = status_columns(records, labels)
     form = None if built_in else _form(records)
@@ -166,9 +168,7 @@ def read(
         replicates=len(labels) > 1,
     )
     failed = outcomes.failed if outcomes.failed.any() else None
-    costs = (
-        _numbers(records, "cost_seconds", least=0) if "cost_seconds" in records.columns else None
-    )
+    costs = _amounts(records, "cost_seconds")
     return Imported(
         space=space,
         title=f"{path.name}, imported by the user",
@@ -178,9 +178,7 @@ def read(
         contract=("skip_connect",),
         measurements=(Measurement(dataset, metric, outcomes.values, failed),),
         cost_seconds={} if costs is None else {dataset: costs},
-        parameters=(
-            _numbers(records, "parameters", least=0) if "parameters" in records.columns else None
-        ),
+        parameters=_amounts(records, "parameters"),
         chance={},
         note="",
         source=path.name,
@@ -365,9 +363,36 @@ def _names(
         return told_apart(records, "id", _texts(records, "id"), understood.settings)
     column = "id" if "id" in records.columns and not built_in else "arch_str"
     if column not in records.columns:
+        if not built_in and (form := _form(records)):
+            return _written_out(records, form)
         missing = "arch_str, the architectures of the space" if built_in else "id"
-        raise DataError(f"{records.path}: it has no column {missing}. Add it")
+        raise DataError(
+            f"{records.path}: it has no column {missing}. Add it, or name it with --column "
+            f"{'cell' if built_in else 'id'}=COLUMN"
+        )
     return told_apart(records, column, _texts(records, column), None)
+
+
+def _written_out(records: Records, form: Sequence[str]) -> tuple[str, ...]:
+    """Name graphs by what writes them; a text that repeats is numbered."""
+    numbers = [name for name in records.columns if _ATTRIBUTE.fullmatch(name)]
+    texts = []
+    for record in records.rows:
+        graph = [_on_one_line(record.get(name)) for name in form]
+        given = [f"{_plain(name)}={_on_one_line(record.get(name))}" for name in numbers]
+        texts.append(", ".join([*graph, *given]))
+    return numbered(texts)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("attribute_")
+
+
+def _on_one_line(cell: object) -> str:
+    """Write a cell as CSV would; lists within lists with their brackets."""
+    return (
+        ";".join(map(str, cell)) if isinstance(cell, list) else str("" if cell is None else cell)
+    )
 
 
 def _texts(records: Records, column: str) -> list[str]:
@@ -382,7 +407,10 @@ def _texts(records: Records, column: str) -> list[str]:
     return texts
 
 
-def _numbers(records: Records, column: str, *, least: float = -math.inf) -> NDArray[np.float64]:
+def _amounts(records: Records, column: str) -> NDArray[np.float64] | None:
+    """Read numbers of at least 0, NaN where there is none; None without the column."""
+    if column not in records.columns:
+        return None
     values = np.full(len(records.rows), np.nan)
     for row, record in enumerate(records.rows):
         given = record.get(column)
@@ -392,10 +420,9 @@ def _numbers(records: Records, column: str, *, least: float = -math.inf) -> NDAr
             number = math.inf if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
             number = math.inf
-        if math.isinf(number) or number < least:
+        if math.isinf(number) or number < 0:
             shown = str(given)[:40]
-            what = "a finite number" if least < 0 else f"a finite number of at least {least:g}"
-            raise records.error(row, f"{column} is {shown!a}, not {what}")
+            raise records.error(row, f"{column} is {shown!a}, not a finite number of at least 0")
         values[row] = number
     return values
 
