@@ -11,6 +11,7 @@ from nasrank.losses.reduction import (
     keep,
     mean_over_items,
     over_lists,
+    require_shares,
 )
 from nasrank.named import Count, Positive
 
@@ -108,6 +109,7 @@ def listnet_loss(
     """
     # Finite, since a list of padding alone would otherwise divide 0 by 0.
     nothing = torch.finfo(scores.dtype).min
+    require_shares(labels, where, "listnet")
     target = keep(labels / temperature, where, nothing).softmax(-1)
     surprise = -keep(scores, where, nothing).log_softmax(-1)
     values = keep(target * surprise, where).sum(-1)
@@ -159,6 +161,7 @@ def approx_ndcg_loss(
         ahead = ahead * where.unsqueeze(-2)
     # The sum over all j holds sigmoid(0) = 1/2 for the item itself.
     ranks = 0.5 + ahead.sum(-1)
+    require_shares(labels, where, "approxndcg")
     gains = keep(torch.exp2(grades * labels) - 1, where)
     true_ranks = torch.arange(1, labels.shape[-1] + 1, dtype=gains.dtype, device=gains.device)
     best = (gains.sort(-1, descending=True).values / torch.log2(1 + true_ranks)).sum(-1)

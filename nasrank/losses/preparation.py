@@ -54,7 +54,7 @@ def prepare(
         through either.
 
     Raises:
-        UsageError: There is no such loss, or it is piecewise.
+        UsageError: There is no such loss, it is piecewise, or a label is not a finite number.
 
     Example:
         >>> import torch
@@ -70,6 +70,8 @@ def prepare(
     if not isinstance(plain, LossSpec):
         raise UsageError(f"{plain} is two losses. Use {plain.first} or {plain.then}.")
     info = LOSSES.entry(plain.name)
+    if not keep(labels, where).isfinite().all():
+        raise UsageError("a label is not a finite number. Leave such items out, or mask them")
     scaled = transformed(plain.targets, labels.detach(), where)
     # The share beaten is in the unit range already, where ties may leave its ends empty.
     if (plain.targets, info.scale) != ("rank", "unit"):
@@ -118,6 +120,9 @@ def upper_bound(
     Where the interquartile range is 0 the standard deviation stands in for it, and where that
     is 0 too, 1 does. The bound of a list without items is of no use but finite.
     """
+    # Quantiles are known of single and double precision alone.
+    if labels.dtype not in (torch.float32, torch.float64):
+        labels = labels.float()
     low, high = extremes(labels, where)
     if labels.numel() == 0:
         return high + gap

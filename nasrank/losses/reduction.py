@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from nasrank.errors import UsageError
+
 __all__ = [
     "Reduction",
     "all_pairs",
@@ -21,7 +23,11 @@ __all__ = [
     "mean_over_pairs",
     "ordered_pairs",
     "over_lists",
+    "require_shares",
 ]
+
+_ROUNDING = 1e-3
+"""By how much a share in half precision may lie outside of its range."""
 
 Reduction: TypeAlias = Literal["mean", "none"]
 
@@ -89,6 +95,34 @@ def has_order(
     """Say of each list whether it holds two items with different labels."""
     low, high = extremes(labels, where)
     return (high > low).squeeze(-1)
+
+
+def require_shares(
+    labels: Float[Tensor, "*batch items"],
+    where: Bool[Tensor, "*batch items"] | None,
+    loss: str,
+) -> None:
+    """Refuse labels that are no shares, where a loss would turn them into infinite gains.
+
+    They are looked at on the CPU alone: elsewhere every step would wait for the device.
+
+    Args:
+        labels: What a loss received.
+        where: True for real items, False for padding.
+        loss: Its name.
+
+    Raises:
+        UsageError: A label is below 0, above 1, or not a number.
+    """
+    if labels.device.type != "cpu":
+        return
+    known = keep(labels.detach(), where)
+    inside = (known >= -_ROUNDING) & (known <= 1 + _ROUNDING)
+    if not inside.all():
+        raise UsageError(
+            f"{loss} needs labels from 0 to 1, not {known[~inside][0].item():g}. Give it what "
+            f"nasrank.losses.prepare({loss!r}, labels) returns: labels and arguments"
+        )
 
 
 def mean_over_items(

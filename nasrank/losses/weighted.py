@@ -16,6 +16,7 @@ from nasrank.losses.reduction import (
     mean_over_items,
     ordered_pairs,
     over_lists,
+    require_shares,
 )
 from nasrank.named import Positive
 
@@ -68,6 +69,8 @@ def exponential_loss(
         >>> exponential_loss(torch.tensor([3.0]), torch.tensor([1.0])).item()
         4.0
     """
+    if best is None and spread is None:
+        require_shares(labels, where, "ew")
     scores, labels = keep(scores, where), keep(labels, where)
     above = (labels - (1 if best is None else best)) / (1 if spread is None else spread)
     weights = above.exp() if variant == "exp" else (1 + above).expm1() / math.expm1(1)
@@ -212,6 +215,7 @@ def lambdarank_loss(
         >>> round(loss.item(), 6)  # one pair, whatever its weight: log 2
         0.693147
     """
+    require_shares(labels, where, "lambdarank")
     lead = differences(keep(scores, where))
     pairs = ordered_pairs(labels, where)
     # 1 where item j ranks before item i: j scores higher, or the same and is worse.
