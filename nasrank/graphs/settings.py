@@ -180,19 +180,34 @@ class Settings:
         pairs = zip(self.columns, self.values[item], strict=True)
         return ", ".join(f"{c.name}={c.shown(v)}" for c, v in pairs if not math.isnan(v))
 
+    def brief(self, item: int, setting: int) -> str:
+        """Spell a value with three digits where it is no whole number, for lines that are read."""
+        column, value = self.columns[setting], float(self.values[item, setting])
+        if column.levels or math.isnan(value) or value.is_integer():
+            return column.shown(value)
+        return f"{value:.3g}"
+
     def changes(self, start: int, end: int) -> list[str]:
         """Spell what differs from one row to another, such as ``lr 0.0003 -> 0.001``.
 
-        A whole number on a linear scale that grows or shrinks is spelt as ``depth +1``.
+        A whole number on a linear scale that grows or shrinks is spelt as ``depth +1``, what only
+        one of the two has as ``with momentum 0.9`` or ``without momentum``.
         """
         changes = []
         pairs = zip(self.columns, self.values[start], self.values[end], strict=True)
-        for column, old, new in pairs:
+        for place, (column, old, new) in enumerate(pairs):
             if old == new or (math.isnan(old) and math.isnan(new)):
                 continue
-            step = new - old
-            if column.kind == "number" and column.scale == "linear" and step == round(step):
+            step = float(new - old)
+            if math.isnan(old):
+                changes.append(f"with {column.name} {self.brief(end, place)}")
+            elif math.isnan(new):
+                changes.append(f"without {column.name}")
+            elif column.kind == "number" and column.scale == "linear" and step.is_integer():
                 changes.append(f"{column.name} {step:+.6g}")
             else:
-                changes.append(f"{column.name} {column.shown(old)} -> {column.shown(new)}")
+                before, after = self.brief(start, place), self.brief(end, place)
+                if before == after:
+                    before, after = column.shown(old), column.shown(new)
+                changes.append(f"{column.name} {before} -> {after}")
         return changes

@@ -69,10 +69,13 @@ def test_a_row_and_a_change_are_spelt_as_people_do():
     assert settings.changes(0, 1) == [
         "lr 0.0003 -> 0.001",
         "depth +1",
-        "optimizer sgd -> -",
+        "without optimizer",
         "bias yes -> no",
     ]
-    assert settings.changes(1, 0)[1] == "depth -1"
+    assert settings.changes(1, 0)[1:3] == ["depth -1", "with optimizer sgd"]
+    close = Settings((LR,), np.array([[0.00030004], [0.00030001], [0.1234]]))
+    assert close.changes(0, 1) == ["lr 0.00030004 -> 0.00030001"]
+    assert close.changes(0, 2) == ["lr 0.0003 -> 0.123"]
     assert settings.changes(0, 0) == []
 
 

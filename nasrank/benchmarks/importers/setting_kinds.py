@@ -156,7 +156,7 @@ def coded(setting: Setting, cells: Sequence[Cell]) -> NDArray[np.float64]:
             said = yes_or_no(cell)
             value = None if said is None else float(said)
         else:
-            value = code.get(spelled(cell))
+            value = code.get(spelled(cell), code.get(str(cell)))
         if value is None or not math.isfinite(value) or (setting.scale == "log" and value <= 0):
             raise WrongCellError(
                 row, f"{setting.name} is {spelled(cell)[:40]!a}, not {_meant(setting)}"

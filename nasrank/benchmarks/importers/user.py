@@ -56,8 +56,13 @@ from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
 from nasrank.benchmarks.importers.failures import read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
 from nasrank.benchmarks.importers.records import Records, is_table, read_records
-from nasrank.benchmarks.importers.setting_names import numbered, spelled_names, told_apart
-from nasrank.benchmarks.importers.setting_table import notes_on, understand
+from nasrank.benchmarks.importers.setting_names import (
+    numbered,
+    spelled_names,
+    told_apart,
+    unnumbered_names,
+)
+from nasrank.benchmarks.importers.setting_table import notes_on, read_settings, understand
 from nasrank.benchmarks.importers.store import MOST_NODES, check_size
 from nasrank.benchmarks.importers.understood import NO_WISHES, Understood, Wishes
 from nasrank.benchmarks.nb201 import OPERATIONS, cell_graphs, official_order
@@ -65,10 +70,10 @@ from nasrank.benchmarks.nb201 import architecture_string as nb201_string
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
-from nasrank.graphs.settings import Settings
+from nasrank.graphs.settings import Setting, Settings
 from nasrank.registry import unknown_name
 
-__all__ = ["DATASET", "candidate_graphs", "candidate_names", "read", "recognises"]
+__all__ = ["DATASET", "candidate_graphs", "candidate_names", "read", "recognises", "spells_names"]
 
 DATASET = "own"
 """The dataset of a user's own space, unless another is named."""
@@ -196,32 +201,64 @@ def read(
     )
 
 
-def candidate_names(records: Records) -> tuple[str, ...]:
+def spells_names(records: Records, settings: Sequence[Setting]) -> bool:
+    """Whether rows of candidates have no names but their settings."""
+    return bool(settings) and not {"id", "arch_str"} & {*records.columns}
+
+
+def candidate_names(records: Records, settings: Sequence[Setting] = ()) -> tuple[str, ...]:
     """Read the names of candidates: ``id``, or ``arch_str`` where there is none.
+
+    Args:
+        records: Some rows of a file.
+        settings: Settings of the space. Written out they are the names where there are no others;
+            rows of equal settings then share one.
 
     Raises:
         DataError: A row has no name, or that of another row.
     """
+    if spells_names(records, settings):
+        return unnumbered_names(read_settings(records, settings))
     return _names(records)
 
 
 def candidate_graphs(
-    records: Records, vocabulary: Sequence[str], attributes: Sequence[str] = ()
+    records: Records,
+    vocabulary: Sequence[str],
+    attributes: Sequence[str] = (),
+    settings: Sequence[Setting] = (),
 ) -> Iterator[GraphBatch]:
-    """Read the graphs of candidates of a known space, in parts.
+    """Read the graphs and settings of candidates of a known space, in parts.
 
     Args:
         records: Some rows of a file; labels and unknown columns are ignored.
-        vocabulary: Operations of the space.
+        vocabulary: Operations of the space; the two ends alone where it has settings only.
         attributes: Attributes of its nodes, each in a column of that name or ``attribute_NAME``.
+        settings: Its settings, each in a column of that name, or in a list.
 
     Yields:
-        The graphs of the next rows, unreduced, few enough to fit in memory.
+        The architectures of the next rows, unreduced, few enough to fit in memory.
 
     Raises:
-        DataError: A row is not of the form that this module describes, or has an operation that
-            the space lacks; the message names the row.
+        DataError: A row is not of the form that this module describes, or has an operation or a
+            level that the space lacks; the message names the row.
     """
+    if not settings:
+        yield from _candidate_graphs(records, vocabulary, attributes)
+        return
+    table = read_settings(records, settings)
+    if len(vocabulary) == len(_ENDS):
+        yield GraphBatch.of_settings(table)
+        return
+    start = 0
+    for batch in _candidate_graphs(records, vocabulary, attributes):
+        yield replace(batch, settings=table[start : start + len(batch)])
+        start += len(batch)
+
+
+def _candidate_graphs(
+    records: Records, vocabulary: Sequence[str], attributes: Sequence[str]
+) -> Iterator[GraphBatch]:
     numbers = {}
     for name in attributes:
         found = [each for each in (f"attribute_{name}", name) if each in records.columns]

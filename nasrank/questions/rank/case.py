@@ -24,6 +24,7 @@ __all__ = [
     "load_case",
     "operations_unseen",
     "reduction_of",
+    "settings_unseen",
     "task_of_space",
 ]
 
@@ -84,6 +85,11 @@ class Case:
     def sign(self) -> float:
         """1 where higher is better in the metric's own direction, else -1."""
         return 1.0 if self.task.metric.higher_is_better else -1.0
+
+    @property
+    def told_by(self) -> str:
+        """What tells architectures apart: ``settings`` where there is nothing else, or graph."""
+        return "settings" if self.graphs.only_settings else "graph"
 
     def part(self, rows: NDArray[np.int64]) -> Case:
         """Return the case with some of the evaluated architectures alone."""
@@ -178,7 +184,7 @@ def reduction_of(task_name: str) -> Reduction:
 def _require(task: str, labels: NDArray[np.float64]) -> None:
     if len(labels) < FEWEST:
         raise DataError(
-            f"{task}: {len(labels)} evaluated architectures that differ as graphs are too few to "
+            f"{task}: {len(labels)} different evaluated architectures are too few to "
             f"learn from. Evaluate at least {FEWEST}, better 40, and import them"
         )
     if labels.min() == labels.max():
@@ -200,3 +206,19 @@ def operations_unseen(case: Case, graphs: GraphBatch) -> Sequence[str]:
     known = case.graphs[case.items].operation_counts().sum(axis=0) > 0
     used = graphs.operation_counts().sum(axis=0) > 0
     return [graphs.vocabulary[code] for code in np.flatnonzero(used & ~known)]
+
+
+def settings_unseen(case: Case, graphs: GraphBatch) -> Sequence[str]:
+    """Spell levels that no evaluated architecture has, and numbers beyond all that have been."""
+    known, asked = case.graphs[case.items].settings, graphs.settings
+    if known is None or asked is None:
+        return []
+    unseen = []
+    for column, old, values in zip(known.columns, known.values.T, asked.values.T, strict=True):
+        seen, given = old[~np.isnan(old)], np.unique(values[~np.isnan(values)])
+        if column.kind in ("category", "yes/no") or not len(seen):
+            new = given[~np.isin(given, seen)]
+        else:
+            new = given[(given < seen.min()) | (given > seen.max())]
+        unseen += [f"{column.name}={column.shown(value)}" for value in new.tolist()]
+    return unseen

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.metrics import kendall_tau
-from nasrank.questions.rank.case import Case, operations_unseen
+from nasrank.questions.rank.case import Case, operations_unseen, settings_unseen
 from nasrank.questions.rank.model import Model
 from nasrank.questions.rank.pool import Found
 
@@ -19,6 +19,7 @@ Row = dict[str, Any]
 
 _TOP = 0.1
 _ALPHA = 0.05
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +68,17 @@ def notes_of(model: Model, found: Found, order: NDArray[np.int64], rows: list[Ro
             f"no evaluated architecture has the operation {', '.join(unseen)}: scores with it are "
             "guesses"
         )
+    beyond_seen = settings_unseen(case, found.graphs[order])
+    if beyond_seen:
+        rest = len(beyond_seen) - _MOST_NAMED
+        notes.append(
+            f"no evaluated architecture reaches {', '.join(beyond_seen[:_MOST_NAMED])}"
+            f"{f' and {rest} more' if rest > 0 else ''}: scores with it are guesses"
+        )
     if found.evaluated:
         notes.append(
-            f"{found.evaluated:,} candidates are already evaluated, or have the same graph as one "
-            "that is, and were skipped"
+            f"{found.evaluated:,} candidates are already evaluated, or have the same "
+            f"{case.told_by} as one that is, and were skipped"
         )
     return notes
 
@@ -81,9 +89,8 @@ def _notes_on(case: Case) -> list[str]:
     task, notes = case.task, []
     again = int(task.evaluated.sum()) - len(case.items)
     if again > 0:
-        what = "settings" if case.graphs.only_settings else "graph"
         notes.append(
-            f"{again} evaluated architectures have the same {what} as another: each {what} counts "
+            f"{again} evaluated architectures have the same {case.told_by} as another: they count "
             "once, with the mean label"
         )
     if task.failed is not None and (failed := int(task.failed.sum())):

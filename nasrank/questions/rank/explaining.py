@@ -1,8 +1,8 @@
-"""Why an architecture is in the list: its nearest evaluated one, and what each operation adds."""
+"""Why an architecture is in the list: its nearest evaluated one, and what each part of it adds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from nasrank.graphs import GraphBatch, joined
 from nasrank.graphs.dag import INPUT, OUTPUT
 from nasrank.graphs.features import FeatureReference, graph_features
+from nasrank.graphs.setting_columns import SettingColumns
+from nasrank.graphs.settings import Setting, Settings
 from nasrank.questions.rank.calibration import Calibration
 from nasrank.questions.rank.case import Case
 from nasrank.questions.rank.scorer import Scorer
@@ -30,12 +32,13 @@ DIVERSITY = 0.5
 
 @dataclass(frozen=True)
 class Nearest:
-    """The evaluated architecture whose graph is most like a candidate's.
+    """The evaluated architecture that is most like a candidate.
 
     Attributes:
         item: Its position among the evaluated ones.
         distance: Distance of :func:`~nasrank.graphs.features.graph_features`.
-        difference: What the candidate has more or fewer, such as ``+1 conv3x3, -2 edges``.
+        difference: What the candidate has more or fewer, such as ``+1 conv3x3, -2 edges``, and how
+            its settings differ, such as ``lr 0.0003 -> 0.001, depth +1``.
     """
 
     item: int
@@ -49,11 +52,19 @@ def features_of(case: Case, graphs: GraphBatch) -> NDArray[np.float64]:
 
 
 def nearest_of(case: Case, graphs: GraphBatch) -> list[Nearest]:
-    """Find the nearest evaluated architecture of each graph; of equally near ones the best."""
+    """Find the nearest evaluated architecture of each graph; of equally near ones the best.
+
+    Settings are compared by their standardised columns, so that a step in one counts as much as a
+    step in another.
+    """
     from scipy.spatial.distance import cdist
 
     known = case.graphs[case.items]
+    measure = FeatureReference.of(case.graphs).settings
     distances = cdist(features_of(case, graphs), features_of(case, known)).round(6)
+    same = "same operations and edges, joined in another way"
+    if graphs.only_settings:
+        same = "the same settings"
     counts, known_counts = graphs.operation_counts(), known.operation_counts()
     edges = graphs.adjacency.sum(axis=(1, 2), dtype=np.int64)
     known_edges = known.adjacency.sum(axis=(1, 2), dtype=np.int64)
@@ -68,8 +79,9 @@ def nearest_of(case: Case, graphs: GraphBatch) -> list[Nearest]:
         ]
         if (wires := int(edges[row] - known_edges[item])) != 0:
             changes.append(f"{wires:+d} edge{'s' if abs(wires) > 1 else ''}")
-        text = ", ".join(changes) or "same operations and edges, joined in another way"
-        found.append(Nearest(item, float(distance[item]), text))
+        if graphs.settings is not None:
+            changes += _setting_changes(measure, joined([known[[item]], graphs[[row]]]))
+        found.append(Nearest(item, float(distance[item]), ", ".join(changes) or same))
     return found
 
 
@@ -80,13 +92,15 @@ def effects_of(
     scores: NDArray[np.float64],
     calibration: Calibration,
 ) -> list[list[tuple[str, float]]]:
-    """Say what each operation and attribute of a graph adds to its score.
+    """Say what each operation, attribute and setting adds to the score.
 
     All nodes of one operation are given the space's usual alternative instead: the operation most
     frequent in the evaluated architectures, or the second where it is that one itself. What the
     calibrated value loses by it is the effect. An attribute is taken from all nodes, which means
-    its average. It is what the predictor has learnt, one change at a time; effects do not add up
-    to the score, and nobody has evaluated the changed architectures.
+    its average. A setting is given its usual value: the median of evaluated architectures where it
+    is a number, else the most frequent level, or the second; settings that no longer apply are
+    taken away with it. It is what the predictor has learnt, one change at a time; effects do not
+    add up to the score, and nobody has evaluated the changed architectures.
 
     Args:
         case: The space.
@@ -116,6 +130,9 @@ def effects_of(
                 continue
             attributes[:, :, number] = np.nan
             changed.append(_with(graphs, row, attributes=attributes))
+            meaning.append((row, name))
+        for name, settings in _resettings(case, graphs.settings, row):
+            changed.append(replace(graphs[[row]], settings=settings))
             meaning.append((row, name))
     effects: list[list[tuple[str, float]]] = [[] for _ in range(len(graphs))]
     if changed:
@@ -186,6 +203,52 @@ def _usual(case: Case) -> Sequence[int]:
     counts[[INPUT, OUTPUT]] = 0
     order = np.argsort(-counts, kind="stable")
     return [int(code) for code in order if counts[code] > 0]
+
+
+def _setting_changes(measure: SettingColumns | None, pair: GraphBatch) -> list[str]:
+    """Spell how the settings of the first of two differ from those of the second, most first."""
+    both = pair.settings
+    if both is None or measure is None:
+        return []
+    first, second = measure.rows(both)
+    steps = np.bincount(measure.group, (second - first) ** 2, minlength=len(both.columns))
+    order = np.argsort(-steps, kind="stable")
+    columns = tuple(both.columns[number] for number in order.tolist())
+    return Settings(columns, both.values[:, order]).changes(0, 1)
+
+
+def _resettings(case: Case, settings: Settings | None, row: int) -> Iterator[tuple[str, Settings]]:
+    """Yield each setting of a row as it is spelt, and the row with its usual value instead."""
+    known = case.graphs[case.items].settings
+    if settings is None or known is None:
+        return
+    place = {column.name: number for number, column in enumerate(settings.columns)}
+    for number, column in enumerate(settings.columns):
+        value = settings.values[row, number]
+        usual = _usual_value(column, known.values[:, number], value)
+        if np.isnan(value) or usual is None:
+            continue
+        values = settings.values[[row]].copy()
+        values[0, number] = usual
+        for other in settings.columns:
+            condition = other.condition
+            if condition and condition.setting == column.name and usual not in condition.values:
+                values[0, place[other.name]] = np.nan
+        yield f"{column.name}={settings.brief(row, number)}", replace(settings, values=values)
+
+
+def _usual_value(column: Setting, evaluated: NDArray[np.float64], own: float) -> float | None:
+    """Return the value to compare one with: another one, or None where there is none."""
+    given = evaluated[~np.isnan(evaluated)]
+    if not len(given):
+        return None
+    if column.kind == "number":
+        # An evaluated value, so that whole numbers stay whole.
+        middle = float(np.quantile(given, 0.5, method="lower"))
+        return None if middle == own else middle
+    levels, counts = np.unique(given, return_counts=True)
+    order = levels[np.argsort(-counts, kind="stable")]
+    return next((float(level) for level in order.tolist() if level != own), None)
 
 
 def _with(

@@ -22,8 +22,9 @@ class RankConfig(OnDevice):
     what raises the score. Scoring of a long pool resumes where it was stopped.
 
     The answer of --format json: task, unit, better, predictor, loss, evaluated, best_known,
-    candidates, passed_over, score_seconds, choice, calibration, usual_operations, update,
-    held_back; its tables: ranking, calibration, and choice where a loss was chosen.
+    candidates, passed_over, score_seconds, choice, calibration, usual_operations, told_by
+    (graph or settings), settings, update, held_back; its tables: ranking, calibration, and choice
+    where a loss was chosen.
     """
 
     command: ClassVar[str] = "rank"

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.benchmarks.importers.records import Records, record_chunks
-from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names
+from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names, spells_names
 from nasrank.errors import DataError
 from nasrank.files import Scratch, remove_stale_parts
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes, joined
+from nasrank.graphs.settings import Setting
 from nasrank.questions.rank.case import Case, Reduction
 from nasrank.questions.rank.model import Model
 from nasrank.questions.rank.tables import SCORES
@@ -80,6 +81,7 @@ class PoolFile:
         attributes: Attributes of its nodes.
         reduction: How its graphs become canonical.
         chunk: Rows of a chunk.
+        settings: Settings of the space, each a column of the file.
     """
 
     path: Path
@@ -87,6 +89,7 @@ class PoolFile:
     attributes: tuple[str, ...]
     reduction: Reduction
     chunk: int = CHUNK
+    settings: tuple[Setting, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -134,7 +137,7 @@ class PoolFile:
             DataError: A row is no graph of the space; the message names it.
         """
         start = 0
-        for batch in candidate_graphs(records, self.vocabulary, self.attributes):
+        for batch in self._written(records):
             yield self._canonical(batch, records, start)
             start += len(batch)
 
@@ -155,15 +158,31 @@ class PoolFile:
         """Return graphs by name, as they are written, of the architectures that are there."""
         found: dict[str, GraphBatch] = {}
         for _, records in self.chunks():
-            ids = candidate_names(records)
+            ids = self.names(records)
             here = [place for place, name in enumerate(ids) if name in names]
             if here:
                 chosen = _rows_of(records, here)
-                graphs = joined([*candidate_graphs(chosen, self.vocabulary, self.attributes)])
+                graphs = joined([*self._written(chosen)])
                 found |= {ids[place]: graphs[[row]] for row, place in enumerate(here)}
             if len(found) == len(names):
                 break
         return found
+
+    def names(self, records: Records) -> tuple[str, ...]:
+        """Return the names of rows; without an id, rows of equal settings have the same."""
+        return candidate_names(records, self._names_of)
+
+    def spells_names(self, records: Records) -> bool:
+        """Whether rows have no names but their settings."""
+        return spells_names(records, self._names_of)
+
+    @property
+    def _names_of(self) -> tuple[Setting, ...]:
+        """Settings that can stand for a name: all that there is of an architecture."""
+        return self.settings if len(self.vocabulary) == 2 else ()
+
+    def _written(self, records: Records) -> Iterator[GraphBatch]:
+        return candidate_graphs(records, self.vocabulary, self.attributes, self.settings)
 
     def _canonical(self, batch: GraphBatch, records: Records, start: int) -> GraphBatch:
         reduction = self.reduction
@@ -285,8 +304,9 @@ def rank_pool(
     seen = passed = 0
     for number, records in pool.chunks():
         start = number * pool.chunk
-        ids = candidate_names(records)
-        again = names.add(ids)
+        ids = pool.names(records)
+        # Names that are spelt settings say that rows are alike, which is no mistake.
+        again = None if pool.spells_names(records) else names.add(ids)
         if again is not None:
             raise records.error(again, f"id {ids[again][:60]!a} comes twice")
         rows = start + np.arange(len(ids))
@@ -420,7 +440,7 @@ def _one_of_each_graph(case: Case, best: _Best, pool: PoolFile, seen: int, passe
     kept = np.sort(first[~known[first]])
     if not len(kept):
         raise DataError(
-            f"{pool.path}: the best {len(own):,} of it are the same graphs as evaluated "
+            f"{pool.path}: the best {len(own):,} of it have the same {case.told_by} as evaluated "
             "architectures. Give another --pool"
         )
     size_of = dict(zip(first.tolist(), sizes.tolist(), strict=True))

@@ -137,7 +137,10 @@ def _score(job: Job[RankConfig, Any], model: Model) -> Found:
 
 def _pool_of(path: Path, task: str) -> PoolFile:
     graphs = load_task(task).space.graphs
-    return PoolFile(path, graphs.vocabulary, graphs.attribute_names, reduction_of(task))
+    settings = () if graphs.settings is None else graphs.settings.columns
+    return PoolFile(
+        path, graphs.vocabulary, graphs.attribute_names, reduction_of(task), settings=settings
+    )
 
 
 def _key(model: Model, pool: PoolFile) -> str:
@@ -191,6 +194,8 @@ def _record(model: Model, choice: Choice | None) -> Row:
             "half_widths": [_known(each) for each in found.reach.tolist()],
         },
         "usual_operations": list(usual_operations(case)),
+        "told_by": case.told_by,
+        "settings": [] if case.graphs.settings is None else list(case.graphs.settings.names),
     }
 
 

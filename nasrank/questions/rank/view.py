@@ -79,7 +79,7 @@ def _list(rows: Sequence[Row], config: RankConfig, record: Row, digits: int, uni
         "score": Field("score", "score" + (" ± spread" if doubt else ""), right=True, keep=7),
         "value": Field("value", value, right=True, keep=8),
         "label": Field("label", "true", right=True, keep=8),
-        "twins": Field("twins", "same graph", right=True, keep=3),
+        "twins": Field("twins", f"same {record['told_by']}", right=True, keep=3),
         "nearest": Field("nearest", "nearest evaluated: its value", keep=5),
         "effects": Field("effects", "what raises it", keep=5),
     }
@@ -98,7 +98,7 @@ def _list(rows: Sequence[Row], config: RankConfig, record: Row, digits: int, uni
 
 def _cells(row: Row, digits: int) -> Row:
     doubt = "" if row["uncertainty"] is None else f" ± {row['uncertainty']:.2f}"
-    difference = _cut(row["difference"], _DIFFERENCE)
+    difference = _some(row["difference"].split(", "), _DIFFERENCE)
     return {
         "rank": f"{row['rank']:,}",
         "score_rank": f"{row['score_rank']:,}",
@@ -132,6 +132,12 @@ def _reading(record: Row, digits: int, unit: str) -> str:
         text += (
             " What raises it: the value that the predictor says it would lose with "
             f"{usual[0]} in place of all nodes of that operation ({usual[1]} for {usual[0]})."
+        )
+    if record["settings"]:
+        text += (
+            f" {'Settings' if len(usual) > 1 else 'What raises it'}: the value that the predictor "
+            "says it would lose with the usual setting in place of that one, the median of a "
+            "number and the most frequent level, or the next, of anything else."
         )
     return text
 
@@ -185,6 +191,15 @@ def _digits(labels: Sequence[float]) -> int:
 
 def _after_comma(unit: str) -> str:
     return f",{unit}" if unit else ""
+
+
+def _some(parts: Sequence[str], most: int) -> str:
+    """Join parts with commas up to a length, at least one, and count the others."""
+    kept = 1
+    while kept < len(parts) and len(", ".join(parts[: kept + 1])) <= most:
+        kept += 1
+    more = len(parts) - kept
+    return ", ".join([*parts[:kept], *([f"{more} more"] if more else [])])
 
 
 def _cut(text: str, most: int = _NAME) -> str:

@@ -154,5 +154,5 @@ def test_a_pool_of_evaluated_ones_holds_nothing_new(quick, networks, write_csv, 
     with pytest.raises(DataError, match="every architecture of it is evaluated"):
         ranked(path, quick, tmp_path / "scores")
     renamed = [row | {"id": f"other{place}"} for place, row in enumerate(networks(120)[:40])]
-    with pytest.raises(DataError, match="the same graphs as evaluated"):
+    with pytest.raises(DataError, match="the same graph as evaluated"):
         ranked(write_csv(path, renamed), quick, tmp_path / "scores")
