@@ -4,6 +4,9 @@ A message is one line: what is wrong, where, and the next thing to type. The lib
 only the command line turns an error into text and an exit code.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "CheckFailed",
     "DataError",
@@ -11,6 +14,7 @@ __all__ = [
     "NasrankError",
     "NothingToCompare",
     "UsageError",
+    "needing",
 ]
 
 
@@ -48,3 +52,26 @@ class Interrupted(NasrankError):  # noqa: N818 - the user's own act
     """Stopped by the user; what was finished is on disk."""
 
     exit_code = 130
+
+
+@contextmanager
+def needing(extra: str, what: str) -> Iterator[None]:
+    """Import a package of an extra within the block; where it is missing, say how to install it.
+
+    Args:
+        extra: The extra of nasrank that brings it.
+        what: What needs which package.
+
+    Raises:
+        UsageError: The package is not installed.
+
+    Example:
+        >>> with needing("ot", "emd needs POT"):
+        ...     raise ImportError
+        Traceback (most recent call last):
+        nasrank.errors.UsageError: emd needs POT. Install it with: pip install 'nasrank[ot]'
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(f"{what}. Install it with: pip install 'nasrank[{extra}]'") from error

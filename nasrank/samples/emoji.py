@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.errors import DataError, UsageError
+from nasrank.errors import DataError, needing
 from nasrank.samples.samples import Samples, SampleSet, split_stratified
 from nasrank.seeds import numpy_generator
 
@@ -136,13 +136,8 @@ def _resized(tiles: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
 
 
 def _open(path: Path) -> Image.Image:
-    try:
+    with needing("plot", "PNG images are read with Pillow, which comes with matplotlib"):
         from PIL import Image
-    except ImportError as error:
-        raise UsageError(
-            "PNG images are read with Pillow, which comes with matplotlib. Install it with: "
-            "pip install 'nasrank[plot]'"
-        ) from error
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path}: larger than 64 MiB. Install the package again")

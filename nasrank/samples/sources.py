@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasrank.errors import UsageError
+from nasrank.errors import needing
 from nasrank.registry import unknown_name
 from nasrank.samples.arrays import read_vectors
 from nasrank.samples.emoji import EMOJI_FOLDERS, read_emoji
@@ -84,12 +84,8 @@ def load_samples(
 
 
 def _digits() -> Samples:
-    try:
+    with needing("trees", "digits come with scikit-learn"):
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise UsageError(
-            "digits come with scikit-learn. Install it with: pip install 'nasrank[trees]'"
-        ) from error
     found = load_digits()
     images = (found.images[:, None] / 16.0).astype(np.float32)
     return Samples(images, found.target.astype(np.int64), tuple("0123456789"))

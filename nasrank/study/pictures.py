@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasrank.errors import UsageError
+from nasrank.errors import needing
 from nasrank.files import replacing
 
 if TYPE_CHECKING:
@@ -57,13 +57,9 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
         UsageError: matplotlib is not installed.
         DataError: The folder cannot be written.
     """
-    try:
+    with needing("plot", "pictures need matplotlib"):
         import matplotlib as mpl
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            "pictures need matplotlib. Install it with: pip install 'nasrank[plot]'"
-        ) from error
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         yield figure

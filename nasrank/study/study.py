@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from nasrank.errors import NasrankError, UsageError
+from nasrank.errors import NasrankError, UsageError, needing
 from nasrank.registry import unknown_name
 from nasrank.study.finished import Identity
 from nasrank.study.options import Config, flag_of
@@ -337,10 +337,5 @@ class Study(Generic[C, R]):
                     f"{no}{flag_of(name)[2:]} has no meaning for {what}. Leave it out"
                 )
         for package, extra in self.extras.items():
-            try:
+            with needing(extra, f"nasrank {config.command} needs {package}"):
                 __import__(package)
-            except ImportError as error:
-                raise UsageError(
-                    f"nasrank {config.command} needs {package}. Install it with: "
-                    f"pip install 'nasrank[{extra}]'"
-                ) from error

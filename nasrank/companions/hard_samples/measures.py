@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nasrank.companions.hard_samples.mining import Triplets
 from nasrank.companions.hard_samples.synthesis import Batch
-from nasrank.errors import UsageError
+from nasrank.errors import needing
 from nasrank.metrics.retrieval import (
     Pairs,
     false_positive_rate,
@@ -255,12 +255,8 @@ def _variance_within(points: Float[FloatArray, "n d"], classes: Int64[np.ndarray
 def _clusters(
     embeddings: Float[FloatArray, "n e"], count: int, seed: int
 ) -> Int64[np.ndarray, "n"]:
-    try:
+    with needing("metric", "clusters need scikit-learn"):
         from sklearn.cluster import KMeans
-    except ImportError as error:
-        raise UsageError(
-            "clusters need scikit-learn. Install it with: pip install 'nasrank[metric]'"
-        ) from error
     # Embeddings in few distinct points have fewer clusters than classes.
     count = min(count, len(np.unique(embeddings.round(9), axis=0)))
     start = derive_seed(seed, stream="clusters") % 2**32

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from nasrank.errors import UsageError
+from nasrank.errors import needing
 
 if TYPE_CHECKING:
     Miner = Callable[[Tensor, Tensor], "Triplets"]
@@ -117,14 +117,9 @@ def mean_distances(
 
 
 def _miners(margin: float) -> Mapping[str, Callable[[Tensor, Tensor], tuple[Tensor, ...]]]:
-    try:
+    with needing("metric", "hard samples need pytorch-metric-learning"):
         from pytorch_metric_learning import miners
         from pytorch_metric_learning.utils.loss_and_miner_utils import get_random_triplet_indices
-    except ImportError as error:
-        raise UsageError(
-            "hard samples need pytorch-metric-learning. Install it with: "
-            "pip install 'nasrank[metric]'"
-        ) from error
     return {
         "triplet-random": lambda _embeddings, classes: get_random_triplet_indices(classes),
         "semi-hard": miners.TripletMarginMiner(margin=margin, type_of_triplets="semihard"),

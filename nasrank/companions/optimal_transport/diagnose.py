@@ -20,7 +20,7 @@ from nasrank.companions.optimal_transport.measures import feature_cpcc
 from nasrank.companions.optimal_transport.options import DiagnoseConfig
 from nasrank.companions.optimal_transport.tables import CLASSES, GEOMETRY, VERDICT
 from nasrank.companions.optimal_transport.trees import DEFAULT_TREES, load_tree
-from nasrank.errors import DataError, UsageError
+from nasrank.errors import DataError, UsageError, needing
 from nasrank.samples import Samples
 from nasrank.samples.arrays import read_columns
 from nasrank.seeds import derive_seed, numpy_generator, torch_generator
@@ -115,13 +115,9 @@ def count_modes(values: Float64[FloatArray, "n d"], most: int, seed: int) -> tup
     Raises:
         UsageError: scikit-learn is not installed.
     """
-    try:
+    with needing("trees", "mixtures need scikit-learn"):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
-    except ImportError as error:
-        raise UsageError(
-            "mixtures need scikit-learn. Install it with: pip install 'nasrank[trees]'"
-        ) from error
     centred = values - values.mean(axis=0)
     axes = min(values.shape[1], _MOST_AXES, max(2, int(np.sqrt(len(values) / 10))))
     _, _, directions = np.linalg.svd(centred, full_matrices=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nasrank.companions.optimal_transport.clouds import Clouds, weighted
 from nasrank.companions.optimal_transport.transport import TransportPlan, euclidean_cost
-from nasrank.errors import UsageError
+from nasrank.errors import needing
 
 __all__ = ["emd"]
 
@@ -63,10 +63,8 @@ def emd(
 
 
 def _optimal(clouds: Clouds) -> TransportPlan:
-    try:
+    with needing("ot", "emd needs POT"):
         from ot.lp import emd as solve
-    except ImportError as error:
-        raise UsageError("emd needs POT. Install it with: pip install 'nasrank[ot]'") from error
     points = clouds.points.detach().double().cpu()
     counts = clouds.counts.reshape(-1, clouds.classes).tolist()
     flat = points.reshape(-1, *points.shape[-3:])

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
-from nasrank.errors import UsageError
+from nasrank.errors import UsageError, needing
 from nasrank.seeds import seeded_torch
 
 if TYPE_CHECKING:
@@ -273,12 +273,8 @@ class CouplingFlow(Network):
     """
 
     def __init__(self, features: int, layers: int, hidden: int) -> None:
-        try:
+        with needing("gen", "flows need zuko"):
             from zuko.flows import NICE
-        except ImportError as error:
-            raise UsageError(
-                "flows need zuko. Install it with: pip install 'nasrank[gen]'"
-            ) from error
         if features < 2:
             raise UsageError(
                 "a coupling flow needs samples of 2 numbers or more. Use --models mlp"

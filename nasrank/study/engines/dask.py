@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar, TypeVar
 
-from nasrank.errors import DataError, NasrankError, UsageError
+from nasrank.errors import DataError, NasrankError, needing
 from nasrank.study.engines.engine import Engine, OnWork
 from nasrank.version import __version__
 
@@ -174,12 +174,8 @@ def _on_worker(function: Callable[[Item, OnWork | None], Result], item: Item) ->
 
 
 def _distributed() -> ModuleType:
-    try:
+    with needing("dask", "--engine dask needs distributed"):
         import distributed
-    except ImportError as error:
-        raise UsageError(
-            "--engine dask needs distributed. Install it with: pip install 'nasrank[dask]'"
-        ) from error
     return distributed
 
 
