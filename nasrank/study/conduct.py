@@ -125,12 +125,15 @@ def conduct(
         absent: tuple[str, ...] = ()
     else:
         plan = replace(study.runs.plan(config), out=folder)
-        loop = _Loop(study.runs, config, plan, folder, progress)
+        loop = _Loop(
+            study.runs, config, plan, folder, progress, only_cached=only_cached, force=force
+        )
+        loop.check()
         claim(folder, (ABOUT, *_files(study.main)))
         # Written first: a folder that cannot be written must not cost a run.
         write_json(about, folder / ABOUT)
         remove_stale_parts(folder)
-        runs = loop.do_all(only_cached=only_cached, force=force)
+        runs = loop.do_all()
         present = [run for run in runs if run.run_id in loop.rows]
         rows = [loop.rows[run.run_id] for run in present]
         job = Job(config, folder, plan, present, rows, progress)
@@ -199,6 +202,9 @@ def estimate(
     rows = {run.run_id: kept.load(run, needing=needing) for run in dict.fromkeys(plan.runs)}
     known = {run_id: row for run_id, row in rows.items() if row is not None}
     todo = [] if only_cached else [r for r in plan.runs if force or r.run_id not in known]
+    wanted = set(todo)
+    left = ([run for run in fleet if run in wanted] for fleet in plan.fleets)
+    runs.check(config, [fleet for fleet in left if fleet])
     more = runs.more_runs(config, plan)
     total = len(rows) + more
     finished = total - len(todo) - (0 if only_cached else more)
@@ -234,9 +240,12 @@ class _Loop:
         plan: Plan[Any],
         out: Path,
         progress: Progress,
+        *,
+        only_cached: bool,
+        force: bool,
     ) -> None:
         self._runs, self._config, self._plan, self._progress = runs, config, plan, progress
-        self._only_cached = self._force = False
+        self._only_cached, self._force = only_cached, force
         self._engine = _engine_of(config)
         self._finished = FinishedRuns(
             out / "runs.d", table=runs.kept, kind=runs.identity, tables=out
@@ -246,9 +255,12 @@ class _Loop:
         self.rows: dict[str, Row] = {}
         self.computed = 0
 
-    def do_all(self, *, only_cached: bool, force: bool) -> list[Any]:
+    def check(self) -> None:
+        """Refuse runs that are still to do and cannot be done, before anything is written."""
+        self._runs.check(self._config, self._todo(self._plan.fleets))
+
+    def do_all(self) -> list[Any]:
         """Execute the runs of the plan, and those that follow; return all, in order."""
-        self._only_cached, self._force = only_cached, force
         everything = list(dict.fromkeys(self._plan.runs))
         self._do(self._plan.fleets, everything)
         more = self._runs.more
@@ -275,10 +287,8 @@ class _Loop:
         return (f"{what} are missing from {self._finished.folder}",)
 
     def _do(self, fleets: Sequence[Sequence[Any]], everything: Sequence[Any]) -> None:
-        if not self._force:
-            self._load([run for fleet in fleets for run in fleet])
-        todo = [left for fleet in fleets if (left := self._missing(fleet))]
-        if self._only_cached or not todo:
+        todo = self._todo(fleets)
+        if not todo:
             return
         require_writable(self._finished.folder)
         # Large ones first, so that none of them is left running alone at the end.
@@ -303,6 +313,14 @@ class _Loop:
                 f"stopped: {len(self.rows)} of {len(everything)} {self._runs.what} are saved in "
                 f"{self._finished.folder}. Run {again} again to resume"
             ) from error
+
+    def _todo(self, fleets: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """Runs of the fleets that have to be executed now; those that are finished are loaded."""
+        if not self._force:
+            self._load([run for fleet in fleets for run in fleet])
+        if self._only_cached:
+            return []
+        return [left for fleet in fleets if (left := self._missing(fleet))]
 
     def _load(self, runs: Sequence[Any]) -> None:
         # Twice: another process may be saving a fleet while this one looks, and a fleet that

@@ -138,6 +138,7 @@ class Runs(Generic[C, R]):
             rows by ``run_id``, among them all available rows of the plan, and returns nothing
             when there is no more to do.
         more_runs: About how many runs ``more`` adds in all, for estimates.
+        check: Refuses, before any work, fleets of runs that are still to do.
         needing: Columns of a kept row that must not be null for this configuration.
         seconds: Estimates the seconds that runs take; by default from finished runs.
         run_of: Rebuilds an identity from its record in a file.
@@ -151,6 +152,7 @@ class Runs(Generic[C, R]):
     work: Callable[[R], int] = lambda _run: 1
     more: Callable[[C, Plan[R], Mapping[str, Row]], Sequence[Sequence[R]]] | None = None
     more_runs: Callable[[C, Plan[R]], int] = lambda _config, _plan: 0
+    check: Callable[[C, Sequence[Sequence[R]]], None] = lambda _config, _fleets: None
     needing: Callable[[C], Sequence[str]] = lambda _config: ()
     seconds: Callable[[C, Sequence[R]], float] | None = None
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,22 @@ def test_a_null_character_is_refused_wherever_it_stands(toy):
     for value in ("a\0", ["6", "\0"]):
         with pytest.raises(UsageError, match="--sides holds a null character"):
             checked(toy.ToyConfig, {"sides": value})
+
+
+def test_only_what_is_still_to_do_is_checked_and_before_anything_is_written(toy, tmp_path):
+    def refuse(_config, fleets):
+        if fleets:
+            raise UsageError(f"{sum(map(len, fleets))} runs do not fit")
+
+    picky = replace(toy.TOY, runs=replace(toy.TOY.runs, check=refuse))
+    for act in (conduct, estimate):
+        with pytest.raises(UsageError, match="2 runs do not fit"):
+            act(toy.ToyConfig(seeds=2), tmp_path / "new", study=picky)
+    assert not (tmp_path / "new").exists()
+    conduct(toy.ToyConfig(seeds=2), tmp_path, study=toy.TOY)
+    assert conduct(toy.ToyConfig(seeds=2), tmp_path, study=picky).computed == 0
+    with pytest.raises(UsageError, match="1 runs do not fit"):
+        conduct(toy.ToyConfig(seeds=3), tmp_path, study=picky)
 
 
 def test_a_list_of_nothing_is_refused(toy):

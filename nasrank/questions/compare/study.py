@@ -20,7 +20,6 @@ from nasrank.questions.compare.view import view_comparison
 from nasrank.runs.evaluate import mean_gpu_seconds
 from nasrank.runs.fleets import FleetSettings, FleetTrainer
 from nasrank.runs.grid import cut, estimated_seconds, losses_for, work
-from nasrank.runs.memory import MemoryLimit
 from nasrank.runs.run import Run
 from nasrank.runs.summarise import headline
 from nasrank.runs.tables import BUDGET, FINISHED, HEADLINE, SUMMARY
@@ -90,7 +89,6 @@ def plan_runs(config: CompareConfig) -> Plan[Run]:
         raise UsageError(f"nothing is left of the grid: {left_out[0]}")
     spaces = [load_task(run.task).space.name for run in runs]
     fleets = cut(runs, spaces, kind_of(config), Recipe())
-    _warn_of_halves(fleets, _settings(config).limit)
     fingerprints = {run.task: run.fingerprint for run in runs}
     return Plan(fleets, runs, tuple(left_out), about={"fingerprints": fingerprints})
 
@@ -130,8 +128,9 @@ def _out_of_range(config: CompareConfig, name: str, n_train: int, *, alone: bool
     return None
 
 
-def _warn_of_halves(fleets: Sequence[Sequence[Run]], limit: MemoryLimit) -> None:
+def _check_memory(config: CompareConfig, fleets: Sequence[Sequence[Run]]) -> None:
     """Say which fleets need too much memory, and refuse runs that do not fit alone."""
+    limit = _settings(config).limit
     parts = [limit.parts(fleet) for fleet in fleets]
     halved = [own for own in parts if len(own) > 1]
     if halved:
@@ -175,6 +174,7 @@ COMPARE = Study(
         plan=plan_runs,
         worker=lambda config, _plan: FleetTrainer(_settings(config)),
         work=lambda run: work(run, Recipe()),
+        check=_check_memory,
         needing=lambda config: _extras(config).needing,
         seconds=lambda config, runs: estimated_seconds(runs, kind_of(config), Recipe()),
     ),
