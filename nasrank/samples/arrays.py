@@ -77,7 +77,7 @@ def read_columns(path: Path, labels: Sequence[str]) -> tuple[Samples, list[NDArr
             )
     others = [name for name in table.column_names if name not in labels]
     if not table.num_rows or not others:
-        raise DataError(f"{path}: no vectors in it. Give a file with rows and columns of numbers")
+        raise DataError(f"{path}: it has no vectors. Give a file with rows and columns of numbers")
     listed = [name for name in others if str(table.schema.field(name).type).startswith("list")]
     try:
         if listed:

@@ -107,7 +107,7 @@ def split_stratified(name: str, samples: Samples, test_share: float = 0.3) -> Sa
         DataError: There is no sample.
     """
     if not len(samples):
-        raise DataError(f"{name}: it holds no sample. Give another file")
+        raise DataError(f"{name}: it has no samples. Give another file")
     tested = np.zeros(len(samples), dtype=bool)
     rng = numpy_generator(0, stream="stratified")
     for number in range(len(samples.class_names)):

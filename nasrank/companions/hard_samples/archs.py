@@ -29,7 +29,7 @@ def _methods(config: HardConfig) -> list[Method]:
     for each in asked:
         if each.miner != MINERS[0] or each.generator not in {None, "two-stage"}:
             raise UsageError(
-                f"archs:TASK knows {MINERS[0]} and two-stage, not {each}. Change --methods"
+                f"archs:TASK supports {MINERS[0]} and two-stage, not {each}. Change --methods"
             )
     for n_train in config.n_train:
         shortest = n_train // Recipe().lists(n_train)

@@ -55,7 +55,7 @@ def plan_runs(config: TrainConfig, problem: Problem) -> tuple[OtRun, ...]:
         UsageError: A distance is unknown, or a size or the encoder does not fit the data.
     """
     if config.steps is not None and config.epochs is not None:
-        raise UsageError("--steps stands in place of --epochs; leave one out")
+        raise UsageError("--steps replaces --epochs; leave one out")
     methods = dict.fromkeys(str(parse_distance(each)) for each in config.distances)
     kind = "images" if config.data in _IMAGE_FILES else "other"
     encoder: str = config.encoder

@@ -148,7 +148,7 @@ def read_costs(path: Path, class_names: Sequence[str]) -> Float64[np.ndarray, "c
                 result[i, j] = float(lines[true][at])
             except (ValueError, IndexError) as error:
                 raise DataError(
-                    f"{path}: the cost of {predicted!r} for {true!r} is no number. Write one"
+                    f"{path}: the cost of {predicted!r} for {true!r} is not a number. Write one"
                 ) from error
     if not np.isfinite(result).all() or (result < 0).any():
         raise DataError(f"{path}: costs must be finite and not negative. Correct the file")
@@ -177,6 +177,6 @@ def _require_classes(data: SampleSet) -> None:
     there = len(np.unique(data.train.classes))
     if there < 3:
         raise DataError(
-            f"{data.name}: {there} class{'' if there == 1 else 'es'} to train on. A tree has "
-            "something to say of 3 classes or more"
+            f"{data.name}: {there} class{'' if there == 1 else 'es'} to train on. A tree "
+            "needs at least 3"
         )

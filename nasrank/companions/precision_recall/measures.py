@@ -99,8 +99,8 @@ def neighbour_frontier(
     data, draws = _points(real), _points(fake)
     if len(data) < 4 or len(data) != len(draws):
         raise DataError(
-            f"{len(data)} samples and {len(draws)} draws: the classifier needs as many of both, "
-            "and four at least. Give more samples"
+            f"{len(data)} samples and {len(draws)} draws: the classifier needs four or more, "
+            "and as many samples as draws. Give more samples"
         )
     taught = torch.cat([data[::2], draws[::2]])
     asked = torch.cat([data[1::2], draws[1::2]])

@@ -280,7 +280,8 @@ def discrete_pair(data: Masses, model: Masses) -> AtomPair:
     p, q = np.asarray(data, dtype=np.float64), np.asarray(model, dtype=np.float64)
     if p.shape != q.shape:
         raise UsageError(
-            f"{p.size} masses of the data and {q.size} of the model. Give --p and --q as many"
+            f"{p.size} masses of the data and {q.size} of the model. Give --p and --q "
+            "the same number"
         )
     for name, masses in (("--p", p), ("--q", q)):
         if masses.sum() <= 0:
@@ -309,7 +310,7 @@ def sampled_pair(
         raise UsageError("samples of both distributions are needed. Mark them p and q")
     if np.isnan(real).any() or (real <= 0).any() or not np.isfinite(fake).all() or fake.min() < 0:
         raise UsageError(
-            "a sample has no chance under the very distribution it was drawn from. Check the "
+            "a sample has density 0 under the distribution it was drawn from. Check the "
             "columns p and q"
         )
     half_real, half_fake = 0.5 / real.size, 0.5 / fake.size

@@ -94,7 +94,7 @@ class Runner:
     @property
     def _held(self) -> Material:
         if self._material is None:
-            raise ValueError("data that is no architectures is needed here")
+            raise ValueError("runs on samples need their material")
         return self._material
 
     def _train(

@@ -367,7 +367,7 @@ def _setting(
     shape = np.broadcast_shapes(*(each.shape for each in given))
     m, n, p, t, mixed = (np.broadcast_to(each, shape).ravel() for each in given)
     for name, value, least, why in (
-        ("classes", m, 2, "one class has nothing to be told from"),
+        ("classes", m, 2, "there is no second class to keep apart"),
         (
             "instances",
             n,

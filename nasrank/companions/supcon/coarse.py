@@ -89,7 +89,7 @@ def load_grouped(
             )
         coarse_of[place] = groups.index(str(own[0]))
     if len(groups) < 2:
-        raise DataError(f"{name}: one class in {coarse} has nothing to be told from. Give two")
+        raise DataError(f"{name}: {coarse} has one class, and two are needed")
     return Grouped(data, coarse_of, groups)
 
 
@@ -114,6 +114,6 @@ def group_by_remainder(data: Grouped, count: int) -> Grouped:
 def _require_classes(data: SampleSet) -> None:
     if len(data.class_names) < 2:
         raise DataError(
-            f"{data.name}: one class has nothing to be told from. Name a class column with "
+            f"{data.name}: it has one class, and two are needed. Name a class column with "
             "--label, or store 'classes' in a .npz file"
         )

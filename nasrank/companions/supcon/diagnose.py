@@ -99,7 +99,7 @@ def diagnose(path: Path, label: str | None = None) -> Diagnosis:
     sizes = np.bincount(classes, minlength=len(samples.class_names))
     if (sizes > 0).sum() < 2:
         raise DataError(
-            f"{name}: one class has nothing to be told from. Name a class column with --label, "
+            f"{name}: it has one class, and two are needed. Name a class column with --label, "
             "or store 'classes' in a .npz file"
         )
     if sizes.max() < 2:
@@ -160,7 +160,7 @@ def check_sweep(folder: Path, alpha: float) -> SweepCheck:
     rows = TRAINING.read(path)
     known = [row for row in base_rows(rows) if row["fine_probe_accuracy"] is not None]
     if not known:
-        raise DataError(f"{path}: no trained encoder in it. Run nasrank supcon train again")
+        raise DataError(f"{path}: it has no trained encoder. Run nasrank supcon train again")
     values = {
         alpha: [row["fine_probe_accuracy"] for row in own]
         for (alpha,), own in grouped(known, ["alpha"]).items()

@@ -80,7 +80,7 @@ def gram_rows(config: TheoryConfig) -> list[Row]:
     lists = (config.classes, config.instances, config.views, config.temperatures, config.alphas,
              config.anchors)  # fmt: skip
     if any(len(each) != 1 for each in lists):
-        raise UsageError("--gram is of one setting: give one value of each, and one of --anchors")
+        raise UsageError("--gram shows one setting: give every option one value, --anchors too")
     m, n, p = config.classes[0], config.instances[0], config.views[0]
     t, alpha, anchor = config.temperatures[0], config.alphas[0], config.anchors[0]
     if m * n * p > _MOST_GRAM:

@@ -73,10 +73,10 @@ def test_other_numbers_of_classes(grouped):
 
 def test_one_class_is_refused(tmp_path):
     np.save(tmp_path / "v.npy", np.eye(4))
-    with pytest.raises(DataError, match="nothing to be told from"):
+    with pytest.raises(DataError, match="has one class, and two are needed"):
         load_grouped(str(tmp_path / "v.npy"))
     path = write(tmp_path / "v.parquet", x=[1.0, 2.0], fine=["a", "b"], above=["p", "p"])
-    with pytest.raises(DataError, match="nothing to be told from"):
+    with pytest.raises(DataError, match="has one class, and two are needed"):
         load_grouped(path, label="fine", coarse="above")
 
 

@@ -75,7 +75,7 @@ def test_verdicts():
 @pytest.mark.parametrize(
     ("values", "classes", "text"),
     [
-        (np.eye(3), [0, 0, 0], "nothing to be told from"),
+        (np.eye(3), [0, 0, 0], "has one class, and two are needed"),
         (np.eye(3), [0, 1, 2], "none can collapse"),
         (np.diag([1.0, 1, 0]), [0, 0, 1], "row 2 has length 0"),
         (np.diag([1.0, np.nan, 1]), [0, 0, 1], "row 1 holds NaN"),
