@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 _CHUNK = 512
-# Distances that differ only by rounding count as equal.
+# Squared distances that differ only by rounding count as equal: of points around 0 at a mean
+# square distance of 1, so that neither the unit nor the origin of embeddings matters.
 _DECIMALS = 9
 
 
@@ -94,6 +95,7 @@ def recall_at(
         {1: 0.5, 2: 0.75}
     """
     points, labels = _checked(embeddings, classes)
+    points, _ = _in_units(points)
     squares = np.square(points).sum(axis=1)
     found: dict[int, list[FloatArray]] = {k: [] for k in ks}
     for start in range(0, len(points), _CHUNK):
@@ -191,13 +193,14 @@ def pair_distances(embeddings: npt.ArrayLike, classes: npt.ArrayLike) -> Pairs:
         ([1.0], [2.0, 3.0])
     """
     points, labels = _checked(embeddings, classes)
+    points, unit = _in_units(points)
     squares = np.square(points).sum(axis=1)
     same, different = [], []
     for start in range(0, len(points), _CHUNK):
         part = slice(start, start + _CHUNK)
         near = np.round(squares[part, None] + squares - 2 * points[part] @ points.T, _DECIMALS)
         rows, columns = np.nonzero(np.arange(len(points)) > np.arange(len(near))[:, None] + start)
-        distances = np.sqrt(np.maximum(near[rows, columns], 0.0))
+        distances = unit * np.sqrt(np.maximum(near[rows, columns], 0.0))
         own = labels[rows + start] == labels[columns]
         same.append(distances[own])
         different.append(distances[~own])
@@ -370,3 +373,14 @@ def _checked(
     if not np.isfinite(points).all():
         raise ValueError("embeddings hold nan or infinity")
     return points, labels
+
+
+def _in_units(points: Float64[FloatArray, "n d"]) -> tuple[Float64[FloatArray, "n d"], float]:
+    """Centre points and divide them by their root mean square, which is returned too."""
+    centred = points - points.mean(axis=0)
+    # First by the largest number, whose square may be beyond what a float holds.
+    largest = float(np.abs(centred).max(initial=0.0))
+    if not largest:
+        return centred, 1.0
+    spread = float(np.sqrt(np.square(centred / largest).sum(axis=1).mean()))
+    return centred / largest / spread, largest * spread

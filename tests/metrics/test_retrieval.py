@@ -148,3 +148,25 @@ def test_what_is_not_a_set_of_embeddings():
         recall_at([[np.nan], [0.0]], [0, 0])
     with pytest.raises(ValueError, match=r"\[n, d\]"):
         recall_at([0.0, 1.0], [0, 0])
+
+
+@pytest.mark.parametrize("unit", [1e-150, 1e-6, 1e6, 1e150])
+@pytest.mark.parametrize("shift", [0.0, 1e5])
+def test_neither_unit_nor_origin_of_embeddings_matters(unit, shift):
+    rng = np.random.default_rng(1)
+    classes = rng.integers(0, 5, 200)
+    points = rng.normal(size=(200, 16))
+    points[np.arange(200), classes] += 3
+    usual, moved = (
+        pair_distances(points, classes),
+        pair_distances(unit * (points + shift), classes),
+    )
+    assert recall_at(unit * (points + shift), classes) == recall_at(points, classes)
+    np.testing.assert_allclose(moved.same, unit * usual.same, rtol=1e-5)
+    np.testing.assert_allclose(moved.different, unit * usual.different, rtol=1e-5)
+
+
+def test_equal_embeddings_are_at_no_distance_far_from_the_origin():
+    pairs = pair_distances(np.full((5, 3), 1e9), [0, 0, 1, 1, 1])
+    assert not pairs.same.any()
+    assert not pairs.different.any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Literal
 
 import torch
@@ -13,6 +15,7 @@ from nasrank.named import Count, Positive
 
 __all__ = ["sinkhorn"]
 
+_LOG = logging.getLogger("nasrank")
 _ENOUGH = 1e-9
 _LOOK_EVERY = 10
 
@@ -33,7 +36,10 @@ def sinkhorn(
     over plans with the right margins. ``reg`` is :math:`\varepsilon`, in the unit of the
     features: as it grows the plan tends to the product of the weights and the value to the mean
     distance, as it falls to the exact distance. All pairs are scaled at once, in float64 and as
-    logarithms, until the margins are right to 1e-9. The plan is a constant of the gradient.
+    logarithms, until the margins are right to 1e-9 or there were enough scalings, of which a
+    warning tells once. What is then wrong with the margins is moved to where it is missing, so
+    that the value belongs to a plan and is never below the exact distance. The plan is a constant
+    of the gradient.
 
     Args:
         clouds: The clouds.
@@ -45,7 +51,9 @@ def sinkhorn(
         One a pair, at least the exact distance; 0 where a class has no sample.
 
     References:
-        Cuturi (2013), "Sinkhorn distances: lightspeed computation of optimal transport", NeurIPS.
+        Cuturi (2013), "Sinkhorn distances: lightspeed computation of optimal transport", NeurIPS;
+        Altschuler, Weed & Rigollet (2017), "Near-linear time approximation algorithms for optimal
+        transport via Sinkhorn iteration", NeurIPS, whose algorithm 2 mends the margins.
 
     Example:
         With much entropy every point goes everywhere: (1 + 11 + 9 + 1) / 4 = 5.5.
@@ -93,4 +101,36 @@ def _scaled(
             wrong = torch.where(both, (plan.sum(dim=-1) - a).abs(), 0.0).nan_to_num()
             if not wrong.numel() or float(wrong.max()) < _ENOUGH:
                 break
-    return plan
+    else:
+        _warn_once(iterations)
+    return torch.where(both.unsqueeze(-1), _with_margins(plan, a, b), plan)
+
+
+def _with_margins(
+    plan: Float64[Tensor, "*batch pairs n m"],
+    a: Float64[Tensor, "*batch pairs n"],
+    b: Float64[Tensor, "*batch pairs m"],
+) -> Float64[Tensor, "*batch pairs n m"]:
+    """Scale rows and columns down to their margins, and spread what is then missing over both."""
+    plan = plan * _at_most_one(a, plan.sum(dim=-1)).unsqueeze(-1)
+    plan = plan * _at_most_one(b, plan.sum(dim=-2)).unsqueeze(-2)
+    rows, columns = a - plan.sum(dim=-1), b - plan.sum(dim=-2)
+    rows, columns = rows.clamp_min(0), columns.clamp_min(0)
+    missing = rows.sum(dim=-1, keepdim=True).unsqueeze(-1)
+    more = rows.unsqueeze(-1) * columns.unsqueeze(-2)
+    return plan + torch.where(missing > 0, more / missing, 0.0)
+
+
+def _at_most_one(
+    wanted: Float64[Tensor, "*batch n"], there: Float64[Tensor, "*batch n"]
+) -> Float64[Tensor, "*batch n"]:
+    return torch.where(there > wanted, wanted / there, 1.0)
+
+
+@cache
+def _warn_once(iterations: int) -> None:
+    _LOG.warning(
+        "sinkhorn did not reach its margins in %d scalings; what was wrong was spread evenly, so "
+        "values are too large rather than too small. Give it more iterations or a larger reg",
+        iterations,
+    )

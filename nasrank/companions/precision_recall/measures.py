@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float, Float64, Real
+from jaxtyping import Float64, Real
 from torch import Tensor
 
 from nasrank.errors import DataError
@@ -49,7 +49,7 @@ def neighbour_precision_recall(
         ...     points, points[:4], 1)
         ((1.0, 1.0), (1.0, 0.625))
     """
-    data, draws = _points(real), _points(fake)
+    data, draws = _points(real, fake)
     if min(len(data), len(draws)) <= neighbours:
         raise DataError(
             f"{len(data)} samples and {len(draws)} draws for {neighbours} neighbours each. Give "
@@ -96,7 +96,7 @@ def neighbour_frontier(
         Simon, Webster & Rabin (2019), "Revisiting precision and recall definition for generative
         model evaluation", ICML, with linear classifiers.
     """
-    data, draws = _points(real), _points(fake)
+    data, draws = _points(real, fake)
     if len(data) < 4 or len(data) != len(draws):
         raise DataError(
             f"{len(data)} samples and {len(draws)} draws: the classifier needs four or more, "
@@ -116,15 +116,29 @@ def neighbour_frontier(
     return frontier
 
 
-def _points(values: Real[np.ndarray, "n *shape"]) -> Float[Tensor, "n d"]:
-    points = torch.as_tensor(np.asarray(values), dtype=torch.float32)
-    return points.flatten(1)
+def _points(
+    real: Real[np.ndarray, "n *shape"], fake: Real[np.ndarray, "m *shape"]
+) -> tuple[Float64[Tensor, "n d"], Float64[Tensor, "m d"]]:
+    """Rows of numbers around the samples' mean: far from 0 distances would drown in rounding.
+
+    Raises:
+        DataError: A number is infinite or missing.
+    """
+    rows = [np.asarray(each, np.float64).reshape(len(each), -1) for each in (real, fake)]
+    for name, row in zip(("samples", "draws"), rows, strict=True):
+        if not np.isfinite(row).all():
+            raise DataError(f"the {name} hold nan or infinity. Leave such rows out")
+    centre = rows[0].mean(axis=0)
+    data, draws = (torch.from_numpy(row - centre) for row in rows)
+    return data, draws
 
 
-def _distances(rows: Float[Tensor, "n d"], columns: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+def _distances(
+    rows: Float64[Tensor, "n d"], columns: Float64[Tensor, "m d"]
+) -> Float64[Tensor, "n m"]:
     # By differences: a distance of 0 must come out as 0, or equal points fall off their balls.
     return torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _radii(points: Float[Tensor, "n d"], neighbours: int) -> Float[Tensor, "n"]:
+def _radii(points: Float64[Tensor, "n d"], neighbours: int) -> Float64[Tensor, "n"]:
     return _distances(points, points).kthvalue(neighbours + 1, dim=1).values

@@ -7,6 +7,7 @@ import ot
 import pytest
 import torch
 
+from nasrank.companions.optimal_transport import entropic
 from nasrank.companions.optimal_transport.clouds import Clouds, make_clouds
 from nasrank.companions.optimal_transport.distances import DISTANCES, parse_distance
 from nasrank.companions.optimal_transport.sliced import sliced
@@ -195,6 +196,35 @@ def test_sinkhorn_lies_between_the_exact_and_the_mean_distance(clouds):
     assert float(of("sinkhorn(reg=0.01)", made)) == pytest.approx(float(of("emd", made)), rel=1e-3)
     mean = float(torch.cdist(x, y).detach().mean())
     assert float(of("sinkhorn(reg=1000000)", made)) == pytest.approx(mean, rel=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e8])
+def test_sinkhorn_that_has_not_converged_is_not_below_the_exact_distance(unit, clouds, caplog):
+    made, _ = clouds((6, 9, 4))
+    scaled = Clouds(made.points * unit, made.weights)
+    exact = of("emd", scaled)
+    for name in ("sinkhorn(reg=0.0001,iterations=3)", "sinkhorn(iterations=1)"):
+        assert (of(name, scaled) >= exact * (1 - 1e-9)).all()
+
+
+def test_sinkhorn_says_once_that_it_has_not_converged(clouds, caplog):
+    made, _ = clouds((6, 9))
+    entropic._warn_once.cache_clear()
+    with caplog.at_level("WARNING", logger="nasrank"):
+        for _ in range(3):
+            of("sinkhorn(reg=0.0001,iterations=2)", made)
+    assert [record.getMessage()[:41] for record in caplog.records] == [
+        "sinkhorn did not reach its margins in 2 s"
+    ]
+
+
+def test_mended_margins_are_right():
+    drawn = torch.rand(2, 3, 5, 4, generator=torch.Generator().manual_seed(0)).double()
+    a, b = drawn[..., 0].softmax(-1), drawn[..., 0, :].softmax(-1)
+    plan = entropic._with_margins(drawn / 10, a, b)
+    assert (plan >= 0).all()
+    torch.testing.assert_close(plan.sum(-1), a)
+    torch.testing.assert_close(plan.sum(-2), b)
 
 
 def test_swd_is_that_of_pot(clouds):

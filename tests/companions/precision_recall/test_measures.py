@@ -60,3 +60,26 @@ def test_the_frontier_stays_within_its_bounds():
     assert (same >= 0.7 * bound).all()
     apart = neighbour_frontier(np.zeros((50, 2)), np.full((50, 2), 9.0), CURVE_LAMBDAS)
     assert np.abs(apart).max() == 0
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("shift", [0.0, 1e7])
+def test_neither_unit_nor_origin_matters(unit, shift):
+    rng = np.random.default_rng(2)
+    real, fake = rng.normal(size=(300, 8)), 0.7 * rng.normal(size=(300, 8))
+    moved = [unit * (each + shift) for each in (real, fake)]
+    assert neighbour_precision_recall(*moved) == neighbour_precision_recall(real, fake)
+    lambdas = [0.3, 1.0, 3.0]
+    np.testing.assert_array_equal(
+        neighbour_frontier(*moved, lambdas), neighbour_frontier(real, fake, lambdas)
+    )
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(wrong):
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    ill = rows.copy()
+    ill[3, 1] = wrong
+    for pair, who in (((ill, rows), "samples"), ((rows, ill), "draws")):
+        with pytest.raises(DataError, match=f"the {who} hold nan or infinity"):
+            neighbour_precision_recall(*pair)
