@@ -74,13 +74,14 @@ def show_task(
     """Show what is in a task: counts, spread, noise, cost, pitfalls, and the source.
 
     Keys of --format json, in answer: task, space, title, dataset, metric (name, description, unit,
-    better), architectures, labelled, classes, labelled_classes, field_classes, attributes, groups,
-    warnings (list of kind, value, text), best (list of label, architecture, class),
+    better), architectures, labelled, failed, told_by (graph or settings), classes,
+    labelled_classes, field_classes, attributes, settings (as in data import), groups, warnings
+    (list of kind, value, text), best (list of label, architecture, class),
     best_class_label, spread (min, quarter, median, three_quarters, max, mean, sd), ties
     (distinct_labels, largest, tied_pairs), replicates (most, architectures, seed_sd), ceiling_tau,
     replicate_tau, chance, cost_gpu_seconds (total, mean, min, max), largest_n_train (class,
     random), note, sources (list of package, version, path, sha256, known, state, licence,
-    citation), fingerprint and histogram (edges, counts). What a task does not have is null.
+    citation), fingerprint and histogram (edges, counts, scale). What a task does not have is null.
     """
     from nasrank.questions.describe.describe import describe_task
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nasrank.cli.setting_page import setting_sheet
 from nasrank.study.view import Field, Part, Sheet
 from nasrank.study.view import number as shown
 
@@ -12,6 +13,11 @@ __all__ = ["histogram", "task_page"]
 BAR_WIDTH = 40
 Record = Mapping[str, Any]
 
+_SCALES = {
+    "linear": "",
+    "log": ", in bins of equal ratio",
+    "tails": ", the tails in a bin each",
+}
 _STATES = {
     "known": "known",
     "other": "not the file nasrank was built with",
@@ -55,7 +61,7 @@ def task_page(record: Record) -> list[Part]:
         record: What :func:`nasrank.questions.describe.describe.describe_task` returns.
 
     Returns:
-        Heading, facts, warnings, best architectures, and the histogram of labels.
+        Heading, facts, settings, warnings, best architectures, and the histogram of labels.
     """
     unit = record["metric"]["unit"]
     facts = [{"name": name, "fact": fact} for name, fact in _facts(record)]
@@ -64,19 +70,22 @@ def task_page(record: Record) -> list[Part]:
     if warnings:
         warnings = ["Pitfalls", *warnings, ""]
     best = (Field("label", f"best, {unit}", right=True, keep=9), Field("architecture", keep=9))
+    scale = record["histogram"]["scale"]
     encoding = (sys.stdout.encoding or "ascii").lower()
     bars = histogram(
         record["histogram"]["edges"],
         record["histogram"]["counts"],
         ascii_only=not encoding.startswith("utf"),
     )
+    settings = [setting_sheet(record["settings"])] if record["settings"] else []
     return [
         f"{record['task']}  {record['title']}",
         "",
         Sheet(facts, named),
+        *settings,
         *warnings,
         Sheet(record["best"], best),
-        f"Number of architectures by lower bound of the label ({unit})",
+        f"Number of architectures by lower bound of the label ({unit}){_SCALES[scale]}",
         bars,
     ]
 
@@ -85,11 +94,14 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     metric, spread, ties = record["metric"], record["spread"], record["ties"]
     yield "metric", f"{metric['name']}, {metric['unit']}, {metric['better']} is better"
     yield "", metric["description"]
-    yield (
-        "architectures",
-        f"{shown(record['architectures'])}, {shown(record['labelled'])} labelled",
-    )
-    yield "classes", f"{shown(record['classes'])} by isomorphism of canonical graphs"
+    counts = [shown(record["architectures"]), f"{shown(record['labelled'])} labelled"]
+    if record["failed"]:
+        counts.append(f"{shown(record['failed'])} failed")
+    yield "architectures", ", ".join(counts)
+    by = "by isomorphism of canonical graphs"
+    if record["told_by"] == "settings":
+        by = "by their settings"
+    yield "classes", f"{shown(record['classes'])} {by}"
     if record["field_classes"] is not None:
         yield "", f"{shown(record['field_classes'])} by the field's string form, not used here"
     if record["attributes"]:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from nasrank.cli import run
+from nasrank.cli.layout import lay_out
+from nasrank.cli.setting_page import setting_sheet
 
 
 @pytest.fixture(autouse=True)
@@ -251,6 +253,15 @@ def test_a_table_of_settings_needs_no_other_option(trials, monkeypatch):
     assert (info["architectures"], info["labelled"], info["classes"]) == (60, 47, 60)
     assert info["metric"]["better"] == "lower"
     assert info["best"][0]["architecture"].startswith("run")
+    assert (info["failed"], info["told_by"]) == (3, "settings")
+    assert [row["setting"] for row in info["settings"]] == ["lr", "depth", "optimizer", "momentum"]
+    page = nasrank("data", "info", "my-space/own").stdout
+    assert "60, 47 labelled, 3 failed" in page
+    assert "60 by their settings" in page
+    assert "where optimizer is sgd" in page
+    assert "isomorph" not in page
+    sheet = setting_sheet(info["settings"])
+    assert all(len(line) <= 80 for line in lay_out(sheet, 80))
 
 
 def test_corrections_are_made_by_importing_again(trials, tmp_path):

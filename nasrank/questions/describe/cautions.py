@@ -33,9 +33,9 @@ def cautions(task: Task, ceiling: float | None) -> list[dict[str, Any]]:
 
     Returns:
         For each finding, gravest first: kind (``constant``, ``few_labels``, ``small_space``,
-        ``noise``, ``failed``, ``ties``, ``twins``, ``unlabelled``, ``large_group``,
-        ``constant_attribute``), value (the number it is about) and text (one line, with what to
-        do).
+        ``noise``, ``failed_trials``, ``failed``, ``ties``, ``twins``, ``unlabelled``,
+        ``large_group``, ``constant_attribute``), value (the number it is about) and text (one
+        line, with what to do).
     """
     labels = task.labels[~np.isnan(task.labels)]
     space = task.space
@@ -46,10 +46,11 @@ def cautions(task: Task, ceiling: float | None) -> list[dict[str, Any]]:
         _few_labels(task, labelled_classes),
         _small_space(space.classes),
         _noise(task, ceiling),
+        _failed_trials(task),
         _failed(task),
         _ties(labels),
-        _twins(len(task), space.classes),
-        _unlabelled(len(task), len(labels)),
+        _twins(task),
+        _unlabelled(len(task), int(task.evaluated.sum())),
         _large_group(task),
         *_constant_attributes(task),
     ]
@@ -143,6 +144,21 @@ def _noise(task: Task, ceiling: float | None) -> _Found:
     )
 
 
+def _failed_trials(task: Task) -> _Found:
+    count = 0 if task.failed is None else int(task.failed.sum())
+    if count == 0:
+        return None
+    return (
+        "failed_trials",
+        count,
+        (
+            f"{count:,} trainings failed ({_percent(count, int(task.evaluated.sum()))} of those "
+            "tried): each counts as an evaluation spent, level with the worst label where it is "
+            "trained on, and is neither tested on nor proposed"
+        ),
+    )
+
+
 def _failed(task: Task) -> _Found:
     oriented = task.oriented_labels[~np.isnan(task.labels)]
     quarter, three_quarters = np.quantile(oriented, (0.25, 0.75))
@@ -166,7 +182,7 @@ def _failed(task: Task) -> _Found:
         (
             f"{count:,} labels ({_percent(count, len(oriented))}) lie far {side} the rest, past "
             f"{limit:.4g} and up to {worst:.4g}{chance}: failed trainings, or architectures that "
-            "do not work. Leave the former without a label; mse is dominated by such values, "
+            "do not work. Give the former the status failed; mse is dominated by such values, "
             "losses such as hr and listmle see only their order"
         ),
     )
@@ -187,25 +203,28 @@ def _ties(labels: np.ndarray[Any, Any]) -> _Found:
     )
 
 
-def _twins(architectures: int, classes: int) -> _Found:
-    twins = architectures - classes
+def _twins(task: Task) -> _Found:
+    architectures = len(task)
+    twins = architectures - task.space.classes
     if twins < MANY_TWINS * architectures:
         return None
+    what, then = "compute the same as an earlier one", ", and do not spend labels on both"
+    if task.space.graphs.only_settings:
+        what, then = "have the settings of an earlier one, as replicates do", ""
     return (
         "twins",
         twins,
         (
-            f"{twins:,} architectures ({_percent(twins, architectures)}) compute the same as an "
-            "earlier one: keep --split class, since a random split has them on both sides, and do "
-            "not spend labels on both"
+            f"{twins:,} architectures ({_percent(twins, architectures)}) {what}: keep --split "
+            f"class, since a random split has them on both sides{then}"
         ),
     )
 
 
-def _unlabelled(architectures: int, labelled: int) -> _Found:
-    if labelled == architectures:
+def _unlabelled(architectures: int, evaluated: int) -> _Found:
+    if evaluated == architectures:
         return None
-    missing = architectures - labelled
+    missing = architectures - evaluated
     return (
         "unlabelled",
         missing,

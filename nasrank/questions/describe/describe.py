@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.benchmarks import Task, class_labels, load_task, parse_task, task_names
+from nasrank.benchmarks.setting_facts import setting_rows
 from nasrank.benchmarks.sources import SourceFile
 from nasrank.benchmarks.splits import SPLITS, largest_train_size
 from nasrank.errors import DataError
 from nasrank.questions.describe.cautions import cautions, seed_deviation, tied_share
+from nasrank.questions.describe.histogram import histogram_of
 from nasrank.runs.evaluate import noise_taus
 
 __all__ = ["BINS", "LISTED_BEST", "describe_task", "task_rows"]
@@ -82,10 +84,14 @@ def describe_task(name: str) -> dict[str, Any]:
 
         - task, space, title, dataset: its names.
         - metric: name, description, unit, better (``higher`` or ``lower``).
-        - architectures, labelled: how many there are, and how many have a label.
-        - classes, labelled_classes: the same of isomorphism classes of canonical graphs.
+        - architectures, labelled, failed: how many there are, how many have a label, and how many
+          have none since training failed.
+        - told_by: what tells architectures apart, ``graph`` or ``settings`` alone.
+        - classes, labelled_classes: how many differ in graph or settings.
         - field_classes: the classes as the field counts them, by its string form; or None.
         - attributes: names of the numbers that nodes have.
+        - settings: of the different architectures, see
+          :func:`nasrank.benchmarks.setting_facts.setting_rows`; empty without settings.
         - groups: how many groups no split by class tears apart; None without groups.
         - warnings: see :func:`nasrank.questions.describe.cautions.cautions`.
         - best: the best architectures: label, architecture, class.
@@ -104,7 +110,8 @@ def describe_task(name: str) -> dict[str, Any]:
           the project was built with this very content), state (``known``, ``other``,
           ``imported``), licence, citation.
         - fingerprint: digest of what the numbers come from.
-        - histogram: edges (one more than counts) and counts of labels.
+        - histogram: edges (one more than counts), counts of labels and scale, see
+          :mod:`nasrank.questions.describe.histogram`.
 
     Raises:
         UsageError: There is no such task.
@@ -120,7 +127,7 @@ def describe_task(name: str) -> dict[str, Any]:
     of_classes = class_labels(task.oriented_labels, space.class_of, space.classes)
     sign = 1.0 if task.metric.higher_is_better else -1.0
     replicate, ceiling = noise_taus(task)
-    counts, edges = np.histogram(labels, bins=BINS)
+    graphs = space.graphs
     return {
         "task": task.name,
         "space": parsed.benchmark.name,
@@ -134,10 +141,13 @@ def describe_task(name: str) -> dict[str, Any]:
         },
         "architectures": len(task),
         "labelled": len(labels),
+        "failed": 0 if task.failed is None else int(task.failed.sum()),
+        "told_by": "settings" if graphs.only_settings else "graph",
         "classes": space.classes,
         "labelled_classes": int((~np.isnan(of_classes)).sum()),
         "field_classes": None if space.field_classes is None else space.field_classes(),
-        "attributes": list(space.graphs.attribute_names),
+        "attributes": list(graphs.attribute_names),
+        "settings": [] if graphs.settings is None else setting_rows(graphs.settings),
         "groups": None
         if task.group_of is None
         else len(np.unique(task.group_of[task.group_of >= 0])),
@@ -155,7 +165,7 @@ def describe_task(name: str) -> dict[str, Any]:
         "note": task.note,
         "sources": [_source(source) for source in task.sources],
         "fingerprint": task.fingerprint,
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "histogram": histogram_of(labels, BINS),
     }
 
 

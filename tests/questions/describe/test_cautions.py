@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nasrank.graphs import GraphBatch
+from nasrank.graphs.settings import Setting, Settings
 from nasrank.questions.describe.cautions import cautions
 
 
@@ -119,3 +121,25 @@ def test_an_attribute_that_never_changes(sound):
     found = kinds(task)
     assert found["constant_attribute"]["value"] == 3
     assert "the attribute kernel is the same everywhere" in found["constant_attribute"]["text"]
+
+
+def test_failed_trials_are_counted_and_no_candidates(sound):
+    values = sound.values.copy()
+    values[:40] = np.nan
+    failed = np.zeros(300, bool)
+    failed[:30] = True
+    found = kinds(replace(sound, values=values, failed=failed))
+    assert found["failed_trials"]["value"] == 30
+    assert "30 trainings failed (10 % of those tried)" in found["failed_trials"]["text"]
+    assert found["unlabelled"]["value"] == 10
+
+
+def test_replicates_of_settings_are_no_waste(make_task):
+    task = make_task(classes=150, twins=2)
+    assert "do not spend labels on both" in kinds(task)["twins"]["text"]
+    settings = Settings((Setting("lr", "number"),), np.arange(150.0)[:, None])
+    graphs = GraphBatch.of_settings(settings)
+    alone = replace(task, space=replace(task.space, graphs=graphs))
+    text = kinds(alone)["twins"]["text"]
+    assert "have the settings of an earlier one, as replicates do: keep --split class" in text
+    assert "graph" not in text
