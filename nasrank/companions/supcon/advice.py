@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nasrank.companions.supcon.closed_form import alpha_for, alpha_star, optimum
+from nasrank.companions.supcon.closed_form import Batch, alpha_for, alpha_star, optimum
 
 __all__ = ["Guideline", "guideline"]
 
@@ -33,9 +33,7 @@ class Guideline:
         return min(alphas, key=lambda alpha: abs(alpha - self.suggested))
 
 
-def guideline(
-    classes: int, instances: int, views: int, temperature: float, *, anchor: str = "included"
-) -> Guideline:
+def guideline(batch: Batch) -> Guideline:
     """Return the range of alpha with a moderate within-class variance.
 
     Below the threshold nothing finer than the classes is kept; at 1 the classes play no part. The
@@ -46,12 +44,11 @@ def guideline(
         contrastive learning", AISTATS: moderate within-class variance transfers best.
 
     Example:
-        >>> found = guideline(10, 50, 2, 0.1)
+        >>> found = guideline(Batch(10, 50, 2, 0.1))
         >>> [round(each, 3) for each in (found.alpha_star, found.lower, found.suggested)]
         [0.02, 0.202, 0.757]
     """
-    setting = (classes, instances, views, temperature)
-    largest = float(optimum(*setting, 1.0, anchor=anchor).within_variance)
+    largest = float(optimum(batch, 1.0).within_variance)
     shares = [0.25 * largest, 0.5 * largest, 0.75 * largest]
-    lower, suggested, upper = alpha_for(shares, *setting, anchor=anchor).tolist()
-    return Guideline(float(alpha_star(*setting, anchor=anchor)), largest, lower, suggested, upper)
+    lower, suggested, upper = alpha_for(batch, shares).tolist()
+    return Guideline(float(alpha_star(batch)), largest, lower, suggested, upper)

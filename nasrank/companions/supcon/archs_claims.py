@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nasrank.companions.supcon.advice import guideline
+from nasrank.companions.supcon.closed_form import Batch
 from nasrank.companions.supcon.tables import ARCHITECTURES
 from nasrank.companions.supcon.train_claims import base_rows
 from nasrank.study.claims import Ahead, Claim, Of, Rises, judge
@@ -34,7 +35,7 @@ def archs_claims(rows: Sequence[Row]) -> list[Row]:
     if at is None:
         return []
     alphas = sorted({row["alpha"] for row in base} - {None})
-    advice = guideline(at["tiers"], at["instances"], 2, at["temperature"], anchor=at["anchor"])
+    advice = guideline(Batch(at["tiers"], at["instances"], 2, at["temperature"], at["anchor"]))
     moderate = advice.nearest(alphas)
     claims = []
     for (size,), own in grouped(base, ["n_train"]).items():

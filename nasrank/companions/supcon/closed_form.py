@@ -1,12 +1,9 @@
-"""The embeddings that minimise the mixed contrastive loss, in closed form.
-
-Every function takes arguments of `optimum`, which says what they are, and refuses the same values.
-"""
+"""The embeddings that minimise the mixed contrastive loss, in closed form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +15,7 @@ from nasrank.registry import unknown_name
 
 __all__ = [
     "ANCHORS",
+    "Batch",
     "Optimum",
     "alpha_for",
     "alpha_star",
@@ -39,6 +37,27 @@ Given: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | Real[np
 """Settings to be broadcast."""
 Array: TypeAlias = Float64[NDArray[np.float64], "settings"]
 """Settings one after the other, or what is said of each."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Batches that a loss is taken over; numbers and arrays are broadcast.
+
+    Every function of them raises UsageError where a value is out of range.
+
+    Attributes:
+        classes: Classes m, 2 or more.
+        instances: Instances n of each class, 2 or more.
+        views: Views p of each instance, 1 or more.
+        temperature: Temperature of the softmax, above 0.
+        anchor: One of `ANCHORS`.
+    """
+
+    classes: Given
+    instances: Given
+    views: Given
+    temperature: Given = 1.0
+    anchor: str = "included"
 
 
 @dataclass(frozen=True)
@@ -107,15 +126,7 @@ class _Setting:
         return spread
 
 
-def optimum(
-    classes: Given,
-    instances: Given,
-    views: Given,
-    temperature: Given,
-    alpha: Given,
-    *,
-    anchor: str = "included",
-) -> Optimum:
+def optimum(batch: Batch, alpha: Given) -> Optimum:
     r"""Return the minimiser of ``(1 - alpha) L_sup + alpha L_self`` over free unit embeddings.
 
     With a, s, b the mean cosines of two views, of two instances of a class, and of two classes,
@@ -134,12 +145,8 @@ def optimum(
       share their mean, and only the views of each are spread.
 
     Args:
-        classes: Classes m of a batch, 2 or more.
-        instances: Instances n of each class, 2 or more.
-        views: Views p of each instance, 1 or more.
-        temperature: Temperature, above 0.
-        alpha: Share of the self-supervised loss, in [0, 1].
-        anchor: One of `ANCHORS`. The arguments above are broadcast.
+        batch: The batches.
+        alpha: Share of the self-supervised loss, in [0, 1]; broadcast with them.
 
     Returns:
         The minimiser. It is attained where the dimension is m n - 1 or more; m - 1 where
@@ -153,11 +160,11 @@ def optimum(
         supervised contrastive learning", AISTATS.
 
     Example:
-        >>> found = optimum(2, 3, 2, 1.0, [0.4, 0.7, 1.0])
+        >>> found = optimum(Batch(2, 3, 2, 1.0), [0.4, 0.7, 1.0])
         >>> found.within_variance.round(4).tolist(), found.collapsed.tolist()
         ([0.0, 0.3341, 0.8], [True, False, False])
     """
-    at = _setting(classes, instances, views, temperature, alpha, anchor=anchor)
+    at = _setting(batch, alpha)
     collapsed = at.alpha <= at.threshold()
     spread = collapsed & at.views_spread()
     within = np.where(collapsed, 1.0, _bisect(lambda x: _pull(at, x), -1 / (at.m * at.n - 1)))
@@ -187,14 +194,7 @@ def optimum(
     )
 
 
-def alpha_star(
-    classes: Given,
-    instances: Given,
-    views: Given,
-    temperature: Given,
-    *,
-    anchor: str = "included",
-) -> Float64[NDArray[np.float64], "*shape"]:
+def alpha_star(batch: Batch) -> Float64[NDArray[np.float64], "*shape"]:
     r"""Return the largest alpha at which the classes collapse.
 
     With ``E = exp(m / ((m - 1) tau))`` and the anchor included
@@ -205,57 +205,42 @@ def alpha_star(
     the anchor excluded it is ``1 - p(n-1)(E-1) / ((np-1)E + pn(m-1))``.
 
     Example:
-        >>> float(alpha_star(10, 50, 2, 0.1).round(4)), float(alpha_star(100, 5, 2, 0.1).round(4))
-        (0.0201, 0.2033)
+        >>> alpha_star(Batch([10, 100], [50, 5], 2, 0.1)).round(4).tolist()
+        [0.0201, 0.2033]
     """
-    at = _setting(classes, instances, views, temperature, 0.0, anchor=anchor)
+    at = _setting(batch, 0.0)
     return at.threshold().reshape(at.shape)
 
 
-def alpha_for(
-    within_variance: Given,
-    classes: Given,
-    instances: Given,
-    views: Given,
-    temperature: Given,
-    *,
-    anchor: str = "included",
-) -> Float64[NDArray[np.float64], "*shape"]:
+def alpha_for(batch: Batch, within_variance: Given) -> Float64[NDArray[np.float64], "*shape"]:
     """Return the alpha whose optimum has a given within-class variance, the inverse of `optimum`.
 
     The variance goes from 0, where alpha is `alpha_star`, to that of alpha 1, which is
     ``m(n - 1) / (mn - 1)``; with views that coincide.
 
     Example:
-        >>> float(alpha_for(0.3341, 2, 3, 2, 1.0).round(4))
+        >>> float(alpha_for(Batch(2, 3, 2, 1.0), 0.3341).round(4))
         0.7
     """
-    warm, within = np.broadcast_arrays(temperature, np.asarray(within_variance, np.float64))
-    at = _setting(classes, instances, views, warm, 0.0, anchor=anchor)
+    warm, within = np.broadcast_arrays(batch.temperature, np.asarray(within_variance, np.float64))
+    at = _setting(replace(batch, temperature=warm), 0.0)
     s = 1 - np.broadcast_to(within, at.shape).ravel() * at.n / (at.n - 1)
     near, far, total = _terms(at, s)
     alpha: Array = 1 - (at.n - 1) * (near - far) / total
     return alpha.reshape(at.shape)
 
 
-def temperature_star(
-    classes: Given,
-    instances: Given,
-    views: Given,
-    alpha: Given,
-    *,
-    anchor: str = "included",
-) -> Float64[NDArray[np.float64], "*shape"]:
-    """Return the temperature from which on the classes collapse.
+def temperature_star(batch: Batch, alpha: Given) -> Float64[NDArray[np.float64], "*shape"]:
+    """Return the temperature from which on the classes collapse, whatever that of the batch.
 
     It is 0 where they collapse at every temperature (with the anchor included, alpha up to 1/n),
     and infinite where they never do (alpha = 1).
 
     Example:
-        >>> temperature_star(10, 20, 2, [0.05, 0.2, 1.0]).round(4).tolist()
+        >>> temperature_star(Batch(10, 20, 2), [0.05, 0.2, 1.0]).round(4).tolist()
         [0.0, 0.2781, inf]
     """
-    at = _setting(classes, instances, views, 1.0, alpha, anchor=anchor)
+    at = _setting(replace(batch, temperature=1.0), alpha)
     top = at.n - 1 + (1 - at.alpha) * at.n * (at.m - 1)
     bottom = at.n - 1 - (1 - at.alpha) * (at.own + at.n - 1)
     # 1/n and its like are not exact in binary: what is nearly 0 is meant to be 0.
@@ -267,22 +252,17 @@ def temperature_star(
 
 
 def gram_matrix(
-    classes: int,
-    instances: int,
-    views: int,
-    temperature: float,
-    alpha: float,
-    *,
-    anchor: str = "included",
+    batch: Batch, alpha: float
 ) -> Float64[NDArray[np.float64], "embeddings embeddings"]:
     """Return the cosines of the optimal embeddings of one setting.
 
     Returns:
         Of all mnp; the views of an instance follow one another, the instances of a class too.
     """
-    found = optimum(classes, instances, views, temperature, alpha, anchor=anchor)
-    number = np.arange(classes * instances * views)
-    instance, owner = number // views, number // (views * instances)
+    found = optimum(batch, alpha)
+    m, n, p = (int(np.asarray(each)) for each in (batch.classes, batch.instances, batch.views))
+    number = np.arange(m * n * p)
+    instance, owner = number // p, number // (p * n)
     alike = np.where(
         instance[:, None] == instance, float(found.view_cosine), float(found.within_cosine)
     )
@@ -292,20 +272,14 @@ def gram_matrix(
 
 
 def optimal_embedding(
-    classes: int,
-    instances: int,
-    views: int,
-    temperature: float,
-    alpha: float,
-    *,
-    anchor: str = "included",
+    batch: Batch, alpha: float
 ) -> Float64[NDArray[np.float64], "embeddings dimensions"]:
     """Return optimal embeddings of one setting, one of many that differ by a rotation.
 
     Returns:
         Unit vectors in the order of `gram_matrix`, of the least dimension.
     """
-    gram = gram_matrix(classes, instances, views, temperature, alpha, anchor=anchor)
+    gram = gram_matrix(batch, alpha)
     values, vectors = np.linalg.eigh(gram)
     kept = values > 1e-9 * values.max()
     rows: Array = vectors[:, kept] * np.sqrt(values[kept])
@@ -349,31 +323,17 @@ def _bisect(slope: Callable[[Array], Array], lower: Array) -> Array:
     return root
 
 
-def _setting(
-    classes: Given,
-    instances: Given,
-    views: Given,
-    temperature: Given,
-    alpha: Given,
-    *,
-    anchor: str,
-) -> _Setting:
+def _setting(batch: Batch, alpha: Given) -> _Setting:
+    anchor = batch.anchor
     if anchor not in ANCHORS:
         raise unknown_name("anchor", anchor, ANCHORS)
-    given = [
-        np.asarray(each, dtype=np.float64)
-        for each in (classes, instances, views, temperature, alpha)
-    ]
+    numbers = (batch.classes, batch.instances, batch.views, batch.temperature, alpha)
+    given = [np.asarray(each, dtype=np.float64) for each in numbers]
     shape = np.broadcast_shapes(*(each.shape for each in given))
     m, n, p, t, mixed = (np.broadcast_to(each, shape).ravel() for each in given)
     for name, value, least, why in (
         ("classes", m, 2, "there is no second class to keep apart"),
-        (
-            "instances",
-            n,
-            2,
-            "one instance a class has no partner to collapse with",
-        ),
+        ("instances", n, 2, "one instance a class has no partner to collapse with"),
         ("views", p, 1, "an instance without a view is not there"),
     ):
         wrong = value[~(np.isfinite(value) & (value >= least) & (value == np.floor(value)))]

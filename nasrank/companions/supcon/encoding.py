@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasrank.companions.supcon.augmentations import random_views, turned
-from nasrank.companions.supcon.closed_form import alpha_star, optimum
+from nasrank.companions.supcon.closed_form import Batch, alpha_star, optimum
 from nasrank.companions.supcon.coarse import Grouped
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.companions.supcon.tables import TRAINING
@@ -109,8 +109,8 @@ def train_encoder(run: Encoding, data: Grouped, device: torch.device) -> Row:
     curve, degenerate = _descend(run, model, values, coarse)
     seconds = time.perf_counter() - began
     finite = bool(np.isfinite(curve).all()) and len(curve) == run.steps
-    setting = (run.classes, run.instances, run.views, run.temperature)
-    ideal = optimum(*setting, run.alpha, anchor=run.anchor)
+    batch = Batch(run.classes, run.instances, run.views, run.temperature, run.anchor)
+    ideal = optimum(batch, run.alpha)
     shown = {c.name: getattr(run, c.name) for c in TRAINING.columns if hasattr(run, c.name)}
     measured: Row = dict.fromkeys(_MEASURES)
     if finite:
@@ -122,7 +122,7 @@ def train_encoder(run: Encoding, data: Grouped, device: torch.device) -> Row:
         "method": f"{run.encoder}, {run.anchor}",
         "features": body.features,
         "train_size": len(chosen),
-        "alpha_star": float(alpha_star(*setting, anchor=run.anchor)),
+        "alpha_star": float(alpha_star(batch)),
         "predicted_within": float(ideal.within_variance),
         "loss_floor": float(ideal.loss),
         **(measured if finite else dict.fromkeys(_MEASURES)),

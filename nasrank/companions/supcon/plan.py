@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nasrank.companions.supcon.closed_form import alpha_star, temperature_star
+from nasrank.companions.supcon.closed_form import Batch, alpha_star, temperature_star
 from nasrank.companions.supcon.coarse import Grouped, group_by_remainder, load_grouped
 from nasrank.companions.supcon.encoding import Encoding
 from nasrank.companions.supcon.options import SimulateConfig, TrainConfig
@@ -41,12 +41,12 @@ def plan_problems(config: SimulateConfig) -> Plan[Problem]:
     _require_room(max(m * n for m, n in shapes) * max(config.views), _MOST_FREE, "embeddings")
     for anchor in config.anchors:
         # For what it refuses.
-        temperature_star(2, 2, np.array(config.views)[:, None], config.alphas, anchor=anchor)
+        temperature_star(Batch(2, 2, np.array(config.views)[:, None], 1.0, anchor), config.alphas)
     problems: dict[Problem, None] = {}
     for seed, model, anchor, (m, n), p, t in product(
         config.all_seeds, config.models, config.anchors, shapes, config.views, config.temperatures
     ):
-        edge = float(alpha_star(m, n, p, t, anchor=anchor))
+        edge = float(alpha_star(Batch(m, n, p, t, anchor)))
         near = (round(edge + each, 6) for each in config.near)
         for alpha in (*config.alphas, *(each for each in near if 0 <= each <= 1)):
             problems[Problem(model, m, n, p, t, alpha, anchor, config.steps, seed)] = None
@@ -145,7 +145,7 @@ def plan_pretraining(config: TrainConfig) -> list[Method]:
     varied = _varied(base, factors)
     for each in (base, *varied):
         # For what it refuses.
-        alpha_star(each.tiers, each.instances, each.views, each.temperature, anchor=each.anchor)
+        alpha_star(each.batch)
         _require_room(each.tiers * each.instances * each.views, _MOST_CELLS, "cells")
         if each.tiers > min(config.n_train):
             raise UsageError(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nasrank.benchmarks import Space, load_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
-from nasrank.companions.supcon.closed_form import alpha_star, optimum
+from nasrank.companions.supcon.closed_form import Batch, alpha_star, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.metrics.embeddings import effective_rank, sphere_variance
 from nasrank.predictors.gnn import GNN, WIDTH
@@ -55,6 +55,11 @@ class Contrast:
     alpha: float
     anchor: str
     steps: int
+
+    @property
+    def batch(self) -> Batch:
+        """Its batches."""
+        return Batch(self.tiers, self.instances, self.views, self.temperature, self.anchor)
 
     @property
     def method(self) -> str:
@@ -136,10 +141,9 @@ def pretrain(fleet: Sequence[ContrastRun], _device: str) -> Beside:
         return Beside(
             measured=lambda _place: {**dict.fromkeys(_MEASURED), "pretrain_seconds": 0.0}
         )
-    setting = (how.tiers, how.instances, how.views, how.temperature)
     theory = {
-        "alpha_star": float(alpha_star(*setting, anchor=how.anchor)),
-        "predicted_within": float(optimum(*setting, how.alpha, anchor=how.anchor).within_variance),
+        "alpha_star": float(alpha_star(how.batch)),
+        "predicted_within": float(optimum(how.batch, how.alpha).within_variance),
     }
     seen: list[tuple[Pretrained, float]] = []
 

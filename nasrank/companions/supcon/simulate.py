@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from nasrank.companions.supcon.closed_form import alpha_star, optimum
+from nasrank.companions.supcon.closed_form import Batch, alpha_star, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.companions.supcon.simulate_claims import LEAST_TEMPERATURE, MOST_POINTS, NEAR
 from nasrank.seeds import torch_generator
@@ -233,8 +233,9 @@ def _rows(
     columns = ("classes", "instances", "views", "temperature", "alpha")
     m, n, p, t, alpha = (np.array([getattr(each, name) for each in problems]) for name in columns)
     anchor = problems[0].anchor
-    wanted = optimum(m, n, p, t, alpha, anchor=anchor)
-    edges = alpha_star(m, n, p, t, anchor=anchor)
+    batch = Batch(m, n, p, t, anchor)
+    wanted = optimum(batch, alpha)
+    edges = alpha_star(batch)
     rows = []
     for place, each in enumerate(problems):
         numbers = {name: values[place] for name, values in measured.items()}

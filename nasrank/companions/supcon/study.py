@@ -8,7 +8,7 @@ from typing import Any
 
 from nasrank.companions.supcon.advice import guideline
 from nasrank.companions.supcon.archs_claims import ARCH_FACTORS, archs_claims
-from nasrank.companions.supcon.closed_form import optimum
+from nasrank.companions.supcon.closed_form import Batch, optimum
 from nasrank.companions.supcon.diagnose import check_sweep, diagnose
 from nasrank.companions.supcon.encoding import Encoding, train_encoder
 from nasrank.companions.supcon.figures import (
@@ -147,11 +147,11 @@ def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
     config = job.config
     found = diagnose(config.embeddings, config.label)
     classes = len(found.rows) - 1 if config.classes is None else config.classes
-    batch = (classes, config.instances, config.views, config.temperature)
-    advice = guideline(*batch, anchor=config.anchor)
+    batch = Batch(classes, config.instances, config.views, config.temperature, config.anchor)
+    advice = guideline(batch)
     expected = seen = None
     if config.alpha is not None:
-        expected = float(optimum(*batch, config.alpha, anchor=config.anchor).within_variance)
+        expected = float(optimum(batch, config.alpha).within_variance)
     if config.sweep is not None:
         seen = asdict(check_sweep(config.sweep, advice.suggested))
     record = {

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.companions.supcon.closed_form import (
+    Batch,
     alpha_star,
     gram_matrix,
     optimum,
@@ -42,9 +43,10 @@ def theory_rows(config: TheoryConfig) -> list[Row]:
     rows = []
     for anchor in dict.fromkeys(config.anchors):
         m, n, p, t, alpha = (each.ravel() for each in np.meshgrid(*lists, indexing="ij"))
-        found = optimum(m, n, p, t, alpha, anchor=anchor)
-        edge = alpha_star(m, n, p, t, anchor=anchor)
-        warm = temperature_star(m, n, p, alpha, anchor=anchor)
+        batch = Batch(m, n, p, t, anchor)
+        found = optimum(batch, alpha)
+        edge = alpha_star(batch)
+        warm = temperature_star(batch, alpha)
         columns = {
             "classes": m,
             "instances": n,
@@ -88,7 +90,7 @@ def gram_rows(config: TheoryConfig) -> list[Row]:
             f"--gram of {m * n * p:,} embeddings is too long to read: its cosines are those of "
             f"the table without it. Ask for {_MOST_GRAM} or fewer"
         )
-    gram = gram_matrix(m, n, p, t, alpha, anchor=anchor)
+    gram = gram_matrix(Batch(m, n, p, t, anchor), alpha)
     return [
         {
             "class": number // (n * p) + 1,
@@ -121,8 +123,9 @@ def phases(config: TheoryConfig) -> tuple[Array, Array, list[tuple[str, Array, A
     ][:_MOST_PANELS]
     panels = []
     for m, n, p, anchor in kinds:
-        found = optimum(m, n, p, temperatures, alphas[:, None], anchor=anchor)
-        edge = alpha_star(m, n, p, temperatures, anchor=anchor)
+        batch = Batch(m, n, p, temperatures, anchor)
+        found = optimum(batch, alphas[:, None])
+        edge = alpha_star(batch)
         title = f"{m} classes, {n} instances" + (
             f"\nanchor excluded, {p} views" if anchor == "excluded" else "\nanchor included"
         )

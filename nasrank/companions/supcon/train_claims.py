@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from nasrank.companions.supcon.advice import guideline
+from nasrank.companions.supcon.closed_form import Batch
 from nasrank.companions.supcon.tables import TRAINING
 from nasrank.study.claims import Ahead, Claim, Lead, More, Of, Rises, Within, claim_row, judge
 
@@ -17,6 +18,7 @@ FACTORS = (
 )  # fmt: skip
 """Columns of ``train`` that are varied one at a time."""
 
+_BATCH = ("classes", "instances", "views", "temperature", "anchor")
 R = TypeVar("R", bound=Mapping[str, Any])
 _SAME = 0.01
 _SAME_LOSS = 0.05
@@ -45,9 +47,7 @@ def ends(rows: Sequence[Row]) -> tuple[float, float]:
     batches of the sweep, whatever was measured.
     """
     alphas, at = _alphas(rows), rows[0]
-    advice = guideline(
-        at["classes"], at["instances"], at["views"], at["temperature"], anchor=at["anchor"]
-    )
+    advice = guideline(Batch(*(at[each] for each in _BATCH)))
     return alphas[0], advice.nearest(alphas)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nasrank.companions.supcon.closed_form import (
+    Batch,
     alpha_star,
     gram_matrix,
     optimal_embedding,
@@ -27,12 +28,12 @@ BOTH = pytest.mark.parametrize("anchor", ["included", "excluded"])
     ],
 )
 def test_thresholds(shape, temperatures, wanted):
-    assert alpha_star(*shape, 2, temperatures).round(4).tolist() == wanted
+    assert alpha_star(Batch(*shape, 2, temperatures)).round(4).tolist() == wanted
 
 
 def test_a_threshold_by_hand():
     # m = 2, n = 3, tau = 1: E = e^2 = 7.38906, (E - 1) / (E + 1) = .761594, times 2/3.
-    assert float(alpha_star(2, 3, 1, 1.0)) == pytest.approx(1 - 2 / 3 * math.tanh(1.0))
+    assert float(alpha_star(Batch(2, 3, 1, 1.0))) == pytest.approx(1 - 2 / 3 * math.tanh(1.0))
 
 
 @pytest.mark.parametrize(
@@ -47,31 +48,31 @@ def test_a_threshold_by_hand():
     ],
 )
 def test_optimal_variances(shape, temperature, alphas, wanted):
-    found = optimum(*shape, 2, temperature, alphas)
+    found = optimum(Batch(*shape, 2, temperature), alphas)
     assert found.within_variance.round(4).tolist() == wanted
     assert found.between_variance == pytest.approx(1 - found.within_variance)
 
 
 def test_threshold_temperatures():
-    found = temperature_star([2, 3, 10], [3, 4, 20], 2, [0.5, 0.5, 0.2])
+    found = temperature_star(Batch([2, 3, 10], [3, 4, 20], 2), [0.5, 0.5, 0.2])
     assert found.round(4).tolist() == [1.0278, 0.7708, 0.2781]
 
 
 def test_an_excluded_anchor():
-    assert float(alpha_star(2, 3, 2, 1, anchor="excluded").round(4)) == 0.4049
-    found = optimum(2, 3, 2, 1, [0.5, 0.7, 0.9], anchor="excluded")
+    assert float(alpha_star(Batch(2, 3, 2, 1, anchor="excluded")).round(4)) == 0.4049
+    found = optimum(Batch(2, 3, 2, 1, anchor="excluded"), [0.5, 0.7, 0.9])
     assert found.within_variance.round(4).tolist() == [0.149, 0.419, 0.6704]
 
 
 def test_views_spread_where_the_anchor_is_excluded_and_the_temperature_low():
     # E > mnp = 12 at temperatures below 2 / ln 12 = .805.
-    found = optimum(2, 3, 2, [1.0, 0.82, 0.79, 0.5], 0.0, anchor="excluded")
+    found = optimum(Batch(2, 3, 2, [1.0, 0.82, 0.79, 0.5], anchor="excluded"), 0.0)
     assert found.collapsed.all()
     assert found.view_cosine[:2].tolist() == [1, 1]
     assert (found.view_cosine[2:] < 1).all()
     # Instances share the mean of their views.
     assert found.within_cosine == pytest.approx((1 + found.view_cosine) / 2)
-    assert optimum(2, 3, 2, 0.5, 0.0).view_cosine == 1
+    assert optimum(Batch(2, 3, 2, 0.5), 0.0).view_cosine == 1
 
 
 @BOTH
@@ -79,7 +80,7 @@ def test_the_loss_has_no_lower_value_nearby(anchor):
     """The bound, written out anew, at other cosines of the same zero sum."""
     m, n, p, t = 3, 4, 2, 0.4
     for alpha in (0.05, 0.3, 0.5, 0.8, 1.0):
-        found = optimum(m, n, p, t, alpha, anchor=anchor)
+        found = optimum(Batch(m, n, p, t, anchor=anchor), alpha)
         own = p if anchor == "included" else p - 1
 
         def bound(view, within, own=own, alpha=alpha):
@@ -109,28 +110,30 @@ def test_the_loss_has_no_lower_value_nearby(anchor):
 def test_thresholds_and_optima_agree(anchor):
     m, n, p = np.meshgrid([2, 3, 10], [2, 5, 20], [2, 4], indexing="ij")
     for t in (0.05, 0.3, 1.0, 5.0):
-        edge = alpha_star(m, n, p, t, anchor=anchor)
-        assert optimum(m, n, p, t, np.maximum(edge - 1e-9, 0), anchor=anchor).collapsed.all()
+        edge = alpha_star(Batch(m, n, p, t, anchor=anchor))
+        assert optimum(
+            Batch(m, n, p, t, anchor=anchor), np.maximum(edge - 1e-9, 0)
+        ).collapsed.all()
         above = np.minimum(edge + 1e-6, 1)
-        assert not optimum(m, n, p, t, above, anchor=anchor).collapsed.any()
-        warm = temperature_star(m, n, p, edge, anchor=anchor)
+        assert not optimum(Batch(m, n, p, t, anchor=anchor), above).collapsed.any()
+        warm = temperature_star(Batch(m, n, p, anchor=anchor), edge)
         if t >= 0.3:
             assert warm == pytest.approx(np.full(m.shape, t), rel=1e-4)
 
 
 def test_limits_of_the_threshold():
-    assert float(alpha_star(4, 5, 2, 1e-3)) == pytest.approx(1 / 5)
-    assert float(alpha_star(4, 5, 2, 1e6)) == pytest.approx(1, abs=1e-5)
-    assert temperature_star(4, 5, 2, [0.0, 0.2, 1.0]).tolist() == [0, 0, math.inf]
+    assert float(alpha_star(Batch(4, 5, 2, 1e-3))) == pytest.approx(1 / 5)
+    assert float(alpha_star(Batch(4, 5, 2, 1e6))) == pytest.approx(1, abs=1e-5)
+    assert temperature_star(Batch(4, 5, 2), [0.0, 0.2, 1.0]).tolist() == [0, 0, math.inf]
 
 
 def test_many_views_make_the_conventions_one():
-    apart = alpha_star(3, 4, 10_000, 0.5, anchor="excluded")
-    assert float(apart) == pytest.approx(float(alpha_star(3, 4, 2, 0.5)), abs=1e-4)
+    apart = alpha_star(Batch(3, 4, 10_000, 0.5, anchor="excluded"))
+    assert float(apart) == pytest.approx(float(alpha_star(Batch(3, 4, 2, 0.5))), abs=1e-4)
 
 
 def test_pure_self_supervision_makes_one_simplex_of_all():
-    found = optimum(4, 5, 2, [1e-3, 0.1, 10], 1.0)
+    found = optimum(Batch(4, 5, 2, [1e-3, 0.1, 10]), 1.0)
     assert found.within_cosine == pytest.approx(np.full(3, -1 / 19))
     assert found.between_cosine == pytest.approx(np.full(3, -1 / 19))
     # 1 - (m - 1) / (m n - 1) = 1 - 3 / 19.
@@ -139,7 +142,7 @@ def test_pure_self_supervision_makes_one_simplex_of_all():
 
 @pytest.mark.filterwarnings("error")
 def test_extremes_are_finite():
-    found = optimum(2, 3, 2, [[1e-4], [1e4]], [0.0, 0.2, 1 / 3, 0.9, 1.0])
+    found = optimum(Batch(2, 3, 2, [[1e-4], [1e4]]), [0.0, 0.2, 1 / 3, 0.9, 1.0])
     for name in ("within_variance", "view_cosine", "between_cosine", "loss"):
         assert np.isfinite(getattr(found, name)).all()
     # Without temperature nothing competes: alpha <= 1/n collapses, more hardly spreads.
@@ -152,12 +155,12 @@ def test_extremes_are_finite():
 @pytest.mark.parametrize("temperature", [0.2, 1.0])
 def test_embeddings_have_the_gram_matrix(anchor, alpha, temperature):
     setting = (3, 4, 2, temperature, alpha)
-    gram = gram_matrix(*setting, anchor=anchor)
-    points = optimal_embedding(*setting, anchor=anchor)
+    gram = gram_matrix(Batch(*setting[:-1], anchor=anchor), setting[-1])
+    points = optimal_embedding(Batch(*setting[:-1], anchor=anchor), setting[-1])
     assert points @ points.T == pytest.approx(gram, abs=1e-9)
     assert points.sum(axis=0) == pytest.approx(np.zeros(points.shape[1]), abs=1e-9)
     means = points.reshape(3, 8, -1).mean(axis=1)
-    found = optimum(*setting, anchor=anchor)
+    found = optimum(Batch(*setting[:-1], anchor=anchor), setting[-1])
     assert 1 - np.mean(np.sum(means**2, axis=1)) == pytest.approx(float(found.within_variance))
     if found.within_variance == 0:
         assert points.shape[1] == 2
@@ -179,12 +182,12 @@ def test_embeddings_have_the_gram_matrix(anchor, alpha, temperature):
 )
 def test_what_cannot_be_meant(arguments, text):
     with pytest.raises(UsageError, match=text):
-        optimum(*arguments)
+        optimum(Batch(*arguments[:-1]), arguments[-1])
 
 
 def test_an_excluded_anchor_needs_two_views():
     with pytest.raises(UsageError, match="--views 2"):
-        optimum(2, 3, 1, 1, 0.5, anchor="excluded")
-    assert optimum(2, 3, 1, 1, 0.0, anchor="excluded").collapsed
+        optimum(Batch(2, 3, 1, 1, anchor="excluded"), 0.5)
+    assert optimum(Batch(2, 3, 1, 1, anchor="excluded"), 0.0).collapsed
     with pytest.raises(UsageError, match="unknown anchor"):
-        optimum(2, 3, 1, 1, 0.5, anchor="in")
+        optimum(Batch(2, 3, 1, 1, anchor="in"), 0.5)

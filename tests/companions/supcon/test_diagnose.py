@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from nasrank.companions.supcon.advice import guideline
-from nasrank.companions.supcon.closed_form import optimal_embedding, optimum
+from nasrank.companions.supcon.closed_form import Batch, optimal_embedding, optimum
 from nasrank.companions.supcon.diagnose import check_sweep, diagnose, verdict
 from nasrank.companions.supcon.tables import DIAGNOSIS, TRAINING
 from nasrank.errors import DataError, UsageError
@@ -39,14 +39,18 @@ def test_collapsed(collapsed):
 )
 def test_optimal_embeddings_are_judged_by_their_variance(tmp_path, alpha, wanted):
     setting = (3, 4, 2, 0.5, alpha)
-    path = store(tmp_path / "o.npz", 7 * optimal_embedding(*setting), np.repeat(np.arange(3), 8))
+    path = store(
+        tmp_path / "o.npz",
+        7 * optimal_embedding(Batch(*setting[:-1]), setting[-1]),
+        np.repeat(np.arange(3), 8),
+    )
     found = diagnose(path)
     assert found.verdict == wanted
-    share = float(optimum(*setting).within_variance)
+    share = float(optimum(Batch(*setting[:-1]), setting[-1]).within_variance)
     assert found.rows[0]["within_share"] == pytest.approx(share, abs=1e-6)
     assert found.total_variance == pytest.approx(1, abs=1e-6)
     # Eight embeddings a class: the mean over 7 others, one at cosine 1, six at s.
-    cosine = (1 + 6 * float(optimum(*setting).within_cosine)) / 7
+    cosine = (1 + 6 * float(optimum(Batch(*setting[:-1]), setting[-1]).within_cosine)) / 7
     assert found.rows[0]["mean_cosine"] == pytest.approx(cosine, abs=1e-6)
     assert found.rows[1]["mean_cosine"] == pytest.approx(cosine, abs=1e-6)
 
@@ -99,10 +103,10 @@ def test_columns(tmp_path):
 @pytest.mark.parametrize("anchor", ["included", "excluded"])
 def test_the_guideline(anchor):
     setting = (4, 10, 2, 0.5)
-    found = guideline(*setting, anchor=anchor)
+    found = guideline(Batch(*setting, anchor=anchor))
     assert found.alpha_star < found.lower < found.suggested < found.upper < 1
     for alpha, share in ((found.lower, 0.25), (found.suggested, 0.5), (found.upper, 0.75)):
-        within = float(optimum(*setting, alpha, anchor=anchor).within_variance)
+        within = float(optimum(Batch(*setting, anchor=anchor), alpha).within_variance)
         assert within == pytest.approx(share * found.largest_within, abs=1e-6)
 
 

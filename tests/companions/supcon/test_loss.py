@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nasrank.companions.supcon.closed_form import optimal_embedding, optimum
+from nasrank.companions.supcon.closed_form import Batch, optimal_embedding, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.errors import UsageError
 
@@ -79,10 +79,12 @@ def test_by_hand():
 @pytest.mark.parametrize("temperature", [0.3, 1.0])
 def test_optimal_embeddings_attain_the_least_loss(anchor, alpha, temperature):
     setting = (3, 4, 2, temperature, alpha)
-    u = torch.from_numpy(optimal_embedding(*setting, anchor=anchor).copy()).requires_grad_()
+    u = torch.from_numpy(
+        optimal_embedding(Batch(*setting[:-1], anchor=anchor), setting[-1]).copy()
+    ).requires_grad_()
     pairs = pair_up(*numbered(3, 4, 2), anchor=anchor)
     loss = contrastive_loss(u, pairs, alpha=alpha, temperature=temperature)
-    wanted = float(optimum(*setting, anchor=anchor).loss)
+    wanted = float(optimum(Batch(*setting[:-1], anchor=anchor), setting[-1]).loss)
     assert loss.item() == pytest.approx(wanted, rel=1e-9)
     (gradient,) = torch.autograd.grad(loss, u)
     along = gradient - (gradient * u).sum(dim=-1, keepdim=True) * u

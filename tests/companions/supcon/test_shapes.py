@@ -6,7 +6,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 from nasrank.companions.supcon.augmentations import random_views
-from nasrank.companions.supcon.closed_form import alpha_star
+from nasrank.companions.supcon.closed_form import Batch, alpha_star
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.companions.supcon.pretraining import tiers_of
 
@@ -33,4 +33,4 @@ def test_samples_and_labels_of_other_shapes_are_refused():
 
 @pytest.mark.parametrize("temperature", [0.1, [0.1, 1.0], [[0.1], [1.0]], np.ones((2, 1, 3))])
 def test_a_quantity_has_the_shape_of_its_settings(temperature):
-    assert alpha_star(10, 50, 2, temperature).shape == np.shape(temperature)
+    assert alpha_star(Batch(10, 50, 2, temperature)).shape == np.shape(temperature)
