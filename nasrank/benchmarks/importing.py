@@ -29,6 +29,7 @@ def import_data(
     unit: str | None = None,
     wishes: Wishes = NO_WISHES,
     renamed: Mapping[str, str] | None = None,
+    study: str | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Saved:
     """Read a file or folder and add its content to a space of the data folder.
@@ -44,6 +45,7 @@ def import_data(
         wishes: What columns of such a file are settings, and of which kind.
         renamed: The file's name of a column by the name that its reader looks for; ``cell``
             stands for the column of the architectures.
+        study: Name of the study of an Optuna file that holds several.
         on_progress: Receives the number of records read, and their total where it is known.
 
     Returns:
@@ -59,14 +61,14 @@ def import_data(
     if not path.exists():
         raise DataError(f"{path}: no such file or folder. Check the path")
     base = SPACES.built_in(space)
-    given = (dataset, unit, lower_is_better)
+    given = (dataset, unit, lower_is_better, study)
     own = bool(label or attributes or wishes or any(each is not None for each in given))
     importer = None if own and base is not None else find_importer(space, path, renamed)
     formats = formats_of(space)
     if importer is not None and own:
         raise UsageError(
-            f"--label, --attributes, --dataset, --unit, settings and direction describe a file of "
-            f"your own, but {path} belongs to the public benchmark {space}. Leave them out"
+            "--label, --attributes, --dataset, --unit, --study, settings and direction describe a "
+            f"file of your own, but {path} belongs to the public benchmark {space}. Leave them out"
         )
     if importer is not None:
         imported = importer.read(path, on_progress=on_progress, renamed=renamed)
@@ -90,6 +92,7 @@ def import_data(
             unit="1" if unit is None else unit,
             wishes=wishes,
             renamed=renamed,
+            study=study,
         )
     if imported.space != space:
         raise DataError(

@@ -77,6 +77,9 @@ _Column = Annotated[
         "NAME=COLUMN",
     ),
 ]
+_Study = Annotated[
+    str | None, _columns("Study of an Optuna journal or database that holds several.", "NAME")
+]
 _Direction = Annotated[
     bool | None,
     typer.Option(
@@ -107,6 +110,7 @@ def import_space(
     ignore: _Ignore = None,
     attributes: _Attributes = None,
     column: _Column = None,
+    study: _Study = None,
     lower_is_better: _Direction = None,
     unit: _Unit = None,
     dataset: _Dataset = None,
@@ -145,6 +149,7 @@ def import_space(
         "ignore": ignore,
         "attributes": attributes,
         "column": column or None,
+        "study": study,
         "lower_is_better": lower_is_better,
         "unit": unit,
         "dataset": dataset,
@@ -167,6 +172,7 @@ def import_space(
             unit=chosen.get("unit"),
             wishes=wishes,
             renamed=read_renamed(_kinds(chosen.get("column"))),
+            study=chosen.get("study"),
             on_progress=bar.update,
         )
     rows, record = saved_rows(saved), understood_record(saved)
@@ -194,7 +200,7 @@ def _from_file(config: Path | None, known: Sequence[str]) -> dict[str, Any]:
         texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
         if name == "lower_is_better":
             fits = isinstance(value, bool)
-        elif name in ("unit", "dataset"):
+        elif name in ("unit", "dataset", "study"):
             fits = isinstance(value, str)
         else:
             fits = (

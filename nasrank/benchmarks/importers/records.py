@@ -9,13 +9,14 @@ import datetime
 import decimal
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nasrank.benchmarks.importers.column_names import INDEX, OWN, KnownColumns, named
 from nasrank.benchmarks.importers.columns import (
     Column,
     list_of,
+    printable,
     read_column,
     writes_decimal_comma,
 )
@@ -26,9 +27,12 @@ from nasrank.benchmarks.importers.dialect import (
     table_rows,
 )
 from nasrank.benchmarks.importers.json_rows import is_json_lines, json_line_rows, json_rows
+from nasrank.benchmarks.importers.optuna_database import is_database, read_database
+from nasrank.benchmarks.importers.optuna_journal import is_journal, read_journal
+from nasrank.benchmarks.importers.optuna_study import chosen_study, study_table
 from nasrank.benchmarks.importers.parquet_file import column_names, open_columns
 from nasrank.benchmarks.importers.shown import shown
-from nasrank.errors import DataError
+from nasrank.errors import DataError, UsageError
 
 __all__ = [
     "COLUMN_LIMIT",
@@ -49,6 +53,11 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 """Suffixes of the file names that are read; all but the last may be followed by ``.gz``. What a
 ``.txt`` is, its first character says."""
 
+STUDY_SUFFIXES = (".log", ".journal", ".db", ".sqlite", ".sqlite3")
+"""Suffixes of files of Optuna; a journal may also end as JSON lines do."""
+
+_DATABASES = STUDY_SUFFIXES[2:]
+_LINES = (".jsonl", ".ndjson", ".json", ".txt")
 _EVERY = 1_000
 _REMEDY = "Repair the file and import it again"
 
@@ -65,13 +74,13 @@ class Records:
         columns: Every column that occurs, in order of first occurrence.
         rows: The rows; a column that a row lacks is absent from it, and None is nothing.
         places: Number of each row for messages: of its line, or of its row in Parquet and in a
-            JSON array, counted from 0.
-        unit: ``line`` or ``row``.
+            JSON array or its trial in a study, counted from 0.
+        unit: ``line``, ``row`` or ``trial``.
         remedy: What to do about a bad row, as a sentence.
         notes: What was understood in a way that the user may want to know, a clause each.
         percents: Columns whose numbers carry percent signs.
         results: Columns that were measured, or only describe a run: never settings.
-        lower_is_better: The direction of ``label`` where the file says it.
+        lower: Whether lower is better, for columns of which the file says it.
     """
 
     path: Path
@@ -83,7 +92,7 @@ class Records:
     notes: tuple[str, ...] = ()
     percents: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
-    lower_is_better: bool | None = None
+    lower: Mapping[str, bool] = field(default_factory=dict)
 
     def error(self, row: int, complaint: str) -> DataError:
         """Make the error for a row.
@@ -127,6 +136,7 @@ def read_records(
     *,
     renamed: Mapping[str, str] | None = None,
     known: KnownColumns = OWN,
+    study: str | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Records:
     """Read a table.
@@ -141,15 +151,20 @@ def read_records(
         path: The file.
         renamed: The file's name of a column by the name that the reader looks for.
         known: The columns that the reader looks for.
+        study: Name of the study of an Optuna file that holds several.
         on_progress: Receives the number of rows read so far, and their total where it is known.
 
     Raises:
-        UsageError: A renamed column is not in the file.
+        UsageError: A renamed column is not in the file, or there is no such study or several.
         DataError: It is missing, a folder, empty, damaged, of another kind, or a line or the
             number of rows is beyond the limits.
     """
     kind = _checked_kind(path)
     whole = _whole_cells(renamed, known)
+    if kind in STUDY_SUFFIXES:
+        return _renamed(_study(path, kind, study), renamed or {}, known)
+    if study is not None:
+        raise UsageError(f"--study {study}: {path} is no study of Optuna. Leave it out")
     if kind == ".parquet":
         records = _parquet(path)
     elif kind == ".json":
@@ -188,6 +203,8 @@ def record_chunks(
     """
     kind = _checked_kind(path)
     whole = _whole_cells(None, OWN)
+    if kind in STUDY_SUFFIXES:
+        raise DataError(f"{path}: a study of Optuna is no list of candidates. Import it instead")
     number = -1
     if kind == ".parquet":
         chunks = _parquet_chunks(path, size, wanted)
@@ -208,8 +225,9 @@ def _kind(path: Path) -> str | None:
     """Return the suffix that says how a file is read, or None for a name of another kind."""
     name = path.name.lower()
     plain = name.removesuffix(".gz")
-    kind = next((suffix for suffix in SUFFIXES if plain.endswith(suffix)), None)
-    return None if kind == ".parquet" and plain != name else kind
+    suffixes = (*SUFFIXES, *STUDY_SUFFIXES)
+    kind = next((suffix for suffix in suffixes if plain.endswith(suffix)), None)
+    return None if kind in {".parquet", *_DATABASES} and plain != name else kind
 
 
 def _checked_kind(path: Path) -> str:
@@ -220,11 +238,11 @@ def _checked_kind(path: Path) -> str:
         raise DataError(
             f"{path}: not one of {', '.join(SUFFIXES)} or .csv.gz. Save it as one of these first"
         )
-    if kind != ".txt":
-        return kind
-    with opened(path) as file:
-        start = file.read(_EVERY).lstrip()
-    return ".json" if start.startswith(("[", "{")) else kind
+    if kind == ".txt":
+        with opened(path) as file:
+            start = file.read(_EVERY).lstrip()
+        kind = ".json" if start.startswith(("[", "{")) else kind
+    return ".log" if kind in _LINES and is_journal(path) else kind
 
 
 _Chunk = tuple[int, tuple[str, ...], list[Record], list[int]]
@@ -295,6 +313,47 @@ def _json_chunks(path: Path, size: int, whole: Collection[str]) -> Iterator[_Chu
     for number, start in enumerate(range(0, len(found.rows), size)):
         part = slice(start, start + size)
         yield number, found.columns, found.rows[part], found.places[part]
+
+
+def _study(path: Path, kind: str, name: str | None) -> Records:
+    """Read a study of Optuna, whose values have types already."""
+    if kind not in _DATABASES and not is_database(path):
+        studies = read_journal(path)
+    elif is_database(path):
+        studies = read_database(path)
+    else:
+        raise DataError(f"{path}: not an SQLite database, as Optuna writes it. Check the path")
+    table = study_table(path, chosen_study(path, studies, name))
+    rows: list[Record] = [
+        {key: printable(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
+        for row in table.rows
+    ]
+    return Records(
+        path,
+        table.columns,
+        rows,
+        table.places,
+        "trial",
+        notes=table.notes,
+        results=table.results,
+        lower=table.lower,
+    )
+
+
+def _renamed(records: Records, renamed: Mapping[str, str], known: KnownColumns) -> Records:
+    """Give columns the names that the user says, and change nothing else."""
+    if not renamed:
+        return records
+    names, notes = named(records.path, records.columns, renamed, known)
+    own = {written: name for name, written in names.items()}
+    return dataclasses.replace(
+        records,
+        columns=tuple(names),
+        rows=[{name: row[written] for name, written in names.items()} for row in records.rows],
+        notes=(*records.notes, *notes),
+        results=frozenset(own[each] for each in records.results if each in own),
+        lower={own[each]: lower for each, lower in records.lower.items() if each in own},
+    )
 
 
 def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Iterator[_Chunk]:

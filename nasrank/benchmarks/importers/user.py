@@ -115,6 +115,7 @@ def read(
     unit: str = "1",
     wishes: Wishes = NO_WISHES,
     renamed: Mapping[str, str] | None = None,
+    study: str | None = None,
 ) -> Imported:
     """Read a file of the form that this module describes.
 
@@ -131,12 +132,13 @@ def read(
         unit: Unit of the label.
         wishes: What columns are settings, and of which kind, where the user says so.
         renamed: The file's name of a column by its name here.
+        study: Name of the study of an Optuna file that holds several.
 
     Raises:
         UsageError: A chosen column is not in the file, or not valid for its purpose.
         DataError: The file or a row is not of that form; the message names the row.
     """
-    records = read_records(path, renamed=renamed, on_progress=on_progress)
+    records = read_records(path, renamed=renamed, study=study, on_progress=on_progress)
     labels = _label_columns(records, label)
     statuses = status_columns(records, labels)
     form = None if built_in else _form(records)
@@ -163,7 +165,7 @@ def read(
         graphs = _architectures(records, form, numbers, understood.settings)
         names = _names(records, None if form else understood)
     if lower_is_better is None:
-        lower_is_better = records.lower_is_better
+        lower_is_better = records.lower.get(labels[0])
     guessed = lower_is_better is None and all(map(lower_is_usually_better, labels))
     metric = Metric(
         _metric_name(labels),
