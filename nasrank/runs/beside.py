@@ -186,7 +186,6 @@ def archs_study(
     identity: type[BesideRun] = BesideRun,
     view: Callable[[Result[C]], Iterable[Part]] | None = None,
     pictures: Callable[[Result[C]], Iterable[Path]] | None = None,
-    refuses: tuple[str, ...] = (),
 ) -> Study[C, Any]:
     """Declare the study of a method beside the ranking loss.
 
@@ -203,7 +202,6 @@ def archs_study(
         identity: What identifies a run, where it is not its `Run`.
         view: What people see; `view_archs` by default.
         pictures: Draws into the folder.
-        refuses: Options that have no meaning for architectures.
     """
     kept = _kept(table)
 
@@ -235,7 +233,6 @@ def archs_study(
         answer=answer,
         view=view or view_archs,
         pictures=pictures,
-        refuses=refuses,
     )  # fmt: skip
 
 

@@ -87,6 +87,11 @@ class Config(BaseModel):
     subsets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     keeps_runs: ClassVar[bool] = False
 
+    @property
+    def kind(self) -> str:
+        """Kind of the data, where options are ``of`` one kind or another."""
+        return ""
+
 
 def option(
     default: Any = ...,  # noqa: ANN401 - of the field's type
@@ -98,6 +103,7 @@ def option(
     argument: bool = False,
     repeated: bool = False,
     recorded: bool = True,
+    of: str | None = None,
     complete: Callable[[], Collection[str]] | None = None,
     **limits: Any,  # noqa: ANN401 - pydantic's
 ) -> Any:  # noqa: ANN401 - stands as a value of the field's type
@@ -112,6 +118,8 @@ def option(
         argument: Whether it is positional.
         repeated: Whether a list is given by repeating the option and not with commas.
         recorded: Whether it is written to ``run.json``; False where no result depends on it.
+        of: Kinds of data that it has a meaning for, separated by blanks; None for all. For data
+            of another kind it is refused.
         complete: Lists values for completion in the shell.
         **limits: Ranges of pydantic's ``Field``: ``ge``, ``gt``, ``le``, ``lt``; for a list of
             one or more see `Some`.
@@ -122,6 +130,7 @@ def option(
         "usual": usual,
         "argument": argument,
         "repeated": repeated,
+        "of": of,
         "complete": complete,
     }
     return Field(
@@ -133,9 +142,9 @@ def option(
     )
 
 
-def options_in(panel: str) -> Callable[..., Any]:
-    """Return an :func:`option` whose options are all in one panel of ``--help``."""
-    return partial(option, panel=panel)
+def options_in(panel: str, *, of: str | None = None) -> Callable[..., Any]:
+    """Return an :func:`option` whose options are all in one panel, and of some kinds of data."""
+    return partial(option, panel=panel, of=of)
 
 
 def seeds_option(default: int, about: str = "Runs of each setting.") -> Any:  # noqa: ANN401
@@ -170,7 +179,7 @@ class OnDevice(Config):
 
 
 class OnSamples(Config):
-    """Options of commands that read data sets of images."""
+    """Options of commands on samples or, with ``archs:TASK`` as their data, on architectures."""
 
     data_dir: Path | None = option(
         None,
@@ -178,7 +187,13 @@ class OnSamples(Config):
         usual="where their packages install them",
         panel=HOW,
         recorded=False,
+        of="samples",
     )
+
+    @property
+    def kind(self) -> str:
+        """``archs`` or ``samples``."""
+        return "archs" if str(getattr(self, "data", "")).startswith(ARCHS) else "samples"
 
 
 def usual_folder(config: type[Config]) -> Path:

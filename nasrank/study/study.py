@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_check
 from nasrank.errors import NasrankError, UsageError, needing
 from nasrank.registry import unknown_name
 from nasrank.study.finished import Identity
-from nasrank.study.options import Config, flag_of
+from nasrank.study.options import Config, flag_of, ordered_fields, shown_as
 from nasrank.study.view import Part, Sheet
 from nasrank.tables import Table
 from nasrank.version import __version__
@@ -313,7 +313,6 @@ class Study(Generic[C, R]):
         view: What people see of its result in a terminal.
         pictures: Draws into the folder, and returns the files.
         extras: Packages it needs and the extra of nasrank that brings each.
-        refuses: Options of the command that have no meaning in this study.
     """
 
     config: type[C]
@@ -323,7 +322,6 @@ class Study(Generic[C, R]):
     view: Callable[[Result[C]], Iterable[Part]] = _main_table
     pictures: Callable[[Result[C]], Iterable[Path]] | None = None
     extras: Mapping[str, str] = field(default_factory=dict)
-    refuses: tuple[str, ...] = ()
 
     def check(self, config: C) -> None:
         """Refuse options that have no meaning here, and missing extras.
@@ -331,8 +329,9 @@ class Study(Generic[C, R]):
         Raises:
             UsageError: Such an option is given, or an extra is missing.
         """
-        for name in self.refuses:
-            if name in config.model_fields_set:
+        for name, each in ordered_fields(type(config)).items():
+            kinds = shown_as(each)["of"]
+            if kinds and config.kind not in kinds.split() and name in config.model_fields_set:
                 no = "--no-" if getattr(config, name) is False else "--"
                 what = getattr(config, "data", config.command)
                 raise UsageError(

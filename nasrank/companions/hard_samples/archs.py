@@ -91,12 +91,5 @@ TIERS = archs_study(
     ),
     view=_view,
     pictures=lambda result: [draw_archs(result.rows, result.out)],
-    # Epochs are given by --subset ci, which is for architectures as well.
-    refuses=(
-        "label", "unseen", "train_limit", "test_limit", "encoder", "embedding", "batch_size",
-        "images_per_class", "learning_rate", "warm_up", "augmentations", "weight_decays",
-        "sensitivity", "tune", "cost_false_accept", "cost_false_reject", "genuine_share",
-        "data_dir",
-    ),
-)  # fmt: skip
+)
 """``archs:TASK``: triplets beside the ranking loss of a predictor."""

@@ -22,9 +22,10 @@ _ABLATIONS = tuple(
     f"two-stage(without={part})" for part in ("stage-one", "stage-two", "condition", "adaptation")
 )
 _COMBINED = tuple(f"two-stage+{miner}" for miner in MINERS[1:])
-_data, _training, _more, _archs = map(
-    options_in, ("Data", "Training", "What else to find out", "Architectures")
-)
+_data, _training = options_in("Data", of="samples"), options_in("Training", of="samples")
+_more = options_in("What else to find out", of="samples")
+_archs = options_in("Architectures", of="archs")
+_ALL = "archs samples"
 
 
 class HardConfig(Seeded, OnDevice, OnSamples):
@@ -70,6 +71,7 @@ class HardConfig(Seeded, OnDevice, OnSamples):
     data: str = _data(
         "digits",
         "digits, mnist, fashion-mnist, emoji, a .parquet or .npz file, or archs:TASK.",
+        of=_ALL,
         min_length=1,
     )
     label: str | None = _data(None, "Class column of a Parquet file.")
@@ -83,6 +85,7 @@ class HardConfig(Seeded, OnDevice, OnSamples):
         "triplet-random, semi-hard, batch-hard or distance-weighted mining; hdml, daml or "
         "two-stage, with options, +MINER to generate from mined triplets.",
         usual=f"{', '.join(SAMPLES_METHODS)}; for archs:TASK {' and '.join(ARCHS_METHODS)}",
+        of=_ALL,
         complete=lambda: (*MINERS, *GENERATORS),
     )
     encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
@@ -90,10 +93,13 @@ class HardConfig(Seeded, OnDevice, OnSamples):
         "Network before the embedding; auto is cnn for images of 16 pixels or more, else mlp.",
     )
     embedding: int = _training(64, "Width of the embedding.", ge=2, le=4096)
-    epochs: int = _training(10, "Epochs.", ge=1, le=100_000)
+    # Epochs are given by --subset ci, which is for architectures as well.
+    epochs: int = _training(10, "Epochs.", of=_ALL, ge=1, le=100_000)
     batch_size: int = _training(64, "Samples of a batch.", ge=4, le=4096)
     images_per_class: int = _training(8, "Samples of a class in a batch.", ge=2, le=1024)
-    margin: float = _training(0.2, "Margin of the triplet loss, on the unit sphere.", gt=0, le=2)
+    margin: float = _training(
+        0.2, "Margin of the triplet loss, on the unit sphere.", of=_ALL, gt=0, le=2
+    )
     learning_rate: float = _training(3e-4, "Learning rate of Adam.", gt=0, le=1)
     warm_up: float = _training(
         0.2, "Share of the epochs before generated samples are used.", ge=0, lt=1

@@ -31,7 +31,6 @@ from nasrank.companions.hard_samples.worker import finite_or_none, train_runs
 from nasrank.metrics.retrieval import ErrorRates, rework_cost
 from nasrank.statistics import mean_interval
 from nasrank.study.claims import CLAIMS
-from nasrank.study.options import ARCHS
 from nasrank.study.study import Answer, Job, Runs, Study
 from nasrank.study.view import grouped
 
@@ -181,10 +180,9 @@ SAMPLES = Study(
     view=view_samples,
     pictures=draw_samples,
     extras={"pytorch_metric_learning": "metric", "sklearn": "metric"},
-    refuses=("n_train", "tiers", "side_weight"),
 )
 
 
 def study_of_data(config: HardConfig) -> Study[HardConfig, Any]:
     """Return the study of what ``--data`` names: samples, or the architectures of a task."""
-    return TIERS if config.data.startswith(ARCHS) else SAMPLES
+    return TIERS if config.kind == "archs" else SAMPLES

@@ -21,7 +21,8 @@ from nasrank.study.options import (
 
 __all__ = ["DiagnoseConfig", "SpeedConfig", "TrainConfig"]
 
-_grid, _training = options_in("What to train"), options_in("How a training goes")
+_grid, _samples = options_in("What to train"), options_in("What to train", of="samples")
+_training = options_in("How a training goes", of="samples")
 
 
 class TrainConfig(Seeded, OnDevice, OnSamples):
@@ -49,10 +50,10 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         "archs:TASK.",
         min_length=1,
     )
-    labels: tuple[str, ...] = _grid(
+    labels: tuple[str, ...] = _samples(
         (), "Label columns of the file, from the classes up to the coarsest groups."
     )
-    tree: str | None = _grid(
+    tree: str | None = _samples(
         None,
         "even-odd, five, clothes, or a file with lines 'group: child, child' or JSON.",
         usual="the data's own",
@@ -66,10 +67,12 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     weights: Some[Annotated[float, Field(gt=0, le=1e6)]] = _grid(
         (1.0,), "Weights of 1 - CPCC beside the loss."
     )
-    batch_sizes: Some[Annotated[int, Field(ge=3)]] = _grid(
+    batch_sizes: Some[Annotated[int, Field(ge=3)]] = _samples(
         (128,), "Samples of a mini-batch; a correlation needs those of 3 classes."
     )
-    n_train: Some[PositiveInt] = _grid((39, 78), "Training architectures, of archs:TASK alone.")
+    n_train: Some[PositiveInt] = _grid(
+        (39, 78), "Training architectures, of archs:TASK alone.", of="archs"
+    )
     encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
         "auto", "The backbone; auto is cnn for image files and mlp otherwise."
     )

@@ -37,7 +37,6 @@ from nasrank.errors import DataError
 from nasrank.runs.beside import Beside, BesideRun, Method, Rivals, archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
-from nasrank.study.options import ARCHS
 from nasrank.study.study import Answer, Job, Plan, Runs, Study
 
 __all__ = ["DIAGNOSE", "SPEEDS", "TRAIN", "TRAIN_ARCHS", "train_study"]
@@ -106,7 +105,6 @@ TRAIN = Study(
     answer=_trained,
     view=view.view_trained,
     pictures=lambda result: figures.draw_trained(result.shown[0], result.shown[1], result.out),
-    refuses=("n_train",),
 )
 
 
@@ -150,17 +148,13 @@ TRAIN_ARCHS = archs_study(
     ),
     view=view.view_architectures,
     pictures=lambda result: [figures.draw_archs(result.rows, result.out)],
-    refuses=(
-        "labels", "tree", "encoder", "batch_sizes", "epochs", "steps", "learning_rate",
-        "train_limit", "test_limit", "test_per_class", "transfer", "cost_matrix", "data_dir",
-    ),
-)  # fmt: skip
+)
 """``archs:TASK``: a tree of operation family and accuracy tier beside the ranking loss."""
 
 
 def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
     """Return the study of ``ot train``, which depends on its data."""
-    return TRAIN_ARCHS if config.data.startswith(ARCHS) else TRAIN
+    return TRAIN_ARCHS if config.kind == "archs" else TRAIN
 
 
 def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:

@@ -126,15 +126,20 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         None, "Find the lambda that gives this recall, likewise.", gt=0, lt=1
     )
     n_train: Some[Annotated[int, Field(ge=2)]] = _grid(
-        (469,), "Architectures: labelled cells, of which the best 20 % are the data."
+        (469,), "Architectures: labelled cells, of which the best 20 % are the data.", of="archs"
     )
     predictor: str = _grid(
-        "gp", "Architectures: the predictor to compare with.", complete=_known_predictors
+        "gp",
+        "Architectures: the predictor to compare with.",
+        complete=_known_predictors,
+        of="archs",
     )
     mode_weights: tuple[_Mass, ...] | None = _grid(
-        None, "Ring: weights of its 8 modes.", usual="all the same"
+        None, "Ring: weights of its 8 modes.", usual="all the same", of="ring"
     )
-    label: str | None = _grid(None, "Class column of a Parquet file, which is no dimension.")
+    label: str | None = _grid(
+        None, "Class column of a Parquet file, which is no dimension.", of="samples"
+    )
     auxiliary: Literal["chi2", "kl", "rkl"] = _training(
         "chi2", "Divergence that trains the critic of pr."
     )
@@ -155,10 +160,12 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         usual="4 ring, 16 others, 8 flow on the ring and conv, 32 flow and architectures",
         ge=1,
     )
-    neighbours: int = _training(5, "k of nearest-neighbour precision and recall.", ge=1)
-    train_limit: int = _training(10_000, "Most training samples.", ge=4)
+    neighbours: int = _training(
+        5, "k of nearest-neighbour precision and recall.", ge=1, of="ring samples"
+    )
+    train_limit: int = _training(10_000, "Most training samples.", ge=4, of="samples")
     side: int | None = _training(
-        None, "Shrink images to this side, for speed.", usual="as they are", ge=1
+        None, "Shrink images to this side, for speed.", usual="as they are", ge=1, of="samples"
     )
     fine_tune: Path | None = _training(
         None,
@@ -171,9 +178,14 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     )
 
     @property
+    def kind(self) -> str:
+        """``archs``, ``ring`` or ``samples``."""
+        return "ring" if self.data == "ring" else super().kind
+
+    @property
     def is_archs(self) -> bool:
         """Whether the data is the architectures of a task."""
-        return self.data.startswith(ARCHS)
+        return self.kind == "archs"
 
     @property
     def target(self) -> tuple[str, float] | None:

@@ -73,16 +73,7 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, PRRun]:
             result.shown[1],
             result.out,
         ),
-        refuses=_without_meaning(config),
     )
-
-
-def _without_meaning(config: TrainConfig) -> tuple[str, ...]:
-    if config.is_archs:
-        return ("mode_weights", "label", "side", "train_limit", "neighbours", "data_dir")
-    if config.data == "ring":
-        return ("n_train", "predictor", "label", "side", "train_limit", "data_dir")
-    return ("n_train", "predictor", "mode_weights")
 
 
 def _runner(config: TrainConfig, plan: Plan[PRRun]) -> Runner:

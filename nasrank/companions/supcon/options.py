@@ -25,7 +25,8 @@ from nasrank.study.options import (
 __all__ = ["DiagnoseConfig", "SimulateConfig", "TheoryConfig", "TrainConfig"]
 
 _grid, _yours = options_in("What to minimise"), options_in("How you train")
-_data, _loss, _batch, _model = map(options_in, ("Data", "Loss", "Batches", "Encoder"))
+_data, _loss, _batch = map(options_in, ("Data", "Loss", "Batches"))
+_samples, _model = options_in("Data", of="samples"), options_in("Encoder", of="samples")
 _SHARES = "Shares of the self-supervised loss"
 
 Anchor = Literal["included", "excluded"]
@@ -135,18 +136,18 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     data: str = _data(
         "digits", "digits, mnist, fashion-mnist, a .parquet or .npz file, or archs:TASK."
     )
-    label: str | None = _data(None, "Column with the finer classes of a file.")
-    coarse: str | None = _data(None, "Column with the coarse ones.", usual="even and odd")
-    train_limit: int = _data(10_000, "Most training samples.", ge=1)
-    test_limit: int = _data(5_000, "Most test samples.", ge=1)
-    imbalances: Some[Annotated[float, Field(ge=1, le=1e6)]] = _data(
+    label: str | None = _samples(None, "Column with the finer classes of a file.")
+    coarse: str | None = _samples(None, "Column with the coarse ones.", usual="even and odd")
+    train_limit: int = _samples(10_000, "Most training samples.", ge=1)
+    test_limit: int = _samples(5_000, "Most test samples.", ge=1)
+    imbalances: Some[Annotated[float, Field(ge=1, le=1e6)]] = _samples(
         (1.0,), "Largest class over smallest."
     )
-    label_noises: Some[Annotated[float, Field(ge=0, le=1)]] = _data(
+    label_noises: Some[Annotated[float, Field(ge=0, le=1)]] = _samples(
         (0.0,), "Shares of wrong coarse labels."
     )
     n_train: Some[Annotated[int, Field(ge=2)]] = _data(
-        (39, 78), "Labelled architectures, of archs:TASK."
+        (39, 78), "Labelled architectures, of archs:TASK.", of="archs"
     )
     alphas: Some[Alpha] = _loss((0.0, 0.05, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}.")
     varied_alphas: tuple[Alpha, ...] = _loss(
@@ -154,7 +155,9 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     )
     temperatures: Some[Annotated[float, Field(ge=1e-4, le=1e4)]] = _loss((0.5,), "Temperatures.")
     anchors: Some[Anchor] = _loss(("included",), "Whether an anchor is in its own softmax.")
-    loss: str = _loss("listmle", "Loss of the predictor, of archs:TASK.", complete=lambda: LOSSES)
+    loss: str = _loss(
+        "listmle", "Loss of the predictor, of archs:TASK.", of="archs", complete=lambda: LOSSES
+    )
     classes: Some[Annotated[int, Field(ge=0)]] = _batch(
         (0,),
         "Coarse classes: fine class modulo this, 0 for the usual ones; of archs:TASK tiers of "
@@ -166,7 +169,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     )
     views: int = _batch(2, "Views of an instance.", ge=2, le=100)
     augmentations: Some[Annotated[float, Field(ge=0, le=10)]] = _batch(
-        (1.0,), "Strengths of the views."
+        (1.0,), "Strengths of the views.", of="samples"
     )
     steps: int = _batch(
         600, "Steps of contrastive training.", usual="600; 150 of archs:TASK", ge=10, le=1_000_000

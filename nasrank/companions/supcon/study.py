@@ -48,7 +48,6 @@ from nasrank.companions.supcon.view import (
 from nasrank.runs.beside import archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
-from nasrank.study.options import ARCHS
 from nasrank.study.study import Answer, Job, Runs, Study, one_by_one
 
 __all__ = ["DIAGNOSE", "SIMULATE", "theory_study", "train_study"]
@@ -98,7 +97,7 @@ SIMULATE = Study(
 
 def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
     """Return the study of encoders of samples, or of predictors of architectures."""
-    return _ARCHITECTURES if config.data.startswith(ARCHS) else _TRAIN
+    return _ARCHITECTURES if config.kind == "archs" else _TRAIN
 
 
 _TRAIN = Study(
@@ -117,7 +116,6 @@ _TRAIN = Study(
     answer=lambda job: Answer({TRAINING: job.rows, CLAIMS: training_claims(job.rows)}),
     view=view_training,
     pictures=lambda result: [draw_training(base_rows(result.rows), result.out / "train.svg")],
-    refuses=("n_train", "loss"),
 )
 
 
@@ -133,11 +131,7 @@ _ARCHITECTURES = archs_study(
     pictures=lambda result: [
         draw_archs(base_rows(result.rows, ARCH_FACTORS), result.out / "archs.svg")
     ],
-    refuses=(
-        "label", "coarse", "train_limit", "test_limit", "imbalances", "label_noises",
-        "augmentations", "encoders", "features", "initial_scales", "data_dir",
-    ),
-)  # fmt: skip
+)
 
 
 _WHOLE = ("embeddings", "within_share", "within_variance", "between_variance", "effective_rank")
