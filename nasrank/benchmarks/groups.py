@@ -59,13 +59,19 @@ def largest_side(sizes: NDArray[np.int64], most: int) -> int:
     return max(int(fitting.min()), filled)
 
 
-def train_side(unit: NDArray[np.int64], drawn: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
+def train_side(
+    unit: NDArray[np.int64],
+    drawn: NDArray[np.int64],
+    most: int,
+    chosen_before: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
     """Choose the units that may be trained on: in drawn order, each that still fits.
 
     Args:
         unit: ``[classes]`` unit of each class.
         drawn: The classes that can be drawn, each once, in seeded order.
         most: Maximum number of classes on this side.
+        chosen_before: ``[classes]`` a smaller side of the same order, which is taken as it is.
 
     Returns:
         ``[classes]`` True for every class of a chosen unit.
@@ -74,9 +80,11 @@ def train_side(unit: NDArray[np.int64], drawn: NDArray[np.int64], most: int) -> 
     sizes = np.bincount(unit[drawn], minlength=units)
     _, first = np.unique(unit[drawn], return_index=True)
     chosen = np.zeros(units, bool)
-    taken = 0
+    if chosen_before is not None:
+        chosen[unit[chosen_before]] = True
+    taken = int(sizes[chosen].sum())
     for number in unit[drawn[np.sort(first)]].tolist():
-        if taken + int(sizes[number]) <= most:
+        if not chosen[number] and taken + int(sizes[number]) <= most:
             chosen[number] = True
             taken += int(sizes[number])
     return chosen[unit]

@@ -26,17 +26,19 @@ def order_classes(
       of operations where parameters are unknown), so that every prefix covers all sizes.
     * ``diverse``: each next one is the farthest from all before it, by the distance of their
       :func:`~nasrank.graphs.features.graph_features`. The candidates are a seeded half of all,
-      since the farthest ones of the whole space would be nearly the same for every seed.
+      since the farthest ones of the whole space would be nearly the same for every seed; the
+      other half follows in the same way once the first is used up.
 
     Args:
         task: The task; only its space and its parameter counts are used.
         candidates: Positions of one architecture of each class, in seeded random order.
         seed: Seed of the run.
         sampling: One of :data:`SAMPLINGS`.
-        count: How many are wanted; under ``diverse`` at most half of the candidates.
+        count: How many are wanted.
 
     Returns:
-        ``[count]`` positions in order; a smaller count gives a prefix for the same seed.
+        ``[min(count, candidates)]`` positions in order; a smaller count gives a prefix for the
+        same seed.
 
     Raises:
         UsageError: There is no such sampling.
@@ -70,15 +72,19 @@ def _stratified(task: Task, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
 def _diverse(
     task: Task, candidates: NDArray[np.int64], seed: int, count: int
 ) -> NDArray[np.int64]:
-    half = candidates[: max(1, (len(candidates) + 1) // 2)]
-    features = graph_features(task.space.graphs)[task.space.class_of[half]]
+    half = max(1, (len(candidates) + 1) // 2)
+    drawn = candidates if count > half else candidates[:half]
+    features = graph_features(task.space.graphs)[task.space.class_of[drawn]]
     # Ties between equally far ones are broken by the seed, not by the order of the space.
-    noise = numpy_generator(seed, stream="diverse", space=task.space.name).random(len(half))
-    order = np.zeros(min(count, len(half)), np.int64)
-    distance = np.full(len(half), np.inf)
+    noise = numpy_generator(seed, stream="diverse", space=task.space.name).random(len(drawn))
+    order = np.zeros(min(count, len(drawn)), np.int64)
+    distance = np.full(len(drawn), np.inf)
+    closed = np.arange(len(drawn)) >= half
     for place in range(1, len(order)):
         newest = features[order[place - 1]]
         distance = np.minimum(distance, ((features - newest) ** 2).sum(axis=1))
         distance[order[place - 1]] = -1.0
-        order[place] = int(np.argmax(distance + 1e-9 * noise))
-    return half[order]
+        if place == half:
+            closed[:] = False
+        order[place] = int(np.argmax(np.where(closed, -2.0, distance + 1e-9 * noise)))
+    return drawn[order]

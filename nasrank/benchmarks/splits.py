@@ -28,6 +28,9 @@ SPLITS = ("class", "random")
 LABELS = ("mean", "single")
 TESTS = ("rest", "all")
 MINIMUM_TEST = 20
+"""Fewest items that are left to test on."""
+_LARGEST_SHARE = 0.8
+"""Largest share of the labelled classes, or architectures, that may be trained on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ class Split:
 
 
 def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
-    """Return the most architectures a run may train on: half of those labelled, 20 left to test.
+    """Return the most architectures a run may train on: 80 % of those labelled, 20 left to test.
 
     Where the space has groups, ``class`` puts whole groups on either side, and this size is
     possible with every seed.
@@ -79,15 +82,15 @@ def largest_train_size(task: Task, split: str, labels: str = "mean") -> int:
     # Failed trainings are drawn too, so what is left to test only grows.
     known = (~np.isnan(task.values)).sum(axis=1) >= (2 if labels == "single" else 1)
     if split != "class":
-        return _half(int(known.sum()))
+        return _most_trained(int(known.sum()))
     classes = np.unique(task.space.class_of[known])
     if task.group_of is None:
-        return _half(len(classes))
-    return largest_side(np.bincount(_units(task)[classes]), _half(len(classes)))
+        return _most_trained(len(classes))
+    return largest_side(np.bincount(_units(task)[classes]), _most_trained(len(classes)))
 
 
-def _half(units: int) -> int:
-    return max(0, min(units // 2, units - MINIMUM_TEST))
+def _most_trained(units: int) -> int:
+    return max(0, min(int(_LARGEST_SHARE * units + 1e-9), units - MINIMUM_TEST))
 
 
 def _units(task: Task) -> NDArray[np.int64]:
@@ -118,9 +121,9 @@ def make_split(
     set, where it is level with the worst that did not fail, and nothing is tested on it.
 
     Where the space has groups, ``class`` first assigns them: in seeded order each group that
-    still fits goes to the training side, up to half of the classes; training sets of all sizes
-    are drawn from that side, and every class of the other side is tested on. ``random`` ignores
-    groups.
+    still fits goes to the training side, up to half of the classes; training sets are drawn from
+    that side, and every class of the other side is tested on. Only a training set that is larger
+    than that side takes more groups to it, in the same way. ``random`` ignores groups.
 
     Args:
         task: The task.
@@ -168,7 +171,7 @@ def make_split(
     if not 2 <= n_train <= largest:
         raise UsageError(
             f"--n-train {n_train} is out of range for {task.name}: choose 2 to {largest} "
-            f"(half of its labelled {unit}, {MINIMUM_TEST} left to test"
+            f"({100 * _LARGEST_SHARE:.0f} % of its labelled {unit}, {MINIMUM_TEST} left to test"
             f"{', groups undivided' if split == 'class' and grouped else ''})"
         )
     pool = _Pool(task, truth, targets, labelled)
@@ -183,15 +186,25 @@ def make_split(
     if not grouped:
         train = order_classes(task, drawn, seed, sampling, n_train)
         return pool.by_class(train, everything=test == "all")
-    classes = task.space.class_of[drawn]
-    side = train_side(_units(task), classes, _half(len(classes)))
+    train, side = _from_groups(task, drawn, seed, sampling, n_train)
+    return pool.by_class(train, everything=test == "all", side=side)
+
+
+def _from_groups(
+    task: Task, drawn: NDArray[np.int64], seed: int, sampling: str, n_train: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw a training set without dividing a group; return it and ``[C]`` its side."""
+    units, classes = _units(task), task.space.class_of[drawn]
+    most = _most_trained(len(classes))
+    side = train_side(units, classes, min(len(classes) // 2, most))
     train = order_classes(task, drawn[side[classes]], seed, sampling, n_train)
     if len(train) < n_train:
-        raise UsageError(
-            f"--sampling {sampling} finds {len(train)} of {n_train} training architectures in the "
-            f"groups of {task.name}. Choose a smaller --n-train, or --sampling random"
-        )
-    return pool.by_class(train, everything=test == "all", side=side)
+        # What is drawn so far stays the beginning, so that training sets are nested.
+        wider = train_side(units, classes, most, side)
+        more = drawn[(wider & ~side)[classes]]
+        rest = order_classes(task, more, seed, sampling, n_train - len(train))
+        train, side = np.concatenate([train, rest]), wider
+    return train, side
 
 
 def _values(task: Task, labels: str, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -108,6 +108,14 @@ def test_diverse_takes_the_farthest_each_time(task, candidates):
         assert own >= gap.max() - 1e-5
 
 
+def test_diverse_goes_on_with_the_other_half(task, candidates):
+    half = order_classes(task, candidates, 0, "diverse", 100)
+    everything = order_classes(task, candidates, 0, "diverse", 200)
+    np.testing.assert_array_equal(everything[:100], half)
+    assert {*half.tolist()} == {*candidates[:100].tolist()}
+    assert {*everything.tolist()} == {*candidates.tolist()}
+
+
 @EVERY
 def test_seeds_differ_and_repeat(load, sampling):
     task = load("nb201/cifar10")

@@ -200,22 +200,22 @@ def test_lower_is_better_is_turned_round(make_task, split):
         np.testing.assert_allclose(getattr(a, name), -getattr(b, name))
 
 
-def test_the_largest_size_is_half_and_leaves_twenty(make_task):
-    assert largest_train_size(make_task(), "class") == 30
-    assert largest_train_size(make_task(), "random") == 60
-    # Of 30 classes half is 15, but then 15 would be left to test: 30 - 20 = 10.
+def test_the_largest_size_is_four_fifths_and_leaves_twenty(make_task):
+    # Of 60 classes four fifths are 48, but then 12 would be left to test: 60 - 20 = 40.
+    assert largest_train_size(make_task(), "class") == 40
+    assert largest_train_size(make_task(), "random") == 96
     assert largest_train_size(make_task(classes=30), "class") == 10
     values = np.full((120, 2), 50.0) + np.arange(240).reshape(120, 2)
     values[:40, 1] = np.nan
     task = make_task(values, twins=1, classes=120)
-    assert largest_train_size(task, "class") == 60
-    assert largest_train_size(task, "class", "single") == 40
+    assert largest_train_size(task, "class") == 96
+    assert largest_train_size(task, "class", "single") == 60
 
 
 def test_the_largest_size_of_real_tasks(load):
-    assert largest_train_size(load("nb201/cifar10"), "class") == 2712
-    assert largest_train_size(load("nb201/cifar10"), "random") == 7812
-    assert largest_train_size(load("nbgraph/proteins"), "class") == 1010
+    assert largest_train_size(load("nb201/cifar10"), "class") == 4340
+    assert largest_train_size(load("nb201/cifar10"), "random") == 12_500
+    assert largest_train_size(load("nbgraph/proteins"), "class") == 1616
 
 
 @BOTH
@@ -232,16 +232,16 @@ def test_every_allowed_size_gives_just_that_many(make_task, split, labels):
             assert len(run.test) >= 20
 
 
-@pytest.mark.parametrize("n", [-3, 0, 1, 31])
+@pytest.mark.parametrize("n", [-3, 0, 1, 41])
 def test_sizes_out_of_range_say_what_is_allowed(make_task, n):
     with pytest.raises(UsageError) as caught:
         make_split(make_task(), n, 0)
     assert str(caught.value) == (
-        f"--n-train {n} is out of range for toy/x: choose 2 to 30 "
-        "(half of its labelled classes, 20 left to test)"
+        f"--n-train {n} is out of range for toy/x: choose 2 to 40 "
+        "(80 % of its labelled classes, 20 left to test)"
     )
-    with pytest.raises(UsageError, match="half of its labelled architectures"):
-        make_split(make_task(), 61, 0, split="random")
+    with pytest.raises(UsageError, match="80 % of its labelled architectures"):
+        make_split(make_task(), 97, 0, split="random")
 
 
 def test_single_labels_have_a_range_of_their_own(make_task):
@@ -249,8 +249,8 @@ def test_single_labels_have_a_range_of_their_own(make_task):
     values[:60, 1] = np.nan
     task = make_task(values, classes=120, twins=1)
     assert len(make_split(task, 60, 0).train) == 60
-    with pytest.raises(UsageError, match="choose 2 to 30"):
-        make_split(task, 31, 0, labels="single")
+    with pytest.raises(UsageError, match="choose 2 to 40"):
+        make_split(task, 41, 0, labels="single")
 
 
 @BOTH

@@ -248,9 +248,9 @@ def _large_group(task: Task) -> _Found:
         "large_group",
         largest,
         (
-            f"one group has {largest:,} of {labelled:,} labelled architectures: it is never "
-            "trained on, since it has to be on one side of a split. Divide it, or drop the "
-            "column group"
+            f"one group has {largest:,} of {labelled:,} labelled architectures: since it has to "
+            "be on one side of a split, it is only trained on where --n-train leaves no other "
+            "choice. Divide it, or drop the column group"
         ),
     )
 

@@ -469,19 +469,19 @@ def test_a_cell_out_of_range_is_left_out_and_named(tmp_path):
         tasks=("nbgraph/proteins", "nb201/cifar10"),
         predictors=("mlp",),
         losses=("mse",),
-        n_train=(20, 1100),
+        n_train=(20, 1700),
         seeds=1,
     )
     grid = plan_runs(config)
     assert [(run.task, run.n_train) for run in grid.runs] == [
         ("nbgraph/proteins", 20),
         ("nb201/cifar10", 20),
-        ("nb201/cifar10", 1100),
+        ("nb201/cifar10", 1700),
     ]
     (reason,) = grid.left_out
     assert reason == (
-        "--n-train 1100 is out of range for nbgraph/proteins: choose 2 to 1010 "
-        "(half of its labelled classes, 20 left to test)"
+        "--n-train 1700 is out of range for nbgraph/proteins: choose 2 to 1616 "
+        "(80 % of its labelled classes, 20 left to test)"
     )
     done = conduct(config, tmp_path)
     assert done.left_out == (reason,)
@@ -493,8 +493,8 @@ def test_a_cell_out_of_range_is_left_out_and_named(tmp_path):
 def test_nothing_left_of_the_grid_is_an_error():
     with pytest.raises(UsageError, match="nothing is left of the grid: --n-train 9000"):
         plan_runs(changed(tasks=("nbgraph/proteins", "nb201/cifar10"), n_train=(9000,)))
-    with pytest.raises(UsageError, match="--n-train 1500 is out of range for nbgraph/proteins"):
-        plan_runs(changed(tasks=("nbgraph/proteins",), n_train=(20, 1500)))
+    with pytest.raises(UsageError, match="--n-train 1700 is out of range for nbgraph/proteins"):
+        plan_runs(changed(tasks=("nbgraph/proteins",), n_train=(20, 1700)))
 
 
 # Invalid options.
@@ -517,7 +517,7 @@ def test_nothing_left_of_the_grid_is_an_error():
             {"n_train": (20, 1), "losses": ("mse",)},
             "--n-train 1 is out of range for nb201/cifar10: choose 2 to",
         ),
-        ({"n_train": (2713,)}, "--n-train 2713 is out of range"),
+        ({"n_train": (4341,)}, "--n-train 4341 is out of range"),
         ({"losses": ("pw(hr,mse,20)",)}, "pw(hr,mse,20) switches at 20"),
         ({"losses": ("pw(hr,mse,1)",)}, "at least 2 and below every --n-train, the least of"),
         ({"split": "random", "sampling": ("diverse",)}, "--sampling diverse needs --split class"),

@@ -41,9 +41,9 @@ def test_constant_labels(sound):
 def test_few_labels(make_task):
     found = kinds(make_task(classes=99, twins=1))
     assert found["few_labels"]["value"] == 99
-    # At most 49 to train on; 50 to test: sqrt(2 * 105 / (9 * 50 * 49)) = 0.0976.
+    # At most 79 to train on; 20 to test: sqrt(2 * 45 / (9 * 20 * 19)) = 0.162.
     assert (
-        "at most 49 can be trained on, and on 50 test items tau scatters by 0.10"
+        "at most 79 can be trained on, and on 20 test items tau scatters by 0.16"
         in (found["few_labels"]["text"])
     )
     assert found["small_space"]["value"] == 99
