@@ -135,11 +135,17 @@ def mean_gpu_seconds(task: Task) -> float | None:
 
 @lru_cache(maxsize=64)
 def noise_taus(task: Task) -> tuple[float | None, float | None]:
-    """Return replicate and ceiling tau: properties of the task, the same whatever a run's seed."""
-    generator = numpy_generator(0, stream="noise", task=task.name)
+    """Return replicate and ceiling tau: properties of the task, the same whatever a run's seed.
+
+    The ceiling is never below the other, since both choose alike.
+    """
     values = task.oriented_values
     known = values[~np.isnan(values).all(axis=1)]
-    return replicate_tau(known, generator), ceiling_tau(known, generator)
+    replicate, ceiling = (
+        measure(known, numpy_generator(0, stream="noise", task=task.name))
+        for measure in (replicate_tau, ceiling_tau)
+    )
+    return replicate, ceiling
 
 
 def _predictions(

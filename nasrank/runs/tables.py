@@ -97,7 +97,7 @@ RUNS = Table(
               "Tau of one training seed with the mean of the others, over the labelled space",
               _NO_REPLICATES),
         share("ceiling_tau",
-              "Estimate of the highest tau that the noise between training seeds allows",
+              "Bound on the tau to be expected of any predictor, given the noise between seeds",
               _NO_REPLICATES),
         number("train_gpu_seconds", "s",
                "GPU time the benchmark reports for training the n_train architectures",
