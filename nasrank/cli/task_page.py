@@ -111,26 +111,30 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     quartiles = ", ".join(shown(spread[q]) for q in ("quarter", "median", "three_quarters"))
     yield "labels", f"{shown(spread['min'])} to {shown(spread['max'])}, quartiles {quartiles}"
     yield "", f"mean {shown(spread['mean'])}, sd {shown(spread['sd'])}"
-    yield "chance", shown(record["chance"])
+    if record["chance"] is not None:
+        yield "chance", shown(record["chance"])
     share = f"{100 * ties['tied_pairs']:.3g} % of pairs are tied"
-    yield "distinct labels", f"{shown(ties['distinct_labels'])}; {share}"
+    yield "ties", f"{shown(ties['distinct_labels'])} distinct labels; {share}"
     yield "", f"at most {shown(ties['largest'])} architectures share one"
     yield "training seeds", _seeds(record["replicates"])
-    yield "replicate tau", f"{shown(record['replicate_tau'])} (one seed against the others)"
-    yield "ceiling tau", f"{shown(record['ceiling_tau'])} (the best that label noise allows)"
+    if record["replicate_tau"] is not None:
+        yield "replicate tau", f"{shown(record['replicate_tau'])} (one seed against the others)"
+    if record["ceiling_tau"] is not None:
+        yield "ceiling tau", f"{shown(record['ceiling_tau'])} (no predictor is expected above it)"
     yield "cost", _cost(record["cost_gpu_seconds"])
     largest = record["largest_n_train"]
     sizes = [f"{shown(size)} (--split {split})" for split, size in largest.items()]
-    yield "largest n_train", ", ".join(sizes)
+    yield "most n_train", ", ".join(sizes)
     if record["note"]:
         yield "note", record["note"]
     for source in record["sources"]:
         known = _STATES[source["state"]]
-        yield "source", f"{source['package']} {source['version']}, {source['licence']}"
+        named = f"{source['package']} {source['version']}".strip()
+        yield "source", f"{named}, {source['licence']}; {known}"
         if source["citation"]:
             yield "", source["citation"]
         yield "", source["path"]
-        yield "", f"sha256 {source['sha256']}, {known}"
+        yield "sha256", source["sha256"]
 
 
 def _seeds(replicates: Record) -> str:

@@ -18,17 +18,19 @@ MANY_TIES = 0.02
 """Share of tied pairs that matters."""
 MANY_TWINS = 0.1
 """Share of architectures with the graph of another that matters."""
-LOW_CEILING = 0.9
+LOW_CEILING = 0.93
 """Ceiling of tau below which noise dominates."""
 FAR_OUT = 3.0
 """Interquartile ranges below the first quartile: Tukey's outer fence."""
 
 
-def cautions(task: Task, ceiling: float | None) -> list[dict[str, Any]]:
+def cautions(task: Task, replicate: float | None, ceiling: float | None) -> list[dict[str, Any]]:
     """Look for what makes a task hard to learn from.
 
     Args:
         task: A task with at least one label.
+        replicate: Its tau between single trainings and the others, None where it has no
+            replicates.
         ceiling: Its ceiling of tau, None where it has no replicates.
 
     Returns:
@@ -45,7 +47,7 @@ def cautions(task: Task, ceiling: float | None) -> list[dict[str, Any]]:
         _constant(labels),
         _few_labels(task, labelled_classes),
         _small_space(space.classes),
-        _noise(task, ceiling),
+        _noise(replicate, ceiling),
         _failed_trials(task),
         _failed(task),
         _ties(labels),
@@ -128,18 +130,17 @@ def _small_space(classes: int) -> _Found:
     )
 
 
-def _noise(task: Task, ceiling: float | None) -> _Found:
+def _noise(replicate: float | None, ceiling: float | None) -> _Found:
     if ceiling is None or ceiling >= LOW_CEILING:
         return None
-    noise = seed_deviation(task)
-    spread = float(np.nanstd(task.labels))
+    agreement = "" if replicate is None else f" (tau {replicate:.2f})"
     return (
         "noise",
         ceiling,
         (
-            f"training seeds differ by {noise:.3g} (sd) where architectures differ by "
-            f"{spread:.3g}: expect no predictor above a tau of {ceiling:.2f}. Train each "
-            "architecture with more seeds, and take differences between losses with care"
+            f"trainings of the same architectures disagree about their order{agreement}: expect "
+            f"no predictor above a tau of {ceiling:.2f}. Train each architecture with more seeds, "
+            "and take differences between losses with care"
         ),
     )
 

@@ -151,7 +151,7 @@ def describe_task(name: str) -> dict[str, Any]:
         "groups": None
         if task.group_of is None
         else len(np.unique(task.group_of[task.group_of >= 0])),
-        "warnings": cautions(task, ceiling),
+        "warnings": cautions(task, replicate, ceiling),
         "best": _best(task),
         "best_class_label": sign * float(np.nanmax(of_classes)),
         "spread": _spread(labels),

@@ -16,8 +16,8 @@ def sound(make_task):
     return make_task(classes=300, twins=1)
 
 
-def kinds(task, ceiling=None):
-    found = cautions(task, ceiling)
+def kinds(task, ceiling=None, replicate=None):
+    found = cautions(task, replicate, ceiling)
     assert all(each["text"] and "\n" not in each["text"] for each in found)
     return {each["kind"]: each for each in found}
 
@@ -27,8 +27,8 @@ def relabelled(task, labels):
 
 
 def test_a_sound_task_has_none(sound):
-    assert cautions(sound, 0.95) == []
-    assert cautions(sound, None) == []
+    assert cautions(sound, 0.9, 0.95) == []
+    assert cautions(sound, None, None) == []
 
 
 def test_constant_labels(sound):
@@ -53,13 +53,11 @@ def test_few_labels(make_task):
 
 def test_noise(make_task):
     task = make_task(classes=300, twins=1, replicates=2)
-    assert "noise" not in kinds(task, 0.9)
-    values = np.tile([[80.0, 82.0]], (300, 1))
-    values[:150] += 4
-    found = kinds(replace(task, values=values), 0.61)
-    # Seeds 1 above and below their mean: sd sqrt(2); means 81 and 85: sd 2.
+    assert "noise" not in kinds(task, 0.93)
+    found = kinds(task, 0.61, 0.4)
     assert found["noise"]["value"] == 0.61
-    assert "by 1.41 (sd) where architectures differ by 2: expect" in found["noise"]["text"]
+    assert "disagree about their order (tau 0.40): expect no" in found["noise"]["text"]
+    assert "above a tau of 0.61. Train" in found["noise"]["text"]
 
 
 def test_failed_trainings(sound):
