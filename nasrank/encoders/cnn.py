@@ -15,10 +15,6 @@ class LeNetEncoder(Encoder):
     Six and sixteen channels of 5x5, then 120 units and the features. Images below 16 pixels are
     padded, so that something is left after the second pooling.
 
-    Args:
-        shape: ``(channels, height, width)``.
-        features: Length of the feature vector.
-
     References:
         LeCun et al. (1998), "Gradient-based learning applied to document recognition".
     """
@@ -46,10 +42,6 @@ class Conv4Encoder(Encoder):
     """Four blocks of convolution, batch normalisation and pooling, then the mean over space.
 
     Each block has 64 channels of 3x3 and halves the image, as long as it has at least two pixels.
-
-    Args:
-        shape: ``(channels, height, width)``.
-        features: Length of the feature vector.
 
     References:
         Vinyals et al. (2016), "Matching networks for one shot learning".

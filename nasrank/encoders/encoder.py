@@ -22,6 +22,9 @@ DEFAULT_FEATURES: Mapping[str, int] = {
 class Encoder(nn.Module):
     """A network from samples to features.
 
+    Each kind is made from the shape of one sample, ``(channels, height, width)`` of images, and
+    the length of its feature vector.
+
     Args:
         body: From samples to features.
         features: Length of the feature vector.

@@ -14,12 +14,7 @@ _WIDTH = 256
 
 
 class MLPEncoder(Encoder):
-    """Two hidden layers of 256 rectified units; images are flattened.
-
-    Args:
-        shape: Shape of one sample.
-        features: Length of the feature vector.
-    """
+    """Two hidden layers of 256 rectified units; images are flattened."""
 
     def __init__(self, shape: tuple[int, ...], features: int) -> None:
         body = nn.Sequential(

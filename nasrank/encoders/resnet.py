@@ -16,10 +16,6 @@ class ResNet18Encoder(Encoder):
     512 features are the pooled last channels themselves; for other numbers a linear layer
     follows.
 
-    Args:
-        shape: ``(channels, height, width)``.
-        features: Length of the feature vector.
-
     References:
         He et al. (2016), "Deep residual learning for image recognition".
     """

@@ -19,10 +19,6 @@ class ViTEncoder(Encoder):
     Patches are a quarter of the shorter side, at least 2 pixels; what does not fill a patch at
     the right and lower edge is left out.
 
-    Args:
-        shape: ``(channels, height, width)``.
-        features: Length of the feature vector.
-
     References:
         Dosovitskiy et al. (2021), "An image is worth 16x16 words", with mean pooling.
     """

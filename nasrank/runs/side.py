@@ -36,7 +36,6 @@ def train_with_side(
     side: SideLoss | None = None,
     start: Start | None = None,
     loss: str = "listmle",
-    split: str = "class",
     device: str = "cpu",
     recipe: Recipe | None = None,
 ) -> list[dict[str, Any]]:
@@ -53,7 +52,6 @@ def train_with_side(
         side: A loss on embeddings, added to the ranking loss.
         start: Makes first weights; names it leaves out start as usual.
         loss: The ranking loss.
-        split: ``class`` or ``random``.
         device: ``auto``, ``cpu`` or ``cuda``.
         recipe: How to train; the default recipe if None.
 
@@ -68,7 +66,7 @@ def train_with_side(
     network = network_of(task, str(choose_device(device)))
     runs = [
         Run(
-            known.name, known.fingerprint, method, loss, n_train, seed, split, "mean",
+            known.name, known.fingerprint, method, loss, n_train, seed, "class", "mean",
             "rest", "random",
         )
         for seed in seeds

@@ -34,6 +34,7 @@ __all__ = [
     "Result",
     "Runs",
     "Study",
+    "Told",
     "Worker",
     "envelope",
     "one_by_one",
@@ -178,31 +179,40 @@ class Job(Generic[C, R]):
     progress: Progress = SILENT
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The answer that a study derives from its rows.
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an answer says beside its tables.
 
     Attributes:
-        tables: Rows by table, in the order in which they are to be read.
         record: One thing with named parts, where the answer is more than tables.
         notes: What to keep in mind, one line each.
-        left_out: What could not be answered, one line each.
+        left_out: What is missing or could not be answered, one line each.
         shown: What view and pictures need beside the tables; neither written nor printed.
         error: Why the command fails though it has answered, such as a check that did not hold.
-        about: Entries of ``run.json`` and the tables' metadata beside the configuration.
     """
 
-    tables: Mapping[Table, Sequence[Mapping[str, Any]]]
     record: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     shown: Any = None
     error: NasrankError | None = None
+
+
+@dataclass(frozen=True)
+class Answer(Told):
+    """The answer that a study derives from its rows.
+
+    Attributes:
+        tables: Rows by table, in the order in which they are to be read.
+        about: Entries of ``run.json`` and the tables' metadata beside the configuration.
+    """
+
+    tables: Mapping[Table, Sequence[Mapping[str, Any]]]
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class Result(Generic[C]):
+class Result(Told, Generic[C]):
     """A study that is done.
 
     Attributes:
@@ -210,24 +220,14 @@ class Result(Generic[C]):
         out: The folder it was written to.
         tables: Rows of every table written, by name.
         main: Name of the table to read first.
-        record: One thing with named parts, where the answer is more than tables.
-        notes: What to keep in mind, one line each.
-        left_out: What is missing, one line each.
         computed: Number of runs that this call computed.
-        shown: What view and pictures need beside the tables.
-        error: Why the command fails though it has answered.
     """
 
     config: C
     out: Path
     tables: Mapping[str, list[Row]]
     main: str
-    record: Mapping[str, Any] | None = None
-    notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
     computed: int = 0
-    shown: Any = None
-    error: NasrankError | None = None
 
     @property
     def rows(self) -> list[Row]:

@@ -123,7 +123,7 @@ def shortlist(data: CellData, classes: Int64[np.ndarray, "n"]) -> Shortlist:
 
 @lru_cache(maxsize=16)
 def predictor_scores(
-    task: str, n_labels: int, seed: int, predictor: str, loss: str = "listmle"
+    task: str, n_labels: int, seed: int, predictor: str
 ) -> tuple[Float64[np.ndarray, "classes"], float]:
     """Train a predictor on the same labels and score every class.
 
@@ -132,14 +132,13 @@ def predictor_scores(
         n_labels: Labelled architectures.
         seed: Seed of the run.
         predictor: A predictor with options.
-        loss: What it minimises, if it has a choice.
 
     Returns:
         Scores of the classes, higher is better, and the seconds of training and scoring.
     """
     data = load_cells(task, n_labels, seed)
     space = data.task.space
-    member = Member(space.class_of[data.split.train], data.split.targets, parse(loss), seed)
+    member = Member(space.class_of[data.split.train], data.split.targets, parse("listmle"), seed)
     known = _predictor(task, predictor)
     began = time.perf_counter()
     scores: npt.NDArray[np.float64] = known.fit([member]).scores()[0]

@@ -136,7 +136,7 @@ def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
         tables |= run_tables(list(distinct.values()), budget=False)
     shape = () if job.plan.context is None else job.plan.context.shape
     samples = {row["run_id"]: row["sample"] for row in job.rows}
-    return Answer(tables, record, left_out=left_out, shown=(samples, shape))
+    return Answer(tables, record=record, left_out=left_out, shown=(samples, shape))
 
 
 def _as_compared(job: Job[TrainConfig, PRRun]) -> list[Row]:

@@ -82,7 +82,9 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
     else:
         tables[CHOICE] = choice.rows
     about = {name: record[name] for name in ("task", "loss", "predictor", "unit")}
-    return Answer(tables, record, notes, about={**about, "fingerprint": case.task.fingerprint})
+    return Answer(
+        tables, record=record, notes=notes, about={**about, "fingerprint": case.task.fingerprint}
+    )
 
 
 def _given_loss(config: RankConfig, own: str | None) -> str | None:
