@@ -16,6 +16,7 @@ from dataclasses import dataclass
 __all__ = [
     "Column",
     "list_of",
+    "mapping_of",
     "number_of",
     "printable",
     "read_column",
@@ -24,8 +25,8 @@ __all__ = [
     "writes_decimal_comma",
 ]
 
-LIST_LIMIT = 2**16
-"""Longest Python list that is read, in characters; JSON is bounded by the line alone."""
+LITERAL_LIMIT = 2**16
+"""Longest Python list or dict that is read, in characters; JSON is bounded by the line alone."""
 
 _DEEPEST = 8
 _LARGEST = int(sys.float_info.max)
@@ -314,7 +315,7 @@ def list_of(text: str) -> list[object] | None:
 
     Returns:
         The list, its tuples as lists; None where the text is no list, is nested more than eight
-        deep, or is a Python list of more than ``LIST_LIMIT`` characters.
+        deep, or is a Python list of more than ``LITERAL_LIMIT`` characters.
 
     Example:
         >>> list_of("('conv', 3)"), list_of("[64 128]"), list_of("[1, null]"), list_of("3")
@@ -322,19 +323,67 @@ def list_of(text: str) -> list[object] | None:
     """
     if _PRINTED_NUMBERS.fullmatch(text):
         return _of_numbers(text[1:-1].split())
+    # Without commas Python would join neighbouring texts, which numpy prints so.
+    found = _literal(text, _NEXT_TEXT.sub(", ", text))
+    return found if isinstance(found, list) else None
+
+
+def mapping_of(text: str) -> dict[str, object] | None:
+    """Read an object of JSON or a dict of Python, as :func:`list_of` reads a list.
+
+    Args:
+        text: The text, without blanks around it.
+
+    Returns:
+        The values by name; None where the text is none, or not all names are text.
+
+    Example:
+        >>> mapping_of("{'lr': 0.1, 'loss': nan}")
+        {'lr': 0.1, 'loss': nan}
+    """
+    found = _literal(text, text)
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        return None
+    return found
+
+
+def _literal(text: str, python: str) -> object:
+    """Read JSON, or what Python prints of numbers, texts, lists and dicts; None for others."""
     try:
-        found: object = json.loads(text)
+        return _plain(json.loads(text), _DEEPEST)
     except RecursionError:
         return None
     except ValueError:
-        if len(text) > LIST_LIMIT:
+        if len(text) > LITERAL_LIMIT:
             return None
-        try:
-            # Without commas Python would join neighbouring texts, which numpy prints so.
-            found = ast.literal_eval(_NEXT_TEXT.sub(", ", text))
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return None
-    return _plain(found, _DEEPEST) if isinstance(found, list | tuple) else None
+    try:
+        return _plain(_of_node(ast.parse(python, mode="eval").body), _DEEPEST)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def _of_node(node: ast.expr) -> object:
+    """Return what a literal says; raises ValueError for any other expression."""
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() | None):
+            return node.value
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            number = _of_node(operand)
+            if type(number) not in {int, float}:
+                raise ValueError
+            return -number if isinstance(node.op, ast.USub) else number  # type: ignore[operator]
+        case ast.Name(id=name) if name.lower() in {"nan", "inf", "infinity"}:
+            return float(name)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_of_node(each) for each in items]
+        case ast.Dict(keys=keys, values=values):
+            if None in keys:
+                raise ValueError
+            return {
+                _of_node(key): _of_node(value)  # type: ignore[arg-type]
+                for key, value in zip(keys, values, strict=True)
+            }
+    raise ValueError
 
 
 def _of_numbers(parts: Sequence[str]) -> list[object] | None:
@@ -342,17 +391,18 @@ def _of_numbers(parts: Sequence[str]) -> list[object] | None:
     return None if None in numbers else [*numbers]
 
 
-def _plain(value: list[object] | tuple[object, ...], depth: int) -> list[object] | None:
-    """Make lists of tuples; None for what is nested deeper than anybody writes settings."""
-    if depth == 0:
-        return None
-    plain: list[object] = []
-    for each in value:
-        if isinstance(each, list | tuple):
-            inner = _plain(each, depth - 1)
-            if inner is None:
-                return None
-            plain.append(inner)
-        else:
-            plain.append(printable(each) if isinstance(each, str) else each)
-    return plain
+def _plain(value: object, depth: int) -> object:
+    """Return a value whose texts print safely.
+
+    Raises:
+        ValueError: It is nested deeper than anybody writes settings.
+    """
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list | dict) and depth == 0:
+        raise ValueError
+    if isinstance(value, list):
+        return [_plain(each, depth - 1) for each in value]
+    if isinstance(value, dict):
+        return {_plain(key, 1): _plain(each, depth - 1) for key, each in value.items()}
+    return value

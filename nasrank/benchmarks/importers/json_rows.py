@@ -8,7 +8,7 @@ from nasrank.benchmarks.importers.dialect import COLUMN_LIMIT, numbered_lines, o
 from nasrank.benchmarks.importers.json_file import json_value
 from nasrank.errors import DataError
 
-__all__ = ["is_json_lines", "json_line_rows", "json_rows"]
+__all__ = ["flat", "is_json_lines", "json_line_rows", "json_rows"]
 
 SIZE_LIMIT = 2**28
 """Longest file that is read as a whole, in bytes, and in characters where it is compressed."""
@@ -43,7 +43,7 @@ def json_line_rows(path: Path, whole: Collection[str] = ()) -> Iterator[tuple[in
             raise DataError(f"{path}: line {place}: not JSON. {_REMEDY}") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}: line {place}: not a JSON object. {_REMEDY}")
-        yield place, _flat(path, f"line {place}", row, whole)
+        yield place, flat(path, f"line {place}", row, whole)
 
 
 def json_rows(path: Path, whole: Collection[str] = ()) -> list[_Row]:
@@ -78,7 +78,7 @@ def json_rows(path: Path, whole: Collection[str] = ()) -> list[_Row]:
     for place, row in enumerate(listed):
         if not isinstance(row, dict):
             raise DataError(f"{path}: row {place}: not a JSON object. {_REMEDY}")
-        rows.append(_flat(path, f"row {place}", row, whole))
+        rows.append(flat(path, f"row {place}", row, whole))
     return rows
 
 
@@ -126,11 +126,21 @@ def _by_key(value: _Row) -> list[object] | None:
     return [{"id": name} | each for name, each in zip(value, inner, strict=True)]
 
 
-def _flat(path: Path, where: str, row: _Row, whole: Collection[str]) -> _Row:
-    """Write the fields of objects within a row as columns ``outer.inner``."""
+def flat(path: Path, where: str, row: _Row, whole: Collection[str]) -> _Row:
+    """Write the fields of objects within a row as columns ``outer.inner``.
+
+    Args:
+        path: The file, for messages.
+        where: The place of the row, for messages.
+        row: Its values by column.
+        whole: Columns whose objects are cells and not further columns.
+
+    Raises:
+        DataError: The objects are nested more than six deep, or there are too many columns.
+    """
     if not any(type(value) is dict for value in row.values()) and len(row) <= COLUMN_LIMIT:
         return row
-    flat: _Row = {}
+    found: _Row = {}
 
     def put(fields: Mapping[str, object], prefix: str, depth: int) -> None:
         for key, value in fields.items():
@@ -141,9 +151,9 @@ def _flat(path: Path, where: str, row: _Row, whole: Collection[str]) -> _Row:
                     raise DataError(f"{path}: {where}: too deeply nested. {_REMEDY}")
                 put(value, f"{name}.", depth - 1)
             else:
-                flat[name] = value
-            if len(flat) > COLUMN_LIMIT:
+                found[name] = value
+            if len(found) > COLUMN_LIMIT:
                 raise DataError(f"{path}: {where}: more than {COLUMN_LIMIT:,} columns. {_REMEDY}")
 
     put(row, "", _DEEPEST)
-    return flat
+    return found

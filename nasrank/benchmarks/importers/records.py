@@ -12,10 +12,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nasrank.benchmarks.importers.column_names import INDEX, OWN, KnownColumns, named
+from nasrank.benchmarks.importers.column_names import (
+    INDEX,
+    OWN,
+    KnownColumns,
+    column_of,
+    named,
+)
 from nasrank.benchmarks.importers.columns import (
     Column,
     list_of,
+    mapping_of,
     printable,
     read_column,
     writes_decimal_comma,
@@ -26,12 +33,13 @@ from nasrank.benchmarks.importers.dialect import (
     opened,
     table_rows,
 )
-from nasrank.benchmarks.importers.json_rows import is_json_lines, json_line_rows, json_rows
+from nasrank.benchmarks.importers.json_rows import flat, is_json_lines, json_line_rows, json_rows
 from nasrank.benchmarks.importers.optuna_database import is_database, read_database
 from nasrank.benchmarks.importers.optuna_journal import is_journal, read_journal
 from nasrank.benchmarks.importers.optuna_study import chosen_study, study_table
 from nasrank.benchmarks.importers.parquet_file import column_names, open_columns
 from nasrank.benchmarks.importers.shown import shown
+from nasrank.benchmarks.importers.tracking_export import read_export
 from nasrank.errors import DataError, UsageError
 
 __all__ = [
@@ -81,6 +89,7 @@ class Records:
         percents: Columns whose numbers carry percent signs.
         results: Columns that were measured, or only describe a run: never settings.
         lower: Whether lower is better, for columns of which the file says it.
+        written: Names by what the file calls columns, where a prefix was dropped.
     """
 
     path: Path
@@ -93,6 +102,19 @@ class Records:
     percents: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
     lower: Mapping[str, bool] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, name: str, kind: str) -> str:
+        """Find a column by the name that a user typed, which may be the file's own.
+
+        Args:
+            name: The name.
+            kind: What is looked for, for the message.
+
+        Raises:
+            UsageError: There is none, nor a single one that differs in case alone.
+        """
+        return column_of(self.written.get(name, name), self.columns, kind)
 
     def error(self, row: int, complaint: str) -> DataError:
         """Make the error for a row.
@@ -173,7 +195,7 @@ def read_records(
         records = _text(path, kind, whole, on_progress)
     if not records.rows:
         raise DataError(f"{path}: it holds no architecture. {_REMEDY}")
-    records = _understood(records, renamed or {}, known)
+    records = _tracked(_understood(records, renamed or {}, known), known)
     if on_progress is not None:
         on_progress(len(records.rows), len(records.rows))
     return records
@@ -405,6 +427,7 @@ def _parquet(path: Path) -> Records:
 
 def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumns) -> Records:
     """Give columns their names and cells their values."""
+    records = _expanded(records, _whole_cells(renamed, known))
     names, notes = named(records.path, records.columns, renamed, known)
     cells = {name: [row.get(written) for row in records.rows] for name, written in names.items()}
     decimal_comma = any(
@@ -434,6 +457,57 @@ def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumn
         rows=rows,
         notes=tuple(notes),
         percents=frozenset(percents),
+    )
+
+
+def _expanded(records: Records, whole: Collection[str]) -> Records:
+    """Make columns of a column of dicts as Python prints them, such as the ``config`` of W&B."""
+    found: dict[str, list[dict[str, object] | None]] = {}
+    first = records.rows[0]
+    for name in records.columns:
+        if name in whole or not str(first.get(name) or "{").lstrip().startswith("{"):
+            continue
+        cells = [row.get(name) for row in records.rows]
+        texts = {each: each.strip() for each in cells if type(each) is str and each.strip()}
+        if texts and all(text.startswith("{") for text in texts.values()):
+            read = {text: mapping_of(plain) for text, plain in texts.items()}
+            if None not in read.values():
+                found[name] = [read.get(each) if type(each) is str else None for each in cells]
+    if not found:
+        return records
+    rows = []
+    for place, row in enumerate(records.rows):
+        where = f"{records.unit} {records.places[place]}"
+        nested = {name: cells[place] for name, cells in found.items()}
+        rows.append(flat(records.path, where, {**row, **nested}, whole))
+    columns = dict.fromkeys(name for row in rows for name in row if name not in found)
+    return dataclasses.replace(records, columns=tuple(columns), rows=rows)
+
+
+def _tracked(records: Records, known: KnownColumns) -> Records:
+    """Tell what was chosen from what was measured in the export of a tracker."""
+    if known is not OWN:
+        return records
+    cells = {name: [row[name] for row in records.rows] for name in records.columns}
+    export = read_export(cells)
+    if export is None:
+        return records
+    names = export.names
+    columns = tuple(names[name] for name in records.columns)
+    rows: list[Record] = [
+        dict(zip(columns, row, strict=True)) for row in zip(*cells.values(), strict=True)
+    ]
+    for row in rows:
+        if "id" in row and names.get("id") != "id":
+            row["id"] = str(row["id"])
+    return dataclasses.replace(
+        records,
+        columns=columns,
+        rows=rows,
+        notes=(*records.notes, *export.notes),
+        results=export.results,
+        percents=frozenset(names[name] for name in records.percents),
+        written=names,
     )
 
 

@@ -51,7 +51,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.benchmarks.importers.cells import cell_of
-from nasrank.benchmarks.importers.column_names import column_of
 from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
 from nasrank.benchmarks.importers.failures import read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
@@ -323,7 +322,7 @@ def _recoded(records: Records, graphs: GraphBatch, vocabulary: Sequence[str]) ->
 def _label_columns(records: Records, chosen: Sequence[str]) -> list[str]:
     if len(set(chosen)) != len(chosen):
         raise UsageError(f"--label names a column twice: {','.join(chosen)}")
-    asked = [column_of(name, records.columns, "label column") for name in chosen]
+    asked = [records.find(name, "label column") for name in chosen]
     usual = [[n for n in records.columns if form.fullmatch(n)] for form in _DEFAULT_LABELS]
     found = asked or next(filter(None, usual), [])
     if not found:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nasrank.benchmarks.importers.columns import (
     list_of,
+    mapping_of,
     printable,
     read_column,
     says_failed,
@@ -88,6 +89,29 @@ def test_lists_are_read_as_python_writes_them(value):
 
     found = list_of(str(value))
     assert found == (value if depth(value) <= 8 else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1, "b": {"c": [true, null]}}', {"a": 1, "b": {"c": [True, None]}}),
+        ("{'a': -1, 'b': (2, +3), 'c': -inf}", {"a": -1, "b": [2, 3], "c": -math.inf}),
+        ("{}", {}),
+        ("{'a': '\x1b[1m'}", {"a": "\\x1b[1m"}),
+        ("{'a': f(1)}", None),
+        ("{'a': x.y}", None),
+        ("{'a': -'b'}", None),
+        ("{'a': b'x'}", None),
+        ("{1: 2}", None),
+        ("{**{}}", None),
+        ("{'a'}", None),
+        ("['a']", None),
+        ("{" * 5000, None),
+        ("{'a': " * 9 + "1" + "}" * 9, None),
+    ],
+)
+def test_dicts_are_read_and_never_evaluated(text, value):
+    assert mapping_of(text) == value
 
 
 @given(st.text())

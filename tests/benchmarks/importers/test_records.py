@@ -213,14 +213,14 @@ def test_an_index_names_rows_where_nothing_else_does(text, ids, tmp_path):
 
 
 def test_objects_within_a_row_are_columns(tmp_path):
-    row = {"id": "a", "config": {"lr": 0.1, "model": {"depth": 3}}, "summary": {}, "label": 1}
+    row = {"id": "a", "net": {"lr": 0.1, "stem": {"depth": 3}}, "rest": {}, "label": 1}
     (tmp_path / "a.jsonl").write_text(json.dumps(row))
     (found,) = read_records(tmp_path / "a.jsonl").rows
     assert found == {
         "id": "a",
-        "config.lr": 0.1,
-        "config.model.depth": 3,
-        "summary": {},
+        "net.lr": 0.1,
+        "net.stem.depth": 3,
+        "rest": {},
         "label": 1,
     }
 
