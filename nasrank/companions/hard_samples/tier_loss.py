@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from nasrank.companions.hard_samples.adaptive import Rule, hardness
 from nasrank.companions.hard_samples.stretching import Shape, stretch, stretch_factor
 from nasrank.companions.hard_samples.two_stage import LeftOut
+from nasrank.companions.tiers import tiers_of
 from nasrank.seeds import torch_generator
 
-__all__ = ["Drawn", "FleetTwoStage", "TierLoss", "draw_triplets", "tiers_of"]
+__all__ = ["Drawn", "FleetTwoStage", "TierLoss", "draw_triplets"]
 
 _HIDDEN, _RATE, _MEMORY = 64, 1e-3, 0.9
 
@@ -41,28 +42,6 @@ class Drawn(NamedTuple):
     positive: Places
     negative: Places
     valid: Flags
-
-
-def tiers_of(targets: Numbers, where: Flags, tiers: int) -> Places:
-    """Cut the items of every list into tiers of equal size by their targets.
-
-    Args:
-        targets: Higher is better; equal ones keep their order.
-        where: Which items are real.
-        tiers: Number of tiers.
-
-    Returns:
-        From 0, the worst, to ``tiers - 1``; -1 on padding.
-
-    Example:
-        >>> targets = torch.tensor([[3.0, 1.0, 2.0, 4.0, 9.0]])
-        >>> where = torch.tensor([[True, True, True, True, False]])
-        >>> tiers_of(targets, where, 2).tolist()
-        [[1, 0, 0, 1, -1]]
-    """
-    ranks = targets.masked_fill(~where, torch.inf).argsort(dim=-1, stable=True).argsort(dim=-1)
-    found = (tiers * ranks) // where.sum(dim=-1, keepdim=True).clamp(min=1)
-    return torch.where(where, found, -1)
 
 
 def draw_triplets(tiers: Places, generators: Sequence[torch.Generator]) -> Drawn:
@@ -121,7 +100,7 @@ class TierLoss:
             targets: Higher is better.
             where: Which items are real.
         """
-        drawn = draw_triplets(tiers_of(targets, where, self._tiers), self._chance)
+        drawn = draw_triplets(tiers_of(targets, self._tiers, where=where), self._chance)
         self.degenerate += (~drawn.valid.any(dim=1)).long().cpu()
         real = _triplet_means(_parts(embeddings, drawn), drawn.valid, self._margin)
         if self._generator is None:

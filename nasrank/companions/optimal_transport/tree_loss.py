@@ -11,6 +11,7 @@ from nasrank.companions.optimal_transport.clouds import make_clouds
 from nasrank.companions.optimal_transport.cpcc import cpcc
 from nasrank.companions.optimal_transport.distances import DistanceSpec
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy
+from nasrank.companions.tiers import tiers_of
 from nasrank.graphs import GraphBatch
 from nasrank.seeds import torch_generator
 
@@ -100,7 +101,6 @@ class TreeLoss:
         items: Int64[Tensor, "members items"],
     ) -> Int64[Tensor, "members items"]:
         """Return the class of each item, -1 on padding."""
-        ranks = targets.masked_fill(~where, torch.inf).argsort(dim=-1, stable=True).argsort(dim=-1)
-        tiers = (_TIERS * ranks) // where.sum(dim=-1, keepdim=True).clamp(min=1)
+        tiers = tiers_of(targets, _TIERS, where=where)
         family = self._family.to(items.device)[items.clamp(min=0)]
         return torch.where(where, family * _TIERS + tiers, -1)

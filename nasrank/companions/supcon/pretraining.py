@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nasrank.benchmarks import Space, load_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
 from nasrank.companions.supcon.closed_form import Batch, alpha_star, optimum
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
+from nasrank.companions.tiers import tiers_of
 from nasrank.metrics.embeddings import effective_rank, sphere_variance
 from nasrank.predictors.gnn import GNN, WIDTH
 from nasrank.predictors.network import Weights
@@ -27,7 +27,7 @@ from nasrank.runs.beside import Beside, BesideRun
 from nasrank.seeds import numpy_generator, torch_generator
 from nasrank.study.finished import Identity
 
-__all__ = ["Contrast", "ContrastRun", "Pretrained", "contrast_cells", "pretrain", "tiers_of"]
+__all__ = ["Contrast", "ContrastRun", "Pretrained", "contrast_cells", "pretrain"]
 
 _RATE, _DECAY = 3e-3, 1e-2
 _KEPT = ("operation", "attribute", "message", "shift", "gate")
@@ -118,22 +118,6 @@ class Pretrained:
     degenerate: Int64[np.ndarray, "members"]
 
 
-def tiers_of(targets: Float64[np.ndarray, "n"], count: int) -> Int64[np.ndarray, "n"]:
-    """Cut labels into tiers of equal size, 0 for the lowest labels; ties go by position.
-
-    Args:
-        targets: Labels, higher is better.
-        count: Number of tiers, at most n.
-
-    Example:
-        >>> tiers_of(np.array([3.0, 1.0, 2.0, 9.0]), 2).tolist()
-        [1, 0, 0, 1]
-    """
-    rank = np.argsort(np.argsort(targets, kind="stable"), kind="stable")
-    tiers: NDArray[np.int64] = rank * count // len(targets)
-    return tiers
-
-
 def pretrain(fleet: Sequence[ContrastRun], _device: str) -> Beside:
     """Pre-train the predictors of a fleet, which differ in their seed alone."""
     how = fleet[0].contrast
@@ -187,7 +171,7 @@ def contrast_cells(
     References:
         Khosla et al. (2020), "Supervised contrastive learning", NeurIPS.
     """
-    tiers = [tiers_of(member.targets, how.tiers) for member in members]
+    tiers = [tiers_of(torch.from_numpy(m.targets), how.tiers).numpy() for m in members]
     near = _neighbours(members, space)
     draws = [numpy_generator(m.seed, stream="contrast", n=len(m.items)) for m in members]
     initial = network.initial([torch_generator(m.seed, stream="initialisation") for m in members])

@@ -10,7 +10,7 @@ from nasrank.companions.hard_samples.hdml import harden_negative
 from nasrank.companions.hard_samples.measures import covered_modes
 from nasrank.companions.hard_samples.mining import mean_distances
 from nasrank.companions.hard_samples.stretching import stretch
-from nasrank.companions.hard_samples.tier_loss import tiers_of
+from nasrank.companions.tiers import tiers_of
 
 MANY, ONE = torch.ones(4, 2), torch.ones(1, 2)
 
@@ -23,7 +23,7 @@ MANY, ONE = torch.ones(4, 2), torch.ones(1, 2)
         lambda: harden_negative(MANY, ONE, MANY, alpha=1.0, average_loss=1.0),
         lambda: stretch(MANY, MANY, torch.ones(1)),
         lambda: mean_distances(MANY, torch.zeros(1).long()),
-        lambda: tiers_of(MANY, torch.ones(4, 1).bool(), 2),
+        lambda: tiers_of(MANY, 2, where=torch.ones(4, 1).bool()),
         lambda: covered_modes(
             np.ones((4, 2)), np.zeros(1, int), np.ones((4, 2)), np.zeros(4, int)
         ),

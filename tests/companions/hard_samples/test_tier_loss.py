@@ -5,8 +5,8 @@ from nasrank.companions.hard_samples.tier_loss import (
     FleetTwoStage,
     TierLoss,
     draw_triplets,
-    tiers_of,
 )
+from nasrank.companions.tiers import tiers_of
 from nasrank.seeds import torch_generator
 
 OPTIONS = [
@@ -28,7 +28,7 @@ def fleet(seeds=(0, 1, 2), items=12, width=5):
 
 def test_tiers_are_of_one_size_and_in_order():
     _, targets, where = fleet()
-    tiers = tiers_of(targets, where, 5)
+    tiers = tiers_of(targets, 5, where=where)
     for row, own in zip(tiers, targets, strict=True):
         assert row[10:].tolist() == [-1, -1]
         assert torch.bincount(row[:10]).tolist() == [2] * 5
@@ -38,7 +38,7 @@ def test_tiers_are_of_one_size_and_in_order():
 
 def test_triplets_are_triplets():
     _, targets, where = fleet()
-    tiers = tiers_of(targets, where, 3)
+    tiers = tiers_of(targets, 3, where=where)
     drawn = draw_triplets(tiers, [torch_generator(s, stream="tiers") for s in range(3)])
     assert torch.equal(drawn.valid, where)
     own = tiers[where]

@@ -8,9 +8,10 @@ from nasrank.benchmarks.neighbours import neighbourhood_of
 from nasrank.companions.supcon import pretraining
 from nasrank.companions.supcon.archs_claims import archs_claims
 from nasrank.companions.supcon.options import TrainConfig
-from nasrank.companions.supcon.pretraining import Contrast, contrast_cells, tiers_of
+from nasrank.companions.supcon.pretraining import Contrast, contrast_cells
 from nasrank.companions.supcon.study import train_study
 from nasrank.companions.supcon.tables import ARCHITECTURES
+from nasrank.companions.tiers import tiers_of
 from nasrank.errors import UsageError
 from nasrank.losses import parse
 from nasrank.predictors.gnn import GNN
@@ -44,16 +45,16 @@ def members(task):
 
 def test_tiers_are_of_equal_size():
     targets = np.array([5.0, 1, 2, 8, 7, 3])
-    assert tiers_of(targets, 3).tolist() == [1, 0, 0, 2, 2, 1]
-    assert tiers_of(np.zeros(4), 2).tolist() == [0, 0, 1, 1]
-    assert np.bincount(tiers_of(np.arange(7.0), 3)).tolist() == [3, 2, 2]
+    assert tiers_of(torch.as_tensor(targets), 3).tolist() == [1, 0, 0, 2, 2, 1]
+    assert tiers_of(torch.zeros(4), 2).tolist() == [0, 0, 1, 1]
+    assert torch.bincount(tiers_of(torch.arange(7.0), 3)).tolist() == [3, 2, 2]
 
 
 def test_views_are_the_cell_and_its_neighbours(task, members):
     space = task.space
     near = pretraining._neighbours(members, space)
     member = members[0]
-    tiers = tiers_of(member.targets, 3)
+    tiers = tiers_of(torch.from_numpy(member.targets), 3).numpy()
     items, instances = pretraining._draw(
         tiers, member.items, near, np.random.default_rng(0), replace(HOW, views=3)
     )

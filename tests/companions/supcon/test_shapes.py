@@ -8,7 +8,6 @@ from jaxtyping import TypeCheckError
 from nasrank.companions.supcon.augmentations import random_views
 from nasrank.companions.supcon.closed_form import Batch, alpha_star
 from nasrank.companions.supcon.loss import contrastive_loss, pair_up
-from nasrank.companions.supcon.pretraining import tiers_of
 
 NUMBERS = torch.arange(4)
 
@@ -27,8 +26,6 @@ def test_samples_and_labels_of_other_shapes_are_refused():
     draw = torch.Generator()
     with pytest.raises(TypeCheckError, match="deviation"):
         random_views(torch.zeros(4, 2), draw, strength=1.0, deviation=torch.zeros(1))
-    with pytest.raises(TypeCheckError, match="targets"):
-        tiers_of(np.zeros((2, 2)), 2)
 
 
 @pytest.mark.parametrize("temperature", [0.1, [0.1, 1.0], [[0.1], [1.0]], np.ones((2, 1, 3))])
