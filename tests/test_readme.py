@@ -1,5 +1,6 @@
 """What the README says can be typed, can be typed."""
 
+import math
 import os
 import re
 import shlex
@@ -22,6 +23,7 @@ COMMANDS = [
     if part.strip().startswith("nasrank ")
 ]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TEXT = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
 PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
 LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", PROSE) if "://" not in link]
 
@@ -34,14 +36,31 @@ def test_there_is_something_to_check():
 CSV = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
 
 
+def trials():
+    """The README's own trials and a hundred more, whose loss depends on lr and depth."""
+    lines = next(each for each in CSV if each.startswith("run,")).strip().splitlines()
+    for number in range(100):
+        lr = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)[number % 6]
+        depth, width = 2 + number // 12 % 9, 64 * 2 ** (number * 5 % 4)
+        optimizer, momentum = (("adam", ""), ("sgd", (0.9, 0.95, 0.99)[number % 3]))[number % 2]
+        loss = 0.4 + 0.1 * (math.log10(lr) + 2) ** 2 + 0.3 / depth + number * 37 % 10 / 500
+        done = ("", "") if number >= 90 else ("finished", f"{loss:.3f}")
+        if number % 31 == 30:
+            done = "crashed", ""
+        row = (f"run-{number}", lr, depth, width, optimizer, momentum, *done)
+        lines.append(",".join(map(str, row)))
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
     """A folder with the README's own table, grown to a size one can train on, and its data."""
     folder = tmp_path_factory.mktemp("readme")
-    header, *rows = CSV[0].strip().splitlines()
+    header, *rows = next(each for each in CSV if each.startswith("id,")).strip().splitlines()
     more = [f"c{k},input;{';'.join(['conv3x3'] * k)};output,"
             f"{';'.join(f'{n}-{n + 1}' for n in range(k + 1))},{90 - k / 10}"
             for k in range(3, 103)]  # fmt: skip
+    (folder / "trials.csv").write_text(trials())
     (folder / "archs.csv").write_text("\n".join([header, *rows, *more]) + "\n")
     new = ["c,input;pool;conv3x3;output,0-1;1-2;2-3,", "d,input;pool;pool;output,0-1;1-2;2-3,"]
     with (folder / "archs.csv").open("a") as file:
@@ -83,6 +102,24 @@ def test_commands_can_be_typed(command, imported, tmp_path):
         env=environment,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_the_import_says_is_what_it_says(imported):
+    folder, environment = imported
+    command = ["data", "import", "my-trials", "trials.csv", "--label", "val_loss"]
+    done = subprocess.run(
+        [sys.executable, "-m", "nasrank", *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env=environment,
+    )
+    said = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("my-trials")]
+    shown = next(each for each in TEXT if each.startswith("task") and "my-trials" in each)
+    tables = [line.rstrip() for line in shown.splitlines() if not line.startswith("my-trials")]
+    # Sentences are broken at another width there.
+    assert " ".join(" ".join(tables).split()) == " ".join(" ".join(said).split())
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.splitlines()[0])
