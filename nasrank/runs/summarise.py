@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.metrics import budget_rows
-from nasrank.metrics.budget import Value
 from nasrank.runs.tables import (
     COSTS,
     DISCOVERY,
     DISCOVERY_AT,
     DIVERGED_SHARE,
     METRICS,
+    SUMMARY,
     TOP_STABILITY,
 )
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import compare_with_best, paired_interval, paired_p, top_stability
+from nasrank.study.view import grouped
 from nasrank.tables import Column
 
 __all__ = ["budget_table", "headline", "sampling_table", "summary_table"]
@@ -30,6 +30,7 @@ Row = Mapping[str, Any]
 _HEADLINE_TOP, _HEADLINE_CONFIDENCE = 0.001, 0.8
 _PAIR = "\n"
 """Between predictor and loss; neither holds it."""
+_COMPARED = ("n_seeds", "mean", "sd", "lower", "upper", "rank", "best", "verdict", "p_holm")
 _TOPS = {0.001: "0.1pct", 0.005: "0.5pct", 0.01: "1pct", 0.05: "5pct"}
 
 
@@ -74,27 +75,15 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 margin=metric.margin,
                 rng=numpy_generator(0, stream="flips"),
             )
-            result += [
-                {
-                    **key,
-                    **_named(pair),
-                    "metric": metric.name,
-                    "n_seeds": c.n_seeds,
-                    "mean": c.mean,
-                    "sd": c.sd,
-                    "lower": c.lower,
-                    "upper": c.upper,
-                    "rank": c.rank,
-                    "best": c.best,
-                    "difference": c.difference and c.difference.mean,
-                    "difference_lower": c.difference and c.difference.lower,
-                    "difference_upper": c.difference and c.difference.upper,
-                    "margin": metric.margin,
-                    "verdict": c.verdict,
-                    "p_holm": c.p_holm,
-                }
-                for pair, c in compared.items()
-            ]
+            for pair, c in compared.items():
+                known = {name: getattr(c, name) for name in _COMPARED}
+                if c.difference is not None:
+                    known |= {
+                        "difference": c.difference.mean,
+                        "difference_lower": c.difference.lower,
+                        "difference_upper": c.difference.upper,
+                    }
+                result.append(_line(key, pair, metric, known))
         stability = {pair: _stability(own) for pair, own in pairs.items()}
         diverged = {
             pair: float(np.mean([run["diverged"] for run in own])) for pair, own in pairs.items()
@@ -108,7 +97,7 @@ def sampling_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return rows of ``sampling``: each way to sample against the first, paired by seed."""
     result: list[dict[str, Any]] = []
     for key, runs in _grouped(rows, "task", "predictor", "loss", "n_train"):
-        ways = dict(_by(runs, "sampling"))
+        ways = {way: own for (way,), own in grouped(runs, ["sampling"]).items()}
         against, *others = ways
         for metric in METRICS:
             values = _paired(ways, metric.name)
@@ -138,9 +127,10 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
     The confidence is 80 % where there are seeds enough for it, else 50 %.
     """
     names = ("task", "predictor", "sampling", "loss", "n_train")
-    budgets = dict(_keyed(budget, names))
+    ends = ("lower", "upper", "rank", "p_holm")
+    budgets = grouped(budget, names)
     result: list[dict[str, Any]] = []
-    for key, rows in _keyed(summary, names):
+    for key, rows in grouped(summary, names).items():
         by = {row["metric"]: row for row in rows}
         tau, found, hit = (by[m] for m in ("kendall_tau", DISCOVERY_AT.name, "first_hit_0.1pct"))
         costs = [row for row in budgets.get(key, []) if row["top_fraction"] == _HEADLINE_TOP]
@@ -152,17 +142,10 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
                 **dict(zip(names, key, strict=True)),
                 "n_seeds": tau["n_seeds"],
                 "kendall_tau": tau["mean"],
-                "kendall_tau_lower": tau["lower"],
-                "kendall_tau_upper": tau["upper"],
-                "kendall_tau_rank": tau["rank"],
-                "kendall_tau_p_holm": tau["p_holm"],
+                **{f"kendall_tau_{end}": tau[end] for end in ends},
                 DISCOVERY_AT.name: found["mean"],
-                "discovery_lower": found["lower"],
-                "discovery_upper": found["upper"],
-                "discovery_rank": found["rank"],
-                "discovery_p_holm": found["p_holm"],
-                "first_hit_rank": hit["rank"],
-                "first_hit_p_holm": hit["p_holm"],
+                **{f"discovery_{end}": found[end] for end in ends},
+                **{f"first_hit_{end}": hit[end] for end in ends[2:]},
                 **{name: cost.get(name) for name in COSTS},
                 **{c.name: by[c.name]["mean"] for c in (TOP_STABILITY, DIVERGED_SHARE)},
             }
@@ -189,10 +172,6 @@ def _stability(runs: Sequence[Row]) -> float | None:
     return None if None in tops else top_stability(tops)
 
 
-def _named(pair: str) -> dict[str, str]:
-    return dict(zip(("predictor", "loss"), pair.split(_PAIR), strict=True))
-
-
 def _single(
     key: dict[str, Any],
     metric: Column,
@@ -206,27 +185,16 @@ def _single(
         rank = None
         if value is not None:
             rank = 1 + sum(metric.sign * (other - value) > 0 for other in known)
-        result.append(
-            {
-                **key,
-                **_named(pair),
-                "metric": metric.name,
-                "n_seeds": len(pairs[pair]),
-                "mean": value,
-                "sd": None,
-                "lower": None,
-                "upper": None,
-                "rank": rank,
-                "best": rank == 1,
-                "difference": None,
-                "difference_lower": None,
-                "difference_upper": None,
-                "margin": metric.margin,
-                "verdict": None,
-                "p_holm": None,
-            }
-        )
+        place = {"n_seeds": len(pairs[pair]), "mean": value, "rank": rank, "best": rank == 1}
+        result.append(_line(key, pair, metric, place))
     return result
+
+
+def _line(key: Row, pair: str, metric: Column, known: Row) -> dict[str, Any]:
+    """A row of ``summary``; None where nothing is known."""
+    named = dict(zip(("predictor", "loss"), pair.split(_PAIR), strict=True))
+    row = {**key, **named, "metric": metric.name, "margin": metric.margin, **known}
+    return {**key, **named, **{column.name: row.get(column.name) for column in SUMMARY.columns}}
 
 
 def _paired(groups: Mapping[str, Sequence[Row]], metric: str) -> dict[str, NDArray[np.float64]]:
@@ -249,16 +217,6 @@ def _top_size(row: Row, fraction: float) -> int:
     return int(row[f"{DISCOVERY.name}.top_size"][tops.index(fraction)])
 
 
-def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[dict[str, Any], list[Row]]]:
-    groups: dict[tuple[Value | str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(row[name] for name in names)].append(row)
-    return [(dict(zip(names, key, strict=True)), own) for key, own in groups.items()]
-
-
-def _keyed(rows: Iterable[Row], names: Sequence[str]) -> list[tuple[tuple[Any, ...], list[Row]]]:
-    return [(tuple(key.values()), own) for key, own in _grouped(rows, *names)]
-
-
-def _by(rows: Iterable[Row], name: str) -> list[tuple[str, list[Row]]]:
-    return [(key[name], own) for key, own in _grouped(rows, name)]
+def _grouped(rows: Iterable[Row], *names: str) -> Iterable[tuple[dict[str, Any], list[Row]]]:
+    for key, own in grouped(rows, names).items():
+        yield dict(zip(names, key, strict=True)), own
