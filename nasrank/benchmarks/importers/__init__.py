@@ -161,6 +161,13 @@ IMPORTERS: tuple[Importer, ...] = (
         target=f"{_PACKAGE}.macro",
     ),
     Importer(
+        "nb301",
+        ("darts",),
+        "NAS-Bench-301 results of trainings (results_0.json, or a folder of them)",
+        met_real_file=True,
+        target=f"{_PACKAGE}.nb301",
+    ),
+    Importer(
         "darts",
         ("darts",),
         "DARTS genotypes with accuracies, in any table",

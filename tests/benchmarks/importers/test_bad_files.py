@@ -17,6 +17,7 @@ NAMES = {
     "nb201-pth": "NAS-Bench-201-v1_1-096897.pth",
     "hw": "HW-NAS-Bench-v1_0.pickle",
     "macro": "nas-bench-macro_cifar10.json",
+    "nb301": "results_0.json",
     "darts": "darts.csv",
     "suite-zero": "zc_nasbench201.json",
     "transnas": "transnas-bench_v10141024.pth",
@@ -28,6 +29,7 @@ NAMES = {
 }
 STARTS = {
     "macro": b'{"',
+    "nb301": b'{"optimized_hyperparamater_config": {"',
     "suite-zero": b'{"',
     "darts": b"genotype,val_acc\n",
     "jsonl": b'{"id": "',
