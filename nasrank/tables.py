@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from nasrank.errors import DataError
+from nasrank.errors import DataError, UsageError
 from nasrank.files import replacing
+from nasrank.grammar import read_call
 from nasrank.version import __version__
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "read_parquet",
     "read_schema",
     "share",
+    "spelling",
     "text",
     "write_json",
     "write_parquet",
@@ -63,6 +65,9 @@ class Column:
         better: Whether higher or lower values are better; None where neither is. A column's
             direction is stated nowhere else.
         margin: Difference that does not matter, in its unit, for verdicts of equivalence.
+        least: The least value it can have; a file with a lower one is refused.
+        spelled: Whether its texts are names with options, such as ``hr(margin=0.5)``; a file with
+            any other text is refused, as these become parts of commands.
     """
 
     name: str
@@ -72,6 +77,8 @@ class Column:
     null: str | None = None
     better: Better | None = field(default=None, kw_only=True)
     margin: float = field(default=0.0, kw_only=True)
+    least: float | None = field(default=None, kw_only=True)
+    spelled: bool = field(default=False, kw_only=True)
 
     @property
     def sign(self) -> float:
@@ -90,6 +97,11 @@ def text(name: str, about: str, null: str | None = None) -> Column:
     return Column(name, "string", "", about, null)
 
 
+def spelling(name: str, about: str, null: str | None = None) -> Column:
+    """Declare a column of names with options: losses, predictors, distances."""
+    return Column(name, "string", "", about, null, spelled=True)
+
+
 def flag(
     name: str, about: str, null: str | None = None, *, better: Better | None = None
 ) -> Column:
@@ -100,8 +112,8 @@ def flag(
 def count(
     name: str, unit: str, about: str, null: str | None = None, *, better: Better | None = None
 ) -> Column:
-    """Declare a column of whole numbers."""
-    return Column(name, "int64", unit, about, null, better=better)
+    """Declare a column of whole numbers, none below 0."""
+    return Column(name, "int64", unit, about, null, better=better, least=0)
 
 
 def number(
@@ -285,7 +297,40 @@ class Table:
         for column in wanted:
             if column.null is None and table[column.name].null_count:
                 raise DataError(f"{path}: column '{column.name}' has empty cells. {again}")
+            wrong = _wrong_value(column, table[column.name])
+            if wrong is not None:
+                raise DataError(
+                    f"{path}: column '{column.name}' holds {wrong[:80]}, which nasrank never "
+                    f"writes there. {again}"
+                )
         return table.select([column.name for column in wanted])
+
+
+def _wrong_value(column: Column, values: "pa.ChunkedArray") -> str | None:
+    """Return a value that a column cannot have, as it can be shown, or None."""
+    import pyarrow.compute as pc
+
+    if column.type == "string":
+        for value in pc.unique(values).to_pylist():
+            if value is not None and not _is_sound(value, spelled=column.spelled):
+                return ascii(value)
+    elif column.least is not None and column.type in ("int64", "double"):
+        lowest = pc.min(values).as_py()
+        if lowest is not None and lowest < column.least:
+            return f"{lowest:g}"
+    return None
+
+
+def _is_sound(value: str, *, spelled: bool) -> bool:
+    # Line breaks belong to texts; other control characters would reach a terminal.
+    if not value.replace("\n", "").isprintable():
+        return False
+    if not spelled:
+        return True
+    try:
+        return read_call(value) is not None and value == value.strip()
+    except UsageError:
+        return False
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types

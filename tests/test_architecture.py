@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "named": {"errors", "grammar", "registry"},
     "files": {"errors"},
     "statistics": {"errors"},
-    "tables": {"version", "errors", "files"},
+    "tables": {"version", "errors", "files", "grammar"},
     "graphs": GROUND,
     "losses": GROUND | {"graphs"},
     "metrics": GROUND,

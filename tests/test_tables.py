@@ -9,7 +9,17 @@ import pytest
 
 from nasrank import __version__, tables
 from nasrank.errors import DataError
-from nasrank.tables import Column, Table, is_sealed, read_parquet, write_json, write_parquet
+from nasrank.tables import (
+    Column,
+    Table,
+    count,
+    is_sealed,
+    read_parquet,
+    spelling,
+    text,
+    write_json,
+    write_parquet,
+)
 
 TABLE = Table(
     "dishes",
@@ -217,3 +227,44 @@ def test_another_kind_of_table_is_told_from_a_damaged_one(tmp_path):
     with pytest.raises(DataError, match="not a table 'dishes' of this version") as caught:
         TABLE.read(path)
     one_line(caught)
+
+
+NAMED = Table(
+    "named",
+    "Names that become parts of commands",
+    (spelling("loss", "A loss"), text("task", "A task"), count("n", "1", "A number")),
+)
+
+
+def rewritten(path, **values):
+    """The same file with other values, as somebody else may write it."""
+    table = pq.read_table(path)
+    for name, value in values.items():
+        place = table.schema.get_field_index(name)
+        column = pa.array([value] * table.num_rows, table.schema.field(name).type)
+        table = table.set_column(place, table.schema.field(name), column)
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({"loss": "mse $(touch pwned)"}, r"mse \$\(touch pwned\)"),
+        ({"loss": "mse; rm x"}, "mse; rm x"),
+        ({"loss": "hr(margin"}, r"hr\(margin"),
+        ({"loss": ""}, "''"),
+        ({"loss": "mse\nhr"}, "mse"),
+        ({"task": "a\x1b[2Jb"}, r"x1b\[2Jb"),
+        ({"task": "a\u202eb"}, r"u202e"),
+        ({"n": -1}, "-1"),
+    ],
+)
+def test_values_that_nasrank_never_writes_are_refused_in_a_line(tmp_path, values, shown):
+    path = tmp_path / "named.parquet"
+    rows = [{"loss": "pw(hr,mape(gap=0.2),50)", "task": "nb201/cifar10", "n": 0}]
+    NAMED.write(rows, path)
+    assert NAMED.read(path) == rows
+    rewritten(path, **values)
+    with pytest.raises(DataError, match=f"column '{[*values][0]}' holds .*{shown}") as told:
+        NAMED.read(path)
+    assert str(told.value).isprintable()

@@ -1,5 +1,6 @@
 """``nasrank data import``: read a file or folder into the data folder."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def import_data(
     if imported.space != space:
         raise DataError(
             f"{path}: it holds {imported.space} and not {space}. "
-            f"Import it with: nasrank data import {imported.space} {path}"
+            f"Import it with: nasrank data import {imported.space} {shlex.quote(str(path))}"
         )
     whole = None
     if base is not None:

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
+from nasrank.tables import (
+    Column,
+    Table,
+    bounds,
+    count,
+    flag,
+    number,
+    share,
+    spelling,
+    text,
+)
 
 __all__ = [
     "BUDGET",
@@ -47,8 +57,8 @@ _IDENTITY = (
     text("run_id", "Hash of the run's configuration and data"),
     text("task", "space/dataset, with :metric where it is not the default"),
     count("space_size", "architectures", "Architectures of the space, labelled or not"),
-    text("predictor", "Name of the predictor"),
-    text("loss", "Canonical spelling of the loss"),
+    spelling("predictor", "Name of the predictor"),
+    spelling("loss", "Canonical spelling of the loss"),
     count("n_train", "architectures", "Training architectures"),
     count("n_test", "architectures", "Scored architectures"),
     count("seed", "", "Seed of the run"),

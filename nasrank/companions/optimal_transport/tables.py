@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from nasrank.runs.tables import RUNS
-from nasrank.tables import Column, Table, count, flag, number, share, text
+from nasrank.tables import (
+    Column,
+    Table,
+    count,
+    flag,
+    number,
+    share,
+    spelling,
+    text,
+)
 
 __all__ = [
     "CLASSES",
@@ -202,7 +211,7 @@ SPEED = Table(
     "speed",
     "One measurement: value and gradient of the distances of all pairs of classes of one batch",
     (
-        text("distance", "Canonical spelling of the distance"),
+        spelling("distance", "Canonical spelling of the distance"),
         text("axis", "What varies: samples, dimension or classes"),
         count("samples", "samples", "Samples of each class"),
         count("dimension", "1", "Dimension of the features"),
@@ -219,7 +228,7 @@ SLOPES = Table(
     "slopes",
     "How the time of one distance grows along one axis",
     (
-        text("distance", "Canonical spelling of the distance"),
+        spelling("distance", "Canonical spelling of the distance"),
         text("axis", "What varies: samples, dimension or classes"),
         count("points", "", "Settings fitted: the larger half, at least three"),
         share("slope", "Slope of log seconds over log setting, mean over repeats: 1 is linear",

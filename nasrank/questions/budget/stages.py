@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,6 @@ def staged_plan(
         }
 
     loss = best["loss"]
-    quoted = f'"{loss}"' if "(" in loss else loss
     stages = [
         stage(
             "sample",
@@ -74,7 +74,7 @@ def staged_plan(
             "plan for random search.",
             0,
             n_train,
-            f"nasrank compare --tasks my-space/own --losses {quoted} --n-train {n_train // 2}",
+            _typed("compare", tasks="my-space/own", losses=loss, n_train=n_train // 2),
         ),
     ]
     if k:
@@ -89,7 +89,7 @@ def staged_plan(
                 ),
                 k,
                 n_train + k,
-                f"nasrank rank --space my-space --loss {quoted} --top {k}",
+                _typed("rank", space="my-space", loss=loss, top=k),
             )
         )
     stages += [
@@ -101,7 +101,7 @@ def staged_plan(
             "measure the error of values, so hold out a few evaluated architectures to see it.",
             0,
             n_train + k,
-            f"nasrank rank --space my-space --loss {VALUE_LOSS}",
+            _typed("rank", space="my-space", loss=VALUE_LOSS),
         ),
     ]
     return stages
@@ -131,3 +131,11 @@ def _unit(row: Row, name: str) -> float | None:
 def _tau_range(best: Row, runs: pd.DataFrame) -> tuple[float, float]:
     taus = runs_of(best, runs)["kendall_tau"].dropna()
     return (float(taus.min()), float(taus.max())) if len(taus) else (math.nan, math.nan)
+
+
+def _typed(command: str, **options: object) -> str:
+    """Spell a command as it can be typed, whatever the names in tables look like."""
+    words = ["nasrank", command]
+    for name, value in options.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)

@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 from nasrank.runs.tables import BUDGET, RUNS
-from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
+from nasrank.tables import (
+    Column,
+    Table,
+    bounds,
+    count,
+    flag,
+    number,
+    share,
+    spelling,
+    text,
+)
 
 __all__ = ["CHOICES", "HOLDOUT", "PLAN", "RECOMMENDATION", "RULES", "STAGES", "TRANSFER"]
 
@@ -108,7 +118,7 @@ RECOMMENDATION = Table(
         text("goal", "order, top or value"),
         text("measure", "Column that measures the goal"),
         count("n_train", "architectures", "Training architectures asked for"),
-        text("loss", "Canonical spelling of the loss"),
+        spelling("loss", "Canonical spelling of the loss"),
         count("place", "rank", "1 is the recommended loss"),
         number("mean", "metric", "Measure, weighted over cells by likeness"),
         number("cost", "metric", "Regret against each cell's best loss", better="lower"),
@@ -131,7 +141,7 @@ HOLDOUT = Table(
         text("task", "Task of the cell"),
         count("n_train", "architectures", "Training architectures of the cell"),
         text("rule", "recommend, best-on-average, listmle, or any-loss"),
-        text("loss", "What it chose", "any loss, all of them equally often"),
+        spelling("loss", "What it chose", "any loss, all of them equally often"),
         share("best", "Whether that was the best there, or the probability of it",
               better="higher"),
         share("as_good", "Whether it was best or not significantly worse", better="higher"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def _read_folder(folder: Path) -> list[dict[str, Any]]:
         if row["task"] not in known:
             raise DataError(
                 f"{path}: does not say what data {row['task']} had. Make it again with: "
-                f"nasrank compare --out {folder}"
+                f"nasrank compare --out {shlex.quote(str(folder))}"
             )
         row |= {"fingerprint": known[row["task"]], DISCOVERY_AT.name: found.get(run_id)}
         rows.append(BASELINE.project(row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import ClassVar
 
@@ -49,7 +50,7 @@ class CheckConfig(Config):
     def _named(self) -> CheckConfig:
         if self.against is None:
             raise UsageError(
-                f"--against names the baseline. Write one with: nasrank check {self.results} "
-                "--against baseline.parquet --update"
+                "--against names the baseline. Write one with: nasrank check "
+                f"{shlex.quote(str(self.results))} --against baseline.parquet --update"
             )
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +36,7 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
         write_baseline(runs, baseline)
         size = baseline.stat().st_size
         return Answer({}, record={"baseline": str(baseline), "runs": len(runs), "bytes": size})
-    again = f"nasrank check {results} --against {baseline} --update"
+    again = shlex.join(["nasrank", "check", f"{results}", "--against", f"{baseline}", "--update"])
     try:
         found = check_runs(read_runs(results), read_runs(baseline), tolerance=config.tolerance)
     except OtherDataError as error:

@@ -1,6 +1,16 @@
 """The tables of ``rank``: what every column means."""
 
-from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
+from nasrank.tables import (
+    Column,
+    Table,
+    bounds,
+    count,
+    flag,
+    number,
+    share,
+    spelling,
+    text,
+)
 
 __all__ = ["CALIBRATION", "CHOICE", "RANKING", "SCORES"]
 
@@ -56,7 +66,7 @@ CHOICE = Table(
     "choice",
     "One loss in cross-validation on the evaluated architectures",
     (
-        text("loss", "Canonical spelling of the loss"),
+        spelling("loss", "Canonical spelling of the loss"),
         count("place", "1", "Place by mean Kendall tau, 1 = best"),
         flag("chosen", "Whether this loss is chosen"),
         count("folds", "folds", "Held-out folds counted, all repeats together"),

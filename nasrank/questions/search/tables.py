@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.tables import Column, Table, bounds, count, flag, number, share, text
+from nasrank.tables import (
+    Column,
+    Table,
+    bounds,
+    count,
+    flag,
+    number,
+    share,
+    spelling,
+    text,
+)
 
 if TYPE_CHECKING:
     from nasrank.questions.search.guided import Found
@@ -42,8 +52,8 @@ SEARCH = Table(
         text("task", "space/dataset, with :metric where it is not the default"),
         count("universe", "architectures", "Different architectures with a label"),
         text("method", "The control, or predictor and acquisition"),
-        text("predictor", "Name of the predictor", _CONTROL),
-        text("loss", "Canonical spelling of the loss", _CONTROL),
+        spelling("predictor", "Name of the predictor", _CONTROL),
+        spelling("loss", "Canonical spelling of the loss", _CONTROL),
         count("seed", "", "Seed of the search"),
         count("round", "", "Fits so far; 0 is the start", _CONTROL),
         count("evaluations", "evaluations", "Architectures evaluated so far"),
