@@ -34,6 +34,7 @@ class StudyFunction:
         out: str | Path | None = None,
         subset: str | None = None,
         only_cached: bool = False,
+        any_code: bool = False,
         force: bool = False,
         **options: Any,  # noqa: ANN401 - of every type
     ) -> Result[Any]:
@@ -44,6 +45,7 @@ class StudyFunction:
             out: Folder of the study; by default the same as for the command.
             subset: Fixed settings by name; other options override them.
             only_cached: Compute nothing; report the finished runs.
+            any_code: Report runs that other code has computed, too.
             force: Compute every run again.
             **options: The options of the command, ``n_train`` for ``--n-train``.
 
@@ -66,7 +68,7 @@ class StudyFunction:
             raise unknown_name("subset", subset, config.subsets)
         chosen = checked(config, {**config.subsets.get(subset or "", {}), **options})
         folder = None if out is None else Path(out)
-        return conduct(chosen, folder, only_cached=only_cached, force=force)
+        return conduct(chosen, folder, only_cached=only_cached, any_code=any_code, force=force)
 
     def __repr__(self) -> str:
         return f"<nasrank {self.command}>"

@@ -112,6 +112,16 @@ class Registry(Generic[T]):
         """Return all names in the order of their registration; imports nothing."""
         return list(self._origins)
 
+    def origin(self, name: str) -> str:
+        """Return where an object is, as ``module:attribute``; imports nothing.
+
+        Raises:
+            UsageError: There is no such name.
+        """
+        if name not in self:
+            raise unknown_name(self.kind, name, self)
+        return self._origins[name]
+
     def __getitem__(self, name: str) -> T:
         if name not in self:
             raise unknown_name(self.kind, name, self)

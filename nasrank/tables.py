@@ -27,6 +27,7 @@ __all__ = [
     "Better",
     "Column",
     "Table",
+    "about_of",
     "bounds",
     "count",
     "flag",
@@ -304,6 +305,15 @@ class Table:
                     f"writes there. {again}"
                 )
         return table.select([column.name for column in wanted])
+
+
+def about_of(schema: "pa.Schema") -> dict[str, Any]:
+    """Return what a file's table was made by; empty where it does not say so."""
+    try:
+        about = json.loads((schema.metadata or {}).get(b"nasrank.about", b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def _wrong_value(column: Column, values: "pa.ChunkedArray") -> str | None:

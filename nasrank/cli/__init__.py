@@ -10,7 +10,11 @@ __all__ = ["run"]
 def run() -> int:
     """Run the command line and return its exit code."""
     with as_control_c() as ending:
-        code = _run()
+        try:
+            code = _run()
+        except SystemExit:
+            if ending.signal is None:
+                raise
     return code if ending.signal is None else 128 + ending.signal
 
 
@@ -23,5 +27,3 @@ def _run() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("error: stopped. Run the same command again to resume\n")
         return 130
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))

@@ -47,6 +47,12 @@ ConfigOption = Annotated[
 OnlyCachedOption = Annotated[
     bool, typer.Option("--only-cached", help="Compute nothing.", rich_help_panel=HOW)
 ]
+AnyCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--any-code", help="With --only-cached: show results of other code.", rich_help_panel=HOW
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Compute every run again.", rich_help_panel=HOW)
 ]
@@ -119,7 +125,7 @@ def _execute(
     from nasrank.study.study import envelope
 
     study = study_of(config) if study is None else study
-    how = {name: bool(common[name]) for name in ("only_cached", "force")}
+    how = {name: bool(common[name]) for name in ("only_cached", "any_code", "force")}
     quiet, output_format = common["quiet"], common["output_format"]
     if common["dry_run"]:
         planned = estimate(config, out, study=study, **how)
@@ -202,7 +208,8 @@ def _completed(incomplete: str, known: Any) -> list[str]:  # noqa: ANN401 - any 
 
 
 _COMMON = (
-    "subset", "config", "only_cached", "force", "dry_run", "out", "output_format", "quiet",
+    "subset", "config", "only_cached", "any_code", "force", "dry_run", "out", "output_format",
+    "quiet",
 )  # fmt: skip
 
 
@@ -233,6 +240,7 @@ def _common(config: type[Config]) -> list[inspect.Parameter]:
         *(
             [
                 ("only_cached", OnlyCachedOption, False),
+                ("any_code", AnyCodeOption, False),
                 ("force", ForceOption, False),
                 ("dry_run", DryRunOption, False),
             ]

@@ -87,6 +87,7 @@ def conduct(
     study: Study[C, R] | None = None,
     progress: Progress = SILENT,
     only_cached: bool = False,
+    any_code: bool = False,
     force: bool = False,
 ) -> Result[C]:
     """Compute the missing runs of a study, and write its tables.
@@ -98,6 +99,7 @@ def conduct(
         study: The study; by default the one the configuration names.
         progress: Receives the progress.
         only_cached: Compute nothing; report the finished runs.
+        any_code: Report runs of other code too, which are otherwise computed again.
         force: Compute every run again.
 
     Raises:
@@ -108,6 +110,8 @@ def conduct(
     """
     if only_cached and force:
         raise UsageError("--only-cached computes nothing and --force everything; leave one out")
+    if any_code and not only_cached:
+        raise UsageError("--any-code shows what is there already. Add --only-cached")
     study = study_of(config) if study is None else study
     folder = usual_folder(type(config)) if out is None else out
     study.check(config)
@@ -123,11 +127,11 @@ def conduct(
         require_writable(folder)
         computed = 0
         absent: tuple[str, ...] = ()
+        others: tuple[str, ...] = ()
     else:
         plan = replace(study.runs.plan(config), out=folder)
-        loop = _Loop(
-            study.runs, config, plan, folder, progress, only_cached=only_cached, force=force
-        )
+        how = {"only_cached": only_cached, "any_code": any_code, "force": force}
+        loop = _Loop(study.runs, config, plan, folder, progress, **how)
         loop.check()
         claim(folder, (ABOUT, *_files(study.main)))
         # Written first: a folder that cannot be written must not cost a run.
@@ -139,6 +143,10 @@ def conduct(
         job = Job(config, folder, plan, present, rows, progress)
         computed, absent = loop.computed, (*plan.left_out, *loop.missing_runs(runs))
         about |= plan.about
+        others = loop.runs_of_other_code()
+        if made := loop.code_of(present):
+            about["code"] = made
+            write_json(about, folder / ABOUT)
     answer = study.answer(job)
     if study.runs is None:
         claim(folder, (name for table in answer.tables for name in _files(table)))
@@ -157,7 +165,7 @@ def conduct(
         tables=tables,
         main=study.main.name,
         record=answer.record,
-        notes=answer.notes,
+        notes=(*others, *answer.notes),
         left_out=(*absent, *answer.left_out),
         computed=computed,
         shown=answer.shown,
@@ -175,6 +183,7 @@ def estimate(
     *,
     study: Study[C, R] | None = None,
     only_cached: bool = False,
+    any_code: bool = False,
     force: bool = False,
 ) -> Estimate:
     """Say what a study would do, without computing, starting or writing anything.
@@ -184,6 +193,7 @@ def estimate(
         out: Folder of the study.
         study: The study; by default the one the configuration names.
         only_cached: Compute no run.
+        any_code: Count runs of other code as finished.
         force: Compute every run again.
 
     Raises:
@@ -197,7 +207,14 @@ def estimate(
         raise UsageError(f"nasrank {config.command} has no runs to count. Leave out --dry-run")
     _engine_of(config)
     plan = runs.plan(config)
-    kept = FinishedRuns(folder / "runs.d", table=runs.kept, kind=runs.identity, tables=folder)
+    kept = FinishedRuns(
+        folder / "runs.d",
+        table=runs.kept,
+        kind=runs.identity,
+        tables=folder,
+        code=runs.code,
+        any_code=any_code,
+    )
     needing = runs.needing(config)
     rows = {run.run_id: kept.load(run, needing=needing) for run in dict.fromkeys(plan.runs)}
     known = {run_id: row for run_id, row in rows.items() if row is not None}
@@ -242,13 +259,19 @@ class _Loop:
         progress: Progress,
         *,
         only_cached: bool,
+        any_code: bool,
         force: bool,
     ) -> None:
         self._runs, self._config, self._plan, self._progress = runs, config, plan, progress
         self._only_cached, self._force = only_cached, force
         self._engine = _engine_of(config)
         self._finished = FinishedRuns(
-            out / "runs.d", table=runs.kept, kind=runs.identity, tables=out
+            out / "runs.d",
+            table=runs.kept,
+            kind=runs.identity,
+            tables=out,
+            code=runs.code,
+            any_code=any_code,
         )
         self._needing = runs.needing(config)
         self._worker: Worker[Any] | None = None
@@ -274,9 +297,14 @@ class _Loop:
         if not self.rows:
             raise NothingToCompare(
                 f"none of the {len(everything)} {self._runs.what} is in {self._finished.folder}. "
-                "Leave out --only-cached to compute them"
+                f"Leave out --only-cached to compute them{self._elsewhere}"
             )
         return everything
+
+    @property
+    def _elsewhere(self) -> str:
+        count = len(self._finished.other)
+        return f", or add --any-code to see {count} of other code" if count else ""
 
     def missing_runs(self, runs: Sequence[Identity]) -> tuple[str, ...]:
         """Say in a line how many runs are missing; nothing where none is."""
@@ -284,7 +312,23 @@ class _Loop:
         if not count:
             return ()
         what = f"{count} of {len(runs)} {self._runs.what}"
-        return (f"{what} are missing from {self._finished.folder}",)
+        other = len(self._finished.other - self.rows.keys())
+        if not other:
+            return (f"{what} are missing from {self._finished.folder}",)
+        why = f"{other} of them because other code computed them. Add --any-code to see them"
+        return (f"{what} are missing from {self._finished.folder}, {why}",)
+
+    def runs_of_other_code(self) -> tuple[str, ...]:
+        """Say in a line how many of the runs shown were computed by other code."""
+        count = len(self._finished.other & self.rows.keys())
+        if not count:
+            return ()
+        what = f"{count} of {len(self.rows)} {self._runs.what}"
+        return (f"{what} were computed by other code than is installed, or by unrecorded code",)
+
+    def code_of(self, runs: Sequence[Any]) -> dict[str, str | None]:
+        """Return the digests of what computed runs; None where some are of other code."""
+        return self._finished.code_of(runs)
 
     def _do(self, fleets: Sequence[Sequence[Any]], everything: Sequence[Any]) -> None:
         todo = self._todo(fleets)

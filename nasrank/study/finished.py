@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
-from nasrank.tables import Table, read_parquet, read_schema
+from nasrank.study.ownership import ABOUT
+from nasrank.tables import Table, about_of, read_parquet, read_schema
 
-__all__ = ["RESULTS_VERSION", "FinishedRuns", "Identity", "rows_of_tables"]
+__all__ = ["RESULTS_VERSION", "Code", "FinishedRuns", "Identity", "rows_of_tables"]
+
+R = TypeVar("R", bound="Identity")
 
 RESULTS_VERSION = 1
 """Increased when the same configuration would give other numbers: old runs are not reused."""
@@ -38,6 +41,10 @@ class Identity:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+Code: TypeAlias = Callable[[R], tuple[str, str]]
+"""Names what computes a run, and returns the digest of its source."""
+
+
 class FinishedRuns:
     """A folder with one file per finished run.
 
@@ -50,12 +57,29 @@ class FinishedRuns:
         kind: What identifies a run.
         tables: Folder of final tables; a run without a file of its own is taken from them, if
             they hold every kept column.
+        code: Names what computes a run, and returns the digest of its source. A run of other code
+            counts as not finished.
+        any_code: Take it nevertheless.
+
+    Attributes:
+        other: Runs that were found, by ``run_id``, and computed by other code.
     """
 
     def __init__(
-        self, folder: Path, *, table: Table, kind: type[Identity], tables: Path | None = None
+        self,
+        folder: Path,
+        *,
+        table: Table,
+        kind: type[Identity],
+        tables: Path | None = None,
+        code: Code[Any] | None = None,
+        any_code: bool = False,
     ) -> None:
         self.folder, self._table, self._kind, self._tables = folder, table, kind, tables
+        self._code, self._any_code = code, any_code
+        # Read now: a study that begins writes what it is about before its runs are looked for.
+        self._about = {} if tables is None else _about_of_folder(tables)
+        self.other: set[str] = set()
 
     def path(self, run: Identity) -> Path:
         """Return where a run is, or would be, kept."""
@@ -69,23 +93,60 @@ class FinishedRuns:
             needing: Columns that must not be null: optional parts of a row.
         """
         try:
-            rows = read_parquet(self.path(run)).to_pylist()
+            table = read_parquet(self.path(run))
+            rows, about = table.to_pylist(), about_of(table.schema)
         except DataError:
-            known = self._in_tables.get(run.run_id)
-            rows = [] if known is None else [known]
+            known, about = self._in_tables, self._about
+            rows = [known[run.run_id]] if run.run_id in known else []
         names = {column.name for column in self._table.columns}
         if len(rows) != 1 or rows[0].keys() != names or rows[0]["run_id"] != run.run_id:
             return None
         row: dict[str, Any] = rows[0]
-        return None if any(row[column] is None for column in needing) else row
+        if any(row[column] is None for column in needing):
+            return None
+        return row if self._is_ours(run, about) else None
 
-    def save(self, run: Identity, row: Mapping[str, Any]) -> None:
+    def _is_ours(self, run: Identity, about: Mapping[str, Any]) -> bool:
+        """Say whether a run may be used, by the code that computed it."""
+        if self._code is None:
+            return True
+        name, digest = self._code(run)
+        made = about.get("code")
+        if isinstance(made, dict) and made.get(name) == digest:
+            self.other.discard(run.run_id)
+            return True
+        self.other.add(run.run_id)
+        return self._any_code
+
+    def code_of(self, runs: Iterable[Identity]) -> dict[str, str | None]:
+        """Return the digests of what computed runs; None where some are of other code."""
+        if self._code is None:
+            return {}
+        found: dict[str, str | None] = {}
+        for run in runs:
+            name, digest = self._code(run)
+            if run.run_id in self.other or found.get(name, digest) != digest:
+                found[name] = None
+            else:
+                found.setdefault(name, digest)
+        return found
+
+    def save(
+        self, run: Identity, row: Mapping[str, Any], *, code: Mapping[str, Any] | None = None
+    ) -> None:
         """Keep a run.
+
+        Args:
+            run: The run.
+            row: Its row of the folder's table.
+            code: What computed it, by name; the code that is installed if None.
 
         Raises:
             DataError: The folder cannot be written, or the disk is full.
         """
-        self._table.write([row], self.path(run), {"run": asdict(run)})
+        self.other.discard(run.run_id)
+        made = self.code_of([run]) if code is None else code
+        self._table.write([row], self.path(run), {"run": asdict(run), "code": made})
 
     def save_fleet(self, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep the runs of one fleet, all of them or none.
@@ -104,8 +165,10 @@ class FinishedRuns:
         """
         digest = hashlib.sha256("".join(run.run_id for run in runs).encode()).hexdigest()
         fleet = self.folder / f"{digest[:_DIGITS]}{_FLEET}"
-        self._table.write(rows, fleet, {"runs": [asdict(run) for run in runs]})
-        self._spread(fleet, runs, rows)
+        self.other -= {run.run_id for run in runs}
+        made = self.code_of(runs)
+        self._table.write(rows, fleet, {"runs": [asdict(run) for run in runs], "code": made})
+        self._spread(fleet, runs, rows, made)
 
     def recover(self) -> None:
         """Finish saving what a killed process had begun to save, and remove half-written files.
@@ -122,7 +185,7 @@ class FinishedRuns:
                 continue
             try:
                 table = read_parquet(fleet)
-                about = json.loads(table.schema.metadata[b"nasrank.about"])
+                about = about_of(table.schema)
                 runs = [self._kind(**run) for run in about["runs"]]
                 rows = table.to_pylist()
                 if table.schema.names != self._table.schema.names or len(rows) != len(runs):
@@ -133,7 +196,7 @@ class FinishedRuns:
                 with contextlib.suppress(OSError):
                     fleet.unlink()
                 continue
-            self._spread(fleet, runs, rows)
+            self._spread(fleet, runs, rows, about.get("code") or {})
 
     @cached_property
     def _in_tables(self) -> dict[str, dict[str, Any]]:
@@ -145,11 +208,22 @@ class FinishedRuns:
         return rows_of_tables(self._tables, self._table, without=own)
 
     def _spread(
-        self, fleet: Path, runs: Sequence[Identity], rows: Sequence[Mapping[str, Any]]
+        self,
+        fleet: Path,
+        runs: Sequence[Identity],
+        rows: Sequence[Mapping[str, Any]],
+        code: Mapping[str, Any],
     ) -> None:
         for run, row in zip(runs, rows, strict=True):
-            self.save(run, row)
+            self.save(run, row, code=code)
         fleet.unlink(missing_ok=True)
+
+
+def _about_of_folder(folder: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        about = json.loads((folder / ABOUT).read_bytes())
+        return about if isinstance(about, dict) else {}
+    return {}
 
 
 def rows_of_tables(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_check
 
 from nasrank.errors import NasrankError, UsageError, needing
 from nasrank.registry import unknown_name
-from nasrank.study.finished import Identity
+from nasrank.study.finished import Code, Identity
 from nasrank.study.options import Config, flag_of, ordered_fields, shown_as
 from nasrank.study.view import Part, Sheet
 from nasrank.tables import Table
@@ -130,6 +130,8 @@ class Runs(Generic[C, R]):
 
     Attributes:
         identity: What identifies a run.
+        code: Names what computes a run and returns the digest of its source, so that results of
+            other code are not taken for those of this one; None where nobody asks.
         kept: What is kept of a run; has a column ``run_id``.
         plan: Lists the runs, and refuses contradictory options before any work.
         worker: Makes the worker that computes a fleet. A parallel engine pickles it.
@@ -156,6 +158,7 @@ class Runs(Generic[C, R]):
     check: Callable[[C, Sequence[Sequence[R]]], None] = lambda _config, _fleets: None
     needing: Callable[[C], Sequence[str]] = lambda _config: ()
     seconds: Callable[[C, Sequence[R]], float] | None = None
+    code: Code[R] | None = None
 
 
 @dataclass(frozen=True)

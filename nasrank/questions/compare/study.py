@@ -17,6 +17,7 @@ from nasrank.predictors.specification import parse_predictor
 from nasrank.questions.compare.figures import draw_comparison
 from nasrank.questions.compare.options import CompareConfig
 from nasrank.questions.compare.view import view_comparison
+from nasrank.runs.code import code_of
 from nasrank.runs.evaluate import mean_gpu_seconds
 from nasrank.runs.fleets import FleetSettings, FleetTrainer
 from nasrank.runs.grid import cut, estimated_seconds, losses_for, work
@@ -170,6 +171,7 @@ COMPARE = Study(
     main=HEADLINE,
     runs=Runs(
         identity=Run,
+        code=lambda run: code_of(run.predictor, run.loss),
         kept=FINISHED,
         plan=plan_runs,
         worker=lambda config, _plan: FleetTrainer(_settings(config)),

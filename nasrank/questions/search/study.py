@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nasrank.code import source_digest
 from nasrank.questions.search.controls import CONTROLS
 from nasrank.questions.search.figures import draw_searches
 from nasrank.questions.search.guided import run_control, search_fleet
@@ -22,6 +23,7 @@ from nasrank.questions.search.tables import (
     rows_of,
     search_rows,
 )
+from nasrank.runs.code import code_of
 from nasrank.runs.features import predictor_on
 from nasrank.study.device import choose_device, kind_of
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
@@ -164,11 +166,21 @@ def _mark(row: Mapping[str, Any]) -> str:
     return "=" if p_holm is None or p_holm > 0.05 else ""
 
 
+def _code_of(run: SearchRun) -> tuple[str, str]:
+    if run.predictor is None:
+        module = "nasrank.questions.search.controls"
+        return str(run.control), source_digest([module], ["nasrank.questions.search"])
+    name, digest = code_of(run.predictor, run.loss)
+    around = ["nasrank.questions.search.guided", "nasrank.questions.search.acquisition"]
+    return f"{name} {run.acquisition}", f"{digest}-{source_digest(around, ())}"
+
+
 SEARCHES = Study(
     config=SearchConfig,
     main=SEARCH_METHODS,
     runs=Runs(
         identity=SearchRun,
+        code=_code_of,
         kept=SEARCHED,
         plan=_plan,
         worker=_searcher,
