@@ -16,6 +16,8 @@ PREDICTORS: "Registry[type[Predictor]]" = Registry("predictor", group="nasrank.p
 """Predictors by name."""
 PREDICTORS.register("gnn", target="nasrank.predictors.networks:GNNPredictor")
 PREDICTORS.register("mlp", target="nasrank.predictors.networks:MLPPredictor")
+PREDICTORS.register("ridge", target="nasrank.predictors.ridge:Ridge")
+PREDICTORS.register("kernel", target="nasrank.predictors.kernel:KernelMachine")
 PREDICTORS.register("gp", target="nasrank.predictors.gp:GaussianProcess")
 PREDICTORS.register("trees", target="nasrank.predictors.trees:ExtraTrees")
 PREDICTORS.register("boosting", target="nasrank.predictors.boosting:Boosting")

@@ -50,6 +50,29 @@ def robust_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
     return _transformed("robust", labels)
 
 
+def log_scores(labels: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+    r"""Map labels to robust scores of the logarithm of their distance from the best.
+
+    .. math:: t = \text{robust}(-\log(\delta + \max y - y)), \qquad \delta = 1.4826\,\text{MAD}
+
+    It spreads the best labels apart, where most of them crowd below a limit.
+
+    Args:
+        labels: Higher is better, in any unit.
+
+    Returns:
+        The robust scores of the labels themselves where more than half of the labels are equal.
+
+    Example:
+        >>> log_scores(np.array([10.0, 92.0, 93.0, 94.0])).round(2).tolist()
+        [-2.08, -0.29, 0.29, 1.12]
+    """
+    deviation = 1.4826 * float(np.median(np.abs(labels - np.median(labels))))
+    if deviation == 0:
+        return robust_scores(labels)
+    return robust_scores(-np.log(deviation + labels.max() - labels))
+
+
 def _transformed(targets: Targets, labels: Float64[np.ndarray, "n"]) -> NDArray[np.float64]:
     scores: NDArray[np.float64] = transformed(targets, torch.from_numpy(labels)).numpy()
     return scores

@@ -12,11 +12,8 @@ from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.features import FeatureReference, graph_features
-from nasrank.graphs.path_statistics import path_statistics
 from nasrank.graphs.paths import PathCounts
 from nasrank.predictors.gnn import GNN
-from nasrank.predictors.predictor import required_proxies
-from nasrank.predictors.standard import Standard
 from nasrank.seeds import numpy_generator, torch_generator
 
 __all__ = ["GraphViews"]
@@ -36,22 +33,17 @@ class GraphViews:
     square roots. ``untrained``: embeddings by graph networks with random weights,
     normalised by network and reduced to its principal directions; distances there approximate
     the kernel of the infinitely wide network (Lee et al. 2018, "Deep neural networks as Gaussian
-    processes", ICLR). ``measures``: statistics over paths, and proxies where given, standardised
-    side by side. ``settings``: those of the whole architecture, standardised, where it has any.
+    processes", ICLR). Settings of the whole architecture are in none of them.
 
     Args:
         graphs: The graphs that determine kinds of paths and directions.
-        proxies: Those of the same graphs, or None.
     """
 
-    def __init__(
-        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
-    ) -> None:
-        self._paths = PathCounts(graphs)
-        self._features = FeatureReference.of(graphs)
-        self._with_proxies = proxies is not None
-        self._measures = Standard.of(self._measured(graphs, proxies))
-        self._network = GNN(graphs)
+    def __init__(self, graphs: GraphBatch) -> None:
+        plain = replace(graphs, settings=None)
+        self._paths = PathCounts(plain)
+        self._features = FeatureReference.of(plain)
+        self._network = GNN(plain)
         self._weights = self._network.initial(
             [torch_generator(part, stream="untrained") for part in range(UNTRAINED)]
         )
@@ -65,47 +57,25 @@ class GraphViews:
         _, directions = np.linalg.eigh(centred.T @ centred)
         self._directions = directions[:, ::-1][:, :DIRECTIONS]
         whole = len(chosen) == len(graphs)
-        self.reference = self._of(self._network, proxies, [embedded] if whole else None)
+        self.reference = self._of(self._network, [embedded] if whole else None)
 
-    def of(
-        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
-    ) -> Mapping[str, Float64[Tensor, "items _"]]:
-        """Return the views of other graphs of the same vocabulary.
-
-        Args:
-            graphs: The graphs.
-            proxies: Their proxies, if these views were made with some.
-        """
-        return self._of(self._network.on(graphs), proxies, None)
+    def of(self, graphs: GraphBatch) -> Mapping[str, Float64[Tensor, "items _"]]:
+        """Return the views of other graphs of the same vocabulary."""
+        return self._of(self._network.on(replace(graphs, settings=None)), None)
 
     def _of(
-        self,
-        network: GNN,
-        proxies: Float64[np.ndarray, "items proxies"] | None,
-        embedded: Iterable[Float32[np.ndarray, "_ columns"]] | None,
+        self, network: GNN, embedded: Iterable[Float32[np.ndarray, "_ columns"]] | None
     ) -> Mapping[str, Float64[Tensor, "items _"]]:
         graphs = network.graphs
-        plain = replace(graphs, settings=None)
         parts = self._embedded(network, np.arange(len(graphs))) if embedded is None else embedded
         views = {
-            "counts": graph_features(plain, self._features).astype(np.float64),
+            "counts": graph_features(graphs, self._features).astype(np.float64),
             "paths": np.sqrt(self._paths.of(graphs).astype(np.float64)),
             "untrained": np.concatenate(
                 [(part - self._centre) @ self._directions for part in parts]
             ),
-            "measures": self._measures.apply(self._measured(graphs, proxies)),
         }
-        if graphs.settings is not None and self._features.settings is not None:
-            views["settings"] = self._features.settings.rows(graphs.settings)
         return {name: torch.from_numpy(view) for name, view in views.items()}
-
-    def _measured(
-        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None
-    ) -> Float64[np.ndarray, "items columns"]:
-        statistics = path_statistics(graphs).astype(np.float64)
-        if not self._with_proxies:
-            return statistics
-        return np.concatenate([statistics, required_proxies(proxies)], axis=1)
 
     @torch.no_grad()
     def _embedded(

@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
-from scipy.optimize import check_grad
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 
 from nasrank.errors import UsageError
 from nasrank.losses import parse
 from nasrank.metrics import kendall_tau
-from nasrank.predictors import gp
+from nasrank.predictors import evidence
 from nasrank.predictors.gp import GaussianProcess
 from nasrank.predictors.predictor import Member
-from nasrank.predictors.targets import normal_scores, robust_scores
+from nasrank.predictors.targets import log_scores, normal_scores, robust_scores
 
 
 @pytest.fixture(name="worth", scope="module")
@@ -36,50 +34,40 @@ def test_normal_scores_by_hand():
     np.testing.assert_array_equal(normal_scores(np.array([2.0, 2.0])), [0.0, 0.0])
 
 
-def test_the_objective_is_likelihood_times_prior_and_its_gradient_is_right():
-    rng = np.random.default_rng(0)
-    rows = [rng.normal(size=(9, columns)) for columns in (2, 5)]
-    distances = np.stack([np.linalg.norm(r[:, None] - r, axis=2) for r in rows])
-    targets = rng.normal(size=9)
-    prior = np.array([-0.3, -0.3, 0.2, 0.9, -1.2])
-    at = prior + rng.normal(size=5) * 0.3
-    scales, lengths, noise = np.exp(at[:2]), np.exp(at[2:4]), np.exp(at[4])
-    kernel = (noise**2 + gp._JITTER) * np.eye(9)
-    for scale, length, distance in zip(scales, lengths, distances, strict=True):
-        reach = np.sqrt(5) * distance / length
-        kernel += scale**2 * (1 + reach + reach**2 / 3) * np.exp(-reach)
-    expected = (
-        -multivariate_normal(np.zeros(9), kernel).logpdf(targets)
-        - 4.5 * np.log(2 * np.pi)
-        + ((at - prior) ** 2).sum() / 2
-    )
-    arguments = torch.from_numpy(distances), torch.from_numpy(targets), prior
-    value, slope = gp._objective(at, *arguments)
-    assert value == pytest.approx(expected)
-    assert np.abs(slope).max() > 0.1
-    far = check_grad(
-        lambda x: gp._objective(x, *arguments)[0], lambda x: gp._objective(x, *arguments)[1], at
-    )
-    assert far < 1e-4
+def test_log_scores_by_hand():
+    # Median 6, deviation 1.4826 * 2: robust scores of -log(2.9652 + 9 - y).
+    labels = np.array([1.0, 5.0, 6.0, 8.0, 9.0])
+    expected = robust_scores(-np.log(2.9652 + 9 - labels))
+    np.testing.assert_allclose(log_scores(labels), expected)
+    np.testing.assert_allclose(log_scores(100 * labels - 7), expected)
+    tied = np.array([0.0, 1.0, 1.0, 1.0, 5.0])
+    np.testing.assert_array_equal(log_scores(tied), robust_scores(tied))
 
 
 def test_mean_and_doubt_are_those_of_conditioning(process, worth):
     own = np.arange(12)
     fitted = process.fit([member(worth, own)])
     (posterior,) = fitted._posteriors
-    views = process.views.reference
-    everything = torch.arange(50)
-    prior = posterior.cross(views, everything)
-    # The factor holds the training kernel with its noise: all of it comes from that.
-    kernel = (posterior.factor @ posterior.factor.T).numpy()
-    targets = robust_scores(worth[own])
+    choice = posterior.choice
+    rows = process.rows.reference[choice.reading]
+    prior = choice.kernel.between(rows, choice.rows).numpy()
+    kernel = choice.kernel.noisy(choice.rows).numpy()
     np.testing.assert_allclose(
-        fitted.scores()[0], prior.numpy() @ np.linalg.solve(kernel, targets), atol=1e-9
+        fitted.scores()[0], prior @ np.linalg.solve(kernel, choice.targets.numpy()), atol=1e-7
     )
     explained = np.einsum("ij,jk,ik->i", prior, np.linalg.inv(kernel), prior)
-    np.testing.assert_allclose(
-        fitted.spread()[0], np.sqrt(np.maximum(posterior.variance - explained, 0)), atol=1e-7
-    )
+    left = choice.kernel.variance(rows).numpy() - explained
+    np.testing.assert_allclose(fitted.spread()[0], np.sqrt(np.maximum(left, 0)), atol=1e-5)
+
+
+def test_left_out_doubt_is_that_of_the_others(process, worth):
+    (posterior,) = process.fit([member(worth, np.arange(12))])._posteriors
+    kernel = posterior.choice.kernel.noisy(posterior.choice.rows).numpy()
+    for item in (0, 7):
+        others = np.delete(np.arange(12), item)
+        cross = kernel[item, others]
+        left = kernel[item, item] - cross @ np.linalg.solve(kernel[np.ix_(others, others)], cross)
+        assert posterior.left_out[item] == pytest.approx(np.sqrt(left), rel=1e-6)
 
 
 def test_it_learns_and_doubts_what_it_has_not_seen(process, worth):
@@ -127,10 +115,10 @@ def test_labels_all_alike_give_one_score(process):
     np.testing.assert_allclose(fitted.scores(), 0.0, atol=1e-12)
 
 
-def test_beyond_its_limit_the_kernel_is_chosen_on_the_first(process, worth, monkeypatch):
-    monkeypatch.setattr(gp, "TUNED_ON", 10)
-    long, short = (process.fit([member(worth, np.arange(n))])._posteriors[0] for n in (40, 10))
-    assert (len(long.weights), len(short.weights)) == (40, 10)
+def test_beyond_its_limit_all_labels_still_predict(process, worth, monkeypatch):
+    monkeypatch.setattr(evidence, "TUNED_ON", 10)
+    (posterior,) = process.fit([member(worth, np.arange(40))])._posteriors
+    assert len(posterior.weights) == 40
     tuned = process.fit([member(worth, np.arange(40))])
     assert kendall_tau(tuned.scores()[0][40:], worth[40:]) > 0.5
 

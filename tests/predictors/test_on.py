@@ -25,7 +25,7 @@ def _known(request, make_graphs):
 
 
 @pytest.mark.parametrize(
-    "spec", ["gnn", "mlp", "gnn(ensemble=2)", "mlp(ensemble=2)", "gp", "blend"]
+    "spec", ["gnn", "mlp", "gnn(ensemble=2)", "mlp(ensemble=2)", "gp", "kernel", "ridge", "blend"]
 )
 def test_chunks_score_as_the_whole(spec, known):
     worth = known.operation_counts()[:, 2].astype(float) + np.arange(60) / 100

@@ -1,0 +1,297 @@
+"""A kernel machine: scores that are linear in a kernel, trained with any loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int64
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasrank.graphs import GraphBatch
+from nasrank.losses import PiecewiseSpec
+from nasrank.predictors.coefficients import LinearProblem
+from nasrank.predictors.evidence import Choice, Rows, choose_kernel, label_tau
+from nasrank.predictors.gp import GaussianProcess, Posterior
+from nasrank.predictors.kernel_rows import KernelRows
+from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
+from nasrank.predictors.recipe import Recipe
+from nasrank.seeds import numpy_generator
+
+__all__ = ["KernelMachine"]
+
+_FOLDS = 5
+_REPEATED_BELOW = 120
+"""Labels below which the folds are cut twice."""
+_STRONGEST, _WEAKEST = 0, -5
+"""Penalties that are tried, as powers of ten times the unit of the loss."""
+_UNTESTED = 0.1
+"""The penalty of so few labels that no fold can be left out, in the unit of the loss."""
+_PATIENCE = 2
+"""Penalties in a row without a better one after which no weaker one is tried."""
+_COVERED = 0.6827
+"""Share of the labels that lie within one standard deviation, as of a normal distribution."""
+_NEGLIGIBLE = 1e-3
+"""Share of the noise below which a direction of the kernel is left out."""
+
+
+class KernelMachine(Predictor):
+    r"""Scores K a with any loss, on the kernel that a Gaussian process finds.
+
+    .. math:: \min_b \; \ell(L b, y) + \frac{\lambda}{n} \lVert b \rVert^2, \qquad K = L L^T
+
+    with K of :func:`~nasrank.predictors.evidence.choose_kernel` and the whole training set as one
+    list. By the representer theorem this is the best function of the kernel's space for the loss
+    and a penalty on its norm (Schölkopf, Herbrich and Smola 2001, COLT). The penalty is chosen by
+    Kendall's tau on folds of the training set, from strong to weak. A piecewise loss is that of
+    its parts that goes with the number of labels.
+
+    Args:
+        graphs: See `Predictor`.
+        proxies: See `Predictor`.
+        device: Ignored; it computes on the CPU.
+        recipe: Ignored.
+        features: ``graph``, or ``proxies`` to compare these too.
+    """
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        proxies: Float64[np.ndarray, "items proxies"] | None = None,
+        device: torch.device | str = "cpu",
+        recipe: Recipe | None = None,
+        features: Literal["graph", "proxies"] = "graph",
+    ) -> None:
+        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
+        self._used = required_proxies(proxies) if features == "proxies" else None
+
+    @classmethod
+    def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
+        """Estimate the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
+        return GaussianProcess.seconds(n, options) + 0.1 + 1e-3 * n
+
+    @cached_property
+    def rows(self) -> KernelRows:
+        """The graphs as the kernel sees them, computed when first needed."""
+        return KernelRows(self.graphs, self._used)
+
+    def fit(
+        self,
+        members: Sequence[Member],
+        *,
+        on_step: Callable[[int, int], None] | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> Fitted:
+        """Fit every member; see :meth:`Predictor.fit`. A step is a member."""
+        bases: dict[tuple[bytes, bytes], _Basis] = {}
+        machines = []
+        for place, member in enumerate(members):
+            # Losses that are compared on the same labels share their kernel.
+            own = (member.items.tobytes(), member.targets.tobytes())
+            if own not in bases:
+                candidates = self.rows.candidates(torch.from_numpy(member.items))
+                bases[own] = _Basis(choose_kernel(candidates, member.targets))
+            machines.append(_Machine.of(bases[own], member))
+            if on_step is not None:
+                on_step(place + 1, len(members))
+        return _Machines(self.rows, self.rows.reference, machines)
+
+
+class _Basis:
+    """A kernel as a product of coordinates.
+
+    Args:
+        choice: The kernel and its training set.
+
+    Attributes:
+        posterior: The Gaussian process with this kernel.
+        rows: ``[n, r]`` coordinates of the training set.
+        back: ``[n, r]`` what turns coefficients of coordinates into those of the kernel.
+    """
+
+    def __init__(self, choice: Choice) -> None:
+        self.posterior = Posterior(choice)
+        values, vectors = torch.linalg.eigh(choice.kernel.between(choice.rows, choice.rows))
+        kept = values > _NEGLIGIBLE * choice.kernel.noise
+        roots = values[kept].sqrt()
+        self.rows, self.back = vectors[:, kept] * roots, vectors[:, kept] / roots
+
+    def unit(self, scores: Float64[np.ndarray, "n"], left_out: Float64[np.ndarray, "n"]) -> float:
+        """Return what a standard deviation of the process is in the unit of the scores.
+
+        Args:
+            scores: Those of the training set.
+            left_out: The same from models that did not see the label; NaN where there are none.
+        """
+        targets = self.posterior.choice.targets.numpy()
+        off = targets - targets.mean()
+        if not np.ptp(scores) > 0 or not np.ptp(targets) > 0:
+            return 1.0
+        slope = float(off @ scores) / float(off @ off)
+        if np.isnan(left_out).any():
+            return abs(slope)
+        away = np.abs(scores.mean() + slope * off - left_out)
+        return float(np.quantile(away / self.posterior.left_out.numpy(), _COVERED))
+
+
+@dataclass(frozen=True, eq=False)
+class _Machine:
+    """One member.
+
+    Attributes:
+        basis: Its kernel.
+        coefficients: Of the kernel with each training graph.
+        unit: Standard deviation of the Gaussian process in the unit of the scores.
+        loss: Value of the training loss.
+    """
+
+    basis: _Basis
+    coefficients: Float64[Tensor, "n"]
+    unit: float
+    loss: float
+
+    @classmethod
+    def of(cls, basis: _Basis, member: Member) -> _Machine:
+        spec = member.loss
+        loss = spec.at(len(member.items)) if isinstance(spec, PiecewiseSpec) else spec
+        labels = torch.from_numpy(np.asarray(member.targets, np.float64))
+        folds = cut_folds(member)
+        whole = torch.ones(1, len(labels), dtype=torch.bool)
+        alone = LinearProblem(basis.rows, labels, whole, loss)
+        cut = LinearProblem(basis.rows, labels, torch.cat([whole, ~folds]), loss)
+        found = _by_folds(cut, alone.unit_penalty(), folds, member.targets)
+        b = alone.solve(found.penalty, found.start, tolerance=1e-6)
+        scores = b @ basis.rows.T
+        unit = basis.unit(scores[0].numpy(), found.left_out)
+        return cls(basis, basis.back @ b[0], unit, float(alone.loss(scores)[0]))
+
+
+def cut_folds(member: Member) -> Bool[Tensor, "folds n"]:
+    """Say which items each fold leaves out; copies of one graph go together.
+
+    Folds are alike in their labels: neighbours in the order of labels are dealt to different ones.
+
+    Returns:
+        ``[repeats * folds, n]``; no folds for fewer than three different graphs.
+    """
+    items, first, place = np.unique(member.items, return_index=True, return_inverse=True)
+    count = min(_FOLDS, len(items))
+    if count < 3:
+        return torch.zeros(0, len(member.items), dtype=torch.bool)
+    repeats = 2 if len(items) < _REPEATED_BELOW else 1
+    draw = numpy_generator(member.seed, stream="folds", n=len(items))
+    order = np.lexsort((items, member.targets[first]))
+    cut = []
+    for _ in range(repeats):
+        dealt = np.concatenate([draw.permutation(count) for _ in range(-(-len(items) // count))])
+        fold = np.empty(len(items), np.int64)
+        fold[order] = dealt[: len(items)]
+        cut += [fold[place] == number for number in range(count)]
+    return torch.from_numpy(np.array(cut))
+
+
+class _Found(NamedTuple):
+    """What folds say.
+
+    Attributes:
+        penalty: The best.
+        start: The solution of the whole training set near it.
+        left_out: Scores of each item by models that did not see its label, or NaN.
+    """
+
+    penalty: Float64[Tensor, "1"]
+    start: Float64[Tensor, "1 rank"]
+    left_out: Float64[np.ndarray, "n"]
+
+
+def _by_folds(
+    problem: LinearProblem,
+    unit: Float64[Tensor, "1"],
+    folds: Bool[Tensor, "folds n"],
+    labels: Float64[np.ndarray, "n"],
+) -> _Found:
+    """Choose the penalty of the greatest mean tau over repeats.
+
+    Args:
+        problem: The whole training set, then each fold's own.
+        unit: The unit of penalties.
+        folds: What these leave out.
+        labels: Raw labels.
+    """
+    b = torch.zeros(len(folds) + 1, problem.basis.shape[1], dtype=torch.float64)
+    best, waited = -np.inf, 0
+    found = _Found(_UNTESTED * unit, b[:1], np.full(len(labels), np.nan))
+    if len(folds) == 0:
+        return found
+    for power in range(_STRONGEST, _WEAKEST - 1, -1):
+        penalty = unit * 10.0**power
+        b = problem.solve(penalty.expand(len(b)), b, tolerance=1e-2, steps=8)
+        left_out = _left_out((b[1:] @ problem.basis.T).numpy(), folds.numpy())
+        tau = float(np.mean([label_tau(row, labels) for row in left_out]))
+        waited += 1
+        if tau > best:
+            best, waited = tau, 0
+            found = _Found(penalty, b[:1], left_out.mean(axis=0))
+        if waited == _PATIENCE:
+            break
+    return found
+
+
+def _left_out(
+    scores: Float64[np.ndarray, "folds n"], folds: Bool[np.ndarray, "folds n"]
+) -> Float64[np.ndarray, "repeats n"]:
+    """Put the scores of the items that each fold leaves out together, one row a repeat."""
+    repeats = int(folds[:, 0].sum())
+    rows: NDArray[np.float64] = (scores * folds).reshape(repeats, -1, scores.shape[1]).sum(axis=1)
+    return rows
+
+
+class _Machines(Fitted):
+    def __init__(
+        self, made: KernelRows, readings: Sequence[Rows], machines: Sequence[_Machine]
+    ) -> None:
+        self._made, self._readings, self._machines = made, readings, machines
+        self.final_loss = np.array([each.loss for each in machines])
+
+    @property
+    def diverged(self) -> Bool[np.ndarray, "members"]:
+        return np.array([not each.coefficients.isfinite().all() for each in self._machines])
+
+    def scores(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
+        """Scores in the unit of the loss, as those of a network."""
+        rows = []
+        for each in self._machines:
+            choice = each.basis.posterior.choice
+            rows.append(
+                choice.kernel.mean(self._rows(each, items), choice.rows, each.coefficients)
+            )
+        result: NDArray[np.float64] = torch.stack(rows).numpy()
+        return result
+
+    def spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> Float64[np.ndarray, "members graphs"]:
+        """Standard deviations without the noise of a label, in the unit of the scores."""
+        rows = [
+            each.unit * each.basis.posterior.deviation(self._rows(each, items))
+            for each in self._machines
+        ]
+        result: NDArray[np.float64] = torch.stack(rows).numpy()
+        return result
+
+    def on(
+        self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
+    ) -> Fitted:
+        return _Machines(self._made, self._made.of(graphs, proxies), self._machines)
+
+    def _rows(self, machine: _Machine, items: Int64[np.ndarray, "graphs"] | None) -> Rows:
+        rows = self._readings[machine.basis.posterior.choice.reading]
+        return rows if items is None else rows[torch.from_numpy(np.asarray(items, np.int64))]
