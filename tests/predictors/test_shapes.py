@@ -19,7 +19,9 @@ def test_members_of_other_shapes_are_refused():
         Member(np.arange(3), np.zeros(1), parse("mse"), 0)
 
 
-@pytest.mark.parametrize("name", ["gnn", "mlp", "gp", "trees", "boosting", "blend"])
+@pytest.mark.parametrize(
+    "name", ["gnn", "mlp", "gp", "kernel", "ridge", "trees", "boosting", "blend"]
+)
 def test_proxies_without_columns_are_refused(make_graphs, name):
     with pytest.raises(TypeCheckError, match="proxies"):
         PREDICTORS[name](make_graphs(3), proxies=np.zeros(3))

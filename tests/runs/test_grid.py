@@ -112,7 +112,7 @@ def test_ensembles_cost_what_their_networks_cost(make_run):
     assert {len(fleet) for fleet in cut(runs, ["a"] * 40, "cpu", RECIPE)} == {5}
 
 
-@pytest.mark.parametrize("name", ["gp", "trees", "boosting"])
+@pytest.mark.parametrize("name", ["gp", "ridge", "trees", "boosting"])
 def test_what_has_no_networks_has_a_cost_of_its_own(make_run, name):
     small, large = (make_run(predictor=name, n_train=n) for n in (78, 1563))
     one, other = (estimated_seconds([run], "cpu", RECIPE) for run in (small, large))

@@ -64,7 +64,7 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
     )
     predictors: Some[str] = _grid(
         ("gnn",),
-        "Predictors, with options. gp, trees and boosting have a loss of their own and are "
+        "Predictors, with options. gp, ridge, trees and boosting have a loss of their own and are "
         "trained once, whatever --losses says.",
         complete=PREDICTORS.names,
     )
