@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError, NothingToCompare
 from nasrank.questions.check.tables import BASELINE, PAIRING
+from nasrank.runs.code import code_of
 from nasrank.runs.tables import DISCOVERY, DISCOVERY_AT, RUNS
+from nasrank.tables import about_of, read_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RunKey", "read_runs", "run_key", "write_baseline"]
+__all__ = ["RunKey", "computed_by_others", "read_runs", "run_key", "write_baseline"]
 
 RunKey = tuple[str | int, ...]
 
@@ -51,6 +53,25 @@ def read_runs(path: Path) -> list[dict[str, Any]]:
             )
         seen.add(key)
     return rows
+
+
+def computed_by_others(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name what computed runs of a folder with other code than is installed.
+
+    Args:
+        path: The ``--out`` folder of a comparison; a baseline does not say what made it.
+        rows: Its rows.
+
+    Returns:
+        Such as ``gnn listmle``, also where the folder does not say what made it.
+    """
+    if not _is_folder(path):
+        return []
+    made = about_of(read_schema(path / f"{RUNS.name}.parquet")).get("code")
+    made = made if isinstance(made, dict) else {}
+    methods = dict.fromkeys((row["predictor"], row["loss"]) for row in rows)
+    installed = [code_of(predictor, loss) for predictor, loss in methods]
+    return list(dict.fromkeys(name for name, digest in installed if made.get(name) != digest))
 
 
 def write_baseline(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasrank.errors import CheckFailed, DataError, NothingToCompare
-from nasrank.questions.check.baseline import read_runs, write_baseline
+from nasrank.questions.check.baseline import computed_by_others, read_runs, write_baseline
 from nasrank.questions.check.gate import OtherDataError, check_runs
 from nasrank.questions.check.options import CheckConfig
 from nasrank.questions.check.tables import CELL, CHECK
@@ -38,7 +38,8 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
         return Answer({}, record={"baseline": str(baseline), "runs": len(runs), "bytes": size})
     again = shlex.join(["nasrank", "check", f"{results}", "--against", f"{baseline}", "--update"])
     try:
-        found = check_runs(read_runs(results), read_runs(baseline), tolerance=config.tolerance)
+        rows = read_runs(results)
+        found = check_runs(rows, read_runs(baseline), tolerance=config.tolerance)
     except OtherDataError as error:
         raise DataError(
             f"{error.task}: {baseline} was measured on other data than {results}. Install the "
@@ -51,7 +52,14 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
         (found.only_results, results, baseline),
     )
     verdict = found.primary["verdict"]
-    undecided = "undecided: these runs neither show nor rule out a drop; use more seeds"
+    notes = []
+    if verdict == "undecided":
+        notes.append("undecided: these runs neither show nor rule out a drop; use more seeds")
+    if others := computed_by_others(results, rows):
+        notes.append(
+            f"{results} does not show the installed code of {', '.join(others)}: other code made "
+            "it. Run the comparison again"
+        )
     worse = CheckFailed(
         f"worse than {baseline}: mean tau {_change(found.primary)}. If that is intended, write a "
         f"new baseline: {again}"
@@ -60,7 +68,7 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
     return Answer(
         {CHECK: found.rows},
         record={"verdict": verdict, **parts},
-        notes=(undecided,) if verdict == "undecided" else (),
+        notes=tuple(notes),
         left_out=tuple(
             f"{count} runs of {here} are not in {there}" for count, here, there in lacking if count
         ),

@@ -1,6 +1,7 @@
 import inspect
 import json
 import math
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -244,6 +245,22 @@ def test_a_folder_is_checked_against_a_file_or_a_folder(folder, tmp_path):
         assert found.record["verdict"] == "held"
         assert found.record["pairs"] == 6
         assert CHECK.read(found.out / "check.parquet") == found.rows
+
+
+def test_results_of_other_code_are_named(folder, tmp_path):
+    baseline = tmp_path / "baseline.parquet"
+    write_baseline(read_runs(folder), baseline)
+    assert not any("code" in note for note in check(folder, baseline).notes)
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    path = copy / "runs.parquet"
+    table = RUNS.load(path)
+    about = json.loads(table.schema.metadata[b"nasrank.about"])
+    name = next(iter(about["code"]))
+    about["code"][name] = "0" * 16
+    RUNS.write(table.to_pylist(), path, about)
+    other = check(copy, baseline)
+    assert f"the installed code of {name}: other code made it" in other.notes[-1]
 
 
 def test_as_a_function_results_are_given_by_place(folder, tmp_path):
