@@ -299,7 +299,7 @@ def _left_out(record: Record) -> str:
     for each in record["left_out"]:
         why = each["why"]
         if each["column"] == record["named_by"]:
-            why = f"{why} and is their id"
+            why = f"{why}, taken as ids"
         by_reason.setdefault(why, []).append(each["column"])
     parts = [_with_reason(columns, why) for why, columns in by_reason.items()]
     return f"Left out: {'; '.join(parts)}."

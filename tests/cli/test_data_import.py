@@ -246,7 +246,7 @@ def test_a_table_of_settings_needs_no_other_option(trials, monkeypatch):
     assert "lr         number, log" in head
     assert "where optimizer is sgd" in head
     assert "by the name of val_loss; give --higher-is-better if it is not." in rest
-    assert "run_name (names the rows and is their id); framework (is always torch)" in rest
+    assert "run_name (names of the rows, taken as ids); framework (always torch)" in rest
     assert "Failed: 3 status crashed." in rest
     assert "--setting NAME=KIND" in rest
     info = json.loads(nasrank("data", "info", "my-space/own", "--format", "json").stdout)["answer"]

@@ -14,7 +14,7 @@ __all__ = [
     "words_of",
 ]
 
-NAMES_ROWS = "names the rows"
+NAMES_ROWS = "names of the rows"
 """Why a column with another word in every row is no setting."""
 LONGEST_WORD = 64
 """Longest name of a level, in characters."""
@@ -28,7 +28,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?|(\d+ days? )?-?\d+:\d\d:\
 _ADDRESS = re.compile(r"(https?|s3|gs|file)://.*", re.IGNORECASE)
 
 _SEEDS = {"seed", "repeat", "repetition", "replicate", "fold", "rep"}
-_NUMBERS = {"id", "number", "index", "idx", "trial", "run", "job", "timestamp", "unnamed"}
+_NUMBERS = {"number", "index", "idx", "trial", "run", "job", "timestamp", "unnamed"}
 _MEASURED = {
     *("acc", "accuracy", "auc", "auroc", "f1", "recall", "iou", "miou", "psnr", "ssim", "bleu"),
     *("rouge", "score", "reward", "return", "loss", "error", "err", "nll", "perplexity", "ppl"),
@@ -65,7 +65,7 @@ def words_of(name: str) -> list[str]:
 
 
 def why_no_setting(name: str, cells: Sequence[Cell]) -> str | None:
-    """Return why a column is no setting, as a clause, or None where it may be one.
+    """Return what a column is instead of a setting, in a few words, or None where it may be one.
 
     The order of the rows does not matter.
 
@@ -75,10 +75,10 @@ def why_no_setting(name: str, cells: Sequence[Cell]) -> str | None:
     """
     known = [each for each in cells if each is not None]
     if not known:
-        return "is empty"
+        return "empty"
     distinct = {spelled(each) for each in known}
     if len(distinct) == 1 and len(known) == len(cells):
-        return f"is always {next(iter(distinct))[:40]}"
+        return f"always {next(iter(distinct))[:40]}"
     if all(isinstance(each, float) for each in known):
         return _why_no_number(name, [each for each in known if isinstance(each, float)])
     numbers = sum(isinstance(each, float) for each in known)
@@ -115,17 +115,15 @@ def _why_no_words(
     name: str, count: int, distinct: set[str], *, mostly_numbers: bool
 ) -> str | None:
     shapes = {
-        "holds neither numbers nor words": any(each[:1] + each[-1:] == "<>" for each in distinct),
-        "is free text": any(
-            len(each) > LONGEST_WORD or not each.isprintable() for each in distinct
-        ),
-        "tells the time": all(_TIME.fullmatch(each) for each in distinct),
-        "holds addresses": all(_ADDRESS.fullmatch(each) for each in distinct),
-        "is measured, not chosen": _RESULT.match(name.lower()) is not None,
+        "neither numbers nor words": any(each[:1] + each[-1:] == "<>" for each in distinct),
+        "free text": any(len(each) > LONGEST_WORD or not each.isprintable() for each in distinct),
+        "times": all(_TIME.fullmatch(each) for each in distinct),
+        "addresses": all(_ADDRESS.fullmatch(each) for each in distinct),
+        "measured, not chosen": _RESULT.match(name.lower()) is not None,
     }
     if not mostly_numbers:
         shapes[NAMES_ROWS] = len(distinct) == count >= _FEWEST_NAMES
-        shapes["nearly names the rows"] = len(distinct) > max(_MANY, count / 2)
+        shapes["names of nearly every row"] = len(distinct) > max(_MANY, count / 2)
     return next((why for why, true in shapes.items() if true), None)
 
 
@@ -133,17 +131,16 @@ def _why_no_number(name: str, known: Sequence[float]) -> str | None:
     prefix = _PREFIX.match(name)
     words = words_of(name[prefix.end() :] if prefix else name)
     whole = all(each.is_integer() for each in known)
-    if whole and words and (words[-1] in _SEEDS or words[-2:] == ["random", "state"]):
-        return "numbers repeated trainings"
-    if words and "timestamp" in words:
-        return "tells the time"
-    if whole and words and words[-1] in _NUMBERS and len({*known}) == len(known) > 1:
-        return "numbers the rows"
-    if prefix:
-        return None
-    if _RESULT.match(name.lower()) or _is_measured(words):
-        return "is measured, not chosen"
-    return None
+    last = words[-1] if words else ""
+    measured = not prefix and (_RESULT.match(name.lower()) is not None or _is_measured(words))
+    shapes = {
+        "seeds of trainings": whole and (last in _SEEDS or words[-2:] == ["random", "state"]),
+        "times": "timestamp" in words,
+        "ids, or codes to give with --category": whole and last == "id",
+        "row numbers": whole and last in _NUMBERS and len({*known}) == len(known) > 1,
+        "measured, not chosen": measured,
+    }
+    return next((why for why, true in shapes.items() if true), None)
 
 
 def _is_measured(words: Sequence[str]) -> bool:

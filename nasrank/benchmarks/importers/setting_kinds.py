@@ -27,7 +27,7 @@ _MOST_STEPS = 8
 """Most levels of numbers that are taken as ordered because one of them is zero."""
 _LEAST_RATIO = 4.0
 """Largest over smallest of a setting on a log scale, at least."""
-_EVENER = 0.8
+_EVENER = 0.9
 """How much more even the gaps between logarithms have to be than those between numbers."""
 
 _ORDERS = (

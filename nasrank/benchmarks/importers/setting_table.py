@@ -86,11 +86,11 @@ def understand(
     columns: list[_Column] = []
     for name in free:
         if name in wishes.ignore:
-            left_out.append(LeftOut(name, "is ignored as asked"))
+            left_out.append(LeftOut(name, "ignored as asked"))
         elif name not in asked and name in records.results:
-            left_out.append(LeftOut(name, "is measured, not chosen"))
+            left_out.append(LeftOut(name, "measured, not chosen"))
         elif name not in asked and (graphs or wishes.settings):
-            left_out.append(LeftOut(name, "is no setting unless asked for"))
+            left_out.append(LeftOut(name, "not asked for"))
         else:
             cells = _cells(records, name)
             entries = _entries(name, cells)
@@ -102,7 +102,7 @@ def understand(
                     left_out.append(LeftOut(each.name, why))
     named_by = "" if graphs else _naming(records, left_out)
     columns, counting = _without_counters(columns, asked)
-    left_out += [LeftOut(each.name, "counts the rows") for each in counting]
+    left_out += [LeftOut(each.name, "row numbers") for each in counting]
     if len(columns) > _MOST_SETTINGS:
         raise DataError(
             f"{records.path}: {len(columns):,} settings are more than {_MOST_SETTINGS:,}. Name "
@@ -179,10 +179,10 @@ def notes_on(
 def _why(column: _Column, listed: bool, asked: Collection[str]) -> str | None:
     """Return why a column is no setting, or None where it is one."""
     if not listed and any(isinstance(cell, tuple) for cell in column.cells):
-        return f"has lists within lists, or of more than {_LONGEST_LIST} entries"
+        return f"lists within lists, or of more than {_LONGEST_LIST} entries"
     if column.source not in asked:
         return why_no_setting(column.name, column.cells)
-    return "is empty" if all(cell is None for cell in column.cells) else None
+    return "empty" if all(cell is None for cell in column.cells) else None
 
 
 def _naming(records: Records, left_out: Sequence[LeftOut]) -> str:
@@ -297,7 +297,7 @@ def _coded(records: Records, columns: Sequence[_Column]) -> tuple[Settings | Non
         # Whether it applies is told by another one, and it never changes where it does.
         if setting.condition is not None and known.min() == known.max():
             shown = setting.shown(known[0])
-            left_out.append(LeftOut(setting.name, f"is always {shown} where it applies"))
+            left_out.append(LeftOut(setting.name, f"always {shown} where it applies"))
         else:
             kept.append(number)
     if not kept:

@@ -72,7 +72,7 @@ class LeftOut:
 
     Attributes:
         name: Its name, or that of an entry of its lists.
-        why: The reason, as a clause without a subject.
+        why: What it is instead, in a few words.
     """
 
     name: str

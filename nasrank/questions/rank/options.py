@@ -46,7 +46,9 @@ class RankConfig(OnDevice):
         panel=_WHAT,
     )
     update: Path | None = option(
-        None, "New labels, columns id and label, to add to the space first.", panel=_WHAT
+        None,
+        "New labels to add to the space first: columns id, or the settings, and label.",
+        panel=_WHAT,
     )
     n_train: int | None = option(
         None,

@@ -102,12 +102,16 @@ def _given_loss(config: RankConfig, own: str | None) -> str | None:
 
 
 def _update(path: Path, pool: Path | None, task: str) -> Change:
-    labels = read_labels(path, parse_task(task).metric.name)
+    graphs = load_task(task).space.graphs
+    settings = graphs.settings.columns if graphs.settings and graphs.only_settings else ()
+    labels = read_labels(path, parse_task(task).metric.name, settings)
     before: Case | None = None
     # A space with too few labels until now is just what an update is for.
     with contextlib.suppress(DataError):
         before = load_case(task)
-    source = None if pool is None else _pool_of(pool, task)
+    # A table of settings tells what its rows are itself.
+    given = path if pool is None and settings else pool
+    source = None if given is None else _pool_of(given, task)
     return Change(before, *store_labels(labels, task, source))
 
 

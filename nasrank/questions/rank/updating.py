@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nasrank.benchmarks.importers.failures import read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
 from nasrank.benchmarks.importers.merge import save
 from nasrank.benchmarks.importers.records import Records, read_records
 from nasrank.benchmarks.importers.store import StoredMeasurement, StoredSpace, find_space
+from nasrank.benchmarks.importers.user import candidate_names
 from nasrank.benchmarks.space import Metric
 from nasrank.benchmarks.tasks import parse_task
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch, joined
+from nasrank.graphs.settings import Setting
 from nasrank.questions.rank.pool import PoolFile
 
 __all__ = ["NewLabels", "read_labels", "store_labels"]
 
-_MISSING = {"", "nan", "na", "n/a", "null", "none"}
 _REMEDY = "Correct the file and give it again"
 
 
@@ -30,23 +34,26 @@ class NewLabels:
 
     Attributes:
         path: The file.
-        labels: Label by name of the architecture, in the metric's own direction.
+        labels: Label by name of the architecture, in the metric's own direction; None where its
+            training failed.
         places: Row or line of each, as messages name it.
     """
 
     path: Path
-    labels: dict[str, float]
+    labels: dict[str, float | None]
     places: dict[str, str]
 
 
-def read_labels(path: Path, metric: str) -> NewLabels:
+def read_labels(path: Path, metric: str, settings: Sequence[Setting] = ()) -> NewLabels:
     """Read names and labels: columns ``id`` and ``label``, or one named like the metric.
 
-    Rows without a label are skipped.
+    Rows without a label are skipped, unless they say that their training failed.
 
     Args:
-        path: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
+        path: A table as ``nasrank data import`` reads it.
         metric: Name of the metric.
+        settings: Settings of a space that has nothing else; written out they are the names where
+            there is no ``id``.
 
     Raises:
         DataError: A column is missing, a name comes twice or is none, a label is no number, or
@@ -54,28 +61,41 @@ def read_labels(path: Path, metric: str) -> NewLabels:
     """
     records = read_records(path)
     column = next((name for name in ("label", metric) if name in records.columns), None)
-    if "id" not in records.columns or column is None:
+    told = set(records.columns) >= {each.name for each in settings} if settings else False
+    if column is None or not ("id" in records.columns or told):
         raise DataError(
             f"{path}: it has the columns {', '.join(records.columns)[:200]}. Give it id and label"
         )
-    labels: dict[str, float] = {}
+    names = [*candidate_names(records, settings)] if "id" not in records.columns else _ids(records)
+    outcomes = read_outcomes(records, [column], status_columns(records, [column]))
+    labels: dict[str, float | None] = {}
     places: dict[str, str] = {}
-    for row, record in enumerate(records.rows):
+    for row, name in enumerate(names):
         place = f"{records.unit} {records.places[row]}"
-        given = record.get("id")
-        whole = isinstance(given, int) and not isinstance(given, bool)
-        name = str(given).strip() if whole or isinstance(given, str) else ""
-        if not name:
-            raise DataError(f"{path}: {place}: id is not a name. {_REMEDY}")
         if name in places:
             raise DataError(f"{path}: {place}: id {name[:60]!a} is that of {places[name]} too")
         places[name] = place
-        value = _number(records, row, column)
-        if value is not None:
+        value = float(outcomes.values[row, 0])
+        if outcomes.failed[row]:
+            labels[name] = None
+        elif not math.isnan(value):
             labels[name] = value
     if not labels:
         raise DataError(f"{path}: no row has a label. Fill the column {column}")
     return NewLabels(path, labels, places)
+
+
+def _ids(records: Records) -> list[str]:
+    names = []
+    for row, record in enumerate(records.rows):
+        given = record.get("id")
+        whole = isinstance(given, int) and not isinstance(given, bool)
+        name = str(given).strip() if whole or isinstance(given, str) else ""
+        if not name:
+            place = f"{records.unit} {records.places[row]}"
+            raise DataError(f"{records.path}: {place}: id is not a name. {_REMEDY}")
+        names.append(name)
+    return names
 
 
 def store_labels(new: NewLabels, task: str, pool: PoolFile | None) -> tuple[int, int]:
@@ -121,14 +141,21 @@ def store_labels(new: NewLabels, task: str, pool: PoolFile | None) -> tuple[int,
     if unknown:
         graphs = joined([graphs, _from_pool(new, stored, unknown, pool)])
         place |= {text: len(known) + row for row, text in enumerate(unknown)}
-    values = np.full((len(place), 1), np.nan)
-    values[: len(known)] = stored.read_columns(measured.columns)
-    before = values.copy()
+    values = np.full(len(place), np.nan)
+    failed = np.zeros(len(place), np.bool_)
+    stored_values = stored.read_columns(measured.columns)
+    values[: len(known)] = stored_values[:, 0]
+    if measured.failures:
+        failed[: len(known)] = stored_values[:, -1] == 1
+    before, failed_before = values.copy(), failed.copy()
     for text, label in new.labels.items():
-        values[place[text], 0] = label
-    save(_imported(stored, measured, (*known, *unknown), graphs, values))
-    fresh = np.isnan(before) & ~np.isnan(values)
-    return int(fresh.sum()), int((~np.isnan(before) & (before != values)).sum())
+        values[place[text]] = math.nan if label is None else label
+        failed[place[text]] = label is None
+    given = values[:, None], failed if failed.any() else None
+    save(_imported(stored, measured, (*known, *unknown), graphs, given))
+    was, now = ~np.isnan(before) | failed_before, ~np.isnan(values) | failed
+    other = (failed != failed_before) | (np.nan_to_num(before) != np.nan_to_num(values))
+    return int((now & ~was).sum()), int((was & other).sum())
 
 
 def _from_pool(
@@ -153,7 +180,7 @@ def _imported(
     measured: StoredMeasurement,
     names: tuple[str, ...],
     graphs: GraphBatch,
-    values: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    given: tuple[NDArray[np.float64], NDArray[np.bool_] | None],
 ) -> Imported:
     metric = Metric(
         measured.metric.name,
@@ -170,7 +197,7 @@ def _imported(
         graphs=graphs,
         drop=stored.drop,
         contract=stored.contract,
-        measurements=(Measurement(measured.dataset, metric, values),),
+        measurements=(Measurement(measured.dataset, metric, *given),),
         cost_seconds={},
         parameters=None,
         chance={},
@@ -179,21 +206,3 @@ def _imported(
         licence=origin.licence,
         citation=origin.citation,
     )
-
-
-def _number(records: Records, row: int, column: str) -> float | None:
-    given = records.rows[row].get(column)
-    if given is None or (isinstance(given, str) and given.strip().lower() in _MISSING):
-        return None
-    try:
-        number = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        if isinstance(given, float) and math.isnan(given):
-            return None
-        raise DataError(
-            f"{records.path}: {records.unit} {records.places[row]}: {column} is "
-            f"{str(given)[:40]!a} and not a finite number. {_REMEDY}"
-        )
-    return number

@@ -73,6 +73,8 @@ def left_out(imported):
         ([16, 32, 64, 128], "number", "log", ()),
         ([3, 5, 7], "number", "linear", ()),
         ([2, 3, 4, 6], "number", "linear", ()),
+        ([1, 2, 3, 4, 6], "number", "linear", ()),
+        ([512, 2048, 4096, 8192], "number", "log", ()),
         ([-1, 10, 100], "number", "linear", ()),
         ([0, 1e-4, 1e-3, 1e-2], "ordered", "linear", ("0", "0.0001", "0.001", "0.01")),
         ([0, 1], "yes/no", "linear", ("no", "yes")),
@@ -94,15 +96,15 @@ def test_kinds(read, values, kind, scale, levels):
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (["torch"], "is always torch"),
-        ([""], "is empty"),
-        ([f"run-{n}" for n in range(ROWS)], "names the rows"),
-        ([f"https://x.org/{n % 7}" for n in range(ROWS)], "holds addresses"),
-        ([f"2024-01-0{1 + n % 7} 10:00:00" for n in range(ROWS)], "tells the time"),
-        ([n + 1 for n in range(ROWS)], "counts the rows"),
-        (list(range(ROWS)), "counts the rows"),
-        (["a note that goes on " * 4, "b"], "is free text"),
-        (["[[1, 2], [3]]", "[[1], [2]]"], "has lists within lists, or of more than 256 entries"),
+        (["torch"], "always torch"),
+        ([""], "empty"),
+        ([f"run-{n}" for n in range(ROWS)], "names of the rows"),
+        ([f"https://x.org/{n % 7}" for n in range(ROWS)], "addresses"),
+        ([f"2024-01-0{1 + n % 7} 10:00:00" for n in range(ROWS)], "times"),
+        ([n + 1 for n in range(ROWS)], "row numbers"),
+        (list(range(ROWS)), "row numbers"),
+        (["a note that goes on " * 4, "b"], "free text"),
+        (["[[1, 2], [3]]", "[[1], [2]]"], "lists within lists, or of more than 256 entries"),
     ],
 )
 def test_columns_that_are_no_settings(read, values, why):
@@ -114,15 +116,16 @@ def test_columns_that_are_no_settings(read, values, why):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("seed", "numbers repeated trainings"),
-        ("random_state", "numbers repeated trainings"),
-        ("val_loss", "is measured, not chosen"),
-        ("testAccuracy", "is measured, not chosen"),
-        ("train_time", "is measured, not chosen"),
-        ("time_s", "is measured, not chosen"),
-        ("n_params", "is measured, not chosen"),
-        ("summary.best", "is measured, not chosen"),
-        ("_timestamp", "tells the time"),
+        ("seed", "seeds of trainings"),
+        ("random_state", "seeds of trainings"),
+        ("val_loss", "measured, not chosen"),
+        ("testAccuracy", "measured, not chosen"),
+        ("train_time", "measured, not chosen"),
+        ("time_s", "measured, not chosen"),
+        ("n_params", "measured, not chosen"),
+        ("summary.best", "measured, not chosen"),
+        ("_timestamp", "times"),
+        ("config_id", "ids, or codes to give with --category"),
         ("loss_weight", None),
         ("label_smoothing", None),
         ("time_steps", None),
@@ -161,7 +164,7 @@ def test_where_a_setting_applies(read):
     assert found["kernel_1"].condition is None
     # Levels are sorted: adam, lamb, sgd.
     assert found["momentum"].condition.values == (2.0,)
-    assert left_out(imported) == {"nesterov": "is always yes where it applies"}
+    assert left_out(imported) == {"nesterov": "always yes where it applies"}
     # One row that lacks it shows no rule.
     assert found["often"].condition is None
 
@@ -232,7 +235,7 @@ def test_the_user_has_the_last_word(read):
     assert found["size"].levels == ("short", "tall")
     assert found["lr"].scale == "log"
     assert found["seed"].kind == "number"
-    assert left_out(imported) == {"other": "is ignored as asked"}
+    assert left_out(imported) == {"other": "ignored as asked"}
     chosen = read(columns, wishes=read_wishes(settings=["lr"]))
     assert set(kinds(chosen)) == {"lr"}
 
@@ -293,7 +296,7 @@ def test_graphs_have_settings_only_where_asked(read):
     }
     plain = read(columns)
     assert plain.graphs.settings is None
-    assert left_out(plain) == {"lr": "is no setting unless asked for"}
+    assert left_out(plain) == {"lr": "not asked for"}
     asked = read(columns, wishes=read_wishes(settings=["lr"]))
     assert asked.graphs.settings.names == ("lr",)
     assert asked.graphs.vocabulary == ("input", "output", "x", "y")

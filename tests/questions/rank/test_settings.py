@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from nasrank.benchmarks import load_task
 from nasrank.benchmarks.importing import import_data
 from nasrank.errors import DataError
 from nasrank.graphs import isomorphism_classes, joined
@@ -13,6 +14,7 @@ from nasrank.questions.rank.checking import notes_of
 from nasrank.questions.rank.explaining import effects_of, nearest_of
 from nasrank.questions.rank.listing import list_order, list_rows
 from nasrank.questions.rank.pool import PoolFile, rank_pool
+from nasrank.questions.rank.updating import read_labels, store_labels
 
 
 def trials(count=70, labelled=50, seed=0):
@@ -178,3 +180,37 @@ def test_what_is_beyond_the_evaluated_is_said(case, learnt, pool, tmp_path):
     notes = notes_of(model, found, order, list_rows(model, found, order))
     assert any("no evaluated architecture reaches depth=30" in note for note in notes)
     assert settings_unseen(case, case.graphs[case.items]) == []
+
+
+def test_new_labels_come_with_their_settings(case, pool, own_data):
+    """Candidates of the space, a new trial, and one that failed, told by settings alone."""
+    rows = [row | {"acc": "1.5"} for row in trials()[50:52]]
+    rows.append(rows[0] | {"lr": "0.0123", "acc": "2.5"})
+    rows.append(trials()[52] | {"acc": "nan"})
+    path = write(own_data / "new.csv", rows)
+    columns = case.graphs.settings.columns
+    labels = read_labels(path, "acc", columns)
+    assert list(labels.labels.values()) == [1.5, 1.5, 2.5, None]
+    source = PoolFile(
+        path, case.graphs.vocabulary, (), reduction_of("my-trials/own"), settings=columns
+    )
+    assert store_labels(labels, "my-trials/own", source) == (4, 0)
+    task = load_task("my-trials/own")
+    assert len(task) == 71
+    assert (int((~np.isnan(task.labels)).sum()), int(task.failed.sum())) == (53, 1)
+    # Once more they replace what is there, and a label that comes late is no failure any more.
+    rows[3]["acc"] = "0.5"
+    labels = read_labels(write(path, rows), "acc", columns)
+    assert store_labels(labels, "my-trials/own", source) == (0, 1)
+    assert load_task("my-trials/own").failed is None
+
+
+def test_an_update_of_a_space_with_failures_keeps_them(own_data):
+    rows = trials()
+    rows[3]["acc"] = rows[4]["acc"] = "failed"
+    path = write(own_data / "trials.csv", [{"id": f"t{n}"} | row for n, row in enumerate(rows)])
+    import_data("my-trials", path, label=["acc"])
+    new = own_data / "new.csv"
+    new.write_text("id,label\nt55,3\nt4,1\n")
+    assert store_labels(read_labels(new, "acc"), "my-trials/own", None) == (1, 1)
+    assert np.flatnonzero(load_task("my-trials/own").failed).tolist() == [3]
