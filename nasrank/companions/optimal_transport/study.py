@@ -77,7 +77,7 @@ def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
     return Answer(
         {OT: rows, CONFUSIONS: confusions, CLAIMS: ot_claims(rows)},
         notes=notes,
-        shown=(job.rows, problem.tree),
+        shown=(problem.tree, job.rows),
     )
 
 
@@ -104,7 +104,7 @@ TRAIN = Study(
     ),
     answer=_trained,
     view=view.view_trained,
-    pictures=lambda result: figures.draw_trained(result.shown[0], result.shown[1], result.out),
+    pictures=lambda result: figures.draw_trained(result.shown[1], result.shown[0], result.out),
 )
 
 

@@ -266,8 +266,8 @@ def test_costs(vectors, tmp_path):
     for text, message in (
         ("", "no cost"),
         ("x,k0\nk0,1", "no cost of 'k1'"),
-        ("x,k0,k1\nk0,1,a\nk1,1,1", "is no number"),
-        ("x,k0,k1\nk0,1\nk1,1,1", "is no number"),
+        ("x,k0,k1\nk0,1,a\nk1,1,1", "is not a number"),
+        ("x,k0,k1\nk0,1\nk1,1,1", "is not a number"),
         ("x,k0,k1\nk0,1,nan\nk1,1,1", "finite"),
         ("x,k0,k1\nk0,1,-1\nk1,1,1", "not negative"),
     ):

@@ -122,10 +122,10 @@ def test_rare_modes_are_those_with_less_than_half_a_share():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: discrete_pair([1, 2], [1]), "as many"),
+        (lambda: discrete_pair([1, 2], [1]), "the same number"),
         (lambda: discrete_pair([1, 1], [0, 0]), "--q"),
         (lambda: sampled_pair([], [1.0]), "both distributions"),
-        (lambda: sampled_pair([0.0], [1.0]), "no chance"),
+        (lambda: sampled_pair([0.0], [1.0]), "density 0"),
         (lambda: Ring((1.0, 2.0)), "8 numbers"),
         (lambda: Ring((0.0,) * 8), "not all of them 0"),
     ],
