@@ -10,11 +10,12 @@ import numpy as np
 from nasrank.benchmarks.importers import find_importer, formats_of, user
 from nasrank.benchmarks.importers.benchmark import imported_names
 from nasrank.benchmarks.importers.merge import Saved, save
-from nasrank.benchmarks.importers.store import space_path
+from nasrank.benchmarks.importers.store import find_space, space_path
 from nasrank.benchmarks.importers.understood import NO_WISHES, Wishes
 from nasrank.benchmarks.setting_facts import setting_rows
 from nasrank.benchmarks.tasks import SPACES, TaskName
 from nasrank.errors import DataError, UsageError
+from nasrank.graphs.settings import Setting
 
 __all__ = ["import_data", "saved_rows", "understood_record"]
 
@@ -92,6 +93,7 @@ def import_data(
             lower_is_better=lower_is_better,
             unit="1" if unit is None else unit,
             wishes=wishes,
+            known=() if wishes else _known_settings(space, path),
             renamed=renamed,
             study=study,
         )
@@ -106,6 +108,14 @@ def import_data(
         task = base.load(f"{base.name}/{first}", first, base.metrics_of(first)[0])
         whole = task.space
     return save(imported, whole)
+
+
+def _known_settings(space: str, path: Path) -> tuple[Setting, ...]:
+    """Return the settings that a further file of a space has; none where they are to be found."""
+    stored = find_space(space)
+    if stored is None or path.name in {each.provenance.source for each in stored.measurements}:
+        return ()
+    return stored.settings
 
 
 def saved_rows(saved: Saved) -> list[dict[str, Any]]:

@@ -423,3 +423,41 @@ def test_what_a_table_says_is_text_everywhere(tmp_path, monkeypatch):
     for text in ("\\x1b[2Jact", "[link=http://x]kind", "[bold red]x[/]", "=cmd|'/C calc'!A0"):
         assert text in pages[0]
     assert "n[i]15" in pages[1]
+
+
+def test_a_further_table_is_read_with_the_settings_of_the_space(trials, tmp_path):
+    """A few rows say too little of kinds: here the depth is constant and a level is new."""
+    nasrank("data", "import", "my-space", trials, "--label", "val_loss")
+    more = tmp_path / "more.csv"
+    more.write_text(
+        "run_name,lr,depth,optimizer,momentum,framework,latency_s\n"
+        "new0,0.1,4,lamb,,jax,2.5\nnew1,0.2,4,adam,,jax,3.5\nnew2,0.3,4,sgd,0.9,jax,1.5\n"
+        "new3,0.3,4,sgd,0.8,jax,1.25\nnew4,0.3,4,sgd,0.7,jax,1.0\n"
+    )
+    done = nasrank("data", "import", "my-space", more, "--label", "latency_s", "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    (row,) = found["tables"]["imported"]
+    assert (row["architectures"], row["labelled"], row["better"]) == (65, 5, "lower")
+    assert found["answer"]["named_by"] == "run_name"
+    kinds = {each["setting"]: each for each in found["answer"]["settings"]}
+    assert list(kinds) == ["lr", "depth", "optimizer", "momentum"]
+    assert (kinds["lr"]["scale"], kinds["optimizer"]["levels"]) == ("log", ["adam", "sgd", "lamb"])
+    info = nasrank("data", "info", "my-space/own", "--format", "json").stdout
+    assert json.loads(info)["answer"]["architectures"] == 65
+    more.write_text("run_name,lr,depth,latency_s\nnew5,0.1,4,2\n")
+    done = nasrank(
+        "data", "import", "my-space", more.rename(tmp_path / "x.csv"), "--label", "latency_s"
+    )
+    assert done.returncode == 4
+    assert "it has no column optimizer, which is a setting of the space" in done.stderr
+
+
+def test_another_label_of_the_same_table_keeps_the_first(trials):
+    nasrank("data", "import", "my-space", trials, "--label", "val_loss")
+    done = nasrank("data", "import", "my-space", trials, "--label", "lr", "--ignore", "val_loss")
+    assert done.returncode == 0, done.stderr
+    info = json.loads(nasrank("data", "info", "my-space/own", "--format", "json").stdout)["answer"]
+    # The later import says what the settings are.
+    assert [row["setting"] for row in info["settings"]] == ["depth", "optimizer", "momentum"]
+    assert (info["labelled"], info["metric"]["name"]) == (47, "val_loss")

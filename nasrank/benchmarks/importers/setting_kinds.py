@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +163,12 @@ def coded(setting: Setting, cells: Sequence[Cell]) -> NDArray[np.float64]:
             )
         values[row] = value
     return values
+
+
+def with_levels_of(setting: Setting, cells: Iterable[Cell]) -> Setting:
+    """Add the levels of cells that a category lacks, after its own."""
+    levels = (*setting.levels, *_sorted(_distinct(cells)))
+    return replace(setting, levels=tuple(dict.fromkeys(levels)))
 
 
 def is_geometric(numbers: Iterable[float]) -> bool:

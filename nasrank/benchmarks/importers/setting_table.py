@@ -27,13 +27,19 @@ from nasrank.benchmarks.importers.column_roles import (
 )
 from nasrank.benchmarks.importers.conditions import with_conditions
 from nasrank.benchmarks.importers.records import Records
-from nasrank.benchmarks.importers.setting_kinds import Wish, WrongCellError, coded, found_kind
+from nasrank.benchmarks.importers.setting_kinds import (
+    Wish,
+    WrongCellError,
+    coded,
+    found_kind,
+    with_levels_of,
+)
 from nasrank.benchmarks.importers.understood import LeftOut, Understood, Wishes
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs.settings import Setting, Settings
 from nasrank.registry import unknown_name
 
-__all__ = ["notes_on", "read_settings", "understand"]
+__all__ = ["notes_on", "read_settings", "understand", "understand_more"]
 
 _LONGEST_LIST = 256
 """Most entries of a list of settings."""
@@ -115,12 +121,48 @@ def understand(
     return Understood(settings, tuple(left_out), named_by, graphs)
 
 
-def read_settings(records: Records, columns: Sequence[Setting]) -> Settings:
+def understand_more(
+    records: Records, taken: Collection[str], known: Sequence[Setting], *, graphs: bool
+) -> Understood:
+    """Read more rows of a space whose settings are known; categories may have new levels.
+
+    Args:
+        records: The rows.
+        taken: Columns that mean something else.
+        known: Settings of the space.
+        graphs: Whether the table writes graphs.
+
+    Raises:
+        DataError: A column is missing, or a cell is no value of its setting; the message names
+            the row.
+    """
+    settings = read_settings(records, known, new_levels=True)
+    read = {*settings.names, *(each.series.removesuffix("[*]") for each in known)}
+    left_out = [
+        LeftOut(name, "no setting of the space")
+        for name in records.columns
+        if name not in read and name not in taken
+    ]
+    named_by = ""
+    if not graphs:
+        named = [
+            LeftOut(each.name, NAMES_ROWS)
+            for each in left_out
+            if why_no_setting(each.name, _cells(records, each.name)) == NAMES_ROWS
+        ]
+        named_by = _naming(records, named)
+    return Understood(settings, tuple(left_out), named_by, graphs)
+
+
+def read_settings(
+    records: Records, columns: Sequence[Setting], *, new_levels: bool = False
+) -> Settings:
     """Read the settings of candidates of a known space.
 
     Args:
         records: Some rows of a file; other columns are ignored.
         columns: Settings of the space.
+        new_levels: Add what a category lacks to its levels instead of refusing it.
 
     Raises:
         DataError: A column is missing, or a cell is no value of its setting; the message names
@@ -128,7 +170,9 @@ def read_settings(records: Records, columns: Sequence[Setting]) -> Settings:
     """
     values = np.full((len(records.rows), len(columns)), np.nan)
     lists: dict[str, dict[str, _Column]] = {}
-    for place, setting in enumerate(columns):
+    found: list[Setting] = []
+    for place, known in enumerate(columns):
+        setting = known
         if setting.name in records.columns:
             column = _Column(setting.name, setting.name, _cells(records, setting.name))
         else:
@@ -143,8 +187,11 @@ def read_settings(records: Records, columns: Sequence[Setting]) -> Settings:
                 lists[source] = {each.name: each for each in entries}
             nothing = _Column(setting.name, source, [None] * len(records.rows))
             column = lists[source].get(setting.name, nothing)
+        if new_levels and setting.kind == "category":
+            setting = with_levels_of(setting, column.cells)
+        found.append(setting)
         values[:, place] = _values(records, setting, column.cells)
-    return Settings(tuple(columns), values)
+    return Settings(tuple(found), values)
 
 
 def notes_on(

@@ -42,7 +42,7 @@ returns its input; two architectures that then compute the same belong to one cl
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -61,7 +61,12 @@ from nasrank.benchmarks.importers.setting_names import (
     told_apart,
     unnumbered_names,
 )
-from nasrank.benchmarks.importers.setting_table import notes_on, read_settings, understand
+from nasrank.benchmarks.importers.setting_table import (
+    notes_on,
+    read_settings,
+    understand,
+    understand_more,
+)
 from nasrank.benchmarks.importers.store import MOST_NODES, check_size
 from nasrank.benchmarks.importers.understood import NO_WISHES, Understood, Wishes
 from nasrank.benchmarks.nb201 import OPERATIONS, cell_graphs, official_order
@@ -113,6 +118,7 @@ def read(
     lower_is_better: bool | None = None,
     unit: str = "1",
     wishes: Wishes = NO_WISHES,
+    known: Sequence[Setting] = (),
     renamed: Mapping[str, str] | None = None,
     study: str | None = None,
 ) -> Imported:
@@ -130,6 +136,7 @@ def read(
         lower_is_better: Direction of the label; None takes it from the name of the label.
         unit: Unit of the label.
         wishes: What columns are settings, and of which kind, where the user says so.
+        known: Settings of a space that this file adds architectures to; empty to find them.
         renamed: The file's name of a column by its name here.
         study: Name of the study of an Optuna file that holds several.
 
@@ -160,7 +167,7 @@ def read(
         names = _names(records, built_in=True)
     else:
         taken = {*labels, *statuses, *numbers.values(), *_fixed_columns(records, form)}
-        understood = understand(records, taken, wishes, graphs=form is not None)
+        understood = _understood(records, taken, wishes, known, graphs=form is not None)
         graphs = _architectures(records, form, numbers, understood.settings)
         names = _names(records, None if form else understood)
     if lower_is_better is None:
@@ -200,6 +207,19 @@ def read(
             notes=(*records.notes, *notes_on(understood.settings, outcomes.values, labels[0])),
         ),
     )
+
+
+def _understood(
+    records: Records,
+    taken: Collection[str],
+    wishes: Wishes,
+    known: Sequence[Setting],
+    *,
+    graphs: bool,
+) -> Understood:
+    if known:
+        return understand_more(records, taken, known, graphs=graphs)
+    return understand(records, taken, wishes, graphs=graphs)
 
 
 def spells_names(records: Records, settings: Sequence[Setting]) -> bool:
