@@ -73,7 +73,7 @@ _PAIR = r"[(\[](?:\"\w{1,40}\"|'\w{1,40}'),\d{1,3},?[)\]]"
 _CELL = rf"[(\[]((?:{_PAIR},?){{0,64}})[)\]]"
 _CONCAT = r"(?:[(\[]((?:\d{1,3},?){0,64})[)\]]|range\((\d{1,3}),(\d{1,3})\))"
 _GENOTYPE = re.compile(
-    rf"(?:\w{{1,80}}=)?(?:\w{{1,80}}\.){{0,4}}(?:Genotype)?\(normal={_CELL},normal_concat={_CONCAT},"
+    rf"(?:[\w.]{{1,80}}=)?(?:\w{{1,80}}\.){{0,4}}(?:Genotype)?\(normal={_CELL},normal_concat={_CONCAT},"
     rf"reduce={_CELL},reduce_concat={_CONCAT},?\)"
 )
 _RANGE = re.compile(r"range\((\d{1,3}),(\d{1,3})\)")

@@ -4,8 +4,11 @@
 architecture is the text of a tuple: six operation numbers for NAS-Bench-201 (edges 0-1, 0-2, 0-3,
 1-2, 1-3, 2-3; operations skip_connect, none, nor_conv_3x3, nor_conv_1x1, avg_pool_3x3), the six
 digits of a TransNAS-Bench-101 micro cell, or two cells of eight pairs (input, operation) for
-DARTS. The names of the datasets distinguish the first two. Files of other spaces are
-refused. The format is read as its authors' code describes it; not tested on a real file.
+DARTS. The names of the datasets distinguish the first two. Files of other spaces are refused.
+
+The files of the first release have the name of the space around all that, and numbers in place of
+the objects: ``{space: {dataset: {architecture: {proxy: s, ..., "val_accuracy": a}}}}``. Of these
+the reader has met the authors' files of NAS-Bench-201 and DARTS; of the later form none.
 """
 
 import re
@@ -27,7 +30,7 @@ from nasrank.graphs import GraphBatch
 
 __all__ = ["read", "recognises"]
 
-_START = re.compile(rb'\s*\{\s*"[\w-]{1,40}"\s*:\s*\{\s*"[\[(][^"]{5,400}[\])]"\s*:\s*\{')
+_START = re.compile(rb'\s*\{\s*("[\w-]{1,40}"\s*:\s*\{\s*){1,2}"[\[(][^"]{5,400}[\])]"\s*:\s*\{')
 _DIGITS = re.compile(r"[(\[](\d),(\d),(\d),(\d),(\d),(\d)[)\]]")
 _PAIRS = re.compile(r"[(\[]\d,\d[)\]]")
 _LONGEST = 400
@@ -79,6 +82,9 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
     table = read_json(path)
     if not isinstance(table, dict) or not table:
         raise DataError(f"{path}: it holds no dataset. {_ADVICE}")
+    first_release = _is_first_release(table)
+    if first_release:
+        (table,) = table.values()
     for dataset, entries in table.items():
         if not isinstance(entries, dict) or not entries:
             raise DataError(f"{path}: dataset {dataset[:40]!a} holds no architecture. {_ADVICE}")
@@ -89,7 +95,7 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
     measurements: list[Measurement] = []
     for number, (dataset, entries) in enumerate(table.items(), start=1):
         order = np.array([rows[spelling.texts[key]] for key in entries], np.int64)
-        columns = _columns(path, dataset, entries)
+        columns = _columns(path, dataset, entries, plain=first_release)
         for metric, values in _metrics(path, spelling.space, dataset, columns):
             spread = np.full(len(rows), np.nan)
             spread[order] = values
@@ -115,6 +121,16 @@ def read(path: Path, *, on_progress: Callable[[int, int | None], None] | None = 
         citation="Krishnakumar et al. (2022), NAS-Bench-Suite-Zero: Accelerating Research on "
         "Zero Cost Proxies, NeurIPS Datasets and Benchmarks",
     )
+
+
+def _is_first_release(table: dict[str, object]) -> bool:
+    """Return whether the name of the space stands around the datasets."""
+    (inner, *others) = table.values()
+    if others or not isinstance(inner, dict) or not inner:
+        return False
+    entries = next(iter(inner.values()))
+    key = next(iter(inner))
+    return not key.startswith(("(", "[")) and isinstance(entries, dict)
 
 
 def _spelling(path: Path, table: dict[str, dict[str, object]]) -> _Spelling:
@@ -184,7 +200,7 @@ def _dataset(space: str, dataset: str) -> str:
 
 
 def _columns(
-    path: Path, dataset: str, entries: dict[str, object]
+    path: Path, dataset: str, entries: dict[str, object], *, plain: bool
 ) -> dict[str, NDArray[np.float64]]:
     """Return the accuracy and the score of each proxy, one value per entry."""
     columns: dict[str, NDArray[np.float64]] = {_ACCURACY: np.full(len(entries), np.nan)}
@@ -193,7 +209,7 @@ def _columns(
         if not isinstance(entry, dict):
             raise DataError(f"{where} has no proxies. {_ADVICE}")
         for name, value in entry.items():
-            if name == _ACCURACY:
+            if name == _ACCURACY or (plain and isinstance(value, int | float)):
                 found = value
             elif isinstance(value, dict) and "score" in value:
                 found = value["score"]

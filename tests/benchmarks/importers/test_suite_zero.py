@@ -72,6 +72,34 @@ def test_micro_keys_are_digits(write):
     assert found.measurements[0].metric.name == "val_acc"
 
 
+def first_release(space, table):
+    """The form of the first files: the space around the datasets, numbers for scores."""
+    plain = {
+        dataset: {
+            key: {"synflow": each["synflow"]["score"], "flops": 3, "val_accuracy": 80.0}
+            for key, each in entries.items()
+        }
+        for dataset, entries in table.items()
+    }
+    return {space: plain}
+
+
+@pytest.mark.parametrize(("name", "table"), [("nasbench201", NB201), ("nasbench301", DARTS)])
+def test_files_of_the_first_release_say_the_same(name, table, write):
+    later = suite_zero.read(write(table))
+    path = write(first_release(name, table))
+    assert suite_zero.recognises(path)
+    found = suite_zero.read(path)
+    assert (found.space, found.architectures) == (later.space, later.architectures)
+    metrics = {each.metric.name: each.values[0, 0] for each in found.measurements[:3]}
+    accuracy = later.measurements[0].metric.name
+    assert metrics == {
+        accuracy: 80.0,
+        "zc_synflow": 1.5 if name[-3] == "2" else 3.5,
+        "zc_flops": 3,
+    }
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
