@@ -235,7 +235,9 @@ def test_none_is_no_edge():
     assert genotype_text(dead).count("'none'") == 2
 
 
-@pytest.mark.parametrize("before", ["DARTS_V2 = ", "genotypes.", "V2=cnn.genotypes.", "self.best = ", " "])
+@pytest.mark.parametrize(
+    "before", ["DARTS_V2 = ", "genotypes.", "V2=cnn.genotypes.", "self.best = ", " "]
+)
 def test_spellings_of_a_genotype(before):
     assert parse_genotype(before + DARTS_V2) == parse_genotype(DARTS_V2)
     with pytest.raises(ValueError, match="is not a genotype"):
