@@ -102,9 +102,11 @@ def _given_loss(config: RankConfig, own: str | None) -> str | None:
 
 
 def _update(path: Path, pool: Path | None, task: str) -> Change:
-    graphs = load_task(task).space.graphs
+    space = load_task(task).space
+    graphs = space.graphs
     settings = graphs.settings.columns if graphs.settings and graphs.only_settings else ()
-    labels = read_labels(path, parse_task(task).metric.name, settings)
+    names = frozenset(space.architectures)
+    labels = read_labels(path, parse_task(task).metric.name, settings, names)
     before: Case | None = None
     # A space with too few labels until now is just what an update is for.
     with contextlib.suppress(DataError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +44,23 @@ class NewLabels:
     places: dict[str, str]
 
 
-def read_labels(path: Path, metric: str, settings: Sequence[Setting] = ()) -> NewLabels:
+def read_labels(
+    path: Path,
+    metric: str,
+    settings: Sequence[Setting] = (),
+    known: Collection[str] = (),
+) -> NewLabels:
     """Read names and labels: columns ``id`` and ``label``, or one named like the metric.
 
-    Rows without a label are skipped, unless they say that their training failed.
+    Without ``id`` the names are in a column that holds nothing but names of the space, or, where
+    the space has settings only, the settings of each row written out. Rows without a label are
+    skipped, unless they say that their training failed.
 
     Args:
         path: A table as ``nasrank data import`` reads it.
         metric: Name of the metric.
-        settings: Settings of a space that has nothing else; written out they are the names where
-            there is no ``id``.
+        settings: Settings of a space that has nothing else.
+        known: Names of the space.
 
     Raises:
         DataError: A column is missing, a name comes twice or is none, a label is no number, or
@@ -61,12 +68,13 @@ def read_labels(path: Path, metric: str, settings: Sequence[Setting] = ()) -> Ne
     """
     records = read_records(path)
     column = next((name for name in ("label", metric) if name in records.columns), None)
-    told = set(records.columns) >= {each.name for each in settings} if settings else False
-    if column is None or not ("id" in records.columns or told):
+    named_by = "id" if "id" in records.columns else _naming(records, known)
+    told = bool(settings) and {*records.columns} >= {each.name for each in settings}
+    if column is None or not (named_by or told):
         raise DataError(
             f"{path}: it has the columns {', '.join(records.columns)[:200]}. Give it id and label"
         )
-    names = [*candidate_names(records, settings)] if "id" not in records.columns else _ids(records)
+    names = _ids(records, named_by) if named_by else candidate_names(records, settings)
     outcomes = read_outcomes(records, [column], status_columns(records, [column]))
     labels: dict[str, float | None] = {}
     places: dict[str, str] = {}
@@ -85,16 +93,28 @@ def read_labels(path: Path, metric: str, settings: Sequence[Setting] = ()) -> Ne
     return NewLabels(path, labels, places)
 
 
-def _ids(records: Records) -> list[str]:
-    names = []
-    for row, record in enumerate(records.rows):
-        given = record.get("id")
-        whole = isinstance(given, int) and not isinstance(given, bool)
-        name = str(given).strip() if whole or isinstance(given, str) else ""
-        if not name:
-            place = f"{records.unit} {records.places[row]}"
-            raise DataError(f"{records.path}: {place}: id is not a name. {_REMEDY}")
-        names.append(name)
+def _naming(records: Records, known: Collection[str]) -> str | None:
+    """Return a column that holds nothing but known names; None where there is none."""
+    return next(
+        (
+            column
+            for column in records.columns
+            if all(_name(record.get(column)) in known for record in records.rows)
+        ),
+        None,
+    )
+
+
+def _name(given: object) -> str:
+    whole = isinstance(given, int) and not isinstance(given, bool)
+    return str(given).strip() if whole or isinstance(given, str) else ""
+
+
+def _ids(records: Records, column: str) -> list[str]:
+    names = [_name(record.get(column)) for record in records.rows]
+    if "" in names:
+        place = f"{records.unit} {records.places[names.index('')]}"
+        raise DataError(f"{records.path}: {place}: {column} is not a name. {_REMEDY}")
     return names
 
 

@@ -214,3 +214,16 @@ def test_an_update_of_a_space_with_failures_keeps_them(own_data):
     new.write_text("id,label\nt55,3\nt4,1\n")
     assert store_labels(read_labels(new, "acc"), "my-trials/own", None) == (1, 1)
     assert np.flatnonzero(load_task("my-trials/own").failed).tolist() == [3]
+
+
+def test_new_labels_are_found_by_the_names_of_the_space(own_data):
+    rows = [{"run": f"run-{n}"} | row for n, row in enumerate(trials())]
+    import_data("my-trials", write(own_data / "trials.csv", rows), label=["acc"])
+    task = load_task("my-trials/own")
+    names = frozenset(task.space.architectures)
+    assert "run-3" in names
+    path = write(own_data / "new.csv", [row | {"acc": "2"} for row in rows[60:62]])
+    labels = read_labels(path, "acc", task.space.graphs.settings.columns, names)
+    assert labels.labels == {"run-60": 2, "run-61": 2}
+    assert store_labels(labels, "my-trials/own", None) == (2, 0)
+    assert len(load_task("my-trials/own")) == 70
