@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from nasrank.graphs.canonical import depths
 from nasrank.graphs.dag import INPUT, OUTPUT, GraphBatch
-from nasrank.graphs.settings import Setting, Settings
+from nasrank.graphs.settings import Scale, Setting, Settings
 
 __all__ = ["ChainLayout", "are_chains"]
 
@@ -36,7 +36,7 @@ def are_chains(graphs: GraphBatch) -> bool:
 
 @dataclass(frozen=True)
 class ChainLayout:
-    """How chains become settings.
+    """How chains become settings, as :func:`are_chains` knows them.
 
     Chains of one length have, at every position, its operation and its attributes. In chains of
     several lengths an attribute belongs to an operation and its occurrence: the learning rate of
@@ -52,6 +52,8 @@ class ChainLayout:
         one_length: Whether all chains have so many.
         occurrences: Most occurrences of each operation in one chain.
         shared: Whether each attribute never differs within a chain.
+        least: Least value of each attribute on a log scale, which is taken where that makes the
+            gaps between its values more even; None on a linear scale.
     """
 
     operations: tuple[str, ...]
@@ -60,6 +62,7 @@ class ChainLayout:
     one_length: bool
     occurrences: tuple[int, ...]
     shared: tuple[bool, ...]
+    least: tuple[float | None, ...]
 
     @classmethod
     def of(cls, graphs: GraphBatch) -> ChainLayout | None:
@@ -83,6 +86,7 @@ class ChainLayout:
             one_length=bool(np.ptp(lengths) == 0),
             occurrences=tuple(int(each.max(initial=0)) for each in counts),
             shared=tuple(shared),
+            least=tuple(_least_on_log(values[:, :, n]) for n in range(values.shape[2])),
         )
 
     def settings(self, graphs: GraphBatch) -> Settings:
@@ -120,20 +124,29 @@ class ChainLayout:
             yield Setting(name, "category", levels=self.operations), own
         for number, name in enumerate(self.attributes):
             own = np.where(real, values[:, :, number], np.nan)
+            least = self.least[number]
+            scale: Scale = "linear"
+            if least is not None:
+                # Other graphs may have numbers that have no logarithm.
+                scale, own = "log", np.maximum(own, least)
             known = ~np.isnan(own)
             total = np.where(known, own, 0.0).sum(axis=1)
             mean = np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
             if self.shared[number]:
-                yield Setting(f"chain: {name}", "number"), mean
+                yield Setting(f"chain: {name}", "number", scale), mean
                 continue
-            yield Setting(f"chain: mean {name}", "number", series=f"chain: all {name}"), mean
+            series = f"chain: all {name}"
+            yield Setting(f"chain: mean {name}", "number", scale, series=series), mean
             if not self.one_length:
                 yield (
                     Setting(f"chain: sum of {name}", "number", series=f"chain: all {name}"),
                     total,
                 )
             for place, row in self._places(codes, own):
-                yield Setting(f"chain: {name} of {place}", "number", series=f"chain: {name}"), row
+                column = Setting(
+                    f"chain: {name} of {place}", "number", scale, series=f"chain: {name}"
+                )
+                yield column, row
 
     def _places(
         self,
@@ -172,3 +185,13 @@ def _along(
         sorted_ = np.take_along_axis(graphs.attributes, order[:, :, None], axis=1)
         attributes = np.where(there[:, :, None], sorted_.astype(np.float64), np.nan)
     return codes.astype(np.int64), attributes
+
+
+def _least_on_log(values: Float64[np.ndarray, "items places"]) -> float | None:
+    """Return the least value if gaps between values vary less on a log scale, else None."""
+    distinct = np.unique(values[~np.isnan(values)])
+    if len(distinct) < 3 or distinct[0] <= 0:
+        return None
+    plain, logs = np.diff(distinct), np.diff(np.log(distinct))
+    even = logs.std() / logs.mean() < plain.std() / plain.mean()
+    return float(distinct[0]) if even else None

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 
 from nasrank.graphs.setting_columns import SettingColumns
-from nasrank.graphs.settings import Scale, Setting, Settings
+from nasrank.graphs.settings import Setting, Settings
 
 __all__ = ["ColumnTable", "column_tables"]
 
@@ -69,42 +69,27 @@ class ColumnTable:
 def column_tables(settings: Settings) -> tuple[ColumnTable, ...]:
     """Read settings on the scales that their numbers may have.
 
-    These are the scales as given; a log scale where it makes the gaps between values more even;
-    and a log scale for every number that is always positive.
+    These are the scales as given, and a log scale for every number that is always positive.
 
     Returns:
-        A table for each different reading; at least one.
+        One table, or two where these differ.
     """
     readings = dict.fromkeys(
-        tuple(
-            replace(column, scale=rule(column, np.unique(values[~np.isnan(values)])))
-            if column.kind == "number"
-            else column
-            for column, values in zip(settings.columns, settings.values.T, strict=True)
+        (
+            settings.columns,
+            tuple(
+                replace(column, scale="log") if _has_logarithm(column, values) else column
+                for column, values in zip(settings.columns, settings.values.T, strict=True)
+            ),
         )
-        for rule in (_as_given, _even_gaps, _always_log)
     )
     return tuple(ColumnTable.of(Settings(reading, settings.values)) for reading in readings)
 
 
-def _as_given(column: Setting, values: Float64[np.ndarray, "distinct"]) -> Scale:
-    return column.scale
-
-
-def _even_gaps(column: Setting, values: Float64[np.ndarray, "distinct"]) -> Scale:
-    if not _has_choice(values):
-        return column.scale
-    plain, logs = np.diff(values), np.diff(np.log(values))
-    return "log" if logs.std() / logs.mean() < plain.std() / plain.mean() else "linear"
-
-
-def _always_log(column: Setting, values: Float64[np.ndarray, "distinct"]) -> Scale:
-    return "log" if _has_choice(values) else column.scale
-
-
-def _has_choice(values: Float64[np.ndarray, "distinct"]) -> bool:
-    """Two values are the same column on every scale, and zero has no logarithm."""
-    return len(values) > 2 and bool(values[0] > 0)
+def _has_logarithm(column: Setting, values: Float64[np.ndarray, "items"]) -> bool:
+    distinct = np.unique(values[~np.isnan(values)])
+    # Two values are the same column on every scale.
+    return column.kind == "number" and len(distinct) > 2 and bool(distinct[0] > 0)
 
 
 def _distinct(rows: Float64[np.ndarray, "items columns"]) -> Int64[np.ndarray, "kept"]:

@@ -116,3 +116,14 @@ def test_what_is_no_chain():
     assert ChainLayout.of(replace(graphs, adjacency=double)) is None
     only = GraphBatch.of_settings(Settings((Setting("lr", "number"),), np.array([[1.0]])))
     assert not are_chains(only)
+
+
+def test_attributes_are_on_the_scale_that_spaces_them_evenly():
+    graphs = chains(["aa", "aa"], width=[[16, 32], [64, 128]], kernel=[[1, 2], [3, 4]])
+    layout = ChainLayout.of(graphs)
+    assert layout.least == (16, None)
+    columns = {c.name: c.scale for c in layout.settings(graphs).columns}
+    assert columns["chain: width of position 1"] == columns["chain: mean width"] == "log"
+    assert columns["chain: kernel of position 1"] == "linear"
+    smaller = chains(["aa"], width=[[-5, 64]], kernel=[[1, 1]])
+    assert table(smaller, layout)["chain: width of position 1"] == [16]

@@ -19,14 +19,16 @@ def number(name, scale="linear", series=""):
     return Setting(name, "number", scale, series=series)
 
 
-def test_numbers_are_read_as_given_by_even_gaps_and_on_a_log_scale():
+def test_numbers_are_read_as_given_and_on_a_log_scale():
     rates, levels = [1e-4, 1e-3, 1e-2, 1e-1], [2, 1, 4, 3]
-    settings = settings_of(list(zip(rates, levels, strict=True)), number("rate"), number("level"))
-    scales = [tuple(c.scale for c in table.settings) for table in column_tables(settings)]
-    assert scales == [("linear", "linear"), ("log", "linear"), ("log", "log")]
-    steps = column_tables(settings)[1].rows(settings)
-    np.testing.assert_allclose(steps[:, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5))
-    np.testing.assert_allclose(steps[:, 1], np.array([-1, -3, 3, 1]) / np.sqrt(5))
+    settings = settings_of(
+        list(zip(rates, levels, strict=True)), number("rate", "log"), number("level")
+    )
+    given, logs = column_tables(settings)
+    assert [c.scale for c in given.settings] == ["log", "linear"]
+    assert [c.scale for c in logs.settings] == ["log", "log"]
+    np.testing.assert_allclose(given.rows(settings)[:, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5))
+    np.testing.assert_allclose(given.rows(settings)[:, 1], np.array([-1, -3, 3, 1]) / np.sqrt(5))
 
 
 def test_a_number_that_reaches_zero_stays_linear():
