@@ -198,7 +198,7 @@ def _verify_source(base: Benchmark, dataset: str) -> Verified:
     if origin is None:  # a space of another package
         return replace(row, state="unknown", detail="all checks passed; no digest is known")
     if row.sha256 == origin.sha256:
-        detail = "the sha256 is the known one, all checks passed"
+        detail = "all checks passed"
         return replace(row, known=_named(origin), state="ok", detail=detail)
     if origin.installed_version == origin.version:
         detail = f"its sha256 is not that of {origin.package} {origin.version}. {origin.advice}"

@@ -150,12 +150,12 @@ def verify_files(
     with _waiting("verifying"):
         rows = [asdict(row) for row in (verify_all() if subject is None else verify(subject))]
     columns = [
-        Field("subject"),
-        Field("kind"),
-        Field("sha256", show=lambda digest: digest[:12] if digest else "-"),
-        Field("known", "known file"),
-        Field("state"),
-        Field("detail"),
+        Field("subject", keep=9),
+        Field("state", keep=8),
+        Field("detail", keep=7),
+        Field("kind", keep=4),
+        Field("sha256", show=lambda digest: digest[:12] if digest else "-", keep=6),
+        Field("known", "known file", keep=3),
     ]
     show_rows("data verify", "verified", rows, output_format, fields=columns)
     for state, error in (("damaged", CheckFailed), ("missing", DataError)):
