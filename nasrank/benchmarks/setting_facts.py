@@ -20,7 +20,7 @@ def setting_rows(settings: Settings) -> list[dict[str, Any]]:
 
     Returns:
         For each setting: setting (its name), kind, scale (``linear`` or ``log`` of a number, else
-        None), levels (of what is no number, else empty), lowest and highest (as they are written;
+        None), levels (of what is no number, else empty), lowest and highest (numbers, or levels;
         None where there are none), values (how many differ), missing (how many architectures lack
         it), applies (where it applies, None where it always does), decided_by (the setting that
         says so, or None), series and position (of a chain, else None).
@@ -36,8 +36,8 @@ def setting_rows(settings: Settings) -> list[dict[str, Any]]:
                 "kind": column.kind,
                 "scale": column.scale if number else None,
                 "levels": list(column.levels),
-                "lowest": column.shown(known.min()) if len(known) else None,
-                "highest": column.shown(known.max()) if len(known) else None,
+                "lowest": _end(column, known.min()) if len(known) else None,
+                "highest": _end(column, known.max()) if len(known) else None,
                 "values": len(np.unique(known)),
                 "missing": int(len(values) - len(known)),
                 "applies": None
@@ -49,6 +49,10 @@ def setting_rows(settings: Settings) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _end(column: Setting, value: float) -> float | str:
+    return float(value) if column.kind == "number" else column.shown(value)
 
 
 def condition_text(condition: Condition, decided_by: Setting) -> str:

@@ -64,8 +64,11 @@ def _cells(members: Sequence[Row]) -> dict[str, str]:
 def _range(members: Sequence[Row]) -> str:
     first = members[0]
     if first["kind"] == "number":
-        low = min(float(row["lowest"]) for row in members)
-        high = max(float(row["highest"]) for row in members)
+        given = [row for row in members if row["lowest"] is not None]
+        if not given:
+            return "-"
+        low = min(row["lowest"] for row in given)
+        high = max(row["highest"] for row in given)
         values = max(row["values"] for row in members)
         count = f", {values} values" if 1 < values <= _FEW_VALUES else ""
         return f"{_short(low)} to {_short(high)}{count}"

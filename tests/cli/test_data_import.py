@@ -453,6 +453,15 @@ def test_a_further_table_is_read_with_the_settings_of_the_space(trials, tmp_path
     assert "it has no column optimizer, which is a setting of the space" in done.stderr
 
 
+def test_a_further_table_may_lack_what_never_applies(trials, tmp_path):
+    nasrank("data", "import", "my-space", trials, "--label", "val_loss")
+    more = tmp_path / "more.csv"
+    more.write_text("id,lr,depth,optimizer,momentum,acc\na,0.1,4,adam,,1\nb,0.2,5,adam,,2\n")
+    done = nasrank("data", "import", "my-space", more, "--label", "acc")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "momentum   number       -" in done.stdout
+
+
 def test_another_label_of_the_same_table_keeps_the_first(trials):
     nasrank("data", "import", "my-space", trials, "--label", "val_loss")
     done = nasrank("data", "import", "my-space", trials, "--label", "lr", "--ignore", "val_loss")

@@ -10,6 +10,7 @@ __all__ = [
     "counts_rows",
     "lower_is_usually_better",
     "names_rows",
+    "says_chosen",
     "why_no_setting",
     "words_of",
 ]
@@ -50,7 +51,7 @@ _LOWER = {
     *("seconds", "cost", "crossentropy", "entropy", "brier", "deviance", "flops", "misclassified"),
 }
 _TURNED = {"neg", "negative", "minus", "negated"}
-_PREFIX = re.compile(r"(config|params|param|hparams|hyperparameters)[._/]", re.IGNORECASE)
+_PREFIX = re.compile(r"(config|params|hparams|hyperparameters)[./]", re.IGNORECASE)
 _RESULT = re.compile(r"(summary|metrics?|results?|values|user_attrs|system_attrs)[._/]")
 
 
@@ -100,6 +101,17 @@ def names_rows(cells: Sequence[Cell]) -> bool:
     """Whether a column has another word in every row, so that its words can be names."""
     words = [each for each in cells if isinstance(each, str) and each.isprintable()]
     return len(words) == len(cells) == len({*words})
+
+
+def says_chosen(names: Sequence[str]) -> set[str]:
+    """Return the columns whose names say that they were chosen; none where fewer than two do.
+
+    Example:
+        >>> sorted(says_chosen(["config/lr", "config/depth", "total"])), says_chosen(["lr"])
+        (['config/depth', 'config/lr'], set())
+    """
+    found = {name for name in names if _PREFIX.match(name)}
+    return found if len(found) > 1 else set()
 
 
 def counts_rows(cells: Sequence[Cell]) -> bool:

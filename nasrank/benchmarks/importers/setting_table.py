@@ -22,6 +22,7 @@ from nasrank.benchmarks.importers.column_roles import (
     NAMES_ROWS,
     counts_rows,
     names_rows,
+    says_chosen,
     why_no_setting,
     words_of,
 )
@@ -88,13 +89,14 @@ def understand(
     _check(records, taken, wishes)
     asked = {*wishes.settings, *(name for name in wishes.kinds if name in records.columns)}
     free = [name for name in records.columns if name not in taken]
+    chosen = says_chosen(free)
     left_out: list[LeftOut] = []
     columns: list[_Column] = []
     for name in free:
         if name in wishes.ignore:
             left_out.append(LeftOut(name, "ignored as asked"))
-        elif name not in asked and name in records.results:
-            left_out.append(LeftOut(name, "measured, not chosen"))
+        elif name not in asked and (name in records.results or (chosen and name not in chosen)):
+            left_out.append(LeftOut(name, "measured, or about the run"))
         elif name not in asked and (graphs or wishes.settings):
             left_out.append(LeftOut(name, "not asked for"))
         else:

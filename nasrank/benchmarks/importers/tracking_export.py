@@ -2,7 +2,8 @@
 
 Such a table says by the prefix of a column whether it was chosen (``config.lr``, ``params.lr``) or
 measured (``summary.val_acc``, ``metrics.val_acc``), and has columns that describe runs. Prefixes
-are dropped; what was measured or describes runs is never a setting.
+are dropped; what was measured or describes runs is never a setting, nor is a column without a
+prefix where others have one that says they were chosen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,7 +85,12 @@ def read_export(cells: Mapping[str, Sequence[object]]) -> Export | None:
         names[name] = short if prefix and free else name
         taken.add(names[name])
     notes = _with_meanings(cells, names, chosen)
-    results = frozenset(names[name] for name in cells if name in described | measured)
+    # Where prefixes say what was chosen, nothing else was.
+    results = frozenset(
+        names[name]
+        for name in cells
+        if name in described | measured or (chosen and name not in chosen)
+    )
     return Export({name: names[name] for name in cells}, results, tuple(notes))
 
 

@@ -138,6 +138,14 @@ def test_names_tell_what_was_measured_from_what_was_chosen(read, name, why):
     assert found == ({} if why is None else {name: why})
 
 
+def test_prefixes_say_what_was_chosen(read):
+    columns = {"acc": RNG.normal(size=ROWS), "config/lr": column([1, 2]), "total": column([3, 4])}
+    assert set(kinds(read(columns))) == {"config/lr", "total"}
+    imported = read(columns | {"config/depth": column([2, 3, 4])})
+    assert set(kinds(imported)) == {"config/lr", "config/depth"}
+    assert left_out(imported) == {"total": "measured, or about the run"}
+
+
 def test_a_counter_that_is_all_there_is_stays(read):
     columns = {"acc": RNG.normal(size=ROWS), "width": [*range(1, ROWS + 1)]}
     assert set(kinds(read(columns))) == {"width"}
