@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "runs": GROUND | MIDDLE | {"study"},
     "questions": GROUND | MIDDLE | {"study", "runs"},
     "companions": GROUND | MIDDLE | {"study", "runs"},
-    "cli": GROUND | MIDDLE | {"studies", "study", "runs", "questions", "companions"},
+    "report": GROUND | {"studies", "study", "runs"},
+    "cli": GROUND | MIDDLE | {"studies", "study", "runs", "questions", "companions", "report"},
     "__main__": {"cli"},
 }
 ONLY_HERE = {"typer": "cli", "click": "cli", "rich": "cli"}

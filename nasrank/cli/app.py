@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 from nasrank.cli import (
     data,
     env,
+    report,
 )
 from nasrank.cli.lazy import group_of
 from nasrank.errors import DataError, Interrupted, NasrankError
@@ -26,8 +27,8 @@ _OUR_FAULT = 70
 """Exit code of an error that is no user's fault, as in sysexits.h."""
 
 _ORDER = (
-    "compare", "search", "budget", "rank", "recommend", "check", "data", "pr", "ot", "hard",
-    "supcon", "bench", "env",
+    "compare", "search", "budget", "rank", "recommend", "check", "report", "data", "pr", "ot",
+    "hard", "supcon", "bench", "env",
 )  # fmt: skip
 
 app = typer.Typer(
@@ -68,6 +69,7 @@ app.add_typer(
     ),
     name="supcon",
 )
+app.command("report", epilog=report.EPILOG)(report.report)
 app.command("env", epilog=env.EPILOG)(env.env)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasrank.runs.discovery import mean_discovery
 from nasrank.study.pictures import legend_beside, look, picture, slug
 
 if TYPE_CHECKING:
@@ -120,18 +121,13 @@ def _draw_discovery(
 ) -> None:
     runs = {run["run_id"]: run for run in tables["runs"] if run[_PICTURE] == key}
     sizes = sorted({run["n_train"] for run in runs.values()})
-    rates: dict[tuple[int, str, int], list[float]] = defaultdict(list)
-    for row in tables["discovery"]:
-        run = runs.get(row["run_id"])
-        if run is not None and row["top_fraction"] == 0.01:
-            rates[run["n_train"], run[_LINE], row["k"]].append(row["discovery_rate"])
+    names = {run_id: (run["n_train"], run[_LINE]) for run_id, run in runs.items()}
+    rates = mean_discovery(names, tables["discovery"], 0.01)
     panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
     for axes, size in zip(panels, sizes, strict=True):
         universe = next(r["n_test"] + size for r in runs.values() if r["n_train"] == size)
         for place, line in enumerate(lines):
-            points = sorted(
-                (k, np.mean(v)) for (n, l, k), v in rates.items() if (n, l) == (size, line)
-            )
+            points = rates.get((size, line), [])
             if points:
                 axes.plot(
                     [size + k for k, _ in points],

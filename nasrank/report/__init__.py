@@ -1,0 +1,1 @@
+"""One page to look at, made of what commands have written."""

@@ -1,0 +1,399 @@
+"""The section of a comparison: its answer in a sentence, and the pictures that bear it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasrank.report.comparison import ORDER, REGRET, Comparison, Place
+from nasrank.report.multiples import discovery_panel, order_panels, seconds_panel
+from nasrank.report.panels import Panel, Tick, log_scale, log_ticks
+from nasrank.report.sheets import MISSING
+from nasrank.study.view import number, plural, with_interval
+
+__all__ = ["Section", "section_of"]
+
+_HIT = "first_hit_0.1pct"
+_SHADE = 0.1
+"""Distance from the best, in tau, that is shaded in full."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a matrix: its text, its kind, how much it is shaded, and what it means."""
+
+    text: str
+    kind: str = ""
+    shade: float = 0.0
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A row of cells for each method, in the order of the methods."""
+
+    columns: Sequence[tuple[str, str, str]]
+    rows: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Evaluations that one method needs in one place; positions are percent of the width."""
+
+    method: int
+    at: float | None
+    start: float | None
+    end: float | None
+    open: bool
+    text: str
+    saved: str
+    hours: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Evaluations to the target in one place: a lane for each method, and random search."""
+
+    place: str
+    random: float | None
+    random_text: str
+    random_hours: str
+    lanes: Sequence[Lane]
+
+
+@dataclass(frozen=True)
+class AtSize:
+    """What is shown for one training size."""
+
+    n: int
+    facts: Sequence[tuple[str, str]]
+    behind: Matrix
+    reach: Sequence[Reach]
+    axis: Sequence[Tick]
+    regret: Matrix
+    discovery: Sequence[Panel]
+    seconds: Sequence[Panel]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Everything that the section of a comparison shows.
+
+    Attributes:
+        what: What is compared: loss, predictor or method.
+        methods: Names, the best first.
+        chosen: Places of the methods that are in colour at first.
+        colours: Colour of each method; the first ones go to those in colour at first.
+        first: Place of the size that is shown at first.
+        verdict: The answer: its words, and the name to choose between them.
+        sizes: What is shown for each training size.
+        wins: Who is ahead of whom.
+        order: A panel for each place, of the order against the training size.
+        margin: Difference of tau that does not matter.
+    """
+
+    what: str
+    methods: Sequence[str]
+    chosen: Sequence[int]
+    colours: Sequence[int]
+    first: int
+    verdict: tuple[str, str, str]
+    sizes: Sequence[AtSize]
+    wins: Matrix
+    order: Sequence[Panel]
+    margin: float
+    seeds: str
+    target: str
+    has_hours: bool
+
+
+def section_of(c: Comparison) -> Section:
+    """Lay out a comparison."""
+    costs = [
+        row
+        for place in c.places
+        for n in c.sizes
+        for method in c.methods
+        if (row := c.head(place, n, method)) and row["evaluations"] is not None
+    ]
+    chosen = [c.methods.index(method) for method in c.chosen]
+    by_need = sorted(range(len(c.methods)), key=lambda place: place not in chosen)
+    return Section(
+        what=c.what,
+        methods=c.methods,
+        chosen=chosen,
+        colours=[by_need.index(place) for place in range(len(c.methods))],
+        first=c.sizes.index(c.size),
+        verdict=_verdict(c),
+        sizes=[_at_size(c, n) for n in c.sizes],
+        wins=_wins(c),
+        order=order_panels(c),
+        margin=c.margin,
+        seeds=_seeds(c),
+        target=_target(costs),
+        has_hours=any(row["gpu_hours"] is not None for row in costs),
+    )
+
+
+def _target(costs: Sequence[Any]) -> str:
+    """Say what evaluations are counted to."""
+    sure = sorted({f"{100 * row['confidence']:.0f} %" for row in costs}, reverse=True)
+    top = sorted({f"{100 * row['top_fraction']:g} %" for row in costs})
+    return f"one of the best {top[0]}, with {' or '.join(sure)} confidence" if costs else ""
+
+
+def _counts(c: Comparison, method: str, metric: str, sizes: Sequence[int]) -> dict[str, int]:
+    counts = dict.fromkeys(("best", "equivalent", "undecided", "worse", "none"), 0)
+    for n in sizes:
+        for place in c.places:
+            if c.head(place, n, method) is not None:
+                counts[c.verdict(place, n, method, metric)] += 1
+    return counts
+
+
+def _verdict(c: Comparison) -> tuple[str, str, str]:
+    """Write the answer: before the name, the name, and after it."""
+    best = c.methods[0]
+    if len(c.methods) == 1:
+        return "", best, f"is the only {c.what} here: there is nothing to compare it with."
+    n = c.size
+    mine = _counts(c, best, ORDER, [n])
+    total = sum(mine.values())
+    level = mine["best"] + mine["equivalent"]
+    where = "the task" if total == 1 else f"all {total} tasks" if level == total else ""
+    if level == total:
+        after = f"has the best order, or one equivalent to it, on {where}"
+    elif not mine["worse"]:
+        after = f"is never shown to order worse than the best: {level} of {total} tasks decided"
+    else:
+        after = f"orders best or as well on {level} of {total} tasks, worse on {mine['worse']}"
+    saved = _range(c, n, best, "savings")
+    cost = f", and saves {saved} of random search's evaluations" if saved else ""
+    return "Use", best, f"with {n:,} labels it {after}{cost}."
+
+
+def _range(c: Comparison, n: int, method: str, column: str) -> str:
+    known = sorted(
+        row[column]
+        for place in c.places
+        if (row := c.head(place, n, method)) and row[column] is not None
+    )
+    if not known:
+        return ""
+    low, high = f"{100 * known[0]:.0f}", f"{100 * known[-1]:.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _facts(c: Comparison, n: int) -> list[tuple[str, str]]:
+    """Write what the answer rests on: who is as good, what it costs, what is not known."""
+    best = c.methods[0]
+    facts = []
+    level, open_ = [], []
+    for method in c.methods[1:]:
+        counts = _counts(c, method, ORDER, [n])
+        total = sum(counts.values())
+        if total and counts["best"] + counts["equivalent"] == total:
+            level.append(method)
+        elif total and not counts["worse"]:
+            open_.append(f"{method} ({counts['best'] + counts['equivalent']} of {total})")
+    margin = f"{c.margin:g} of Kendall's tau"
+    if level or open_:
+        same = f"As good everywhere, within {margin}: {', '.join(level)}. " if level else ""
+        rest = (
+            f"Never shown worse, but not settled everywhere: {', '.join(open_)}." if open_ else ""
+        )
+        facts.append(("Equivalent", (same + rest).strip()))
+    elif len(c.methods) > 1:
+        facts.append(("Equivalent", f"Every other {c.what} is shown to be worse somewhere."))
+    rows = [(p, row) for p in c.places if (row := c.head(p, n, best))]
+    known = [(p, row) for p, row in rows if row["savings"] is not None]
+    if known:
+        most = max(known, key=lambda each: each[1]["savings"])
+        least = min(known, key=lambda each: each[1]["savings"])
+        text = "; ".join(
+            f"{place.text(sampled=c.sampled)}: {row['evaluations']:,} instead of "
+            f"{row['random_evaluations']:,}{_hours_text(row)}"
+            for place, row in dict([most, least]).items()
+        )
+        facts.append(("Evaluations", f"At best and at worst, {text}."))
+    facts.append(("Doubt", _doubt(c, n)))
+    return facts
+
+
+def _hours_text(row: Any) -> str:  # noqa: ANN401 - a row
+    if row["gpu_hours"] is None:
+        return ""
+    return f" ({row['gpu_hours']:,.0f} of {row['random_gpu_hours']:,.0f} GPU-hours)"
+
+
+def _doubt(c: Comparison, n: int) -> str:
+    best = c.methods[0]
+    order, hit = (_counts(c, best, metric, [n]) for metric in (ORDER, _HIT))
+    total = sum(hit.values())
+    lines = []
+    if total and hit["none"] < total:
+        lines.append(
+            f"That it meets the target soonest is not shown: it is best on {hit['best']} of "
+            f"{total} tasks, undecided on {hit['undecided']}, worse on {hit['worse']}."
+        )
+    if order["undecided"]:
+        lines.append(f"Its order is undecided on {order['undecided']}.")
+    lines.append(f"{_seeds(c)} each; intervals are 95 %.")
+    return " ".join(lines)
+
+
+def _seeds(c: Comparison) -> str:
+    fewest, most = c.seeds
+    return plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+
+
+def _at_size(c: Comparison, n: int) -> AtSize:
+    reach, axis = _reach(c, n)
+    here = [place for place in c.places if c.has(place, n)]
+    return AtSize(
+        n=n,
+        facts=_facts(c, n),
+        behind=_behind(c, n, here),
+        reach=reach,
+        axis=axis,
+        regret=_regret(c, n, here),
+        discovery=[discovery_panel(c, place, n) for place in here],
+        seconds=[seconds_panel(c, place, n) for place in here],
+    )
+
+
+def _columns(c: Comparison, places: Sequence[Place]) -> list[tuple[str, str, str]]:
+    """Group, name and full name of the column of each place."""
+    found = []
+    for place in places:
+        full = place.text(sampled=c.sampled)
+        space, _, rest = full.partition("/")
+        found.append((space if rest else "", rest or full, full))
+    return found
+
+
+def _behind(c: Comparison, n: int, places: Sequence[Place]) -> Matrix:
+    """Lay out how far the order of each method is behind the best, in thousandths of tau."""
+    rows = []
+    for method in c.methods:
+        cells = []
+        for place in places:
+            row, kind = c.value(place, n, method, ORDER), c.verdict(place, n, method, ORDER)
+            behind = -(row["difference"] or 0.0)
+            text = (
+                MISSING
+                if row["mean"] is None
+                else "●"
+                if kind == "best"
+                else f"{1000 * behind:.0f}"
+            )
+            about = "no value" if row["mean"] is None else f"tau {c.spread(row)}, {kind}"
+            shade = min(behind / _SHADE, 1.0) if kind == "worse" else 0.0
+            cells.append(Cell(text, kind, round(max(shade, 0.0), 2), about))
+        counts = _counts(c, method, ORDER, [n])
+        level, total = counts["best"] + counts["equivalent"], sum(counts.values())
+        cells.append(Cell(f"{level}/{total}", "sum", 0, "best or equivalent to it"))
+        rows.append(cells)
+    return Matrix([*_columns(c, places), ("", "as good", "best or equivalent to it")], rows)
+
+
+def _regret(c: Comparison, n: int, places: Sequence[Place]) -> Matrix:
+    """Lay out the regret after ten evaluations; the worst of each place is marked."""
+    worst = {
+        place: max(
+            (row["mean"] for m in c.methods
+             if (row := c.value(place, n, m, REGRET))["mean"] is not None),
+            default=None,
+        )
+        for place in places
+    }  # fmt: skip
+    rows = []
+    for method in c.methods:
+        cells = []
+        for place in places:
+            row = c.value(place, n, method, REGRET)
+            most, mean = worst[place], row["mean"]
+            if mean is None or most is None:
+                cells.append(Cell(MISSING, "none"))
+                continue
+            about = f"{c.spread(row, number)}, {c.verdict(place, n, method, REGRET)}"
+            kind = "worst" if mean == most and most > 0 else ""
+            shade = round((max(mean, 0) / most) ** 2, 2) if most > 0 else 0.0
+            cells.append(Cell(f"{mean:.2f}" if most < 100 else f"{mean:,.0f}", kind, shade, about))
+        rows.append(cells)
+    return Matrix(_columns(c, places), rows)
+
+
+def _wins(c: Comparison) -> Matrix:
+    rows = []
+    for one in c.methods:
+        cells = []
+        for other in c.methods:
+            won, pairs = c.wins(one, other) if one != other else (0, 0)
+            if not pairs:
+                cells.append(Cell("", "self"))
+                continue
+            share = won / pairs
+            about = f"{one} has the higher tau in {won:,} of {pairs:,} pairs with {other}"
+            kind = "ahead" if share > 0.5 else "behind" if share < 0.5 else ""
+            cells.append(Cell(f"{100 * share:.0f}", kind, round(abs(2 * share - 1), 2), about))
+        rows.append(cells)
+    return Matrix([("", name, name) for name in c.methods], rows)
+
+
+def _reach(c: Comparison, n: int) -> tuple[list[Reach], list[Tick]]:
+    """Lay out evaluations to the target, on one logarithmic scale for all sizes."""
+    every = [
+        row for p in c.places for size in c.sizes for m in c.methods if (row := c.head(p, size, m))
+    ]
+    ends = [
+        row[name]
+        for row in every
+        for name in ("evaluations", "evaluations_lower", "evaluations_upper", "random_evaluations")
+        if row[name]
+    ]
+    if not ends:
+        return [], []
+    low, high = min(ends) / 1.1, max(ends) * 1.15
+    at = log_scale(low, high)
+    found = []
+    for place in c.places:
+        lanes = [
+            _lane(place_, row, at)
+            for place_, method in enumerate(c.methods)
+            if (row := c.head(place, n, method))
+        ]
+        known = next(
+            (row for m in c.methods
+             if (row := c.head(place, n, m)) and row["random_evaluations"]), None
+        )  # fmt: skip
+        if known is not None:
+            hours = known["random_gpu_hours"]
+            found.append(
+                Reach(
+                    place.text(sampled=c.sampled),
+                    at(known["random_evaluations"]),
+                    number(known["random_evaluations"]),
+                    "" if hours is None else f"{hours:,.0f}",
+                    lanes,
+                )
+            )
+    ticks = [Tick(at(value), number(value)) for value in log_ticks(low, high)]
+    return found, ticks
+
+
+def _lane(method: int, row: Any, at: Callable[[float], float]) -> Lane:  # noqa: ANN401 - a row
+    value = row["evaluations"]
+    lower, upper = row["evaluations_lower"], row["evaluations_upper"]
+    saved, hours = row["savings"], row["gpu_hours"]
+    return Lane(
+        method=method,
+        at=None if value is None else at(value),
+        start=None if value is None else at(value if lower is None else lower),
+        end=None if value is None else at(value if upper is None else upper),
+        open=value is not None and upper is None,
+        text="too few seeds" if value is None else with_interval(row, "evaluations", number),
+        saved="" if saved is None else f"{100 * saved:.0f} %",
+        hours="" if hours is None else f"{hours:,.0f}",
+    )

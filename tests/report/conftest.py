@@ -1,0 +1,74 @@
+"""Folders as commands write them, one of them with names that would like to be markup."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nasrank.report.page import write_report
+from nasrank.runs.tables import BUDGET, DISCOVERY, HEADLINE, RUNS, SUMMARY
+from nasrank.tables import read_parquet
+
+RESULTS = Path(__file__).parents[2] / "results"
+COMPARED = RESULTS / "losses" / "nbgraph"
+HOSTILE = {
+    "mse": "<img src=x onerror=document.title='broken'>",
+    "hr": '"><script>document.title="broken"</script>',
+    "listmle": "</script><script>document.title='broken'</script>",
+    "ew": "' onmouseover='alert(1)",
+    "lr": "{{ 7 * 7 }}{% raw %}\u2028&amp;",
+    "mape": "=cmd|' /C calc'!A0",
+    "nbgraph/cora": "<b>space</b>/<svg onload=alert(1)>",
+}
+
+
+def renamed(rows, names):
+    return [
+        {k: names.get(v, v) if isinstance(v, str) else v for k, v in row.items()} for row in rows
+    ]
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory):
+    """A comparison whose names are markup wherever it can be hidden."""
+    folder = tmp_path_factory.mktemp("hostile") / "<i>'\"&"
+    folder.mkdir()
+    about = json.loads((COMPARED / "run.json").read_text())
+    about["config"]["losses"] = [HOSTILE.get(n, n) for n in about["config"]["losses"]]
+    (folder / "run.json").write_text(json.dumps(about))
+    for table in (RUNS, SUMMARY, HEADLINE, BUDGET, DISCOVERY):
+        rows = renamed(read_parquet(COMPARED / f"{table.name}.parquet").to_pylist(), HOSTILE)
+        table.write(rows, folder / f"{table.name}.parquet", about)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory, hostile):
+    """Pages by name: of one comparison, of a hostile one, of a study, of several."""
+    folder = tmp_path_factory.mktemp("pages")
+    mixed = folder / "mixed"
+    shutil.copytree(RESULTS / "pr" / "ring-target", mixed / "ring-target")
+    shutil.copytree(RESULTS / "search" / "nbgraph", mixed / "search")
+    found = {
+        "compared": [COMPARED],
+        "hostile": [hostile],
+        "study": [RESULTS / "pr" / "ring"],
+        "several": [COMPARED, mixed],
+    }
+    return {name: write_report(of, folder / f"{name}.html") for name, of in found.items()}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser without a screen, where Chromium is installed."""
+    place = Path(__file__).with_name("browser.py")
+    specification = importlib.util.spec_from_file_location("browser_of_tests", place)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    if module.CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    started = module.Browser(tmp_path_factory.mktemp("chromium"))
+    yield started
+    started.close()
