@@ -43,7 +43,7 @@ def import_data(
         attributes: Columns of such a file with numbers per node.
         dataset: Dataset of such a file; ``own`` by default.
         lower_is_better: Direction of its label; None takes it from the label's name.
-        unit: Unit of its label; ``1``, a pure number, by default.
+        unit: Unit of its label; by default as in `nasrank.benchmarks.importers.user`.
         wishes: What columns of such a file are settings, and of which kind.
         renamed: The file's name of a column by the name that its reader looks for; ``cell``
             stands for the column of the architectures.
@@ -91,7 +91,7 @@ def import_data(
             attributes=attributes,
             dataset=user.DATASET if dataset is None else dataset,
             lower_is_better=lower_is_better,
-            unit="1" if unit is None else unit,
+            unit=unit,
             wishes=wishes,
             known=() if wishes else _known_settings(space, path),
             renamed=renamed,

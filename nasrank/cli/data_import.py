@@ -89,7 +89,9 @@ _Direction = Annotated[
         rich_help_panel=_OWN,
     ),
 ]
-_Unit = Annotated[str | None, _columns("Unit of the label, such as % or s.", "TEXT")]
+_Unit = Annotated[
+    str | None, _columns("Unit of the label, such as % or s; % where it is written so.", "TEXT")
+]
 _Dataset = Annotated[
     str | None, _columns("What the architectures were trained on; own by default.", "NAME")
 ]

@@ -48,6 +48,8 @@ _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _CODE = re.compile(r"[+-]?0[0-9]+", re.ASCII)
 _POINT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _COMMA = re.compile(r"[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_USUAL = re.compile(r"(?!-?0[0-9])-?[0-9]{1,17}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,2})?")
+"""Numbers as programs write nearly all of them; quick to tell, and never infinite."""
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
 _THOUSANDS_OF_COMMA = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan|1\.#inf|1\.#qnan|∞)", re.IGNORECASE)
@@ -109,6 +111,8 @@ def writes_decimal_comma(texts: Collection[str]) -> bool:
     Args:
         texts: The different cells of a column.
     """
+    if not any("," in text for text in texts):
+        return False
     plain = [part["value"] for text in _told(texts) if (part := _parted(text))]
     commas = [text for text in plain if "," in text]
     return (
@@ -145,7 +149,10 @@ def read_column(values: Sequence[object], *, decimal_comma: bool = False) -> Col
     texts = {value for value in values if type(value) is str}
     if not texts:
         return Column([*values], numbers=_all_numbers(values))
-    others = {type(value) for value in values} - {str, type(None)}
+    others = {*map(type, values)} - {str, type(None)}
+    if others <= {int, float} and all(map(_USUAL.fullmatch, texts)):
+        kind = float if any("." in text or "e" in text for text in texts) else int
+        return Column(_mapped(values, {text: kind(text) for text in texts}), numbers=True)
     told = _told(texts)
     if others <= {int, float}:
         found = _numbers(values, texts, told, decimal_comma=decimal_comma)

@@ -39,7 +39,7 @@ from nasrank.benchmarks.importers.optuna_journal import is_journal, read_journal
 from nasrank.benchmarks.importers.optuna_study import chosen_study, study_table
 from nasrank.benchmarks.importers.parquet_file import column_names, open_columns
 from nasrank.benchmarks.importers.shown import shown
-from nasrank.benchmarks.importers.tracking_export import read_export
+from nasrank.benchmarks.importers.tracking_export import is_export, read_export
 from nasrank.errors import DataError, UsageError
 
 __all__ = [
@@ -65,6 +65,7 @@ STUDY_SUFFIXES = (".log", ".journal", ".db", ".sqlite", ".sqlite3")
 """Suffixes of files of Optuna; a journal may also end as JSON lines do."""
 
 _DATABASES = STUDY_SUFFIXES[2:]
+_SIMPLE = {str, int, float, bool, list, type(None)}
 _LINES = (".jsonl", ".ndjson", ".json", ".txt")
 _EVERY = 1_000
 _REMEDY = "Repair the file and import it again"
@@ -287,7 +288,8 @@ def _text(
     for place, row in _text_rows(path, kind, whole):
         if len(rows) == ROW_LIMIT:
             raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
-        names |= dict.fromkeys(row)
+        if row.keys() != names.keys():
+            names |= dict.fromkeys(row)
         rows.append(row)
         places.append(place)
         if on_progress is not None and len(rows) % _EVERY == 0:
@@ -440,7 +442,10 @@ def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumn
         if name in known.verbatim:
             cells[name] = _verbatim(name, column, known)
             continue
-        found = read_column([*map(_simple, column)], decimal_comma=decimal_comma)
+        odd = not {*map(type, column)} <= _SIMPLE
+        found = read_column(
+            [*map(_simple, column)] if odd else column, decimal_comma=decimal_comma
+        )
         cells[name] = found.values
         if found.percent:
             percents.add(name)
@@ -486,7 +491,7 @@ def _expanded(records: Records, whole: Collection[str]) -> Records:
 
 def _tracked(records: Records, known: KnownColumns) -> Records:
     """Tell what was chosen from what was measured in the export of a tracker."""
-    if known is not OWN:
+    if known is not OWN or not is_export(records.columns):
         return records
     cells = {name: [row[name] for row in records.rows] for name in records.columns}
     export = read_export(cells)

@@ -6,12 +6,12 @@ are dropped; what was measured or describes runs is never a setting, nor is a co
 prefix where others have one that says they were chosen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nasrank.benchmarks.importers.column_names import OWN
 
-__all__ = ["Export", "read_export"]
+__all__ = ["Export", "is_export", "read_export"]
 
 _CHOSEN = ("config.", "config/", "params.", "hparams.", "hyperparameters.")
 _CHOSEN_OF_FRAMES = "params_"
@@ -49,6 +49,47 @@ class Export:
     notes: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """The columns of an export by what they are.
+
+    Attributes:
+        chosen: Those with a prefix of settings.
+        described: Those that describe runs.
+        measured: Those with a prefix of what was measured or noted.
+        prefixes: The prefixes of settings.
+    """
+
+    chosen: Collection[str]
+    described: Collection[str]
+    measured: Collection[str]
+    prefixes: tuple[str, ...]
+
+
+def is_export(columns: Collection[str]) -> bool:
+    """Return whether columns are those of an export.
+
+    Example:
+        >>> is_export(["config.lr", "summary.acc"]), is_export(["lr", "acc"])
+        (True, False)
+    """
+    return _parts(columns) is not None
+
+
+def _parts(columns: Collection[str]) -> _Parts | None:
+    lower = {name.lower() for name in columns}
+    of_frames = lower >= _OF_FRAMES and any(each.startswith(_CHOSEN_OF_FRAMES) for each in lower)
+    prefixes = (*_CHOSEN, _CHOSEN_OF_FRAMES) if of_frames else _CHOSEN
+    chosen = {name for name in columns if name.startswith(prefixes)}
+    described = {name for name in columns if name.lower() in _RUNS}
+    measured = {name for name in columns if name.startswith((*_MEASURED, *_TAGS, "_"))}
+    # The table of W&B's pages does not say what was chosen and what was measured.
+    of_pages = len(lower & _OF_WANDB) >= _FEWEST_OF_WANDB and "state" in lower
+    if not (of_pages or (chosen and (measured or described))):
+        return None
+    return _Parts(chosen, described, measured, prefixes)
+
+
 def read_export(cells: Mapping[str, Sequence[object]]) -> Export | None:
     """Say what the columns of an export are.
 
@@ -66,36 +107,28 @@ def read_export(cells: Mapping[str, Sequence[object]]) -> Export | None:
         >>> dict(found.names), sorted(found.results)
         ({'config.lr': 'lr', 'summary.acc': 'acc', 'Notes': 'Notes'}, ['Notes', 'acc'])
     """
-    lower = {name.lower() for name in cells}
-    of_frames = lower >= _OF_FRAMES and any(each.startswith(_CHOSEN_OF_FRAMES) for each in lower)
-    prefixes = (*_CHOSEN, _CHOSEN_OF_FRAMES) if of_frames else _CHOSEN
-    chosen = {name for name in cells if name.startswith(prefixes)}
-    described = {name for name in cells if name.lower() in _RUNS}
-    measured = {name for name in cells if name.startswith((*_MEASURED, *_TAGS, "_"))}
-    # The table of W&B's pages does not say what was chosen and what was measured.
-    of_pages = len(lower & _OF_WANDB) >= _FEWEST_OF_WANDB and "state" in lower
-    if not (of_pages or (chosen and (measured or described))):
+    parts = _parts(cells)
+    if parts is None:
         return None
     names: dict[str, str] = {}
     taken = {*cells}
-    for name in sorted(cells, key=lambda each: each not in chosen):
-        prefix = next((each for each in (*prefixes, *_MEASURED) if name.startswith(each)), "")
+    for name in sorted(cells, key=lambda each: each not in parts.chosen):
+        prefix = next(
+            (each for each in (*parts.prefixes, *_MEASURED) if name.startswith(each)), ""
+        )
         short = name.removeprefix(prefix)
         free = bool(short) and short not in taken and not OWN.know(short)
         names[name] = short if prefix and free else name
         taken.add(names[name])
-    notes = _with_meanings(cells, names, chosen)
+    notes = _with_meanings(cells, names, parts.chosen)
     # Where prefixes say what was chosen, nothing else was.
-    results = frozenset(
-        names[name]
-        for name in cells
-        if name in described | measured or (chosen and name not in chosen)
-    )
+    unchosen = {*cells} if parts.chosen else {*parts.described, *parts.measured}
+    results = frozenset(names[name] for name in cells if name in unchosen - {*parts.chosen})
     return Export({name: names[name] for name in cells}, results, tuple(notes))
 
 
 def _with_meanings(
-    cells: Mapping[str, Sequence[object]], names: dict[str, str], chosen: set[str]
+    cells: Mapping[str, Sequence[object]], names: dict[str, str], chosen: Collection[str]
 ) -> list[str]:
     """Find the names of runs, their cost and the objective of a frame; return what to say."""
     notes = []

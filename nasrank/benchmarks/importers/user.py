@@ -116,7 +116,7 @@ def read(
     attributes: Sequence[str] = (),
     dataset: str = DATASET,
     lower_is_better: bool | None = None,
-    unit: str = "1",
+    unit: str | None = None,
     wishes: Wishes = NO_WISHES,
     known: Sequence[Setting] = (),
     renamed: Mapping[str, str] | None = None,
@@ -134,7 +134,7 @@ def read(
         attributes: Columns with numbers per node; ``attribute_*`` by default.
         dataset: What the architectures were trained on.
         lower_is_better: Direction of the label; None takes it from the name of the label.
-        unit: Unit of the label.
+        unit: Unit of the label; by default ``%`` where it is written so, else a pure number.
         wishes: What columns are settings, and of which kind, where the user says so.
         known: Settings of a space that this file adds architectures to; empty to find them.
         renamed: The file's name of a column by its name here.
@@ -175,7 +175,7 @@ def read(
     guessed = lower_is_better is None and all(map(lower_is_usually_better, labels))
     metric = Metric(
         _metric_name(labels),
-        unit,
+        unit or ("%" if records.percents >= {*labels} else "1"),
         not (lower_is_better or guessed),
         f"{', '.join(labels)} as given by the user",
         replicates=len(labels) > 1,

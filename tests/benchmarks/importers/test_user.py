@@ -390,3 +390,10 @@ def test_parquet_survives_damage(survives, tmp_path):
     path = tmp_path / "source.parquet"
     pq.write_table(pa.Table.from_pylist(ROWS), path)
     survives(user, "archs.parquet", path.read_bytes(), seed=2)
+
+
+def test_labels_written_in_percent_have_that_unit(write):
+    path = write("id,layers,label,loss\nx,a,50%,1\ny,b,51.5%,2\n")
+    assert user.read(path).measurements[0].metric.unit == "%"
+    assert user.read(path, label=["loss"]).measurements[0].metric.unit == "1"
+    assert user.read(path, unit="share").measurements[0].metric.unit == "share"
