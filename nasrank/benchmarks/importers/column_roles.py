@@ -78,6 +78,8 @@ def why_no_setting(name: str, cells: Sequence[Cell]) -> str | None:
     if not known:
         return "empty"
     distinct = {spelled(each) for each in known}
+    if any(each[:1] + each[-1:] == "<>" for each in distinct):
+        return "neither numbers nor words"
     if len(distinct) == 1 and len(known) == len(cells):
         return f"always {next(iter(distinct))[:40]}"
     if all(isinstance(each, float) for each in known):
@@ -127,7 +129,6 @@ def _why_no_words(
     name: str, count: int, distinct: set[str], *, mostly_numbers: bool
 ) -> str | None:
     shapes = {
-        "neither numbers nor words": any(each[:1] + each[-1:] == "<>" for each in distinct),
         "free text": any(len(each) > LONGEST_WORD or not each.isprintable() for each in distinct),
         "times": all(_TIME.fullmatch(each) for each in distinct),
         "addresses": all(_ADDRESS.fullmatch(each) for each in distinct),

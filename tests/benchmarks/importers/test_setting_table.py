@@ -475,6 +475,15 @@ def test_no_json_is_too_strange(tmp_path, rows):
     assert "\n" not in complaint(lambda: user.read(path, label=["acc"]))
 
 
+def test_objects_are_no_settings(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    rows = [{"acc": n, "lr": n % 3, "s": [{"k": 1}, n % 2]} for n in range(9)]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    imported = user.read(path, label=["acc"])
+    assert left_out(imported)["s[0]"] == "neither numbers nor words"
+    assert "s[1]" in kinds(imported)
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_spelt_number_is_read_back(value):
     assert cell_of(spelled(value)) == value
