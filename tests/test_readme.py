@@ -1,4 +1,4 @@
-"""What the README says can be typed, can be typed."""
+"""What the README and the pages of docs say can be typed, can be typed."""
 
 import math
 import os
@@ -14,26 +14,37 @@ import pytest
 from nasrank.tables import write_parquet
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    part.strip()
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    for part in line.split("&&")
-    if part.strip().startswith("nasrank ")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WORDS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+
+
+def blocks(language):
+    """All blocks of a language, in the order of the pages; one that is repeated, once."""
+    found = [re.findall(rf"```{language}\n(.*?)```", words, re.DOTALL) for words in WORDS.values()]
+    return list(dict.fromkeys(block for each in found for block in each))
+
+
+COMMANDS = list(
+    dict.fromkeys(
+        part.strip()
+        for block in blocks("console")
+        for line in block.splitlines()
+        for part in line.split("&&")
+        if part.strip().startswith("nasrank ")
+    )
+)
+PYTHON, TEXT, CSV = blocks("python"), blocks("text"), blocks("csv")
+LINKS = [
+    (page.relative_to(ROOT), link)
+    for page, words in WORDS.items()
+    for link in re.findall(r"\]\(([^)#]+)\)", re.sub(r"```.*?```", "", words, flags=re.DOTALL))
+    if "://" not in link
 ]
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-TEXT = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
-PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", PROSE) if "://" not in link]
 
 
 def test_there_is_something_to_check():
     assert len(COMMANDS) >= 2
     assert len(PYTHON) >= 3
-
-
-CSV = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
 
 
 def trials():
@@ -125,12 +136,21 @@ def test_what_the_import_says_is_what_it_says(imported):
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.splitlines()[0])
 def test_python_blocks_run(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own text
+    exec(compile(block, "a page", "exec"), {})  # noqa: S102 - our own text
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_links_lead_somewhere(link):
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
+def test_links_lead_somewhere(page, link):
+    assert (ROOT / page).parent.joinpath(link).exists()
+
+
+def test_every_page_is_found_from_the_readme():
+    linked = {link for page, link in LINKS if page.name == "README.md"}
+    assert {str(page.relative_to(ROOT)) for page in PAGES[1:]} <= linked
+
+
+def test_the_readme_is_read_in_three_minutes():
+    assert len(WORDS[PAGES[0]].splitlines()) <= 160
 
 
 def test_every_loss_predictor_and_space_is_named():
@@ -139,4 +159,4 @@ def test_every_loss_predictor_and_space_is_named():
     from nasrank.predictors import PREDICTORS
 
     for name in (*LOSSES, *PREDICTORS, *SPACES):
-        assert f"`{name}`" in README, name
+        assert f"`{name}`" in WORDS[PAGES[0]], name
