@@ -1,5 +1,6 @@
 """What the README and the pages of docs say can be typed, can be typed."""
 
+import json
 import math
 import os
 import re
@@ -63,6 +64,34 @@ def trials():
     return "\n".join(lines) + "\n"
 
 
+def journal():
+    """A study of 60 trials, as Optuna writes it to a journal; three of them failed."""
+    kinds = {
+        "lr": ("FloatDistribution", {"low": 1e-5, "high": 0.1, "log": True}),
+        "depth": ("IntDistribution", {"low": 2, "high": 9, "step": 1}),
+        "optimizer": ("CategoricalDistribution", {"choices": ["adam", "sgd"]}),
+    }
+    entries = [{"op_code": 0, "study_name": "study", "directions": [1]}]
+    for number in range(60):
+        lr, depth = 10 ** (-5 + 4 * (number * 0.618 % 1)), 2 + number * 5 % 8
+        entries.append({"op_code": 4, "study_id": 0, "datetime_start": "2026-05-01T10:00:00"})
+        for name, value in (("lr", lr), ("depth", depth), ("optimizer", number % 2)):
+            kind, attributes = kinds[name]
+            written = json.dumps({"name": kind, "attributes": attributes})
+            entries.append(
+                {
+                    "op_code": 5, "trial_id": number, "param_name": name,
+                    "param_value_internal": value, "distribution": written,
+                }
+            )
+        loss = 0.4 + 0.1 * (math.log10(lr) + 3) ** 2 + 0.3 / depth
+        end = {"state": 3, "values": None} if number % 20 == 19 else {"state": 1, "values": [loss]}
+        end["datetime_complete"] = "2026-05-01T10:01:00"
+        entries.append({"op_code": 6, "trial_id": number, **end})
+    lines = [json.dumps({**entry, "worker_id": "w"}) for entry in entries]
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
     """A folder with the README's own table, grown to a size one can train on, and its data."""
@@ -72,6 +101,8 @@ def imported(tmp_path_factory):
             f"{';'.join(f'{n}-{n + 1}' for n in range(k + 1))},{90 - k / 10}"
             for k in range(3, 103)]  # fmt: skip
     (folder / "trials.csv").write_text(trials())
+    (folder / "study.log").write_text(journal())
+    (folder / "next.csv").write_text(next(each for each in CSV if each.startswith("lr,")))
     (folder / "archs.csv").write_text("\n".join([header, *rows, *more]) + "\n")
     new = ["c,input;pool;conv3x3;output,0-1;1-2;2-3,", "d,input;pool;pool;output,0-1;1-2;2-3,"]
     with (folder / "archs.csv").open("a") as file:
@@ -98,7 +129,9 @@ def test_commands_can_be_typed(command, imported, tmp_path):
     if arguments[0] == "rank":
         # A choice of one loss, and a predictor that trains at once.
         quick = [] if "--loss" in arguments else ["--losses", "mse"]
-        arguments += [*quick, "--predictor", "mlp", "--ensemble", "1", "--out", str(tmp_path)]
+        if "--predictor" not in arguments:
+            quick += ["--predictor", "mlp", "--ensemble", "1"]
+        arguments += [*quick, "--out", str(tmp_path)]
     if arguments[0] == "check":
         # Results that are there already, and a baseline that the line before has made of them.
         places = {"nasrank-out/ci": str(ROOT / "results"), "baseline.parquet": "b.parquet"}
