@@ -65,7 +65,9 @@ def list_rows(model: Model, found: Found, order: NDArray[np.int64]) -> list[Row]
                 "nearest_label": float(sign * case.labels[known.item]),
                 "distance": known.distance,
                 "difference": known.difference,
-                "effects": [f"{name} {sign * effect:+.3g}" for name, effect in effects[place]],
+                "effects": [
+                    f"{name} {sign * effect + 0.0:+.3g}" for name, effect in effects[place]
+                ],
                 "row": None if found.of_space else int(found.rows[number]),
                 "label": float(sign * case.truth[found.rows[number]])
                 if case.truth is not None and found.of_space
