@@ -109,7 +109,7 @@ def test_info_of_the_default_task(cifar10):
     assert round(cifar10["best"][0]["label"], 2) == 91.61
     assert cifar10["spread"]["max"] == cifar10["best"][0]["label"]
     assert cifar10["replicates"]["architectures"] == {"2": 7456, "3": 8169}
-    assert cifar10["largest_n_train"] == {"class": 5425 // 2, "random": 15625 // 2}
+    assert cifar10["largest_n_train"] == {"class": 5425 * 4 // 5, "random": 15625 * 4 // 5}
     assert 0.9 < cifar10["replicate_tau"] < cifar10["ceiling_tau"] < 1
     assert cifar10["chance"] == 10
     cost = cifar10["cost_gpu_seconds"]
