@@ -2,7 +2,7 @@
 #   pip install -e '.[dev]' && make check
 PYTHON ?= python
 
-.PHONY: check lint types test bench reliability gate soak format results baseline
+.PHONY: check report lint types test bench reliability gate soak format results baseline
 
 check: lint types test
 
@@ -57,6 +57,10 @@ format:
 # The reference results: about a quarter of an hour on two cores, resumed where it was stopped.
 results:
 	nasrank compare --subset full --out results
+
+# All of them as one page; quick, and to be made again whenever they change.
+report:
+	nasrank report results --out results/report.html
 
 # What `.ci/run` checks this project's own predictors against; after a change that is meant.
 baseline:

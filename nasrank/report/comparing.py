@@ -169,7 +169,7 @@ def _verdict(c: Comparison) -> tuple[str, str, str]:
     else:
         after = f"orders best or as well on {level} of {total} tasks, worse on {mine['worse']}"
     saved = _range(c, n, best, "savings")
-    cost = f", and saves {saved} of random search's evaluations" if saved else ""
+    cost = f", and saves {saved} of the evaluations of random search" if saved else ""
     return "Use", best, f"with {n:,} labels it {after}{cost}."
 
 

@@ -19,7 +19,7 @@ from nasrank.report.drawings import inline_picture, picture_width
 from nasrank.report.embedded import DIGITS, embedded
 from nasrank.report.folders import Stored, find_studies
 from nasrank.report.panels import short
-from nasrank.report.sheets import Sheet, rank_of, sheet_of
+from nasrank.report.sheets import OPEN, Sheet, rank_of, sheet_of
 from nasrank.study.claims import CLAIMS
 from nasrank.study.view import joined
 from nasrank.version import __version__
@@ -124,7 +124,7 @@ def _parts(studies: Sequence[Stored]) -> Iterator[_Part]:
         yield _Part(
             id=f"s{place}",
             command=study.command,
-            data=_data_of(study),
+            data=_data_of(study, alone=len(studies) == 1),
             question=question_of(study.command),
             studies=[study] if comparison is None else comparison.studies,
             comparison=None if comparison is None else section_of(comparison),
@@ -139,17 +139,19 @@ def _verdicts_of(study: Stored) -> list[str]:
     return [row["verdict"] for row in claims.rows]
 
 
-def _data_of(study: Stored) -> str:
-    """Say in a few words what a study was about: its data, tasks, or folder."""
+def _data_of(study: Stored, *, alone: bool) -> str:
+    """Say in a few words what a study was about: its data or tasks, and its folder among many."""
+    place = study.folder.name
     for name in ("data", "tasks", "task", "space", "file"):
         value = study.config.get(name)
         if value:
-            return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return study.folder.name
+            data = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            return joined([data, "" if alone or place in data else place])
+    return place
 
 
 class _Filling:
-    """What goes into the sections: claims first, then the smaller tables and pictures of all.
+    """What goes into the sections: answers first, then the smaller tables and pictures of all.
 
     Attributes:
         parts: The sections with tables and pictures.
@@ -205,7 +207,7 @@ class _Filling:
                 size += sum(40 + len(cell.encode()) for row in sheet.rows for cell in row)
                 size += sum(100 + len(c.about) + len(c.title) for c in sheet.columns)
                 self._sheets[table.path] = sheet
-                turn = (table.name != "claims", size, str(table.path))
+                turn = (table.name not in OPEN, size, str(table.path))
                 self._offers.append((turn, table.path, size))
 
     def _offer_pictures(self, study: Stored) -> None:

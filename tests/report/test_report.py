@@ -292,3 +292,21 @@ def test_dots_that_share_a_place_do_not_share_a_name():
     shown = [(dot.text_x, dot.text_y) for dot in dots if dot.shown]
     assert dots[0].shown
     assert len(shown) == len(set(shown)) < 12
+
+
+def test_the_page_of_the_reference_results_is_of_the_results_there_are():
+    """Otherwise: make report."""
+    path = RESULTS / "report.html"
+    assert path.stat().st_size < MANY
+    text = path.read_text(encoding="utf-8")
+    held = json.loads(re.search(r'id="tables">(.*?)</script>', text, re.S)[1])
+    taus = set()
+    for table in held.values():
+        if table["name"] == "headline":
+            columns = {each["name"]: each["values"] for each in table["columns"]}
+            taus |= set(unpacked(columns["kendall_tau"], table["rows"]))
+    known = set()
+    for folder in (RESULTS, COMPARED, RESULTS / "losses" / "transnas-micro"):
+        rows = read_parquet(folder / "headline.parquet").to_pylist()
+        known |= {float(f"{row['kendall_tau']:.6g}") for row in rows}
+    assert known <= taus

@@ -219,6 +219,16 @@ for (const study of document.querySelectorAll(".study")) {
     chip.addEventListener("click", () => toggle(chip.dataset.m));
 }
 
+// A study that is named in a link, or printed, is open.
+function unfold() {
+  const fold = document.getElementById(location.hash.slice(1))?.querySelector(".fold");
+  if (fold) fold.open = true;
+}
+addEventListener("hashchange", unfold);
+addEventListener("beforeprint", () =>
+  document.querySelectorAll(".fold").forEach(fold => { fold.open = true; }));
+unfold();
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", () =>
