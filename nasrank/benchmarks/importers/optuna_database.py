@@ -8,7 +8,12 @@ from pathlib import Path
 
 from nasrank.benchmarks.importers.columns import printable
 from nasrank.benchmarks.importers.optuna_study import TRIAL_LIMIT, Study, Trial
-from nasrank.benchmarks.importers.optuna_values import LOWER, parameter_value, seconds_between
+from nasrank.benchmarks.importers.optuna_values import (
+    LOWER,
+    parameter_value,
+    scale_of,
+    seconds_between,
+)
 from nasrank.errors import DataError
 
 __all__ = ["is_database", "read_database"]
@@ -162,6 +167,7 @@ def _fill(
             trial = trials[identity]
             try:
                 trial.parameters[str(name)] = parameter_value(stored, distribution)
+                trial.scales[str(name)] = scale_of(distribution)
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(
                     f"{path}: trial {trial.number}: parameter {str(name)[:60]!a} cannot be read. "

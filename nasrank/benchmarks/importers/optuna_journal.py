@@ -11,7 +11,12 @@ from pathlib import Path
 
 from nasrank.benchmarks.importers.dialect import numbered_lines
 from nasrank.benchmarks.importers.optuna_study import TRIAL_LIMIT, Study, Trial
-from nasrank.benchmarks.importers.optuna_values import LOWER, parameter_value, seconds_between
+from nasrank.benchmarks.importers.optuna_values import (
+    LOWER,
+    parameter_value,
+    scale_of,
+    seconds_between,
+)
 from nasrank.errors import DataError
 
 __all__ = ["is_journal", "read_journal"]
@@ -120,6 +125,7 @@ class _Journal:
         kinds = _mapping(entry.get("distributions", {}))
         for name, stored in _mapping(entry.get("params", {})).items():
             trial.parameters[name] = parameter_value(stored, kinds[name])
+            trial.scales[name] = scale_of(kinds[name])
         trial.attributes |= _mapping(entry.get("user_attrs", {}))
         single = entry.get("value")
         trial.values = _values(entry.get("values") or ([] if single is None else [single]))
@@ -131,8 +137,9 @@ class _Journal:
 
     def _change(self, trial: Trial, number: int, code: object, entry: _Entry) -> None:
         if code == 5:
-            value = parameter_value(entry["param_value_internal"], entry["distribution"])
-            trial.parameters[str(entry["param_name"])] = value
+            name, kind = str(entry["param_name"]), entry["distribution"]
+            trial.parameters[name] = parameter_value(entry["param_value_internal"], kind)
+            trial.scales[name] = scale_of(kind)
         elif code == 6:
             trial.state = _STATES[_whole(entry["state"])]
             trial.values = _values(entry.get("values") or trial.values)

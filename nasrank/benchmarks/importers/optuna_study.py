@@ -32,6 +32,7 @@ class Trial:
         values: One value for each objective; empty before it is complete.
         seconds: How long it took, or None.
         attributes: What the user noted about it.
+        scales: ``log`` or ``linear`` for each parameter that is a number.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Trial:
     values: list[float] = field(default_factory=list)
     seconds: float | None = None
     attributes: dict[str, object] = field(default_factory=dict)
+    scales: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,6 +72,7 @@ class StudyTable:
         places: Number of the trial of each row.
         results: Columns that are no settings.
         lower: Whether lower is better, by column of an objective.
+        scales: ``log`` or ``linear``, by column of a parameter that is a number in every trial.
         notes: What the user may want to know, a clause each.
     """
 
@@ -78,6 +81,7 @@ class StudyTable:
     places: list[int]
     results: frozenset[str]
     lower: dict[str, bool]
+    scales: dict[str, str]
     notes: tuple[str, ...]
 
 
@@ -160,8 +164,25 @@ def study_table(path: Path, study: Study) -> StudyTable:
         [trial.number for trial in trials],
         frozenset(name for name in columns if name not in titles.values()),
         dict(zip(objectives, study.lower, strict=False)),
+        {title: scale for name, title in titles.items() if (scale := _scale(trials, name))},
         tuple(notes),
     )
+
+
+def _scale(trials: Sequence[Trial], name: str) -> str | None:
+    """Return the scale of a parameter; None where trials differ, or a value has no logarithm."""
+    given = [trial for trial in trials if name in trial.parameters]
+    found = {trial.scales.get(name) for trial in given}
+    if len(found) > 1 or (
+        found == {"log"} and not all(_is_positive(each, name) for each in given)
+    ):
+        return None
+    return found.pop()
+
+
+def _is_positive(trial: Trial, name: str) -> bool:
+    value = trial.parameters[name]
+    return isinstance(value, int | float) and value > 0
 
 
 def _objectives(study: Study) -> list[str]:

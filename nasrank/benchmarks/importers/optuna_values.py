@@ -3,8 +3,10 @@
 import json
 import math
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-__all__ = ["LOWER", "parameter_value", "seconds_between"]
+__all__ = ["LOWER", "parameter_value", "scale_of", "seconds_between"]
 
 LOWER = {0: True, 1: True, 2: False, "NOT_SET": True, "MINIMIZE": True, "MAXIMIZE": False}
 """Whether lower is better, by the code or the word of a direction."""
@@ -17,6 +19,7 @@ _REAL = {
     "DiscreteUniformDistribution",
 }
 _LONGEST = 2**20
+_REMEMBERED = 64
 
 
 def parameter_value(stored: object, distribution: object) -> object:
@@ -39,24 +42,52 @@ def parameter_value(stored: object, distribution: object) -> object:
     """
     if not isinstance(stored, int | float) or not math.isfinite(stored):
         raise ValueError(f"a parameter has the value {str(stored)[:40]!a}")
-    if not isinstance(distribution, str) or len(distribution) > _LONGEST:
-        raise ValueError("a distribution is no text")
-    try:
-        described = json.loads(distribution)
-    except RecursionError as error:
-        raise ValueError("a distribution is nested too deeply") from error
-    name = described.get("name") if isinstance(described, dict) else None
+    name, attributes = _described(distribution)
     if name == "CategoricalDistribution":
-        choices = described["attributes"]["choices"]
+        choices = attributes.get("choices")
         place = int(stored)
         if not isinstance(choices, list) or place != stored or not 0 <= place < len(choices):
             raise ValueError("a parameter is none of its choices")
         return "None" if choices[place] is None else choices[place]
     if name in _WHOLE:
         return int(stored)
-    if name in _REAL:
-        return float(stored)
-    raise ValueError(f"{str(name)[:60]!a} is no known distribution")
+    return float(stored)
+
+
+def scale_of(distribution: object) -> str | None:
+    """Return ``log`` or ``linear`` for the distribution of a number, None for choices.
+
+    Args:
+        distribution: The distribution as JSON, which :func:`parameter_value` has read.
+
+    Example:
+        >>> scale_of('{"name": "FloatDistribution", "attributes": {"log": true}}')
+        'log'
+    """
+    name, attributes = _described(distribution)
+    if name == "CategoricalDistribution":
+        return None
+    return "log" if attributes.get("log") is True or "Log" in name else "linear"
+
+
+def _described(distribution: object) -> tuple[str, dict[str, Any]]:
+    if not isinstance(distribution, str) or len(distribution) > _LONGEST:
+        raise ValueError("a distribution is no text")
+    return _parsed(distribution)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(distribution: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the attributes of a distribution; trials repeat the same few."""
+    try:
+        found = json.loads(distribution)
+    except RecursionError as error:
+        raise ValueError("a distribution is nested too deeply") from error
+    name = found.get("name") if isinstance(found, dict) else None
+    attributes = found.get("attributes") if isinstance(found, dict) else None
+    if name not in {"CategoricalDistribution", *_WHOLE, *_REAL}:
+        raise ValueError(f"{str(name)[:60]!a} is no known distribution")
+    return name, attributes if isinstance(attributes, dict) else {}
 
 
 def seconds_between(start: object, end: object) -> float | None:

@@ -90,6 +90,7 @@ class Records:
         percents: Columns whose numbers carry percent signs.
         results: Columns that were measured, or only describe a run: never settings.
         lower: Whether lower is better, for columns of which the file says it.
+        scales: ``log`` or ``linear``, for columns of numbers of which the file says it.
         written: Names by what the file calls columns, where a prefix was dropped.
     """
 
@@ -103,6 +104,7 @@ class Records:
     percents: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
     lower: Mapping[str, bool] = field(default_factory=dict)
+    scales: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str, kind: str) -> str:
@@ -361,6 +363,7 @@ def _study(path: Path, kind: str, name: str | None) -> Records:
         notes=table.notes,
         results=table.results,
         lower=table.lower,
+        scales=table.scales,
     )
 
 
@@ -377,6 +380,7 @@ def _renamed(records: Records, renamed: Mapping[str, str], known: KnownColumns) 
         notes=(*records.notes, *notes),
         results=frozenset(own[each] for each in records.results if each in own),
         lower={own[each]: lower for each, lower in records.lower.items() if each in own},
+        scales={own[each]: scale for each, scale in records.scales.items() if each in own},
     )
 
 

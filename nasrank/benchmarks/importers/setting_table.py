@@ -118,7 +118,7 @@ def understand(
         )
     if not columns:
         return Understood(None, tuple(left_out), named_by, graphs)
-    settings, always = _coded(records, _in_chains(columns, records.columns, wishes))
+    settings, always = _coded(records, _in_chains(columns, records, wishes))
     left_out += always
     return Understood(settings, tuple(left_out), named_by, graphs)
 
@@ -309,9 +309,9 @@ def _without_counters(
     return [each for each in columns if each not in counting], counting
 
 
-def _in_chains(columns: Sequence[_Column], names: Sequence[str], wishes: Wishes) -> list[_Column]:
-    """Say which columns form chains, and what the user says of each."""
-    places = places_in_chains(names)
+def _in_chains(columns: Sequence[_Column], records: Records, wishes: Wishes) -> list[_Column]:
+    """Say which columns form chains, and what the user, or else the file, says of each."""
+    places = places_in_chains(records.columns)
     found = []
     for each in columns:
         series, position = places.get(each.name, (each.series, each.position))
@@ -323,7 +323,7 @@ def _in_chains(columns: Sequence[_Column], names: Sequence[str], wishes: Wishes)
                 each,
                 series=series if chained else "",
                 position=position if chained else 0,
-                wish=own or wishes.kinds.get(series),
+                wish=own or wishes.kinds.get(series) or _told(records, each),
             )
         )
     lone = Counter(each.series for each in found)
@@ -333,6 +333,12 @@ def _in_chains(columns: Sequence[_Column], names: Sequence[str], wishes: Wishes)
         else each
         for each in found
     ]
+
+
+def _told(records: Records, column: _Column) -> Wish | None:
+    """Return what the file says of a column."""
+    scale = records.scales.get(column.source) if column.name == column.source else None
+    return None if scale is None else Wish(scale)
 
 
 def _coded(records: Records, columns: Sequence[_Column]) -> tuple[Settings | None, list[LeftOut]]:

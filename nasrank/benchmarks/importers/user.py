@@ -44,6 +44,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -346,8 +347,10 @@ def _label_columns(records: Records, chosen: Sequence[str]) -> list[str]:
     usual = [[n for n in records.columns if form.fullmatch(n)] for form in _DEFAULT_LABELS]
     found = asked or next(filter(None, usual), [])
     if not found:
+        near = get_close_matches("label", [name.lower() for name in records.columns], n=1)
+        hint = f" Did you mean --label {near[0]}?" if near else ""
         raise DataError(
-            f"{records.path}: it has no column label. Choose another with --label, one of: "
+            f"{records.path}: it has no column label.{hint} Choose another with --label, one of: "
             f"{', '.join(records.columns)[:200]}"
         )
     return found

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from nasrank.benchmarks.importers import optuna_database, optuna_study, user
 from nasrank.benchmarks.importers.optuna_journal import is_journal
 from nasrank.benchmarks.importers.records import read_records, record_chunks
+from nasrank.benchmarks.importers.setting_kinds import Wish
+from nasrank.benchmarks.importers.understood import Wishes
 from nasrank.errors import DataError, NasrankError, UsageError
 
 ROWS = [
@@ -44,6 +46,7 @@ def test_a_study_is_a_table(name, tmp_path):
     assert found.rows == [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
     assert found.places == [0, 1, 2, 3, 4, 6]
     assert found.lower == {"label": True}
+    assert found.scales == {"lr": "log", "depth": "linear", "params.layers": "linear"}
     assert found.results == {"id", "label", "status", "cost_seconds", "user_attrs.note"}
     assert found.notes == (
         "1 trials without parameters were left out",
@@ -59,9 +62,14 @@ def test_a_study_becomes_a_space(name, tmp_path):
     assert not measured.metric.higher_is_better
     assert measured.values[:2, 0].tolist() == [0.5, 0.25]
     assert measured.failed.tolist() == [False, False, True, True, False, True]
-    names = [each.name for each in imported.graphs.settings.columns]
-    assert {"lr", "depth", "opt"} <= {*names}
-    assert "user_attrs.note" not in names
+    columns = {each.name: each for each in imported.graphs.settings.columns}
+    assert columns.keys() >= {"lr", "depth", "opt"}
+    assert "user_attrs.note" not in columns
+    # As the study has it: values of five to a hundred times the smallest do not tell.
+    assert (columns["lr"].scale, columns["depth"].scale) == ("log", "linear")
+    wishes = Wishes(kinds={"lr": Wish("linear")})
+    asked = user.read(tmp_path / name, study="first", wishes=wishes).graphs.settings
+    assert [each.scale for each in asked.columns if each.name == "lr"] == ["linear"]
     imported = user.read(tmp_path / name, study="first", lower_is_better=False)
     assert imported.measurements[0].metric.higher_is_better
 

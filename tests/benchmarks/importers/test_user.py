@@ -171,6 +171,7 @@ CELL = architecture_string(official_order()[5])
         ('id,layers,label\nx,"a,1\n', "not CSV"),
         ("id,layers,label\nx,a,1\nx,b,2\n", "line 3: id 'x' is also that of line 2"),
         ("id,layers,label\n,a,1\n", "line 2: id is not a name"),
+        ("id,layers,Lable\nx,a,1\n", "no column label. Did you mean --label lable. Choose"),
         ("id,layers,score\nx,a,1\n", "no column label. Choose another with --label, one of: id"),
         ("id,layers,label\nx,a,\n", "no row has a label"),
         ("id,layers,label\nx,a,inf\n", "every row failed"),
