@@ -80,8 +80,11 @@ def journal():
             written = json.dumps({"name": kind, "attributes": attributes})
             entries.append(
                 {
-                    "op_code": 5, "trial_id": number, "param_name": name,
-                    "param_value_internal": value, "distribution": written,
+                    "op_code": 5,
+                    "trial_id": number,
+                    "param_name": name,
+                    "param_value_internal": value,
+                    "distribution": written,
                 }
             )
         loss = 0.4 + 0.1 * (math.log10(lr) + 3) ** 2 + 0.3 / depth

@@ -33,6 +33,8 @@ __all__ = [
     "show_rows",
 ]
 
+_FORMULA = re.compile(r"[=@]|[+-](?![0-9.]+(e[+-]?[0-9]+)?$)(?=.)", re.IGNORECASE)
+
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 """Ways to print; the first is the default."""
 
@@ -183,13 +185,18 @@ def print_json(value: object) -> None:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    """A header and the rows; null is an empty cell."""
+    """A header and the rows; null is an empty cell, and no text is a formula to a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if rows:
-        writer.writerow(rows[0])
-    writer.writerows([_cell(row[key]) for key in rows[0]] for row in rows)
+        writer.writerow(map(_no_formula, rows[0]))
+    writer.writerows([_no_formula(_cell(row[key])) for key in rows[0]] for row in rows)
     return text.getvalue()
+
+
+def _no_formula(cell: str | int | float) -> str | int | float:
+    """Put an apostrophe before what a spreadsheet would compute, as one types it there."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _markdown(rows: Sequence[Row]) -> str:

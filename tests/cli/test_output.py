@@ -79,6 +79,25 @@ def test_csv_holds_every_key_and_leaves_null_empty(capsys):
     assert "\r" not in text
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("+1+cmd", "'+1+cmd"),
+        ("-2+3", "'-2+3"),
+        ("-0.5", "-0.5"),
+        ("+1e-3", "+1e-3"),
+        ("-", "-"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_csv_gives_a_spreadsheet_nothing_to_compute(text, cell, capsys):
+    print_rows([{"name": text, "=x": 1.5}], "csv")
+    lines = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert lines == [["name", "'=x"], [cell, "1.5"]]
+
+
 def test_no_rows(capsys):
     for output_format in ("csv", "markdown", "latex"):
         print_rows([], output_format)

@@ -65,6 +65,7 @@ STUDY_SUFFIXES = (".log", ".journal", ".db", ".sqlite", ".sqlite3")
 """Suffixes of files of Optuna; a journal may also end as JSON lines do."""
 
 _DATABASES = STUDY_SUFFIXES[2:]
+_QUOTED = re.compile(r"'[=@+-]")
 _SIMPLE = {str, int, float, bool, list, type(None)}
 _LINES = (".jsonl", ".ndjson", ".json", ".txt")
 _EVERY = 1_000
@@ -554,6 +555,8 @@ def _without_index(
 def _verbatim(name: str, cells: list[object], known: KnownColumns) -> list[object]:
     """Strip the text of names and graphs, and read lists; nothing else is changed."""
     texts = {each: each.strip() for each in cells if type(each) is str}
+    # Tables for spreadsheets have an apostrophe before names that would be formulas there.
+    texts = {each: text[1:] if _QUOTED.match(text) else text for each, text in texts.items()}
     meanings: dict[str, object] = {**texts}
     if name in known.lists:
         bracketed = {text: plain for text, plain in texts.items() if plain[:1] in {"[", "("}}

@@ -320,6 +320,11 @@ def test_what_is_read_prints_safely(tmp_path):
     assert all(word.isprintable() for word in words)
 
 
+def test_names_that_a_spreadsheet_would_compute_are_read_back(tmp_path):
+    (tmp_path / "a.csv").write_text("id,label\n'=a,1\n=b,2\n'c,3\n")
+    assert [row["id"] for row in read_records(tmp_path / "a.csv").rows] == ["=a", "=b", "'c"]
+
+
 RENAMED = "trial,net,net_acc,label\nt1,conv;pool,1.5,9\nt2,pool,2.5,8\n"
 
 
