@@ -41,7 +41,7 @@ class RankConfig(OnDevice):
     )
     pool: Path | None = option(
         None,
-        "Candidates: .csv, .jsonl or .parquet as for data import, of any length.",
+        "Candidates: a table as for data import, such as .csv or .parquet, of any length.",
         usual="the architectures of the space without a label",
         panel=_WHAT,
     )

@@ -75,7 +75,7 @@ class PoolFile:
     """Candidates in a file, read a chunk at a time.
 
     Attributes:
-        path: A ``.csv``, ``.jsonl`` or ``.parquet`` file as ``nasrank data import`` reads it,
+        path: A table such as ``.csv`` or ``.parquet``, as ``nasrank data import`` reads it,
             without labels.
         vocabulary: Operations of the space they belong to.
         attributes: Attributes of its nodes.

@@ -1,5 +1,6 @@
 """Pools of any length: in any order, in any chunks, stopped at any time, the list is the same."""
 
+import gzip
 import json
 from dataclasses import replace
 
@@ -64,6 +65,14 @@ def test_chunks_order_and_format_change_nothing(model, networks, write_csv, tmp_
     ]
     (tmp_path / "pool.jsonl").write_text("\n".join(lines))
     same(whole, ranked(tmp_path / "pool.jsonl", model, folder))
+    lists = [
+        {**json.loads(line), "edges": rows[place]["edges"]} for place, line in enumerate(lines)
+    ]
+    (tmp_path / "pool.json").write_text(json.dumps(lists))
+    same(whole, ranked(tmp_path / "pool.json", model, folder))
+    text = (tmp_path / "pool.csv").read_text().replace(",", "\t")
+    (tmp_path / "pool.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    same(whole, ranked(tmp_path / "pool.tsv.gz", model, folder))
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "pool.parquet", row_group_size=70)
     same(whole, ranked(tmp_path / "pool.parquet", model, folder, 64))
     assert not folder.exists()
