@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError
+from nasrank.report.films import PAGE
 from nasrank.study.ownership import ABOUT
 from nasrank.tables import Table, read_parquet
 
@@ -71,6 +72,7 @@ class Stored:
         config: Its options by name.
         tables: Its tables by name.
         pictures: Its pictures.
+        films: Its pages of embeddings by epoch.
         versions: Versions of nasrank that wrote its tables.
         fingerprints: Digest of the data of each task, where they were written down.
         record: The answer with named parts, where it is more than tables.
@@ -82,6 +84,7 @@ class Stored:
     config: Mapping[str, Any]
     tables: Mapping[str, StoredTable]
     pictures: Sequence[Path] = ()
+    films: Sequence[Path] = ()
     versions: Sequence[str] = ()
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] | None = None
@@ -158,6 +161,7 @@ def _read(folder: Path) -> Stored:
         config=config if isinstance(config, dict) else {},
         tables=tables,
         pictures=sorted(folder.glob("*.svg")),
+        films=sorted(folder.glob(PAGE)),
         versions=sorted({version for version, _ in said if version}),
         fingerprints={
             str(task): str(digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ from nasrank.report.comparing import Section, section_of
 from nasrank.report.comparison import Comparison, comparisons_of
 from nasrank.report.drawings import inline_picture, picture_width
 from nasrank.report.embedded import DIGITS, embedded
+from nasrank.report.films import read_film
 from nasrank.report.folders import Stored, find_studies
 from nasrank.report.panels import short
 from nasrank.report.sheets import OPEN, Sheet, rank_of, sheet_of
@@ -76,6 +77,7 @@ class _Part:
     comparison: Section | None = None
     verdicts: Sequence[str] = ()
     pictures: Sequence[_Picture] = ()
+    films: Mapping[str, Any] = field(default_factory=dict)
     tables: Sequence[Sheet] = ()
 
     @property
@@ -109,6 +111,7 @@ def write_report(folders: Iterable[Path], path: Path) -> Written:
     filling = _Filling(parts, room)
     left_out = [line for study in studies for line in study.left_out] + filling.damaged
     data = {sheet.id: sheet.held for part in filling.parts for sheet in part.tables}
+    data |= {key: film for part in filling.parts for key, film in part.films.items()}
     html = _rendered(filling.parts, data, studies, left_out, filling.lacking)
     with replacing(path) as part:
         part.write_text(html, encoding="utf-8", newline="\n")
@@ -165,11 +168,13 @@ class _Filling:
         self._offers: list[tuple[tuple[Any, ...], Path, int]] = []
         self._sheets: dict[Path, Sheet] = {}
         self._pictures: dict[Path, str] = {}
+        self._films: dict[Path, Any] = {}
         for part in parts:
             for study in part.studies:
                 self._offer_tables(study, alone=len(part.studies) == 1)
                 if part.comparison is None:
                     self._offer_pictures(study)
+                    self._offer_films(study)
         taken = set()
         for _, path, size in sorted(self._offers):
             if size <= room:
@@ -192,6 +197,12 @@ class _Filling:
                     for path in study.pictures
                     if path in taken
                 ],
+                films={
+                    f"f{list(self._films).index(path)}": self._films[path]
+                    for study in part.studies
+                    for path in study.films
+                    if path in taken
+                },
             )
             for part in parts
         ]
@@ -220,6 +231,18 @@ class _Filling:
             size = len(svg.encode()) + 500
             self._pictures[path] = svg
             self._offers.append(((True, size // _WORTH, str(path)), path, size))
+
+    def _offer_films(self, study: Stored) -> None:
+        for path in study.films:
+            try:
+                film = read_film(path)
+            except DataError as error:
+                self.damaged.append(str(error))
+                continue
+            if film:
+                size = len(embedded(film).encode()) + 800
+                self._films[path] = film
+                self._offers.append(((True, size, str(path)), path, size))
 
     def _picture(self, part: _Part, path: Path) -> _Picture:
         from markupsafe import Markup

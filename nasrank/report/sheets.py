@@ -16,8 +16,9 @@ _STATIC = 12
 """Rows of an open table that stand in the page itself, for print and where no script runs."""
 _FIRST = ("claims", "headline", "search_methods", "search_summary", "plan", "recommendation",
           "check", "ranking", "summary")  # fmt: skip
-OPEN = frozenset({"claims", "headline"})
+OPEN = frozenset(_FIRST) - {"search_summary", "summary"}
 """Tables that are open from the start."""
+_LIKED = {"statement": 0, "verdict": 1, "claim id": 3}
 MISSING = "\N{EN DASH}"
 """What stands in a cell without a value."""
 
@@ -88,6 +89,9 @@ def sheet_of(table: StoredTable, key: str, *, of: Stored, alone: bool) -> Sheet:
     held = packed(table)
     columns = held["columns"]
     shows = _shows(columns, table.data.num_rows)
+    if table.name == "claims":
+        # What is said and whether it holds, before the numbers; the short name last.
+        shows.sort(key=lambda each: _LIKED.get(each.title, 2))
     # What the script needs to lay it out in the same way.
     held["shows"] = [vars(each) for each in shows]
     opened = table.name in OPEN and alone

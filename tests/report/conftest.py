@@ -55,6 +55,7 @@ def pages(tmp_path_factory, hostile):
         "compared": [COMPARED],
         "hostile": [hostile],
         "study": [RESULTS / "pr" / "ring"],
+        "film": [RESULTS / "hard" / "digits"],
         "several": [COMPARED, mixed],
     }
     return {name: write_report(of, folder / f"{name}.html") for name, of in found.items()}

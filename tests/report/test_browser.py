@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-NAMES = ("compared", "hostile", "study", "several")
+NAMES = ("compared", "hostile", "study", "film", "several")
 # Texts that are wider than their box, unless that box scrolls or says the whole in its title.
 CUT = """
 [...document.querySelectorAll("main *, header *, footer *")].filter(node => {
@@ -179,3 +179,25 @@ def test_what_prints_is_light_and_whole(browser, pages):
     printed = browser.ask("Page.printToPDF", preferCSSPageSize=True)["data"]
     assert len(printed) > 10_000
     browser.ask("Emulation.setEmulatedMedia", media="")
+
+
+def test_embeddings_play_epoch_by_epoch(browser, pages):
+    browser.size(1280)
+    browser.complaints.clear()
+    browser.open(pages["film"].path)
+    said = 'document.querySelector(".film output").value'
+    assert browser.run(said).startswith("epoch 10 of 10")
+    browser.run(
+        '{ const s = document.querySelector(".film input"); s.value = 2;'
+        ' s.dispatchEvent(new Event("input")); }'
+    )
+    assert browser.run(said).startswith("epoch 3 of 10")
+    assert browser.run('document.querySelectorAll(".film .real").length') > 10
+    browser.run(
+        '{ const s = document.querySelector(".film select"); s.value = "two-stage";'
+        ' s.dispatchEvent(new Event("change")); }'
+    )
+    assert browser.run('document.querySelectorAll(".film .negative").length') > 0
+    browser.run('document.querySelector(".film button").click()')
+    assert browser.run(said).startswith("epoch 1 of 10")
+    assert browser.complaints == []

@@ -186,6 +186,68 @@ for (const details of document.querySelectorAll("details.table")) {
   open();
 }
 
+function draw(parent, name, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  parent.append(node);
+}
+
+// Points of one method, one epoch after another, on scales that hold all its epochs.
+function project(figure, methods) {
+  const pick = figure.querySelector("select"), svg = figure.querySelector("svg");
+  const slide = figure.querySelector("input"), play = figure.querySelector("button");
+  const said = figure.querySelector("output"), names = figure.querySelector(".names");
+  let timer = null;
+  const show = () => {
+    const film = methods[pick.value], epoch = film.epochs[slide.value];
+    const all = film.epochs.flatMap(each => each.points);
+    const ends = place => all.reduce(([low, high], point) =>
+      [Math.min(low, point[place]), Math.max(high, point[place])], [Infinity, -Infinity]);
+    const [left, right] = ends(0), [down, up] = ends(1);
+    const one = Math.min(680 / Math.max(right - left, 1e-9), 400 / Math.max(up - down, 1e-9));
+    svg.replaceChildren();
+    for (const [x, y, label, kind] of epoch.points) {
+      const cx = 360 + one * (x - (left + right) / 2), cy = 220 - one * (y - (up + down) / 2);
+      const colour = `c${label % 8}`;
+      if (kind === 2) draw(svg, "path", {class: `negative ${colour}`,
+        d: `M${cx - 3.5} ${cy - 3.5}l7 7m0 -7l-7 7`});
+      else draw(svg, "circle", {class: `${kind ? "positive" : "real"} ${colour}`, cx, cy, r: 4});
+    }
+    const log = Object.entries(epoch.log).map(([key, value]) =>
+      `, ${key.replaceAll("_", " ")} ${shown(value)}`).join("");
+    said.value = `epoch ${Number(slide.value) + 1} of ${film.epochs.length}${log}`;
+  };
+  const choose = () => {
+    const film = methods[pick.value];
+    slide.max = film.epochs.length - 1;
+    slide.value = slide.max;
+    names.replaceChildren(...film.names.map((name, place) =>
+      make("span", {class: `c${place % 8}`}, `● ${name}`)));
+    show();
+  };
+  const stop = () => { clearInterval(timer); timer = null; play.textContent = "Play"; };
+  for (const name of Object.keys(methods))
+    if (methods[name].epochs.length) pick.add(new Option(name, name));
+  if (!pick.options.length) return;
+  pick.addEventListener("change", () => { stop(); choose(); });
+  slide.addEventListener("input", show);
+  play.addEventListener("click", () => {
+    if (timer) return stop();
+    play.textContent = "Stop";
+    slide.value = 0;
+    show();
+    timer = setInterval(() => {
+      if (Number(slide.value) >= Number(slide.max)) return stop();
+      slide.value = Number(slide.value) + 1;
+      show();
+    }, 600);
+  });
+  figure.hidden = false;
+  choose();
+}
+for (const figure of document.querySelectorAll("[data-film]"))
+  project(figure, tables[figure.dataset.film]);
+
 // Names at the ends of lines are moved apart: blocks of touching names around their mean.
 function spread(svg) {
   const lines = [...svg.querySelectorAll(".line.on")].sort((a, b) => a.dataset.y - b.dataset.y);
