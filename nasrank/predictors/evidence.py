@@ -24,13 +24,14 @@ __all__ = [
     "choose_kernel",
     "distances",
     "label_tau",
+    "spread_out",
 ]
 
 TUNED_ON = 512
 """The most labels used to choose a kernel."""
 _SEVERAL_ON = 160
 """The most labels used to tell scales of columns apart."""
-_STEPS, _FINAL_STEPS = 60, 20
+_STEPS, _FINAL_STEPS = 60, 12
 """Iterations of the search for a first kernel, and for the last one from there."""
 _WORSE_BY = 0.01
 """Loss of tau at which a way to scale labels weighs e times less."""
@@ -263,7 +264,7 @@ def choose_kernel(
         labels: Its labels, higher is better, in any unit.
     """
     robust = robust_scores(labels)
-    few, many = _spread_out(labels, _SEVERAL_ON), _spread_out(labels, TUNED_ON)
+    few, many = spread_out(labels, _SEVERAL_ON), spread_out(labels, TUNED_ON)
     first = [
         _fit(form, rows[few], torch.from_numpy(robust)[few], None, _STEPS)
         for form, rows in candidates
@@ -275,7 +276,7 @@ def choose_kernel(
     return Choice(reading, kernel, rows, targets)
 
 
-def _spread_out(labels: Float64[np.ndarray, "n"], most: int) -> Int64[Tensor, "chosen"]:
+def spread_out(labels: Float64[np.ndarray, "n"], most: int) -> Int64[Tensor, "chosen"]:
     """Choose at most so many places, evenly from the lowest to the highest label."""
     order = np.argsort(labels, kind="stable")
     if len(labels) > most:

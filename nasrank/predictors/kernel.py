@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasrank.graphs import GraphBatch
-from nasrank.losses import PiecewiseSpec
+from nasrank.losses import LossSpec, PiecewiseSpec
 from nasrank.predictors.coefficients import LinearProblem
-from nasrank.predictors.evidence import Choice, Rows, choose_kernel, label_tau
+from nasrank.predictors.evidence import Choice, Rows, choose_kernel, label_tau, spread_out
 from nasrank.predictors.gp import GaussianProcess, Posterior
 from nasrank.predictors.kernel_rows import KernelRows
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
@@ -26,10 +26,14 @@ from nasrank.seeds import numpy_generator
 __all__ = ["KernelMachine"]
 
 _FOLDS = 5
+_FOLDED_ON = 320
+"""The most labels used to choose the penalty; all are used for the coefficients."""
 _REPEATED_BELOW = 120
 """Labels below which the folds are cut twice."""
 _STRONGEST, _WEAKEST = 0, -5
 """Penalties that are tried, as powers of ten times the unit of the loss."""
+_SHARES = (0.25, 0.5, 0.25)
+"""Weights of the tau of a penalty and of its neighbours'."""
 _UNTESTED = 0.1
 """The penalty of so few labels that no fold can be left out, in the unit of the loss."""
 _PATIENCE = 2
@@ -122,12 +126,19 @@ class _Basis:
         roots = values[kept].sqrt()
         self.rows, self.back = vectors[:, kept] * roots, vectors[:, kept] / roots
 
-    def unit(self, scores: Float64[np.ndarray, "n"], left_out: Float64[np.ndarray, "n"]) -> float:
+    def unit(
+        self,
+        scores: Float64[np.ndarray, "n"],
+        left_out: Float64[np.ndarray, "tested"],
+        tested: Int64[Tensor, "tested"],
+    ) -> float:
         """Return what a standard deviation of the process is in the unit of the scores.
 
         Args:
             scores: Those of the training set.
-            left_out: The same from models that did not see the label; NaN where there are none.
+            left_out: Those of a part of it by models that did not see the label; NaN where there
+                are none.
+            tested: Places of that part.
         """
         targets = self.posterior.choice.targets.numpy()
         off = targets - targets.mean()
@@ -136,8 +147,8 @@ class _Basis:
         slope = float(off @ scores) / float(off @ off)
         if np.isnan(left_out).any():
             return abs(slope)
-        away = np.abs(scores.mean() + slope * off - left_out)
-        return float(np.quantile(away / self.posterior.left_out.numpy(), _COVERED))
+        away = np.abs(scores.mean() + slope * off[tested] - left_out)
+        return float(np.quantile(away / self.posterior.left_out[tested].numpy(), _COVERED))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,37 +172,45 @@ class _Machine:
         spec = member.loss
         loss = spec.at(len(member.items)) if isinstance(spec, PiecewiseSpec) else spec
         labels = torch.from_numpy(np.asarray(member.targets, np.float64))
-        folds = cut_folds(member)
+        few = spread_out(member.targets, _FOLDED_ON)
+        found = _by_folds(
+            basis.rows[few], labels[few], member.items[few.numpy()], member.seed, loss
+        )
         whole = torch.ones(1, len(labels), dtype=torch.bool)
-        alone = LinearProblem(basis.rows, labels, whole, loss)
-        cut = LinearProblem(basis.rows, labels, torch.cat([whole, ~folds]), loss)
-        found = _by_folds(cut, alone.unit_penalty(), folds, member.targets)
-        b = alone.solve(found.penalty, found.start, tolerance=1e-6)
+        problem = LinearProblem(basis.rows, labels, whole, loss)
+        b = problem.solve(found.penalty, found.start, tolerance=1e-6)
         scores = b @ basis.rows.T
-        unit = basis.unit(scores[0].numpy(), found.left_out)
-        return cls(basis, basis.back @ b[0], unit, float(alone.loss(scores)[0]))
+        unit = basis.unit(scores[0].numpy(), found.left_out, few)
+        return cls(basis, basis.back @ b[0], unit, float(problem.loss(scores)[0]))
 
 
-def cut_folds(member: Member) -> Bool[Tensor, "folds n"]:
+def cut_folds(
+    items: Int64[np.ndarray, "n"], labels: Float64[np.ndarray, "n"], seed: int
+) -> Bool[Tensor, "folds n"]:
     """Say which items each fold leaves out; copies of one graph go together.
 
     Folds are alike in their labels: neighbours in the order of labels are dealt to different ones.
 
+    Args:
+        items: Number of each graph; copies share one.
+        labels: Raw labels.
+        seed: Seed of the run.
+
     Returns:
         ``[repeats * folds, n]``; no folds for fewer than three different graphs.
     """
-    items, first, place = np.unique(member.items, return_index=True, return_inverse=True)
-    count = min(_FOLDS, len(items))
+    graphs, first, place = np.unique(items, return_index=True, return_inverse=True)
+    count = min(_FOLDS, len(graphs))
     if count < 3:
-        return torch.zeros(0, len(member.items), dtype=torch.bool)
-    repeats = 2 if len(items) < _REPEATED_BELOW else 1
-    draw = numpy_generator(member.seed, stream="folds", n=len(items))
-    order = np.lexsort((items, member.targets[first]))
+        return torch.zeros(0, len(items), dtype=torch.bool)
+    repeats = 2 if len(graphs) < _REPEATED_BELOW else 1
+    draw = numpy_generator(seed, stream="folds", n=len(graphs))
+    order = np.lexsort((graphs, labels[first]))
     cut = []
     for _ in range(repeats):
-        dealt = np.concatenate([draw.permutation(count) for _ in range(-(-len(items) // count))])
-        fold = np.empty(len(items), np.int64)
-        fold[order] = dealt[: len(items)]
+        dealt = np.concatenate([draw.permutation(count) for _ in range(-(-len(graphs) // count))])
+        fold = np.empty(len(graphs), np.int64)
+        fold[order] = dealt[: len(graphs)]
         cut += [fold[place] == number for number in range(count)]
     return torch.from_numpy(np.array(cut))
 
@@ -211,45 +230,53 @@ class _Found(NamedTuple):
 
 
 def _by_folds(
-    problem: LinearProblem,
-    unit: Float64[Tensor, "1"],
-    folds: Bool[Tensor, "folds n"],
-    labels: Float64[np.ndarray, "n"],
+    rows: Float64[Tensor, "n rank"],
+    labels: Float64[Tensor, "n"],
+    items: Int64[np.ndarray, "n"],
+    seed: int,
+    loss: LossSpec,
 ) -> _Found:
-    """Choose the penalty of the greatest mean tau over repeats.
+    """Choose the penalty of the greatest mean tau over folds.
 
     Args:
-        problem: The whole training set, then each fold's own.
-        unit: The unit of penalties.
-        folds: What these leave out.
+        rows: Coordinates of the training set.
         labels: Raw labels.
+        items: Number of each graph.
+        seed: Seed of the run.
+        loss: The training loss.
     """
-    b = torch.zeros(len(folds) + 1, problem.basis.shape[1], dtype=torch.float64)
-    best, waited = -np.inf, 0
-    found = _Found(_UNTESTED * unit, b[:1], np.full(len(labels), np.nan))
+    folds = cut_folds(items, labels.numpy(), seed)
+    whole = torch.ones(1, len(labels), dtype=torch.bool)
+    unit = LinearProblem(rows, labels, whole, loss).unit_penalty()
+    problem = LinearProblem(rows, labels, torch.cat([whole, ~folds]), loss)
+    b = torch.zeros(len(folds) + 1, rows.shape[1], dtype=torch.float64)
     if len(folds) == 0:
-        return found
+        return _Found(_UNTESTED * unit, b[:1], np.full(len(labels), np.nan))
+    tried: list[_Found] = []
+    taus: list[float] = []
     for power in range(_STRONGEST, _WEAKEST - 1, -1):
         penalty = unit * 10.0**power
         b = problem.solve(penalty.expand(len(b)), b, tolerance=1e-2, steps=8)
-        left_out = _left_out((b[1:] @ problem.basis.T).numpy(), folds.numpy())
-        tau = float(np.mean([label_tau(row, labels) for row in left_out]))
-        waited += 1
-        if tau > best:
-            best, waited = tau, 0
-            found = _Found(penalty, b[:1], left_out.mean(axis=0))
-        if waited == _PATIENCE:
+        scores = (b[1:] @ rows.T).numpy()
+        tried.append(_Found(penalty, b[:1], _left_out(scores, folds.numpy())))
+        # Within each fold, as the scores of different models have no common unit.
+        own = [
+            label_tau(row[out], labels.numpy()[out])
+            for row, out in zip(scores, folds.numpy(), strict=True)
+        ]
+        taus.append(float(np.mean(own)))
+        if len(taus) - int(np.argmax(taus)) > _PATIENCE:
             break
-    return found
+    # Few labels leave much noise in tau, and neighbours have a part of it each.
+    return tried[int(np.argmax(np.convolve(np.pad(taus, 1, mode="edge"), _SHARES, "valid")))]
 
 
 def _left_out(
     scores: Float64[np.ndarray, "folds n"], folds: Bool[np.ndarray, "folds n"]
-) -> Float64[np.ndarray, "repeats n"]:
-    """Put the scores of the items that each fold leaves out together, one row a repeat."""
-    repeats = int(folds[:, 0].sum())
-    rows: NDArray[np.float64] = (scores * folds).reshape(repeats, -1, scores.shape[1]).sum(axis=1)
-    return rows
+) -> Float64[np.ndarray, "n"]:
+    """Mean score of each item by the models that did not see it."""
+    mean: NDArray[np.float64] = (scores * folds).sum(axis=0) / folds.sum(axis=0)
+    return mean
 
 
 class _Machines(Fitted):

@@ -104,7 +104,7 @@ def test_beyond_the_limit_the_kernel_is_chosen_on_labels_of_all_heights(monkeypa
     monkeypatch.setattr(evidence, "TUNED_ON", 10)
     monkeypatch.setattr(evidence, "_SEVERAL_ON", 10)
     labels = RNG.normal(size=40)
-    chosen = evidence._spread_out(labels, 10)
+    chosen = evidence.spread_out(labels, 10)
     ranks = labels.argsort().argsort()[chosen.numpy()]
     np.testing.assert_array_equal(ranks, [0, 4, 9, 13, 17, 22, 26, 30, 35, 39])
     assert len(choose_kernel([(FORM, rows_of(40))], labels).targets) == 40
