@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nasrank.benchmarks.importers import find_importer, formats_of, user
+from nasrank.benchmarks.importers import IMPORTERS, find_importer, formats_of, user
 from nasrank.benchmarks.importers.benchmark import imported_names
 from nasrank.benchmarks.importers.merge import Saved, save
 from nasrank.benchmarks.importers.store import find_space, space_path
@@ -82,21 +82,27 @@ def import_data(
             "Check the path, or choose another name for a space of your own"
         )
     else:
-        imported = user.read(
-            path,
-            on_progress=on_progress,
-            space=space,
-            built_in=base is not None,
-            label=label,
-            attributes=attributes,
-            dataset=user.DATASET if dataset is None else dataset,
-            lower_is_better=lower_is_better,
-            unit=unit,
-            wishes=wishes,
-            known=() if wishes else _known_settings(space, path),
-            renamed=renamed,
-            study=study,
-        )
+        try:
+            imported = user.read(
+                path,
+                on_progress=on_progress,
+                space=space,
+                built_in=base is not None,
+                label=label,
+                attributes=attributes,
+                dataset=user.DATASET if dataset is None else dataset,
+                lower_is_better=lower_is_better,
+                unit=unit,
+                wishes=wishes,
+                known=() if wishes else _known_settings(space, path),
+                renamed=renamed,
+                study=study,
+            )
+        except DataError as error:
+            benchmark = _of_benchmark(path, renamed)
+            if benchmark is None:
+                raise
+            raise benchmark from error
     if imported.space != space:
         raise DataError(
             f"{path}: it holds {imported.space} and not {space}. "
@@ -116,6 +122,17 @@ def _known_settings(space: str, path: Path) -> tuple[Setting, ...]:
     if stored is None or path.name in {each.provenance.source for each in stored.measurements}:
         return ()
     return stored.settings
+
+
+def _of_benchmark(path: Path, renamed: Mapping[str, str] | None) -> DataError | None:
+    """Make the error for a benchmark's file that was taken for one of the user's own."""
+    found = next((each for each in IMPORTERS if each.recognises(path, renamed)), None)
+    if found is None:
+        return None
+    return DataError(
+        f"{path}: no table of your own, but: {found.title}. Import it with: "
+        f"nasrank data import {found.spaces[0]} {shlex.quote(str(path))}"
+    )
 
 
 def saved_rows(saved: Saved) -> list[dict[str, Any]]:

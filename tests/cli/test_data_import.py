@@ -398,6 +398,17 @@ def test_wrong_names_of_columns_are_refused_in_one_line(space, columns, message,
     assert not folder.exists()
 
 
+def test_a_benchmark_that_is_taken_for_a_table_of_ones_own_is_named(tmp_path, folder):
+    path = tmp_path / "results_0.json"
+    path.write_text('{"optimized_hyperparamater_config": {}, "info": [], "runtime": 3}')
+    done = nasrank("data", "import", "mine", path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "no table of your own, but: NAS-Bench-301 results of trainings" in done.stderr
+    assert f"nasrank data import darts {path}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not folder.exists()
+
+
 def test_graphs_without_names_are_named_by_what_they_are(tmp_path):
     path = tmp_path / "archs.csv"
     path.write_text("layers,attribute_w,label\na;b,1,5\na,2;,6\na;b,1,7\n".replace("2;", "2"))
