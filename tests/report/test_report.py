@@ -302,7 +302,7 @@ def test_the_page_of_the_reference_results_is_of_the_results_there_are():
     held = json.loads(re.search(r'id="tables">(.*?)</script>', text, re.S)[1])
     taus = set()
     for table in held.values():
-        if table["name"] == "headline":
+        if table.get("name") == "headline":
             columns = {each["name"]: each["values"] for each in table["columns"]}
             taus |= set(unpacked(columns["kendall_tau"], table["rows"]))
     known = set()
