@@ -131,7 +131,7 @@ def test_labels_held_back_are_told():
         (["--space", "my-space", "--device", "tpu"], 2, "unknown device"),
         (["--space", "my-space", "--pool", "none.csv"], 4, "not a file"),
         (["--space", "my-space", "--update", "none.csv"], 4, "not a file"),
-        (["--space", "my-space", "--n-train", "3"], 4, "3 evaluated architectures"),
+        (["--space", "my-space", "--n-train", "3"], 4, "3 different evaluated architectures"),
         (["--space", "nb201/cifar10"], 4, "every architecture is evaluated"),
     ],
 )
