@@ -32,6 +32,8 @@ _REPEATED_BELOW = 120
 """Labels below which the folds are cut twice."""
 _STRONGEST, _WEAKEST = 0, -5
 """Penalties that are tried, as powers of ten times the unit of the loss."""
+_ROUGHLY, _FOLD_STEPS = 0.05, 4
+"""Tolerance and most steps of a solution that starts from that of the penalty before it."""
 _SHARES = (0.25, 0.5, 0.25)
 """Weights of the tau of a penalty and of its neighbours'."""
 _UNTESTED = 0.1
@@ -78,7 +80,8 @@ class KernelMachine(Predictor):
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
         """Estimate the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
-        return GaussianProcess.seconds(n, options) + 0.1 + 1e-3 * n
+        own = 0.05 + 2e-3 * min(n, _FOLDED_ON) + 2.4e-9 * n**3
+        return GaussianProcess.seconds(n, options) + own
 
     @cached_property
     def rows(self) -> KernelRows:
@@ -178,7 +181,7 @@ class _Machine:
         )
         whole = torch.ones(1, len(labels), dtype=torch.bool)
         problem = LinearProblem(basis.rows, labels, whole, loss)
-        b = problem.solve(found.penalty, found.start, tolerance=1e-6)
+        b = problem.solve(found.penalty, found.start, tolerance=1e-5)
         scores = b @ basis.rows.T
         unit = basis.unit(scores[0].numpy(), found.left_out, few)
         return cls(basis, basis.back @ b[0], unit, float(problem.loss(scores)[0]))
@@ -256,7 +259,7 @@ def _by_folds(
     taus: list[float] = []
     for power in range(_STRONGEST, _WEAKEST - 1, -1):
         penalty = unit * 10.0**power
-        b = problem.solve(penalty.expand(len(b)), b, tolerance=1e-2, steps=8)
+        b = problem.solve(penalty.expand(len(b)), b, tolerance=_ROUGHLY, steps=_FOLD_STEPS)
         scores = (b[1:] @ rows.T).numpy()
         tried.append(_Found(penalty, b[:1], _left_out(scores, folds.numpy())))
         # Within each fold, as the scores of different models have no common unit.
