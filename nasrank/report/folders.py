@@ -75,7 +75,9 @@ class Stored:
         films: Its pages of embeddings by epoch.
         versions: Versions of nasrank that wrote its tables.
         fingerprints: Digest of the data of each task, where they were written down.
-        record: The answer with named parts, where it is more than tables.
+        code: Digests of the code that computed its runs, where they were written down.
+        notes: What to keep in mind, one line each.
+        missing: What the command could not answer, one line each.
         left_out: Files that could not be read, one line each.
     """
 
@@ -87,7 +89,9 @@ class Stored:
     films: Sequence[Path] = ()
     versions: Sequence[str] = ()
     fingerprints: Mapping[str, str] = field(default_factory=dict)
-    record: Mapping[str, Any] | None = None
+    code: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    missing: Sequence[str] = ()
     left_out: Sequence[str] = ()
 
 
@@ -163,13 +167,10 @@ def _read(folder: Path) -> Stored:
         pictures=sorted(folder.glob("*.svg")),
         films=sorted(folder.glob(PAGE)),
         versions=sorted({version for version, _ in said if version}),
-        fingerprints={
-            str(task): str(digest)
-            for each in prints
-            if isinstance(each, dict)
-            for task, digest in each.items()
-        },
-        record=_json(folder / "answer.json"),
+        fingerprints={task: digest for each in prints for task, digest in _texts(each).items()},
+        code=_texts(about.get("code")),
+        notes=_lines(about.get("notes")),
+        missing=_lines(about.get("left_out")),
         left_out=left_out,
     )
 
@@ -179,6 +180,15 @@ def _said(table: StoredTable) -> tuple[str, dict[str, Any]]:
     metadata = table.data.schema.metadata or {}
     version = metadata.get(b"nasrank.version", b"").decode("utf-8", "replace")
     return version, _parsed(metadata.get(b"nasrank.about", b"{}"))
+
+
+def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a file holds
+    found = value.items() if isinstance(value, dict) else ()
+    return {str(name): str(text) for name, text in found if text is not None}
+
+
+def _lines(value: Any) -> list[str]:  # noqa: ANN401 - whatever a file holds
+    return [str(line) for line in value] if isinstance(value, list) else []
 
 
 def _json(path: Path) -> dict[str, Any]:

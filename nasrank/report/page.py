@@ -76,6 +76,7 @@ class _Part:
     studies: Sequence[Stored]
     comparison: Section | None = None
     verdicts: Sequence[str] = ()
+    notes: Sequence[str] = ()
     pictures: Sequence[_Picture] = ()
     films: Mapping[str, Any] = field(default_factory=dict)
     tables: Sequence[Sheet] = ()
@@ -124,14 +125,16 @@ def _parts(studies: Sequence[Stored]) -> Iterator[_Part]:
     within = {id(study) for c in compared.values() for study in c.studies[1:]}
     for place, study in enumerate(each for each in studies if id(each) not in within):
         comparison: Comparison | None = compared.get(id(study))
+        own = [study] if comparison is None else comparison.studies
         yield _Part(
             id=f"s{place}",
             command=study.command,
             data=_data_of(study, alone=len(studies) == 1),
             question=question_of(study.command),
-            studies=[study] if comparison is None else comparison.studies,
+            studies=own,
             comparison=None if comparison is None else section_of(comparison),
             verdicts=_verdicts_of(study),
+            notes=[line for each in own for line in (*each.notes, *each.missing)],
         )
 
 
@@ -281,7 +284,11 @@ def _rendered(
         "digits": DIGITS,
         "parts": parts,
         "origins": [
-            {"id": f"o{place}", "command": _origin(study), "fingerprints": study.fingerprints}
+            {
+                "id": f"o{place}",
+                "command": _origin(study),
+                "prints": [*sorted(study.fingerprints.items()), *sorted(study.code.items())],
+            }
             for place, study in enumerate(studies)
         ],
         "left_out": left_out,

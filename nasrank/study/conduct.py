@@ -159,14 +159,18 @@ def conduct(
     for table, found in answer.tables.items():
         tables[table.name] = [dict(row) for row in found]
         table.write(tables[table.name], folder / f"{table.name}.parquet", about)
+    told = {"notes": [*others, *answer.notes], "left_out": [*absent, *answer.left_out]}
+    if any(told.values()):
+        # With the answer, for whoever looks at the folder later.
+        write_json({**about, **told}, folder / ABOUT)
     return Result(
         config=config,
         out=folder,
         tables=tables,
         main=study.main.name,
         record=answer.record,
-        notes=(*others, *answer.notes),
-        left_out=(*absent, *answer.left_out),
+        notes=tuple(told["notes"]),
+        left_out=tuple(told["left_out"]),
         computed=computed,
         shown=answer.shown,
         error=answer.error,

@@ -37,6 +37,8 @@ def hostile(tmp_path_factory):
     folder.mkdir()
     about = json.loads((COMPARED / "run.json").read_text())
     about["config"]["losses"] = [HOSTILE.get(n, n) for n in about["config"]["losses"]]
+    about |= {"notes": ["<script>note</script>"], "left_out": ["<b>left out</b>"]}
+    about["code"] = {"<u>code": "</dd>abc"}
     (folder / "run.json").write_text(json.dumps(about))
     for table in (RUNS, SUMMARY, HEADLINE, BUDGET, DISCOVERY):
         rows = renamed(read_parquet(COMPARED / f"{table.name}.parquet").to_pylist(), HOSTILE)

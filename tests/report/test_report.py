@@ -148,6 +148,8 @@ def test_names_are_text_and_never_markup(pages, hostile):
     said = "\n".join(page.texts)
     for name in ("<img src=x onerror=document.title='broken'>", "{{ 7 * 7 }}{% raw %}\u2028&amp;"):
         assert name in said
+    for told in ("<script>note</script>", "<b>left out</b>", "<u>code", "</dd>abc"):
+        assert told in said
     assert "</script>" not in "".join(page.scripts)
     assert tables_of(pages["hostile"]).keys() == tables_of(pages["compared"]).keys()
 

@@ -66,6 +66,8 @@ def test_only_cached_names_what_is_left_out(toy, tmp_path):
     found = conduct(toy.ToyConfig(seeds=5), tmp_path, study=toy.TOY, only_cached=True)
     assert len(found.rows) == 2
     assert found.left_out == (f"3 of 5 runs are missing from {tmp_path / 'runs.d'}",)
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert (about["left_out"], about["notes"]) == (list(found.left_out), [])
     with pytest.raises(UsageError, match="leave one out"):
         conduct(toy.ToyConfig(), tmp_path, study=toy.TOY, only_cached=True, force=True)
 
