@@ -466,7 +466,7 @@ def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumn
         columns=tuple(columns),
         rows=rows,
         notes=tuple(notes),
-        percents=frozenset(percents),
+        percents=frozenset(percents & {*columns}),
     )
 
 

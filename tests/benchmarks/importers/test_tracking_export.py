@@ -4,9 +4,12 @@ import csv
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nasrank.benchmarks.importers import user
 from nasrank.benchmarks.importers.records import read_records
+from nasrank.errors import NasrankError
 
 # Learning rate, optimizer, validation accuracy, loss, state: of twelve runs.
 RUNS = [
@@ -176,3 +179,40 @@ def test_other_tables_are_left_alone(row, tmp_path):
     found = read_records(write(tmp_path / "a.csv", [row]))
     assert found.columns == tuple(row)
     assert found.results == frozenset()
+
+
+HEADS = [
+    *("id", "Label", "label", "label_1", "layers", "lr", "config.lr", "summary.acc", "State"),
+    *("Name", "params_x", "number", "value", "status", "diverged", "", "Unnamed: 0", "group"),
+    *("attribute_w", "stage1_k", "stage2_k", "cost_seconds", "Runtime", "_step", "\x1b[2J"),
+]
+CELLS = [
+    *("", "1", "-1", "1,5", "0.5", "-", "nan", "inf", "[1, 2]", "['a', 'b']", "{'a': nan}", "5%"),
+    *("1±2", "true", "007", "a;b", "failed", "\x1b[1m", "=x", "1e999", "64;128", "1,234"),
+]
+
+
+@settings(max_examples=200, deadline=2000)
+@given(st.data())
+def test_tables_of_any_columns_are_read_or_refused_in_one_line(tmp_path_factory, data):
+    heads = data.draw(st.lists(st.sampled_from(HEADS), min_size=1, max_size=6, unique=True))
+    # Few different cells in a column, so that columns are of one kind now and then.
+    kinds = [data.draw(st.lists(st.sampled_from(CELLS), min_size=1, max_size=3)) for _ in heads]
+    path = tmp_path_factory.mktemp("fuzz") / "a.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=data.draw(st.sampled_from(",;\t|")))
+        writer.writerow([*heads, "label_0"])
+        for number in range(data.draw(st.integers(1, 9))):
+            cells = [data.draw(st.sampled_from(kind)) for kind in kinds]
+            writer.writerow([*cells, number / 7])
+    refusals = []
+    try:
+        user.read(path)
+    except NasrankError as error:
+        refusals.append(str(error))
+    assert all("\n" not in refusal for refusal in refusals)
+
+
+def test_an_index_in_percent_is_left_out_all_the_same(tmp_path):
+    rows = [{"": "5%", "config.lr": number, "summary.acc": number} for number in range(3)]
+    assert read_records(write(tmp_path / "a.csv", rows)).columns == ("lr", "acc")
