@@ -13,7 +13,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
-from nasrank.study.ownership import ABOUT
 from nasrank.tables import Table, about_of, read_parquet, read_schema
 
 __all__ = ["RESULTS_VERSION", "Code", "FinishedRuns", "Identity", "rows_of_tables"]
@@ -77,8 +76,6 @@ class FinishedRuns:
     ) -> None:
         self.folder, self._table, self._kind, self._tables = folder, table, kind, tables
         self._code, self._any_code = code, any_code
-        # Read now: a study that begins writes what it is about before its runs are looked for.
-        self._about = {} if tables is None else _about_of_folder(tables)
         self.other: set[str] = set()
 
     def path(self, run: Identity) -> Path:
@@ -199,6 +196,10 @@ class FinishedRuns:
             self._spread(fleet, runs, rows, about.get("code") or {})
 
     @cached_property
+    def _about(self) -> dict[str, Any]:
+        return {} if self._tables is None else _about_of_tables(self._tables)
+
+    @cached_property
     def _in_tables(self) -> dict[str, dict[str, Any]]:
         if self._tables is None:
             return {}
@@ -219,10 +220,13 @@ class FinishedRuns:
         fleet.unlink(missing_ok=True)
 
 
-def _about_of_folder(folder: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        about = json.loads((folder / ABOUT).read_bytes())
-        return about if isinstance(about, dict) else {}
+def _about_of_tables(folder: Path) -> dict[str, Any]:
+    """Return what the final tables of a folder were made by; empty where none says so."""
+    for path in sorted(folder.glob("*.parquet")):
+        with contextlib.suppress(DataError):
+            about = about_of(read_schema(path))
+            if "code" in about:
+                return about
     return {}
 
 

@@ -284,12 +284,12 @@ def test_a_fleet_that_was_being_saved_is_not_trained_again(saved, tmp_path, monk
     folder = tmp_path / "cut"
     save, count = FinishedRuns.save, 0
 
-    def dying(self, run, row):
+    def dying(self, run, row, **how):
         nonlocal count
         if count == saved:
             raise KilledError
         count += 1
-        save(self, run, row)
+        save(self, run, row, **how)
 
     monkeypatch.setattr(FinishedRuns, "save", dying)
     with pytest.raises(KilledError):
