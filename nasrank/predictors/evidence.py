@@ -45,6 +45,8 @@ _SHARED, _OWN = 0.7, 0.5
 """Prior deviations of a logarithmic length: what columns of a group share, and each one's own."""
 _ALONE_LENGTH = 1.4
 """Length of a column in the additive part, in its standard deviations."""
+_AT_ONCE = 1 << 21
+"""Pairs of architectures whose kernel is computed at a time."""
 _JITTER = 1e-6
 _SQRT5 = float(np.sqrt(5.0))
 
@@ -69,6 +71,12 @@ class Rows:
         """Return the chosen architectures."""
         views = {name: view[items] for name, view in self.views.items()}
         return Rows(self.columns[items], views)
+
+    def parts(self, others: int) -> Iterator[Rows]:
+        """Cut into parts whose kernel with so many others fits into little memory."""
+        step = max(1, _AT_ONCE // max(1, others))
+        for start in range(0, max(1, len(self)), step):
+            yield self[start : start + step]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +190,13 @@ class Kernel:
         self, rows: Rows, others: Rows, coefficients: Float64[Tensor, "others"]
     ) -> Float64[Tensor, "items"]:
         """Return the kernel times coefficients, faster than by way of the matrix."""
-        total = self._without_additive(rows, others) @ coefficients
-        for weight, values, place in self._additive(rows, others):
-            total += (weight * (values @ coefficients))[place]
-        return total
+        means = []
+        for part in rows.parts(len(others)):
+            total = self._without_additive(part, others) @ coefficients
+            for weight, values, place in self._additive(part, others):
+                total += (weight * (values @ coefficients))[place]
+            means.append(total)
+        return torch.cat(means)
 
     def variance(self, rows: Rows) -> Float64[Tensor, "items"]:
         """Return the kernel of each architecture with itself."""

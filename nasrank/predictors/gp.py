@@ -103,11 +103,14 @@ class Posterior:
 
     def deviation(self, rows: Rows) -> Float64[Tensor, "items"]:
         """Return the standard deviation of each architecture, without the noise of a label."""
-        kernel = self.choice.kernel
-        cross = kernel.between(self.choice.rows, rows)
-        explained = torch.linalg.solve_triangular(self._factor, cross, upper=False)
-        left: Tensor = kernel.variance(rows) - explained.square().sum(dim=0)
-        return left.clamp_min(0).sqrt()
+        kernel, own = self.choice.kernel, self.choice.rows
+        doubts = []
+        for part in rows.parts(len(own)):
+            cross = kernel.between(own, part)
+            explained = torch.linalg.solve_triangular(self._factor, cross, upper=False)
+            left: Tensor = kernel.variance(part) - explained.square().sum(dim=0)
+            doubts.append(left.clamp_min(0).sqrt())
+        return torch.cat(doubts)
 
 
 class _Posteriors(Fitted):

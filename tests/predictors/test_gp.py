@@ -149,3 +149,12 @@ def test_it_says_how_far_it_is(process, worth):
         [member(worth, np.arange(9))] * 3, on_step=lambda done, of: heard.append((done, of))
     )
     assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_scores_and_spread_are_the_same_in_small_parts(process, worth, monkeypatch):
+    fitted = process.fit([member(worth, np.arange(12))])
+    whole = fitted.scores(), fitted.spread()
+    monkeypatch.setattr(evidence, "_AT_ONCE", 12 * 7)
+    np.testing.assert_allclose(fitted.scores(), whole[0], atol=1e-9)
+    np.testing.assert_allclose(fitted.spread(), whole[1], atol=1e-6)
+    assert fitted.scores(np.zeros(0, np.int64)).shape == (1, 0)
