@@ -10,6 +10,7 @@ from nasrank.report.comparison import ORDER, REGRET, Comparison, Place
 from nasrank.report.multiples import discovery_panel, order_panels, seconds_panel
 from nasrank.report.panels import Panel, Tick, log_scale, log_ticks
 from nasrank.report.sheets import MISSING
+from nasrank.study.claims import FEWEST_SEEDS
 from nasrank.study.view import number, plural, with_interval
 
 __all__ = ["Section", "section_of"]
@@ -158,16 +159,20 @@ def _verdict(c: Comparison) -> tuple[str, str, str]:
     if len(c.methods) == 1:
         return "", best, f"is the only {c.what} here: there is nothing to compare it with."
     n = c.size
+    if c.seeds[1] < FEWEST_SEEDS:
+        few = f"with {n:,} labels it comes first, but {_seeds(c)} decide nothing"
+        return "Perhaps", best, f"{few}. Give --seeds {FEWEST_SEEDS} or more."
     mine = _counts(c, best, ORDER, [n])
     total = sum(mine.values())
     level = mine["best"] + mine["equivalent"]
-    where = "the task" if total == 1 else f"all {total} tasks" if level == total else ""
+    where = "the task" if total == 1 else f"all {total} tasks"
+    tasks = plural(total, "task")
     if level == total:
         after = f"has the best order, or one equivalent to it, on {where}"
     elif not mine["worse"]:
-        after = f"is never shown to order worse than the best: {level} of {total} tasks decided"
+        after = f"is never shown to order worse than the best: {level} of {tasks} decided"
     else:
-        after = f"orders best or as well on {level} of {total} tasks, worse on {mine['worse']}"
+        after = f"orders best or as well on {level} of {tasks}, worse on {mine['worse']}"
     saved = _range(c, n, best, "savings")
     cost = f", and saves {saved} of the evaluations of random search" if saved else ""
     return "Use", best, f"with {n:,} labels it {after}{cost}."
@@ -216,7 +221,8 @@ def _facts(c: Comparison, n: int) -> list[tuple[str, str]]:
             f"{row['random_evaluations']:,}{_hours_text(row)}"
             for place, row in dict([most, least]).items()
         )
-        facts.append(("Evaluations", f"At best and at worst, {text}."))
+        ends = "At best and at worst, " if len(known) > 1 else ""
+        facts.append(("Evaluations", f"{ends}{text}."))
     facts.append(("Doubt", _doubt(c, n)))
     return facts
 
@@ -235,7 +241,7 @@ def _doubt(c: Comparison, n: int) -> str:
     if total and hit["none"] < total:
         lines.append(
             f"That it meets the target soonest is not shown: it is best on {hit['best']} of "
-            f"{total} tasks, undecided on {hit['undecided']}, worse on {hit['worse']}."
+            f"{plural(total, 'task')}, undecided on {hit['undecided']}, worse on {hit['worse']}."
         )
     if order["undecided"]:
         lines.append(f"Its order is undecided on {order['undecided']}.")

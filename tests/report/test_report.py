@@ -279,6 +279,17 @@ def test_one_seed_and_one_size_make_a_page_too(tmp_path):
     assert "is the only loss here" in text
 
 
+def test_few_seeds_give_no_answer(tmp_path):
+    shutil.copytree(COMPARED, tmp_path / "few")
+    for table in (RUNS, SUMMARY, HEADLINE):
+        path = tmp_path / "few" / f"{table.name}.parquet"
+        rows = read_parquet(path).to_pylist()
+        table.write([{**r, "n_seeds": 4} if "n_seeds" in r else r for r in rows], path)
+    text = write_report([tmp_path], tmp_path / "page.html").path.read_text(encoding="utf-8")
+    assert "4 seeds decide nothing" in text
+    assert ">Use <" not in text
+
+
 def test_labels_are_apart_and_near_where_they_belong():
     for wanted in ([50.0] * 5, [0.0, 1.0, 99.0, 100.0], [3.0], [], [100.0] * 8):
         found = spread_labels(wanted, 0, 100)
