@@ -212,7 +212,7 @@ def labelled_dots(
         wide = _LETTER * len(text)
         for dx, dy, anchor in _AROUND:
             left = x + dx - (0 if anchor == "start" else wide if anchor == "end" else wide / 2)
-            box = (left, y + dy - 9, left + wide, y + dy + 2)
+            box = (left, y + dy - 10, left + wide, y + dy + 3)
             inside = box[0] > LEFT and box[2] < WIDTH and box[1] > 0 and box[3] < HEIGHT - BOTTOM
             if inside and not any(_meet(box, other) for other in taken):
                 taken.append(box)
