@@ -28,8 +28,8 @@ __all__ = ["KernelMachine"]
 _FOLDS = 5
 _FOLDED_ON = 320
 """The most labels used to choose the penalty; all are used for the coefficients."""
-_REPEATED_BELOW = 120
-"""Labels below which the folds are cut twice."""
+_REPEATS, _REPEATED_BELOW = 4, 120
+"""How often folds are cut, and the labels from which they are cut once."""
 _STRONGEST, _WEAKEST = 0, -5
 """Penalties that are tried, as powers of ten times the unit of the loss."""
 _ROUGHLY, _FOLD_STEPS = 0.05, 4
@@ -206,7 +206,7 @@ def cut_folds(
     count = min(_FOLDS, len(graphs))
     if count < 3:
         return torch.zeros(0, len(items), dtype=torch.bool)
-    repeats = 2 if len(graphs) < _REPEATED_BELOW else 1
+    repeats = _REPEATS if len(graphs) < _REPEATED_BELOW else 1
     draw = numpy_generator(seed, stream="folds", n=len(graphs))
     order = np.lexsort((graphs, labels[first]))
     cut = []
