@@ -14,7 +14,10 @@ from nasrank.errors import DataError, UsageError
 
 from .test_imported import make_imported
 
-BUILT_IN = ["nb201", "analog", "nbgraph"]
+BUILT_IN = [
+    *("nb201", "analog", "nbgraph", "hpolib", "hpobench"),
+    *("scaling-llm", "scaling-clip", "scaling-tabpfn"),
+]
 TEST = Metric("test_acc", "%", True, "test accuracy")
 
 
