@@ -49,7 +49,7 @@ def transformed(
     Example:
         >>> labels = torch.tensor([10.0, 92.0, 93.0, 94.0])
         >>> transformed("clipped", labels)
-        tensor([-3.0000, -0.3372,  0.3372,  1.0118])
+        tensor([-3.0000, -0.3372,  0.3372,  1.0117])
         >>> transformed("robust", labels).round(decimals=2)
         tensor([-2.0800, -0.3300,  0.3300,  1.0800])
     """

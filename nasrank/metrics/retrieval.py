@@ -189,7 +189,7 @@ def pair_distances(embeddings: npt.ArrayLike, classes: npt.ArrayLike) -> Pairs:
 
     Example:
         >>> pairs = pair_distances([[0.0], [1.0], [3.0]], [0, 0, 1])
-        >>> pairs.same.tolist(), pairs.different.tolist()
+        >>> pairs.same.round(6).tolist(), pairs.different.round(6).tolist()
         ([1.0], [2.0, 3.0])
     """
     points, labels = _checked(embeddings, classes)
@@ -215,7 +215,7 @@ def separation(pairs: Pairs) -> float:
         pairs of both kinds, or where all pairs of one class coincide.
 
     Example:
-        >>> separation(pair_distances([[0.0], [1.0], [3.0]], [0, 0, 1]))
+        >>> round(separation(pair_distances([[0.0], [1.0], [3.0]], [0, 0, 1])), 6)
         2.5
     """
     if not len(pairs.same) or not len(pairs.different) or not pairs.same[-1]:

@@ -57,7 +57,7 @@ _IDENTITY = (
     text("run_id", "Hash of the run's configuration and data"),
     text("task", "space/dataset, with :metric where it is not the default"),
     count("space_size", "architectures", "Architectures of the space, labelled or not"),
-    spelling("predictor", "Name of the predictor"),
+    text("predictor", "Name of the predictor"),
     spelling("loss", "Canonical spelling of the loss"),
     count("n_train", "architectures", "Training architectures"),
     count("n_test", "architectures", "Scored architectures"),

@@ -43,7 +43,7 @@ def commands():
         pages = ROOT.glob(f"results/{folder.split('/')[0]}/README.md")
         lines = [line for page in pages for line in page.read_text().splitlines()]
         (line,) = [each for each in lines if each.endswith(f"--out results/{folder}")]
-        yield [*shlex.split(line)[1:-1], folder, "--only-cached"]
+        yield [*shlex.split(line)[1:-1], folder, "--only-cached", "--any-code"]
     yield from (shlex.split(line) for line in OTHERS.strip().splitlines())
 
 
