@@ -165,7 +165,7 @@ def _verdict(c: Comparison) -> tuple[str, str, str]:
     mine = _counts(c, best, ORDER, [n])
     total = sum(mine.values())
     level = mine["best"] + mine["equivalent"]
-    where = "the task" if total == 1 else f"all {total} tasks"
+    where = {1: "the task", 2: "both tasks"}.get(total, f"all {total} tasks")
     tasks = plural(total, "task")
     if level == total:
         after = f"has the best order, or one equivalent to it, on {where}"
