@@ -111,7 +111,7 @@ def smoothed_hinge(
     where: Bool[Tensor, "lists items"] | None = None,
     reduction: str = "none",
 ) -> Float64[Tensor, "lists"]:
-    """Hinge loss whose bend is rounded over a fifth of the margin; otherwise as ``hr``."""
+    """Hinge loss whose bend is rounded over the margin; otherwise as ``hr``."""
     short = (margin - differences(scores)).clamp_min(0)
     width = _SMOOTH * margin
     value = torch.where(short < width, short.square() / (2 * width), short - width / 2)

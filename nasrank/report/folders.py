@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nasrank.errors import DataError
 from nasrank.report.films import PAGE
 from nasrank.study.ownership import ABOUT
-from nasrank.tables import Table, read_parquet
+from nasrank.tables import Table, about_of, read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -179,7 +179,7 @@ def _said(table: StoredTable) -> tuple[str, dict[str, Any]]:
     """Return the version and the origin that a table states."""
     metadata = table.data.schema.metadata or {}
     version = metadata.get(b"nasrank.version", b"").decode("utf-8", "replace")
-    return version, _parsed(metadata.get(b"nasrank.about", b"{}"))
+    return version, about_of(table.data.schema)
 
 
 def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - whatever a file holds

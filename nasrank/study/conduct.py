@@ -211,14 +211,7 @@ def estimate(
         raise UsageError(f"nasrank {config.command} has no runs to count. Leave out --dry-run")
     _engine_of(config)
     plan = runs.plan(config)
-    kept = FinishedRuns(
-        folder / "runs.d",
-        table=runs.kept,
-        kind=runs.identity,
-        tables=folder,
-        code=runs.code,
-        any_code=any_code,
-    )
+    kept = _finished_in(folder, runs, any_code=any_code)
     needing = runs.needing(config)
     rows = {run.run_id: kept.load(run, needing=needing) for run in dict.fromkeys(plan.runs)}
     known = {run_id: row for run_id, row in rows.items() if row is not None}
@@ -235,6 +228,17 @@ def estimate(
         seconds = _guess(known, len(todo) + more)
     return Estimate(
         config.command, total, finished, seconds, kind_of(config), folder, plan.left_out
+    )
+
+
+def _finished_in(folder: Path, runs: Runs[Any, Any], *, any_code: bool) -> FinishedRuns:
+    return FinishedRuns(
+        folder / "runs.d",
+        table=runs.kept,
+        kind=runs.identity,
+        tables=folder,
+        code=runs.code,
+        any_code=any_code,
     )
 
 
@@ -269,14 +273,7 @@ class _Loop:
         self._runs, self._config, self._plan, self._progress = runs, config, plan, progress
         self._only_cached, self._force = only_cached, force
         self._engine = _engine_of(config)
-        self._finished = FinishedRuns(
-            out / "runs.d",
-            table=runs.kept,
-            kind=runs.identity,
-            tables=out,
-            code=runs.code,
-            any_code=any_code,
-        )
+        self._finished = _finished_in(out, runs, any_code=any_code)
         self._needing = runs.needing(config)
         self._worker: Worker[Any] | None = None
         self.rows: dict[str, Row] = {}

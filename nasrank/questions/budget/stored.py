@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.questions.compare.options import CompareConfig
 from nasrank.questions.search.tables import SEARCH
 from nasrank.runs.tables import BUDGET, DISCOVERY, PREDICTIONS, RUNS
+from nasrank.tables import about_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = [
     "CHOICE",
@@ -156,7 +155,7 @@ def load_results(folders: Sequence[Path] = ()) -> StoredResults:
         )
     budget = frames[BUDGET.name].dropna(subset=["random_gpu_hours"])
     hours = (budget["random_gpu_hours"] / budget["random_evaluations"]).groupby(budget["task"])
-    config = _about(arrow[RUNS.name][0]).get("config", {})
+    config = about_of(arrow[RUNS.name][0].schema).get("config", {})
     return StoredResults(
         tuple(places),
         runs,
@@ -252,12 +251,3 @@ def _search(folders: Sequence[Path]) -> pd.DataFrame | None:
     frames = [SEARCH.load(path, _OF_SEARCH).to_pandas() for path in once]
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else None
-
-
-def _about(table: pa.Table) -> dict[str, Any]:
-    text = (table.schema.metadata or {}).get(b"nasrank.about", b"{}")
-    try:
-        about = json.loads(text)
-    except ValueError:
-        return {}
-    return about if isinstance(about, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -113,11 +112,10 @@ def _read_folder(folder: Path) -> list[dict[str, Any]]:
 
 
 def _fingerprints(table: pa.Table, path: Path) -> dict[str, str]:
-    about = (table.schema.metadata or {}).get(b"nasrank.about", b"{}")
     try:
-        known = json.loads(about)["fingerprints"]
+        known = about_of(table.schema)["fingerprints"]
         return {str(task): str(value) for task, value in known.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, AttributeError) as error:
         raise DataError(
             f"{path}: not a table that nasrank compare wrote. Give the --out folder of one"
         ) from error
