@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nasrank.benchmarks.cache import Columns, cached_columns
 from nasrank.benchmarks.nb201 import (
     CELLS,
+    CLASSES,
     EDGES,
     OPERATIONS,
     cell_codes,
@@ -22,7 +23,7 @@ from nasrank.benchmarks.nb201 import (
 )
 from nasrank.benchmarks.pickles import Record, Role, safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
-from nasrank.benchmarks.space import Benchmark, Metric, Task
+from nasrank.benchmarks.space import Benchmark, Metric, Size, Task
 
 __all__ = ["BENCHMARK", "METRICS", "ORIGIN", "load"]
 
@@ -180,5 +181,6 @@ BENCHMARK = Benchmark(
     metrics=METRICS,
     load=load,
     origins={"cifar10": ORIGIN},
+    sizes={"cifar10": Size(CELLS, CLASSES)},
 )
 """Description of this space."""

@@ -15,6 +15,7 @@ References:
 
 import hashlib
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from nasrank.benchmarks.cache import Columns, cached_columns
 from nasrank.benchmarks.pickles import safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
-from nasrank.benchmarks.space import Benchmark, Metric, Space, Task, build_space
+from nasrank.benchmarks.space import Benchmark, Metric, Size, Space, Task, build_space
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Scale, Setting, Settings
 
@@ -76,6 +77,11 @@ class Grid:
     def metrics(self) -> tuple[Metric, ...]:
         """Those of the file, and the number of weights where the inputs are known."""
         return (*self.fields.values(), *([_PARAMETERS] if self.inputs else []))
+
+    @property
+    def size(self) -> int:
+        """Number of configurations."""
+        return math.prod(len(values) for _, values in self.axes)
 
     @cached_property
     def keys(self) -> list[str]:
@@ -268,7 +274,7 @@ def _load(grid: Grid, name: str, dataset: str, metric: Metric) -> Task:
         f"{grid.name}-{dataset}",
         fingerprint,
         dict.fromkeys(grid.columns(), "float64"),
-        len(grid.keys),
+        grid.size,
         lambda: _read(grid, source, content, dataset),
     )
     trainings = {
@@ -299,7 +305,7 @@ def _read(grid: Grid, source: SourceFile, content: bytes, dataset: str) -> Colum
     """Read and check one of the package's files; rows are in the order of the keys."""
     table = safe_loads(content, str(source.path), advice=source.origin.advice)
     if not isinstance(table, dict) or table.keys() != {*grid.keys}:
-        count = f"{len(grid.keys):,}"
+        count = f"{grid.size:,}"
         raise source.error(f"it does not hold the {count} configurations of {grid.name}")
     columns: Columns = {}
     for name, metric in grid.fields.items():
@@ -345,6 +351,8 @@ def benchmark_of(grid: Grid, title: str) -> Benchmark:
         grid: The table.
         title: What it is, in one line.
     """
+    # No two configurations are alike.
+    size = Size(grid.size, grid.size, grid.trainings)
     return Benchmark(
         name=grid.name,
         title=title,
@@ -352,6 +360,7 @@ def benchmark_of(grid: Grid, title: str) -> Benchmark:
         metrics=grid.metrics,
         load=partial(_load, grid),
         origins=grid.origins,
+        sizes=dict.fromkeys(grid.sha256, size),
     )
 
 

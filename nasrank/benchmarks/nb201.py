@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nasrank.benchmarks.cache import Columns, cached_columns
 from nasrank.benchmarks.pickles import safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
-from nasrank.benchmarks.space import Benchmark, Metric, Space, Task, build_space
+from nasrank.benchmarks.space import Benchmark, Metric, Size, Space, Task, build_space
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.registry import unknown_name
@@ -30,6 +30,7 @@ from nasrank.registry import unknown_name
 __all__ = [
     "BENCHMARK",
     "CELLS",
+    "CLASSES",
     "EDGES",
     "METRICS",
     "OPERATIONS",
@@ -54,6 +55,9 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 CELLS = 15_625
 """Number of cells: five operations on six edges."""
+
+CLASSES = 5_425
+"""Number of isomorphism classes among them."""
 
 READER_VERSION = 1
 """Increased when the same file is read as other numbers."""
@@ -464,5 +468,6 @@ BENCHMARK = Benchmark(
     metrics=METRICS,
     load=load,
     origins=ORIGINS,
+    sizes=dict.fromkeys(ORIGINS, Size(CELLS, CLASSES, _SEEDS)),
 )
 """Description of this space."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nasrank.benchmarks.cache import Columns, cached_columns
 from nasrank.benchmarks.pickles import safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
-from nasrank.benchmarks.space import Benchmark, Metric, Space, Task, build_space
+from nasrank.benchmarks.space import Benchmark, Metric, Size, Space, Task, build_space
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
 
@@ -274,5 +274,7 @@ BENCHMARK = Benchmark(
     metrics=METRICS,
     load=load,
     origins=ORIGINS,
+    # No two networks are alike.
+    sizes={name: Size(*[_NETWORKS[name == _PROTEINS]] * 2) for name in ORIGINS},
 )
 """Description of this space."""

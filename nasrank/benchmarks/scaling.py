@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nasrank.benchmarks.cache import Columns
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
-from nasrank.benchmarks.space import Benchmark, Metric, Space, Task, build_space
+from nasrank.benchmarks.space import Benchmark, Metric, Size, Space, Task, build_space
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Scale, Setting, Settings
@@ -313,6 +313,7 @@ def benchmark_of(sweep: Sweep) -> Benchmark:
         metrics=sweep.metrics,
         load=partial(_load, sweep),
         origins=dict.fromkeys(sweep.trainings, sweep.origin),
+        sizes={name: Size(count, count) for name, count in sweep.trainings.items()},
     )
 
 

@@ -13,7 +13,7 @@ from nasrank.benchmarks.sources import Origin, SourceFile
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
 
-__all__ = ["Benchmark", "Metric", "Space", "Task", "build_space", "class_labels"]
+__all__ = ["Benchmark", "Metric", "Size", "Space", "Task", "build_space", "class_labels"]
 
 CLASSES_VERSION = 1
 """Increased when the meaning of canonical form or class changes."""
@@ -176,6 +176,21 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much a dataset holds.
+
+    Attributes:
+        architectures: Number of architectures, labelled or not.
+        classes: Number of isomorphism classes.
+        replicates: Most training seeds of an architecture.
+    """
+
+    architectures: int
+    classes: int
+    replicates: int = 1
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """The description of a space, without its data.
 
@@ -188,6 +203,7 @@ class Benchmark:
         own_metrics: Metrics of the datasets whose metrics are not ``metrics``, the default of
             each first.
         origins: The known file of each dataset, as far as there is one.
+        sizes: What that known file holds, so that counts need no reading.
     """
 
     name: str
@@ -197,6 +213,7 @@ class Benchmark:
     load: Callable[[str, str, Metric], Task]
     own_metrics: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict, hash=False)
     origins: Mapping[str, Origin] = field(default_factory=dict, hash=False)
+    sizes: Mapping[str, Size] = field(default_factory=dict, hash=False)
 
     def metrics_of(self, dataset: str) -> tuple[Metric, ...]:
         """Return the metrics of one of the datasets; the first is its default."""

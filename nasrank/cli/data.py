@@ -166,9 +166,9 @@ def verify_files(
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:
-    from nasrank.questions.describe.describe import task_rows
+    from nasrank.questions.describe.listing import task_rows
 
-    with _waiting("reading tasks, which takes some seconds the first time"):
+    with _waiting("reading tasks"):
         return list(task_rows(every_metric=every_metric))
 
 

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nasrank.benchmarks import task_names
+from nasrank.benchmarks import load_task, parse_task, task_names
 from nasrank.benchmarks.sources import Origin, SourceFile
+from nasrank.benchmarks.space import Size
 from nasrank.cli import data
 from nasrank.cli.layout import lay_out
 from nasrank.cli.task_page import histogram
 from nasrank.errors import DataError, UsageError
-from nasrank.questions.describe import describe
-from nasrank.questions.describe.describe import describe_task, task_rows
+from nasrank.questions.describe import describe, listing
+from nasrank.questions.describe.describe import describe_task
+from nasrank.questions.describe.listing import task_rows
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +58,21 @@ def test_list_names_every_task():
     assert {row["state"] for row in rows} == {"known"}
 
 
+def test_what_is_declared_of_a_file_is_what_it_holds():
+    for name in task_names():
+        parsed, task = parse_task(name), load_task(name)
+        size = Size(len(task), task.space.classes, task.values.shape[1])
+        assert parsed.benchmark.sizes[parsed.dataset] == size, name
+
+
+def test_list_reads_no_known_file(monkeypatch, tmp_path):
+    """Reading every file of a new machine takes half a minute."""
+    monkeypatch.setenv("NASRANK_CACHE", str(tmp_path))
+    monkeypatch.setattr(listing, "load_task", None)
+    assert {row["state"] for row in task_rows()} == {"known"}
+    assert not list(tmp_path.iterdir())
+
+
 def test_list_of_every_metric():
     rows = list(
         csv.DictReader(io.StringIO(run("list", "--every-metric", "--format", "csv").stdout))
@@ -76,7 +93,7 @@ def test_a_task_that_cannot_be_read_is_listed(monkeypatch):
     def broken(name):
         raise DataError(f"{name.partition('/')[0]}.pkl: damaged. Install it again")
 
-    monkeypatch.setattr(describe, "load_task", broken)
+    monkeypatch.setattr(listing, "_declared", lambda name: broken(str(name)))
     rows = list(task_rows())
     assert [row["task"] for row in rows] == task_names()
     assert {row["state"] for row in rows} == {"unreadable"}
@@ -188,10 +205,16 @@ def test_a_small_task_by_hand(make_task, monkeypatch):
 
 def test_a_file_that_is_not_the_known_one(make_task, monkeypatch, tmp_path):
     origin = Origin("p", "1", "f", "0" * 64, "MIT")
-    task = make_task()
-    object.__setattr__(task, "sources", (SourceFile(origin, tmp_path / "f", "1" * 64),))
+    task = make_task(classes=60, twins=2)
+    source = SourceFile(origin, tmp_path / "f", "1" * 64)
+    object.__setattr__(task, "sources", (source,))
+    monkeypatch.setattr(listing, "read_source", lambda _: (source, b""))
+    monkeypatch.setattr(listing, "load_task", lambda _: task)
     monkeypatch.setattr(describe, "load_task", lambda _: task)
-    assert {row["state"] for row in task_rows()} == {"other"}
+    rows = list(task_rows())
+    assert {row["state"] for row in rows} == {"other"}
+    # What is declared holds for the known file alone: this one is read and counted.
+    assert {(row["architectures"], row["classes"]) for row in rows} == {(120, 60)}
     assert "not the file nasrank was built with" in run("info", "nb201/cifar10").stdout
 
 

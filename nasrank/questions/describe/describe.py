@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks import Task, class_labels, load_task, parse_task, task_names
+from nasrank.benchmarks import Task, class_labels, load_task, parse_task
 from nasrank.benchmarks.setting_facts import setting_rows
 from nasrank.benchmarks.sources import SourceFile
 from nasrank.benchmarks.splits import SPLITS, largest_train_size
@@ -17,60 +16,12 @@ from nasrank.questions.describe.cautions import cautions, seed_deviation, tied_s
 from nasrank.questions.describe.histogram import histogram_of
 from nasrank.runs.evaluate import noise_taus
 
-__all__ = ["BINS", "LISTED_BEST", "describe_task", "task_rows"]
+__all__ = ["BINS", "LISTED_BEST", "describe_task"]
 
 BINS = 20
 """Bins of the histogram of labels."""
 LISTED_BEST = 5
 """Architectures listed as the best ones."""
-
-
-def task_rows(*, every_metric: bool = False) -> Iterator[dict[str, Any]]:
-    """List the tasks, with what can be said without any statistics.
-
-    A task whose data cannot be read is listed too.
-
-    Args:
-        every_metric: Also list the tasks of metrics that are not their dataset's default.
-
-    Yields:
-        For each task: task, title, metric, unit, better (``higher`` or ``lower``),
-        architectures, classes, replicates (most training seeds an architecture has), package,
-        version (of the package whose file is known), licence, path, state (``known``; ``other``
-        where the file's sha256 is a new one; ``imported`` by the user; ``unreadable``) and error.
-        What an unreadable task does not tell is None.
-    """
-    loaded: dict[tuple[str, str, str], Task | DataError] = {}
-    for text in task_names(every_metric=every_metric):
-        name = parse_task(text)
-        # The metrics of a dataset share its file, so reading one of them tells of all; those that
-        # were imported may each come from another file.
-        own = name.metric.name if name.benchmark.own_metrics else ""
-        key = name.benchmark.name, name.dataset, own
-        if key not in loaded:
-            try:
-                loaded[key] = load_task(text)
-            except DataError as error:
-                loaded[key] = error
-        found = loaded[key]
-        readable = found if isinstance(found, Task) else None
-        source = readable.sources[0] if readable and readable.sources else None
-        yield {
-            "task": text,
-            "title": name.benchmark.title,
-            "metric": name.metric.name,
-            "unit": name.metric.unit,
-            "better": _better(higher=name.metric.higher_is_better),
-            "architectures": len(readable) if readable else None,
-            "classes": readable.space.classes if readable else None,
-            "replicates": _most_seeds(readable, replicates=name.metric.replicates),
-            "package": source.origin.package if source else None,
-            "version": source.origin.version if source else None,
-            "licence": source.origin.licence if source else None,
-            "path": str(source.path) if source else None,
-            "state": _state(source) if readable else "unreadable",
-            "error": str(found) if isinstance(found, DataError) else None,
-        }
 
 
 def describe_task(name: str) -> dict[str, Any]:
@@ -137,7 +88,7 @@ def describe_task(name: str) -> dict[str, Any]:
             "name": task.metric.name,
             "description": task.metric.description,
             "unit": task.metric.unit,
-            "better": _better(higher=task.metric.higher_is_better),
+            "better": "higher" if task.metric.higher_is_better else "lower",
         },
         "architectures": len(task),
         "labelled": len(labels),
@@ -167,20 +118,6 @@ def describe_task(name: str) -> dict[str, Any]:
         "fingerprint": task.fingerprint,
         "histogram": histogram_of(labels, BINS),
     }
-
-
-def _better(*, higher: bool) -> str:
-    return "higher" if higher else "lower"
-
-
-def _most_seeds(task: Task | None, *, replicates: bool) -> int | None:
-    if not replicates:
-        return 1
-    return None if task is None else task.values.shape[1]
-
-
-def _state(source: SourceFile | None) -> str:
-    return "other" if source is None else source.state
 
 
 def _best(task: Task) -> list[dict[str, Any]]:
