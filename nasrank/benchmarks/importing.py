@@ -194,17 +194,12 @@ def understood_record(saved: Saved) -> dict[str, Any] | None:
     found = saved.understood
     if found is None:
         return None
-    repeats = 0
-    if found.settings is not None and not found.graphs:
-        # No setting is infinite, and NaN would differ from NaN.
-        rows = np.nan_to_num(found.settings.values, nan=np.inf)
-        repeats = len(rows) - len(np.unique(rows, axis=0))
     return {
         "graphs": found.graphs,
         "settings": [] if found.settings is None else setting_rows(found.settings),
         "left_out": [{"column": each.name, "why": each.why} for each in found.left_out],
         "named_by": found.named_by or None,
-        "repeats": repeats,
+        "repeats": found.repeats,
         "failures": dict(found.failures),
         "unfinished": found.unfinished,
         "guessed_lower": found.guessed_lower,

@@ -282,10 +282,13 @@ def _said(record: Record, rows: Sequence[Record]) -> Iterable[str]:
     if record["unfinished"]:
         yield f"Not done yet by their status, so without a label: {record['unfinished']:,}."
     if record["repeats"]:
-        yield (
-            f"Rows with the settings of an earlier one: {record['repeats']:,}. They are "
-            "replicates of one architecture, and one class."
+        what = (
+            f"They keep their names and are of its class; with --ignore {record['named_by']} each "
+            "would be a further training of it"
+            if record["named_by"]
+            else "Each is a further training of that architecture"
         )
+        yield f"Rows with the settings of an earlier one: {record['repeats']:,}. {what}."
     yield from (f"! {note}." for note in record["notes"])
 
 

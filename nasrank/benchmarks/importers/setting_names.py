@@ -8,36 +8,31 @@ import numpy as np
 from nasrank.benchmarks.importers.records import Records
 from nasrank.graphs.settings import Settings
 
-__all__ = ["numbered", "spelled_names", "told_apart", "unnumbered_names"]
+__all__ = ["check_names", "numbered", "setting_names", "shortened"]
 
 _LONGEST = 200
 
 
-def unnumbered_names(settings: Settings) -> tuple[str, ...]:
-    """Write the settings of every row out; rows of equal settings have equal names.
+def setting_names(settings: Settings) -> tuple[str, ...]:
+    """Write the settings of every row out, such as ``lr=0.001, depth=4``.
 
-    What is longer than 200 characters is cut, and ends with a digest of the whole.
+    Rows of equal settings have equal names. What is longer than 200 characters is cut, and ends
+    with a digest of the whole.
     """
-    return tuple(map(_shortened, map(settings.text, range(len(settings)))))
+    return tuple(map(shortened, map(settings.text, range(len(settings)))))
 
 
-def numbered(texts: Iterable[str]) -> tuple[str, ...]:
-    """Make names of texts: each is cut after 200 characters, and numbered where it repeats."""
-    return _numbered(map(_shortened, texts))
+def shortened(text: str) -> str:
+    """Make a name of a text: after 200 characters it is cut, and a digest of the whole added."""
+    if len(text) <= _LONGEST:
+        return text or "nothing given"
+    return f"{text[:_LONGEST]}... {hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def spelled_names(settings: Settings) -> tuple[str, ...]:
-    """Write the settings of every row out, such as ``lr=0.001, depth=4``, each name once.
-
-    Where a name repeats, as that of a replicate does, ``#2`` and so on is added.
-    """
-    return _numbered(unnumbered_names(settings))
-
-
-def told_apart(
+def check_names(
     records: Records, column: str, names: Sequence[str], settings: Settings | None
 ) -> tuple[str, ...]:
-    """Return names that differ: those of replicates are numbered.
+    """Return names after a look at whether they tell architectures apart.
 
     Args:
         records: The rows.
@@ -56,20 +51,15 @@ def told_apart(
             raise records.error(
                 row, f"{column} {name[:60]!a} is also that of {records.unit} {place}"
             )
-    return _numbered(names)
+    return tuple(names)
 
 
 def _equal(settings: Settings, one: int, other: int) -> bool:
     return np.array_equal(settings.values[one], settings.values[other], equal_nan=True)
 
 
-def _shortened(text: str) -> str:
-    if len(text) <= _LONGEST:
-        return text or "nothing given"
-    return f"{text[:_LONGEST]}... {hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _numbered(names: Iterable[str]) -> tuple[str, ...]:
+def numbered(names: Iterable[str]) -> tuple[str, ...]:
+    """Make names differ: ``#2`` and so on is added where one repeats."""
     texts = list(names)
     taken = {*texts}
     counts: dict[str, int] = {}

@@ -88,6 +88,7 @@ class Understood:
         left_out: Columns without a meaning of their own that are no settings.
         named_by: Column that names the architectures; empty where their settings do.
         graphs: Whether the table writes graphs.
+        repeats: Rows of a table of settings that have those of an earlier row.
         failures: How many architectures count as failed, by reason.
         unfinished: Rows whose training goes on, by their status; they count as unlabelled.
         guessed_lower: Whether lower is taken for better because of the label's name alone.
@@ -98,6 +99,7 @@ class Understood:
     left_out: tuple[LeftOut, ...]
     named_by: str
     graphs: bool
+    repeats: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     unfinished: int = 0
     guessed_lower: bool = False

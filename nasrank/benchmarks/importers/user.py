@@ -34,10 +34,11 @@ graphs further columns are settings only where they are asked for.
     A name shared by architectures that a split must not divide, such as variants of one network;
     may be empty.
 
-A file writes the graphs of all rows in one way. Rows of equal settings are one class, as
-isomorphic graphs are: their labels are replicates. Nodes named ``input`` and ``output`` are where
-data enters and leaves. An operation named ``none`` produces nothing and one named ``skip_connect``
-returns its input; two architectures that then compute the same belong to one class.
+A file writes the graphs of all rows in one way. In a table of settings rows of one ``id``, or of
+equal settings where nothing else names them, train one architecture: their labels are training
+seeds. Nodes named ``input`` and ``output`` are where data enters and leaves. An operation named
+``none`` produces nothing and one named ``skip_connect`` returns its input; two architectures that
+then compute the same belong to one class, as rows of equal settings do.
 """
 
 import math
@@ -53,14 +54,15 @@ from numpy.typing import NDArray
 
 from nasrank.benchmarks.importers.cells import cell_of
 from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
-from nasrank.benchmarks.importers.failures import read_outcomes, status_columns
+from nasrank.benchmarks.importers.failures import Outcomes, read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
 from nasrank.benchmarks.importers.records import Records, is_table, read_records
+from nasrank.benchmarks.importers.replicates import Replicates
 from nasrank.benchmarks.importers.setting_names import (
+    check_names,
     numbered,
-    spelled_names,
-    told_apart,
-    unnumbered_names,
+    setting_names,
+    shortened,
 )
 from nasrank.benchmarks.importers.setting_table import (
     notes_on,
@@ -155,22 +157,22 @@ def read(
             f"{path}: the column {next(iter(numbers.values()))} needs nodes, but no column writes "
             "graphs. Write them with operations or layers"
         )
-    outcomes = read_outcomes(records, labels, statuses)
-    if np.isnan(outcomes.values).all():
-        what = "every row failed" if outcomes.failed.all() else "no row has a label"
-        raise DataError(f"{path}: {what}. Fill the column {labels[0]}")
-    graphs, understood = None, None
+    outcomes = _outcomes(records, labels, statuses)
+    graphs, understood, settings = None, None, None
     if built_in:
         if wishes:
-            raise UsageError(
-                "--settings, --setting and --ignore: the space is built in. Leave out"
-            )
+            raise UsageError("--settings, --setting, --ignore: the space is built in. Leave out")
         names = _names(records, built_in=True)
     else:
         taken = {*labels, *statuses, *numbers.values(), *_fixed_columns(records, form)}
         understood = _understood(records, taken, wishes, known, graphs=form is not None)
-        graphs = _architectures(records, form, numbers, understood.settings)
+        settings = understood.settings
+        graphs = _architectures(records, form, numbers, settings)
         names = _names(records, None if form else understood)
+    groups = _group_names(records) if "group" in records.columns else None
+    rows = Replicates.of(names, groups)
+    values, failed = rows.labels(outcomes.values), rows.failed(outcomes.failed, outcomes.values)
+    costs = rows.mean(_amounts(records, "cost_seconds"))
     if lower_is_better is None:
         lower_is_better = records.lower.get(labels[0])
     guessed = lower_is_better is None and all(map(lower_is_usually_better, labels))
@@ -179,35 +181,43 @@ def read(
         unit or ("%" if records.percents >= {*labels} else "1"),
         not (lower_is_better or guessed),
         f"{', '.join(labels)} as given by the user",
-        replicates=len(labels) > 1,
+        replicates=values.shape[1] > 1,
     )
-    failed = outcomes.failed if outcomes.failed.any() else None
-    costs = _amounts(records, "cost_seconds")
     return Imported(
         space=space,
         title=f"{path.name}, imported by the user",
-        architectures=names,
-        graphs=graphs,
+        architectures=numbered([names[row] for row in rows.first]),
+        graphs=None if graphs is None else graphs[rows.first],
         drop=("none",),
         contract=("skip_connect",),
-        measurements=(Measurement(dataset, metric, outcomes.values, failed),),
+        measurements=(Measurement(dataset, metric, values, failed if failed.any() else None),),
         cost_seconds={} if costs is None else {dataset: costs},
-        parameters=_amounts(records, "parameters"),
+        parameters=rows.mean(_amounts(records, "parameters")),
         chance={},
         note="",
         source=path.name,
         licence="the user's own",
         citation="",
-        groups=_group_names(records) if "group" in records.columns else None,
+        groups=None if groups is None else [groups[row] for row in rows.first],
         understood=understood
         and replace(
             understood,
+            settings=None if settings is None else settings[rows.first],
+            repeats=_repeats(settings) if form is None else 0,
             failures=outcomes.reasons,
             unfinished=outcomes.unfinished,
             guessed_lower=guessed,
-            notes=(*records.notes, *notes_on(understood.settings, outcomes.values, labels[0])),
+            notes=(*records.notes, *notes_on(settings, outcomes.values, labels[0])),
         ),
     )
+
+
+def _outcomes(records: Records, labels: Sequence[str], statuses: Sequence[str]) -> Outcomes:
+    outcomes = read_outcomes(records, labels, statuses)
+    if np.isnan(outcomes.values).all():
+        what = "every row failed" if outcomes.failed.all() else "no row has a label"
+        raise DataError(f"{records.path}: {what}. Fill the column {labels[0]}")
+    return outcomes
 
 
 def _understood(
@@ -221,6 +231,15 @@ def _understood(
     if known:
         return understand_more(records, taken, known, graphs=graphs)
     return understand(records, taken, wishes, graphs=graphs)
+
+
+def _repeats(settings: Settings | None) -> int:
+    """Count the rows whose settings an earlier row has."""
+    if settings is None:
+        return 0
+    # No setting is infinite, and NaN would differ from NaN.
+    rows = np.nan_to_num(settings.values, nan=np.inf)
+    return len(rows) - len(np.unique(rows, axis=0))
 
 
 def spells_names(records: Records, settings: Sequence[Setting]) -> bool:
@@ -240,7 +259,7 @@ def candidate_names(records: Records, settings: Sequence[Setting] = ()) -> tuple
         DataError: A row has no name, or that of another row.
     """
     if spells_names(records, settings):
-        return unnumbered_names(read_settings(records, settings))
+        return setting_names(read_settings(records, settings))
     return _names(records)
 
 
@@ -414,14 +433,17 @@ def _metric_name(labels: Sequence[str]) -> str:
 def _names(
     records: Records, understood: Understood | None = None, *, built_in: bool = False
 ) -> tuple[str, ...]:
-    """Read the names of rows; in a table of settings ``understood`` says what they are."""
+    """Read the names of rows; in a table of settings ``understood`` says what they are.
+
+    There rows of one name train one architecture, else names differ.
+    """
     if understood is not None and understood.settings is not None:
         column = "id" if "id" in records.columns else understood.named_by
         if not column:
-            return spelled_names(understood.settings)
+            return setting_names(understood.settings)
         if column != "id":
             return tuple(str(record.get(column)).strip() for record in records.rows)
-        return told_apart(records, "id", _texts(records, "id"), understood.settings)
+        return check_names(records, "id", _texts(records, "id"), understood.settings)
     column = "id" if "id" in records.columns and not built_in else "arch_str"
     if column not in records.columns:
         if not built_in and (form := _form(records)):
@@ -431,7 +453,7 @@ def _names(
             f"{records.path}: it has no column {missing}. Add it, or name it with --column "
             f"{'cell' if built_in else 'id'}=COLUMN"
         )
-    return told_apart(records, column, _texts(records, column), None)
+    return check_names(records, column, _texts(records, column), None)
 
 
 def _written_out(records: Records, form: Sequence[str]) -> tuple[str, ...]:
@@ -442,7 +464,7 @@ def _written_out(records: Records, form: Sequence[str]) -> tuple[str, ...]:
         graph = [_on_one_line(record.get(name)) for name in form]
         given = [f"{_plain(name)}={_on_one_line(record.get(name))}" for name in numbers]
         texts.append(", ".join([*graph, *given]))
-    return numbered(texts)
+    return numbered(map(shortened, texts))
 
 
 def _plain(name: str) -> str:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from nasrank.benchmarks.importers import user
 from nasrank.benchmarks.importers.cells import cell_of, spelled
 from nasrank.benchmarks.importers.chains import places_in_chains
 from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
+from nasrank.benchmarks.importers.replicates import Replicates
 from nasrank.benchmarks.importers.setting_kinds import is_geometric
 from nasrank.benchmarks.importers.understood import read_wishes
 from nasrank.errors import DataError, NasrankError, UsageError
@@ -283,16 +285,74 @@ def test_names_of_architectures(read):
         "k": [1, 1, 1, 1, 1, 2],
     }
     imported = read(columns)
-    assert imported.architectures[0] == "lr=0.1, k=1"
-    assert imported.architectures[2] == "lr=0.1, k=1 #2"
-    assert isomorphism_classes(imported.graphs).tolist() == [0, 1, 0, 2, 3, 4]
+    assert imported.architectures == tuple(
+        f"lr={lr}, k={k}" for lr, k in [(0.1, 1), (0.2, 1), (0.4, 1), (0.5, 1), (0.1, 2)]
+    )
+    assert imported.understood.repeats == 1
     named = read(columns | {"run": ["a", "b", "c", "d", "e", "f"]})
     assert named.architectures == ("a", "b", "c", "d", "e", "f")
     assert named.understood.named_by == "run"
+    assert named.understood.repeats == 1
+    assert isomorphism_classes(named.graphs).tolist() == [0, 1, 0, 2, 3, 4]
     ids = read(columns | {"id": ["a", "b", "a", "d", "e", "f"]})
-    assert ids.architectures == ("a", "b", "a #2", "d", "e", "f")
+    assert ids.architectures == ("a", "b", "d", "e", "f")
     with pytest.raises(DataError, match="line 4: id 'b' is also that of line 3"):
         read(columns | {"id": ["a", "b", "b", "d", "e", "f"]})
+
+
+def test_rows_of_equal_settings_are_training_seeds_of_one_architecture(read):
+    """By hand: 0.1 is trained three times and fails once, 0.2 fails twice, 0.3 has no label."""
+    imported = read(
+        {
+            "lr": [0.1, 0.2, 0.1, 0.3, 0.1, 0.2, 0.4, 0.1],
+            "acc": [1, "failed", 2, "", "failed", "failed", 4, 3],
+            "cost_seconds": [10, "", 20, "", "", 6, "", 60],
+        }
+    )
+    (measured,) = imported.measurements
+    nan = np.nan
+    expected = [[1, 2, 3], [nan] * 3, [nan] * 3, [4, nan, nan]]
+    np.testing.assert_array_equal(measured.values, expected)
+    assert measured.metric.replicates
+    assert measured.failed.tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(imported.cost_seconds["own"], [30, 6, nan, nan])
+    assert imported.understood.settings.values[:, 0].tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert imported.understood.repeats == 4
+    # A group must not be divided, so what belongs to two of them stays two architectures.
+    grouped = read({"lr": [0.1, 0.2, 0.1, 0.1], "acc": [1, 2, 3, 4], "group": ["a", "", "b", "a"]})
+    assert grouped.architectures == ("lr=0.1", "lr=0.2", "lr=0.1 #2")
+    assert grouped.groups == ["a", "", "b"]
+    np.testing.assert_array_equal(grouped.measurements[0].values, [[1, 4], [2, nan], [3, nan]])
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.int64, st.integers(1, 30), elements=st.integers(0, 6)),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
+def test_no_label_is_lost_when_rows_are_joined(owners, seeds, random):
+    draw = np.random.default_rng(random.getrandbits(32))
+    values = np.where(
+        draw.random((len(owners), seeds)) < 0.3, np.nan, draw.random((len(owners), seeds))
+    )
+    rows = Replicates.of([f"n{each}" for each in owners])
+    joined = rows.labels(values)
+    assert [f"n{each}" for each in owners[rows.first]] == [*dict.fromkeys(f"n{e}" for e in owners)]
+    for number, first in enumerate(rows.first):
+        own = values[owners == owners[first]]
+        kept = joined[number]
+        np.testing.assert_array_equal(kept[~np.isnan(kept)], own[~np.isnan(own)])
+        np.testing.assert_allclose(
+            rows.mean(values[:, 0])[number],
+            np.nanmean(own[:, 0]) if (~np.isnan(own[:, 0])).any() else np.nan,
+        )
+
+
+def test_a_row_that_repeats_too_often_for_memory_joins_nothing():
+    names = ["again"] * 5000 + [str(each) for each in range(5000)]
+    assert Replicates.of(names).first.tolist() == [*range(len(names))]
+    assert len(Replicates.of(names[4000:5100]).first) == 101
 
 
 def test_graphs_have_settings_only_where_asked(read):
@@ -377,7 +437,7 @@ def test_a_setting_that_orders_rows_like_the_label_is_pointed_out(read):
 def test_label_smoothing_is_no_label(read):
     columns = {"label": RNG.normal(size=ROWS), "label_smoothing": column([0.1, 0.2])}
     imported = read(columns, label=[])
-    assert imported.measurements[0].values.shape == (ROWS, 1)
+    assert imported.measurements[0].values.shape == (2, ROWS // 2)  # further trainings
     assert set(kinds(imported)) == {"label_smoothing"}
 
 
