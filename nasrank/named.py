@@ -34,6 +34,7 @@ __all__ = [
     "OptionValue",
     "Positive",
     "canonical_options",
+    "options_of_class",
     "options_of_signature",
     "spelled",
     "spelled_call",
@@ -149,8 +150,7 @@ class Named:
             UsageError: There is no such name.
         """
         named = cls.registry[name]
-        made = named.__init__ if inspect.isclass(named) else named
-        return options_of_signature(made)
+        return options_of_class(named) if inspect.isclass(named) else options_of_signature(named)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -186,6 +186,27 @@ def options_of_signature(
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and key not in without
     ]
     return {option.name: option for option in found if option is not None}
+
+
+def options_of_class(kind: type) -> dict[str, Option]:
+    """Return the keyword-only numbers and words that a class is made with, by name.
+
+    A constructor that hands further keywords on, ``**given``, has the options of the next one in
+    the order of inheritance too.
+
+    Args:
+        kind: Any class with annotations.
+    """
+    found: dict[str, Option] = {}
+    for each in kind.__mro__:
+        made = vars(each).get("__init__")
+        if made is None:
+            continue
+        found = options_of_signature(made) | found
+        kinds = {parameter.kind for parameter in inspect.signature(made).parameters.values()}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return found
 
 
 def _option(name: str, hint: Any, default: Any) -> Option | None:  # noqa: ANN401 - any signature

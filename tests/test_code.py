@@ -100,4 +100,4 @@ def test_a_run_is_named_by_what_computes_it():
     # Losses of different modules differ in their code, options of one do not.
     assert len({digest for _, digest in names.values()}) == 3
     assert code_of("gnn", "hr(margin=0.5)") == code_of("gnn", "hr")
-    assert code_of("gp", "mse")[1] != code_of("gnn", "mse")[1]
+    assert code_of("gp", "mse(targets=robust)")[1] != code_of("gnn", "mse")[1]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Unpack
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -15,8 +14,7 @@ from nasrank.graphs import GraphBatch
 from nasrank.named import Above
 from nasrank.predictors.gp import GaussianProcess
 from nasrank.predictors.networks import GNNPredictor
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, GivenFeatures, Member
 from nasrank.predictors.trees import ExtraTrees
 
 __all__ = ["Blend"]
@@ -27,7 +25,7 @@ _ALIKE_BELOW = 150
 """Labels up to which all three count equally; the network gains the most from further labels."""
 
 
-class Blend(Predictor):
+class Blend(FeaturePredictor):
     r"""The weighted mean of the scores of three predictors, each as normal quantiles.
 
     .. math:: s = \sum_p w_p\, \Phi^{-1}(F_p(s_p)),
@@ -40,11 +38,9 @@ class Blend(Predictor):
 
     Args:
         graphs: See `Predictor`.
-        proxies: See `Predictor`.
-        device: Where the network is trained.
-        recipe: How the network is trained.
-        features: ``graph``, or ``proxies`` to use these too.
         ensemble: Networks of each member.
+        given: See `~nasrank.predictors.predictor.FeaturePredictor`; device and recipe are the
+            network's.
 
     Raises:
         UsageError: scikit-learn is not installed, or proxies are needed and not given.
@@ -56,23 +52,13 @@ class Blend(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
         ensemble: Annotated[int, Above(0)] = 1,
+        **given: Unpack[GivenFeatures],
     ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
-        self._trees = ExtraTrees(graphs, proxies=proxies, features=features)
-        self._process = GaussianProcess(graphs, proxies=proxies, features=features)
-        self._network = GNNPredictor(
-            graphs,
-            proxies=proxies,
-            device=device,
-            recipe=recipe,
-            features=features,
-            ensemble=ensemble,
-        )
+        super().__init__(graphs, **given)
+        self._trees = ExtraTrees(graphs, **given)
+        self._process = GaussianProcess(graphs, **given)
+        self._network = GNNPredictor(graphs, ensemble=ensemble, **given)
 
     @classmethod
     def require_extra(cls) -> None:

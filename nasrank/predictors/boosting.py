@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Unpack
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Float64
 
 from nasrank.graphs import GraphBatch
 from nasrank.named import Above
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import GivenFeatures
 from nasrank.predictors.trees import Parts, TreePredictor, scikit_seed
 
 __all__ = ["Boosting"]
@@ -29,26 +28,20 @@ class Boosting(TreePredictor):
 
     Args:
         graphs: See `TreePredictor`.
-        proxies: See `TreePredictor`.
-        device: See `TreePredictor`.
-        recipe: See `TreePredictor`.
-        features: See `TreePredictor`.
         rounds: Trees of each booster; the learning rate is 15 over this.
         ensemble: Boosters of each member.
+        given: See `TreePredictor`.
     """
 
     def __init__(
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
         rounds: Annotated[int, Above(0)] = 300,
         ensemble: Annotated[int, Above(0)] = 4,
+        **given: Unpack[GivenFeatures],
     ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe, features=features)
+        super().__init__(graphs, **given)
         self.rounds, self.ensemble = rounds, ensemble
 
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,42 +14,23 @@ from torch import Tensor
 from nasrank.graphs import GraphBatch
 from nasrank.predictors.evidence import TUNED_ON, Choice, Rows, choose_kernel
 from nasrank.predictors.kernel_rows import KernelRows
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, Member
 
 __all__ = ["GaussianProcess", "Posterior"]
 
 
-class GaussianProcess(Predictor):
+class GaussianProcess(FeaturePredictor):
     r"""Gaussian process regression with the kernel of :class:`~nasrank.predictors.evidence.Form`.
 
     Kernel and targets come from :func:`~nasrank.predictors.evidence.choose_kernel`: the targets
-    are about standard normal whatever the unit of the labels. Scales, lengths and noise maximise
-    the marginal likelihood times a prior, for each member on its own (Rasmussen and Williams
+    are about standard normal whatever the unit of the labels, and called robust, although normal
+    scores and robust ones of a logarithm may be mixed in. Scales, lengths and noise maximise the
+    marginal likelihood times a prior, for each member on its own (Rasmussen and Williams
     2006, "Gaussian processes for machine learning"). The cost grows with the cube of n; beyond
     512 labels the kernel is chosen on 512 of them.
-
-    Args:
-        graphs: See `Predictor`.
-        proxies: See `Predictor`.
-        device: Ignored; it computes on the CPU.
-        recipe: Ignored.
-        features: ``graph``, or ``proxies`` to compare these too.
     """
 
-    own_loss = "mse"
-
-    def __init__(
-        self,
-        graphs: GraphBatch,
-        *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
-    ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
-        self._used = required_proxies(proxies) if features == "proxies" else None
+    own_loss = "mse(targets=robust)"
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
@@ -60,7 +40,7 @@ class GaussianProcess(Predictor):
     @cached_property
     def rows(self) -> KernelRows:
         """The graphs as the kernel sees them, computed when first needed."""
-        return KernelRows(self.graphs, self._used)
+        return KernelRows(self.graphs, self.used_proxies)
 
     def fit(
         self,

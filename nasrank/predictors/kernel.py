@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +19,7 @@ from nasrank.predictors.coefficients import LinearProblem
 from nasrank.predictors.evidence import Choice, Rows, choose_kernel, label_tau, spread_out
 from nasrank.predictors.gp import GaussianProcess, Posterior
 from nasrank.predictors.kernel_rows import KernelRows
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, Member
 from nasrank.seeds import numpy_generator
 
 __all__ = ["KernelMachine"]
@@ -46,7 +45,7 @@ _NEGLIGIBLE = 1e-3
 """Share of the noise below which a direction of the kernel is left out."""
 
 
-class KernelMachine(Predictor):
+class KernelMachine(FeaturePredictor):
     r"""Scores K a with any loss, on the kernel that a Gaussian process finds.
 
     .. math:: \min_b \; \ell(L b, y) + \frac{\lambda}{n} \lVert b \rVert^2, \qquad K = L L^T
@@ -56,26 +55,7 @@ class KernelMachine(Predictor):
     and a penalty on its norm (Schölkopf, Herbrich and Smola 2001, COLT). The penalty is chosen by
     Kendall's tau on folds of the training set, from strong to weak. A piecewise loss is that of
     its parts that goes with the number of labels.
-
-    Args:
-        graphs: See `Predictor`.
-        proxies: See `Predictor`.
-        device: Ignored; it computes on the CPU.
-        recipe: Ignored.
-        features: ``graph``, or ``proxies`` to compare these too.
     """
-
-    def __init__(
-        self,
-        graphs: GraphBatch,
-        *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
-    ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
-        self._used = required_proxies(proxies) if features == "proxies" else None
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
@@ -86,7 +66,7 @@ class KernelMachine(Predictor):
     @cached_property
     def rows(self) -> KernelRows:
         """The graphs as the kernel sees them, computed when first needed."""
-        return KernelRows(self.graphs, self._used)
+        return KernelRows(self.graphs, self.used_proxies)
 
     def fit(
         self,

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Unpack
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 
 from nasrank.graphs import GraphBatch
-from nasrank.named import Above, options_of_signature
+from nasrank.named import Above, options_of_class
 from nasrank.predictors.ensemble import Ensemble, spelled_out
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.mlp import MLP
 from nasrank.predictors.network import Network, Weights
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
+from nasrank.predictors.predictor import Epoch, Fitted, Given, Member, Predictor, required_proxies
 from nasrank.predictors.pretraining import pretrain
-from nasrank.predictors.recipe import Recipe
 
 __all__ = ["GNNPredictor", "MLPPredictor", "NetworkPredictor"]
 
@@ -33,10 +32,8 @@ class NetworkPredictor(Predictor):
 
     Args:
         graphs: See `Predictor`.
-        proxies: Ignored.
-        device: Where to train and score.
-        recipe: How to train; the default recipe if None.
         ensemble: Trainings of each member, whose scores are averaged.
+        given: See `Predictor`.
     """
 
     network: ClassVar[type[Network]]
@@ -45,19 +42,17 @@ class NetworkPredictor(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
         ensemble: Annotated[int, Above(0)] = 1,
+        **given: Unpack[Given],
     ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
+        super().__init__(graphs, **given)
         self.ensemble = ensemble
-        self._laid_out = self.network(graphs, device=device)
+        self._laid_out = self.network(graphs, device=self.device)
 
     @classmethod
     def networks(cls, options: Mapping[str, float | int | str]) -> int:
         """Return the size of the ensemble; see :meth:`Predictor.networks`."""
-        default = options_of_signature(cls.__init__)["ensemble"].default
+        default = options_of_class(cls)["ensemble"].default
         return int(options.get("ensemble", default) or 1)
 
     def fit(
@@ -86,12 +81,10 @@ class GNNPredictor(NetworkPredictor):
 
     Args:
         graphs: See `Predictor`.
-        proxies: See `Predictor`.
-        device: Where to train and score.
-        recipe: How to train; the default recipe if None.
         ensemble: Trainings of each member, whose scores are averaged.
         features: ``graph``, or ``proxies`` to start from a network that predicts these; it is
             then trained on at less than half the rate.
+        given: See `Predictor`.
     """
 
     network = GNN
@@ -100,17 +93,15 @@ class GNNPredictor(NetworkPredictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
         ensemble: Annotated[int, Above(0)] = 1,
         features: Literal["graph", "proxies"] = "graph",
+        **given: Unpack[Given],
     ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe, ensemble=ensemble)
+        super().__init__(graphs, ensemble=ensemble, **given)
         if features == "proxies":
-            known = required_proxies(proxies)
+            known = required_proxies(self.proxies)
             self.recipe = replace(self.recipe, learning_rate=PRETRAINED_RATE)
-            self._laid_out = _Pretrained(graphs, known, device=device)
+            self._laid_out = _Pretrained(graphs, known, device=self.device)
 
 
 class _Pretrained(GNN):

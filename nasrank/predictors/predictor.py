@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -16,7 +16,16 @@ from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
 from nasrank.predictors.recipe import Recipe
 
-__all__ = ["Epoch", "Fitted", "Member", "Predictor", "required_proxies"]
+__all__ = [
+    "Epoch",
+    "FeaturePredictor",
+    "Fitted",
+    "Given",
+    "GivenFeatures",
+    "Member",
+    "Predictor",
+    "required_proxies",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +116,20 @@ class Fitted(ABC):
         """
 
 
+class Given(TypedDict, total=False):
+    """What any predictor is made with beside its graphs; see `Predictor`."""
+
+    proxies: Float64[np.ndarray, "items proxies"] | None
+    device: torch.device | str
+    recipe: Recipe | None
+
+
+class GivenFeatures(Given, total=False):
+    """The same for a `FeaturePredictor`."""
+
+    features: Literal["graph", "proxies"]
+
+
 class Predictor(ABC):
     """A way to learn scores for the graphs of one space.
 
@@ -121,7 +144,8 @@ class Predictor(ABC):
     """
 
     own_loss: ClassVar[str | None] = None
-    """The loss it always minimises, for predictors that cannot be trained with another."""
+    """The loss it always minimises, targets included, for predictors that cannot be trained with
+    another."""
     extra: ClassVar[str | None] = None
     """The extra that installs what it needs, or None if the core has everything."""
 
@@ -181,6 +205,34 @@ class Predictor(ABC):
             on_step: Called with (steps done, steps in all), at least once.
             on_epoch: Called when members finish an epoch, by predictors that have epochs.
         """
+
+
+class FeaturePredictor(Predictor):
+    """A predictor of numbers that describe graphs, among which proxies may be.
+
+    Args:
+        graphs: See `Predictor`.
+        features: ``graph``, or ``proxies`` to learn from these too.
+        given: See `Predictor`.
+
+    Attributes:
+        features: As given.
+        used_proxies: The proxies where it learns from them, else None.
+
+    Raises:
+        UsageError: Proxies are asked for, and there are none.
+    """
+
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        *,
+        features: Literal["graph", "proxies"] = "graph",
+        **given: Unpack[Given],
+    ) -> None:
+        super().__init__(graphs, **given)
+        self.features: Literal["graph", "proxies"] = features
+        self.used_proxies = required_proxies(self.proxies) if features == "proxies" else None
 
 
 def required_proxies(

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float64, Int64
 
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.chains import ChainLayout
 from nasrank.graphs.features import FeatureReference, graph_features
 from nasrank.graphs.setting_columns import SettingColumns
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, Member, required_proxies
 from nasrank.predictors.standard import Standard
 from nasrank.predictors.targets import robust_scores
 
@@ -26,7 +23,7 @@ _PENALTIES = np.logspace(-4, 4, 33)
 """Penalties that are tried, in mean squared lengths of the rows."""
 
 
-class Ridge(Predictor):
+class Ridge(FeaturePredictor):
     r"""Ridge regression of robust scores of the labels.
 
     .. math:: \min_{b, c} \; \sum_i (t_i - c - x_i^T b)^2 + \lambda \lVert b \rVert^2
@@ -34,28 +31,9 @@ class Ridge(Predictor):
     The columns are counts of operations and of edges by their ends, settings, and for chains the
     operation and attributes at each place, all standardised. The penalty has the least squared
     error with one label left out, in closed form (Allen 1974, Technometrics 16).
-
-    Args:
-        graphs: See `Predictor`.
-        proxies: See `Predictor`.
-        device: Ignored; it computes on the CPU.
-        recipe: Ignored.
-        features: ``graph``, or ``proxies`` to use these too.
     """
 
-    own_loss = "mse"
-
-    def __init__(
-        self,
-        graphs: GraphBatch,
-        *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
-    ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
-        self._used = required_proxies(proxies) if features == "proxies" else None
+    own_loss = "mse(targets=robust)"
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
@@ -65,7 +43,7 @@ class Ridge(Predictor):
     @cached_property
     def columns(self) -> PlainColumns:
         """The columns of the graphs, computed when first needed."""
-        return PlainColumns(self.graphs, self._used)
+        return PlainColumns(self.graphs, self.used_proxies)
 
     def fit(
         self,

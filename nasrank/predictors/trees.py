@@ -5,18 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Unpack
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.named import Above
 from nasrank.predictors.columns import GraphColumns
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor, required_proxies
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, GivenFeatures, Member
 from nasrank.predictors.targets import robust_scores
 from nasrank.seeds import derive_seed
 
@@ -36,34 +34,22 @@ def scikit_seed(seed: int, **axes: str | int) -> int:
     return derive_seed(seed, **axes) % 2**32
 
 
-class TreePredictor(Predictor):
+class TreePredictor(FeaturePredictor):
     """Averages several models made of trees that predict :func:`robust_scores` of labels.
 
     Args:
         graphs: See `Predictor`.
-        proxies: See `Predictor`.
-        device: Ignored; it computes on one CPU core.
-        recipe: Ignored.
-        features: ``graph``, or ``proxies`` to split on these too.
+        given: See `~nasrank.predictors.predictor.FeaturePredictor`.
 
     Raises:
         UsageError: scikit-learn is not installed.
     """
 
-    own_loss = "mse"
+    own_loss = "mse(targets=robust)"
     extra = "trees"
 
-    def __init__(
-        self,
-        graphs: GraphBatch,
-        *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
-    ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
-        self._used = required_proxies(proxies) if features == "proxies" else None
+    def __init__(self, graphs: GraphBatch, **given: Unpack[GivenFeatures]) -> None:
+        super().__init__(graphs, **given)
         self.require_extra()
 
     @classmethod
@@ -85,7 +71,7 @@ class TreePredictor(Predictor):
     @cached_property
     def columns(self) -> GraphColumns:
         """The columns of the graphs, computed when first needed."""
-        return GraphColumns(self.graphs, self._used)
+        return GraphColumns(self.graphs, self.used_proxies)
 
     @abstractmethod
     def parts(
@@ -130,24 +116,18 @@ class ExtraTrees(TreePredictor):
 
     Args:
         graphs: See `TreePredictor`.
-        proxies: See `TreePredictor`.
-        device: See `TreePredictor`.
-        recipe: See `TreePredictor`.
-        features: See `TreePredictor`.
         trees: Trees of each member.
+        given: See `TreePredictor`.
     """
 
     def __init__(
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        features: Literal["graph", "proxies"] = "graph",
         trees: Annotated[int, Above(0)] = 300,
+        **given: Unpack[GivenFeatures],
     ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe, features=features)
+        super().__init__(graphs, **given)
         self.trees = trees
 
     @classmethod

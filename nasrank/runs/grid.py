@@ -42,7 +42,7 @@ def losses_for(predictor: PredictorSpec, losses: Sequence[str]) -> list[str]:
 
     Example:
         >>> losses_for(parse_predictor("gp"), ["hr", "listmle"])
-        ['mse']
+        ['mse(targets=robust)']
     """
     own = PREDICTORS[predictor.name].own_loss
     return list(losses) if own is None else [own]

@@ -60,7 +60,7 @@ def test_several_predictors_share_a_table(tmp_path):
     assert [row[:3] for row in rows] == [
         ["gnn", "mse", "20"],
         ["gnn", "listmle", "20"],
-        ["gp", "mse", "20"],
+        ["gp", "mse(targets=robust)", "20"],
     ]
     # Which is best is asked of all three.
     assert sum(row.count("*") for row in rows) == 3

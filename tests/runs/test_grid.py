@@ -132,7 +132,7 @@ def test_a_predictor_with_a_loss_of_its_own_gets_no_other():
     losses = ["hr", "listmle"]
     assert losses_for(parse_predictor("gnn"), losses) == losses
     for name in ("gp", "trees", "boosting(ensemble=2)"):
-        assert losses_for(parse_predictor(name), losses) == ["mse"]
+        assert losses_for(parse_predictor(name), losses) == ["mse(targets=robust)"]
 
 
 def test_work_is_steps_or_milliseconds(make_run):

@@ -13,7 +13,7 @@ from nasrank.errors import DataError
 from nasrank.grammar import read_call
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
-from nasrank.named import options_of_signature
+from nasrank.named import options_of_class
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.ensemble import Ensemble
 from nasrank.predictors.predictor import Fitted, Member
@@ -46,7 +46,7 @@ def with_ensemble(text: str, size: int) -> PredictorSpec:
         ('mlp(ensemble=4)', 'mlp(ensemble=2)')
     """
     spec = parse_predictor(text)
-    can = "ensemble" in options_of_signature(PREDICTORS[spec.name].__init__)
+    can = "ensemble" in options_of_class(PREDICTORS[spec.name])
     if not can or "ensemble" in dict(read_call(text).options):
         return spec
     return PredictorSpec(spec.name, (*spec.options, ("ensemble", size)))

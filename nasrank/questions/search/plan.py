@@ -10,7 +10,7 @@ from nasrank.benchmarks import parse_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
 from nasrank.errors import UsageError
 from nasrank.losses import parse
-from nasrank.named import options_of_signature
+from nasrank.named import options_of_class
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.questions.search.acquisition import needs_spread, parse_acquisition
@@ -110,7 +110,7 @@ def _most_members(run: SearchRun, kind: str) -> int:
 
 
 def _ensemble(predictor: PredictorSpec) -> int:
-    known = options_of_signature(PREDICTORS[predictor.name].__init__)
+    known = options_of_class(PREDICTORS[predictor.name])
     default = known["ensemble"].default if "ensemble" in known else 1
     return int(dict(predictor.options).get("ensemble", default) or 1)
 

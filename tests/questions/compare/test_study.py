@@ -336,14 +336,14 @@ def test_a_predictor_with_a_loss_of_its_own_is_trained_once_a_seed(tmp_path):
     runs = plan_runs(both).runs
     assert [(run.predictor, run.loss, run.seed) for run in runs] == [
         (predictor, loss, seed)
-        for predictor, loss in (("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse"))
+        for predictor, loss in (("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse(targets=robust)"))
         for seed in (0, 1)
     ]
     heard = Heard()
     done = conduct(both, tmp_path, progress=heard)
     assert heard.advanced == heard.work
     assert [(row["predictor"], row["loss"]) for row in done.rows] == [
-        ("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse"),
+        ("gnn", "hr"), ("gnn", "listmle"), ("gp", "mse(targets=robust)"),
     ]  # fmt: skip
     # One of all is the best, and predictor and loss stand among all pairs.
     assert sorted(row["kendall_tau_rank"] for row in done.rows) == [1, 2, 3]

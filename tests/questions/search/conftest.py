@@ -63,7 +63,7 @@ def make_search(problem):
     def make(**changes):
         usual = {
             "task": "toy/x", "fingerprint": "f" * 64, "initial": 5, "budget": 30, "seed": 0,
-            "predictor": "gp", "acquisition": "greedy", "loss": "mse", "batch": 3,
+            "predictor": "gp", "acquisition": "greedy", "loss": "mse(targets=robust)", "batch": 3,
             "candidates": "all",
         }  # fmt: skip
         return SearchRun(**{**usual, **changes})
