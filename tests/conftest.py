@@ -108,6 +108,14 @@ def warm_cache(tmp_path_factory):
 
 
 @pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache folder of the test's own; it does not exist yet."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("NASRANK_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
 def load(warm_cache, monkeypatch):
     """``load_task`` with that cache."""
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))

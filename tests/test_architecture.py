@@ -14,8 +14,8 @@ ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 GROUND = {
-    "code", "version", "errors", "files", "grammar", "lifetime", "named", "registry", "seeds",
-    "statistics", "tables",
+    "cache", "code", "version", "errors", "files", "grammar", "lifetime", "named", "registry",
+    "seeds", "statistics", "tables",
 }  # fmt: skip
 MIDDLE = {
     "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "samples", "encoders",
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "version": set(),
     "errors": set(),
     "code": set(),
+    "cache": {"errors", "files", "tables"},
     "seeds": set(),
     "registry": {"errors"},
     "grammar": {"errors"},

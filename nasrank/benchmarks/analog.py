@@ -9,7 +9,6 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.cache import Columns, cached_columns
 from nasrank.benchmarks.nb201 import (
     CELLS,
     CLASSES,
@@ -24,6 +23,7 @@ from nasrank.benchmarks.nb201 import (
 from nasrank.benchmarks.pickles import Record, Role, safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
 from nasrank.benchmarks.space import Benchmark, Metric, Size, Task
+from nasrank.cache import Columns, cached_columns
 
 __all__ = ["BENCHMARK", "METRICS", "ORIGIN", "load"]
 

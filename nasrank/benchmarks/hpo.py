@@ -24,10 +24,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.cache import Columns, cached_columns
 from nasrank.benchmarks.pickles import safe_loads
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
 from nasrank.benchmarks.space import Benchmark, Metric, Size, Space, Task, build_space
+from nasrank.cache import Columns, cached_columns
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Scale, Setting, Settings
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.cache import cached_columns
+from nasrank.cache import cached_columns
 from nasrank.graphs import GraphBatch
 
 __all__ = ["space_proxies"]

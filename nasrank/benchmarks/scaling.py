@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.cache import Columns
 from nasrank.benchmarks.sources import Origin, SourceFile, read_source
 from nasrank.benchmarks.space import Benchmark, Metric, Size, Space, Task, build_space
+from nasrank.cache import Columns
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Scale, Setting, Settings

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.cache import cached_columns
 from nasrank.benchmarks.sources import Origin, SourceFile
+from nasrank.cache import cached_columns
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nasrank.benchmarks.cache import cache_folder, past_cache
 from nasrank.benchmarks.importers import IMPORTABLE, IMPORTERS, user
 from nasrank.benchmarks.importers.store import open_space, space_path, stored_names
 from nasrank.benchmarks.remote_files import REMOTE_FILES
 from nasrank.benchmarks.sources import Origin
 from nasrank.benchmarks.space import Benchmark, Task
 from nasrank.benchmarks.tasks import SPACES, parse_task
+from nasrank.cache import cache_folder, past_cache
 from nasrank.errors import DataError
 from nasrank.tables import is_sealed
 

@@ -142,14 +142,16 @@ def _silence_stdout() -> None:
 @contextlib.contextmanager
 def _log_on_stderr() -> Iterator[None]:
     logger = logging.getLogger("nasrank")
-    before = logger.propagate
+    before = logger.propagate, logger.level
     handler = RichHandler(
         console=Console(stderr=True), show_time=False, show_path=False, markup=False
     )
     logger.addHandler(handler)
     logger.propagate = False
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.propagate = before
+        logger.propagate, level = before
+        logger.setLevel(level)

@@ -1,6 +1,7 @@
 """The command of a study, made from its configuration: one option per field."""
 
 import inspect
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,6 +128,8 @@ def _execute(
     study = study_of(config) if study is None else study
     how = {name: bool(common[name]) for name in ("only_cached", "any_code", "force")}
     quiet, output_format = common["quiet"], common["output_format"]
+    if quiet:
+        logging.getLogger("nasrank").setLevel(logging.WARNING)
     if common["dry_run"]:
         planned = estimate(config, out, study=study, **how)
         if output_format == "json":

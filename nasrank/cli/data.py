@@ -97,8 +97,8 @@ def show_paths(output_format: FormatOption = "table") -> None:
     Keys of --format json, in tables.paths: what ("cache", "data", or a task), path (null where it
     is not known) and exists.
     """
-    from nasrank.benchmarks.cache import cache_folder
     from nasrank.benchmarks.importers.store import data_folder
+    from nasrank.cache import cache_folder
 
     folders = {"cache": cache_folder(), "data": data_folder()}
     tasks = _read_rows(every_metric=False)

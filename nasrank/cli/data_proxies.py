@@ -32,8 +32,8 @@ def compute_space(
     (numbers each), seconds (close to 0 where all were known), folder (where they are kept).
     """
     from nasrank.benchmarks import SPACES, load_task
-    from nasrank.benchmarks.cache import cache_folder
     from nasrank.benchmarks.proxies import space_proxies
+    from nasrank.cache import cache_folder
 
     if "/" not in space and space in SPACES:
         # Any dataset will do: the architectures are the same.

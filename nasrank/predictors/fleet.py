@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossFunction, PiecewiseSpec, prepare, resolve
+from nasrank.predictors.descent import AdamW
 from nasrank.predictors.gnn import GNN
 from nasrank.predictors.network import Network, Weights
 from nasrank.predictors.predictor import Epoch, Fitted, Member
@@ -179,6 +180,15 @@ class _Group:
     arguments: dict[str, Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Neighbouring members with the same number of steps."""
+
+    members: slice
+    steps: int
+    adam: AdamW
+
+
 class _Stage:
     """One training from given weights: plain losses only."""
 
@@ -212,7 +222,7 @@ class _Stage:
         member = np.arange(len(self.members))[None, :, None]
         # Separate leaves: the gradient of a product then reaches them without a copy.
         weights = {name: w[self.order].requires_grad_() for name, w in start.items()}
-        optimizer = self._optimizer(weights)
+        parts = self._parts(weights)
         device = self.network.device
         epoch_loss = torch.zeros(len(self.members), dtype=self.network.dtype, device=device)
         final = torch.full_like(epoch_loss, torch.nan)
@@ -247,7 +257,7 @@ class _Stage:
                 weight.grad = None
             losses.sum().backward()  # type: ignore[no-untyped-call]
             self._shorten([weight.grad for weight in weights.values()])
-            self._step(optimizer, weights, step)
+            self._step(parts, weights, step)
             on_step(step + 1)
             epoch_loss += losses.detach()
             finished = ((step + 1) % self.lists == 0) & (step < self.ends)
@@ -281,33 +291,26 @@ class _Stage:
         for gradient in known:
             gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
-    def _optimizer(self, weights: Weights) -> torch.optim.AdamW:
-        """One parameter group for each length of training: its members share their rate."""
-        groups = []
+    def _parts(self, weights: Weights) -> list[_Part]:
+        """One part for each length of training: its members share their rate."""
+        parts = []
         for end in np.unique(self.ends):
             places = np.flatnonzero(self.ends == end)
             members = slice(int(places[0]), int(places[-1]) + 1)
-            views = [w.detach()[members].requires_grad_() for w in weights.values()]
-            groups.append({"params": views, "members": members, "steps": int(end)})
-        return torch.optim.AdamW(
-            groups,
-            lr=self.recipe.learning_rate,
-            betas=self.recipe.betas,
-            weight_decay=self.recipe.weight_decay,
-            fused=True,
-        )
+            views = [w.detach()[members] for w in weights.values()]
+            adam = AdamW(views, self.recipe.betas, self.recipe.weight_decay)
+            parts.append(_Part(members, int(end), adam))
+        return parts
 
-    def _step(self, optimizer: torch.optim.AdamW, weights: Weights, step: int) -> None:
+    def _step(self, parts: Sequence[_Part], weights: Weights, step: int) -> None:
         """Update the members that are not past their last step."""
-        for group in optimizer.param_groups:
-            ahead = step < group["steps"]
-            if ahead:
-                group["lr"] = self.recipe.rate(step, group["steps"])
-            for view, weight in zip(group["params"], weights.values(), strict=True):
-                # Without a gradient the optimizer skips a view: no decay, no momentum.
-                gradient = weight.grad
-                view.grad = gradient[group["members"]] if ahead and gradient is not None else None
-        optimizer.step()
+        for part in parts:
+            if step < part.steps:
+                gradients = [
+                    None if weight.grad is None else weight.grad[part.members]
+                    for weight in weights.values()
+                ]
+                part.adam.step(gradients, self.recipe.rate(step, part.steps))
 
     def _fleet(self, weights: Weights, final: Float[Tensor, "members"]) -> Fleet:
         """Put members back into the caller's order."""

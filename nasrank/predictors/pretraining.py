@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from nasrank.predictors.descent import AdamW
 from nasrank.predictors.gnn import GNN, WIDTH
 from nasrank.predictors.network import Weights
 from nasrank.predictors.recipe import one_cycle
@@ -54,13 +55,10 @@ def pretrain(
     for weight in trained.values():
         weight.requires_grad_()
     targets = torch.from_numpy(wanted).to(network.device, network.dtype)
-    optimizer = torch.optim.AdamW(
-        list(trained.values()), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-2, fused=True
-    )
+    adam = AdamW([weight.detach() for weight in trained.values()], (0.9, 0.99), 1e-2)
     draw = numpy_generator(seed, stream="pretraining", part="batches")
     chosen = draw.integers(0, len(proxies), (STEPS, 1, min(BATCH, len(proxies))))
     for step, items in enumerate(chosen):
-        optimizer.param_groups[0]["lr"] = RATE * one_cycle((step + 1) / STEPS)
         (batch,) = network.batches(items[None])
         hidden = torch.relu(
             torch.baddbmm(
@@ -69,7 +67,9 @@ def pretrain(
         )
         predicted = torch.baddbmm(trained["head_shift"], hidden, trained["head"])
         loss = (predicted - targets[torch.from_numpy(items).to(network.device)]).pow(2).mean()
-        optimizer.zero_grad()
+        for weight in trained.values():
+            weight.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        rate = RATE * one_cycle((step + 1) / STEPS)
+        adam.step([weight.grad for weight in trained.values()], rate)
     return {name: trained[name].detach() for name in weights}

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nasrank.benchmarks.cache import cache_folder
+from nasrank.cache import cache_folder
 from nasrank.errors import DataError
 from nasrank.version import __version__
 

@@ -3,14 +3,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """A cache folder of the test's own; it does not exist yet."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("NASRANK_CACHE", str(folder))
-    return folder
-
-
 @pytest.fixture(scope="session")
 def shared_data():
     folder = Path(__file__).parents[2].parent / "shared" / "data"

@@ -1,3 +1,4 @@
+import hashlib
 import logging
 import os
 import subprocess
@@ -5,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from nasrank.benchmarks.cache import cache_folder, cached_columns, past_cache
+from nasrank.cache import cache_folder, cached_arrays, cached_columns, past_cache
 from nasrank.errors import DataError
 
 KEY = "ab" * 32
@@ -208,7 +211,7 @@ def test_without_a_home_there_is_no_cache_but_numbers(monkeypatch, caplog):
 
 WRITER = """
 import numpy as np
-from nasrank.benchmarks.cache import cached_columns
+from nasrank.cache import cached_columns
 for turn in range(20):
     columns = cached_columns(
         "cells", f"{turn:064x}"[::-1], {"a": "float64"}, 5000,
@@ -231,3 +234,121 @@ def test_processes_may_write_at_once(cache):
         assert noise == ""
     assert len(files(cache)) == 20
     assert all(name.endswith(".parquet") for name in files(cache))
+
+
+def arrays():
+    rng = np.random.default_rng(0)
+    return {
+        "rows": rng.normal(size=(40, 3)),
+        "codes": np.arange(7, dtype=np.int16),
+        "none": np.zeros((0, 5), np.float32),
+        "mask": rng.random(50) < 0.5,
+    }
+
+
+def mapped(build=arrays):
+    found = cached_arrays("views", KEY, "views of 40 graphs", build)
+    expected = arrays()
+    assert list(found) == list(expected)
+    for name, array in found.items():
+        assert array.dtype == expected[name].dtype
+        np.testing.assert_array_equal(array, expected[name])
+    return found
+
+
+def unused():
+    raise AssertionError("they are in the cache")
+
+
+def test_arrays_are_computed_once_and_said_to_be(cache, caplog):
+    caplog.set_level(logging.INFO, "nasrank")
+    mapped()
+    assert "preparing views of 40 graphs; they are kept for the next time" in caplog.text
+    caplog.clear()
+    mapped(unused)
+    assert caplog.text == ""
+    assert files(cache) == [f"views-{KEY[:16]}-v1.arrays"]
+
+
+def test_what_is_written_to_an_array_stays_in_the_process(cache):
+    mapped()
+    mapped(unused)["rows"][:] = 7
+    mapped(unused)
+
+
+def test_past_the_cache_no_array_is_read_or_written(cache):
+    with past_cache():
+        mapped()
+    assert not cache.exists()
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_damaged_arrays_are_computed_again(cache, data):
+    """A changed byte anywhere but in padding, a file cut off, or another file in its place."""
+    mapped()
+    [path] = cache.rglob("*.arrays")
+    content = bytearray(path.read_bytes())
+    kind = data.draw(st.sampled_from(["changed", "cut", "other"]))
+    if kind == "changed":
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+    elif kind == "cut":
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    else:
+        content = bytearray(data.draw(st.binary(max_size=300)))
+    path.write_bytes(content)
+    mapped()
+    mapped(unused)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '["rows", "|O", [1], 0, ""]',
+        '["rows", "<f8", [-1], 0, ""]',
+        '["rows", "<f8", [1, -1], 0, ""]',
+        '["rows", "<f8", [99999999999999999999], 0, ""]',
+        '["rows", "<f8", "many", 0, ""]',
+        "7",
+    ],
+)
+def test_a_header_that_lies_is_not_believed(cache, entry):
+    mapped()
+    [path] = cache.rglob("*.arrays")
+    header = f'{{"key": "{KEY}", "arrays": [{entry}]}}'.encode()
+    seal = len(header).to_bytes(8, "little") + hashlib.sha256(header).digest()
+    path.write_bytes(b"nasrank\x01" + seal + header + bytes(64))
+    mapped()
+    mapped(unused)
+
+
+def test_arrays_that_another_user_could_have_written_are_not_used(cache, monkeypatch, caplog):
+    mapped()
+    [path] = cache.rglob("*.arrays")
+    path.chmod(0o666)
+    mapped()
+    assert "another user could have written it" in caplog.text
+    caplog.clear()
+    mapped(unused)
+    if os.getuid():
+        monkeypatch.setattr(os, "getuid", lambda: 12_345)
+    else:
+        os.chown(path, 12_345, -1)
+    mapped()
+    assert "another user could have written it" in caplog.text
+
+
+def test_old_arrays_make_room(cache, monkeypatch):
+    def keep(number):
+        cached_arrays("part", f"{number}" * 64, "parts", lambda: {"a": np.zeros(1000)})
+
+    for number in range(4):
+        keep(number)
+        [path] = cache.rglob(f"part-{number}*")
+        os.utime(path, (number, number))
+    # Its use makes the first the youngest; there is room for two beside a new one.
+    monkeypatch.setattr("nasrank.cache.MOST_BYTES", 20_000)
+    keep(0)
+    keep(4)
+    assert [name[5] for name in files(cache)] == ["0", "3", "4"]
