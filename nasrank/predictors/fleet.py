@@ -42,8 +42,6 @@ member, lower is better, that is added to the loss of the scores.
 
 _PACKED_STEPS = 32
 """Steps whose batches are assembled at once; more save no time and cost memory."""
-_SCORED_ROWS = 1 << 17
-"""Graphs times members scored at once, which keeps the nodes of a layer near 200 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,15 +81,8 @@ class Fleet(Fitted):
         members = len(self.final_loss)
         if len(chosen) == 0:
             return np.zeros((members, 0))
-        step = max(1, _SCORED_ROWS // (members * max(1, self.network.graphs.nodes)))
-        parts = []
-        for start in range(0, len(chosen), step):
-            part = np.broadcast_to(
-                chosen[start : start + step], (members, len(chosen[start : start + step]))
-            )
-            (batch,) = self.network.batches(part[None])
-            parts.append(self.network.forward(self.weights, batch))
-        result: NDArray[np.float64] = torch.cat(parts, dim=1).cpu().double().numpy()
+        scores = self.network.scores(self.weights, chosen)
+        result: NDArray[np.float64] = scores.cpu().double().numpy()
         # A ReLU can hide an infinite weight from the scores.
         result[self.diverged] = np.nan
         return result

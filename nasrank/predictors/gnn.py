@@ -14,6 +14,7 @@ from torch import Tensor
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.features import FeatureReference
 from nasrank.graphs.packed import RELATIONS, Bags, GraphStore, PackedGraphs
+from nasrank.graphs.shared_nodes import SharedNodes
 from nasrank.predictors.network import Network, Parameter, Weights
 
 __all__ = ["GNN"]
@@ -57,6 +58,7 @@ class GNN(Network):
         self._reference = FeatureReference.of(graphs) if reference is None else reference
         super().__init__(graphs, device=device, dtype=dtype)
         self._store = GraphStore(graphs, device, dtype, self._reference)
+        self._batches: dict[bytes, list[SharedNodes | PackedGraphs]] = {}
 
     def on(self, graphs: GraphBatch) -> GNN:
         """Return the same network for other graphs, measured against the first ones."""
@@ -94,6 +96,56 @@ class GNN(Network):
     def forward(self, weights: Weights, batch: object) -> Float[Tensor, "members items"]:
         """Score a batch; see :meth:`Network.forward`."""
         return self.score(weights, self.embed(weights, batch))
+
+    def scores(
+        self, weights: Weights, items: Int64[np.ndarray, "items"]
+    ) -> Float[Tensor, "members items"]:
+        """Score many graphs; see :meth:`Network.scores`. Nodes that are alike are computed once.
+
+        Members come one after the other, since the nodes of one just fit the processor's cache.
+        """
+        key = items.tobytes()
+        if key not in self._batches:
+            # Only the last: it is mostly the whole space, fleet after fleet.
+            self._batches = {key: [self.batch(part) for part in self.parts(items)]}
+        batches = self._batches[key]
+        embedded = []
+        for place in range(len(weights["operation"])):
+            own = {name: weight[place : place + 1] for name, weight in weights.items()}
+            embedded.append(torch.cat([self.embed_one(own, batch) for batch in batches]))
+        return self.score(weights, torch.stack(embedded))
+
+    def batch(self, items: Int64[np.ndarray, "items"]) -> SharedNodes | PackedGraphs:
+        """Lay out graphs for :meth:`embed_one`.
+
+        Args:
+            items: Indices of graphs, at least one.
+        """
+        packed = self._store.pack(items[None])
+        return packed if packed.numbers is not None else SharedNodes.of(packed, LAYERS)
+
+    def embed_one(
+        self, weights: Weights, batch: SharedNodes | PackedGraphs
+    ) -> Float[Tensor, "items width"]:
+        """Return the input of the last two layers by one member: summed nodes.
+
+        Args:
+            weights: Those of one member.
+            batch: One of :meth:`batch`.
+        """
+        if isinstance(batch, PackedGraphs):
+            return self.embed(weights, batch)[0]
+        nodes = weights["operation"]
+        for layer, colours in enumerate(batch.rounds):
+            sent = torch.bmm(_normalised(nodes), weights[f"message{layer}"])
+            heard = colours.hear.sum(sent.view(-1, WIDTH)) + weights[f"shift{layer}"][0]
+            gate = 1 + weights[f"gate{layer}"][0]
+            nodes = torch.addcmul(
+                nodes[0].index_select(0, colours.own),
+                torch.relu(heard),
+                gate.index_select(0, colours.operation),
+            )[None]
+        return batch.read.sum(nodes[0]) / TYPICAL_NODES
 
     def score(
         self, weights: Weights, embedded: Float[Tensor, "members items width"]

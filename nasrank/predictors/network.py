@@ -17,6 +17,9 @@ from nasrank.graphs import GraphBatch
 
 __all__ = ["Network", "Parameter", "Weights"]
 
+_SCORED_ROWS = 1 << 17
+"""Nodes times members scored at once, which keeps those of a layer near 200 MB."""
+
 Weights: TypeAlias = dict[str, Float[Tensor, "members ..."]]
 """Weights by name."""
 
@@ -88,6 +91,32 @@ class Network(ABC):
         Returns:
             ``[members, items]`` raw scores, higher is better; anything on padding.
         """
+
+    def scores(
+        self, weights: Weights, items: Int64[np.ndarray, "items"]
+    ) -> Float[Tensor, "members items"]:
+        """Score many graphs with every member.
+
+        Args:
+            weights: Every weight by name.
+            items: Indices of graphs, at least one.
+
+        Returns:
+            ``[members, items]`` raw scores, higher is better.
+        """
+        members = len(next(iter(weights.values())))
+        parts = []
+        for part in self.parts(items, members):
+            (batch,) = self.batches(np.broadcast_to(part, (1, members, len(part))))
+            parts.append(self.forward(weights, batch))
+        return torch.cat(parts, dim=1)
+
+    def parts(
+        self, items: Int64[np.ndarray, "items"], members: int = 1
+    ) -> list[Int64[np.ndarray, "_"]]:
+        """Cut indices of graphs into parts that fit into memory, scored by so many members."""
+        step = max(1, _SCORED_ROWS // (members * max(1, self.graphs.nodes)))
+        return [items[start : start + step] for start in range(0, len(items), step)]
 
     def on(self, graphs: GraphBatch) -> Network:
         """Return the same network for other graphs of the same vocabulary.

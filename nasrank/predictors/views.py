@@ -119,11 +119,11 @@ class GraphViews:
     ) -> Iterator[Float32[np.ndarray, "_ columns"]]:
         """Embed with every network on its own scale, ``[items, networks * width]`` in parts."""
         for part in np.array_split(items, max(1, -(-len(items) // _EMBEDDED_AT_ONCE))):
-            (batch,) = network.batches(part[None, None])
+            batch = network.batch(part)
             columns = []
             for place in range(UNTRAINED):
                 weights = {name: w[place : place + 1] for name, w in self._weights.items()}
-                embedded = network.embed(weights, batch)[0]
+                embedded = network.embed_one(weights, batch)
                 columns.append(torch.nn.functional.layer_norm(embedded, embedded.shape[1:]))
             yield torch.cat(columns, dim=1).numpy()
 
