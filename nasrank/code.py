@@ -12,7 +12,7 @@ import importlib.util
 import sys
 import tokenize
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeGuard
@@ -27,7 +27,8 @@ def source_digest(modules: Iterable[str], within: Collection[str]) -> str:
     """Return sixteen hexadecimal digits of the source of modules and what they import.
 
     Args:
-        modules: Names of modules; none of them is imported.
+        modules: Names of modules, or files that end with ``.py``, whose neighbours count where
+            they are imported; none of them is imported here.
         within: Modules and packages whose source counts when it is imported, directly or not,
             beside the modules themselves.
 
@@ -37,12 +38,14 @@ def source_digest(modules: Iterable[str], within: Collection[str]) -> str:
     """
     known: dict[str, str] = {}
     asked = list(dict.fromkeys(modules))
+    beside = _neighbours(Path(name) for name in asked if name.endswith(".py"))
+    within = {*within, *beside}
     left = [*asked]
     while left:
         name = left.pop()
         if name in known:
             continue
-        path = _path(name)
+        path = _path(name, beside)
         if path is None:
             if name in asked:
                 known[name] = _WITHOUT_SOURCE
@@ -58,13 +61,28 @@ def source_digest(modules: Iterable[str], within: Collection[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _path(name: str) -> Path | None:
+def _neighbours(files: Iterable[Path]) -> dict[str, Path]:
+    """Return the modules and packages beside files, which import them by their bare names."""
+    found: dict[str, Path] = {}
+    for folder in dict.fromkeys(file.parent for file in files):
+        own = [*folder.glob("*/__init__.py"), *folder.glob("*.py")]
+        found |= {path.parent.name: path.parent for path in own if path.parent != folder}
+        found |= {path.stem: path.with_suffix("") for path in own if path.parent == folder}
+    # In this repository itself, where all of it would count.
+    return {name: path for name, path in found.items() if name != "nasrank"}
+
+
+def _path(name: str, beside: Mapping[str, Path]) -> Path | None:
     """Return the source file of a module, loaded or not; nothing is imported."""
+    if name.endswith(".py"):
+        return path if (path := Path(name)).is_file() else None
+    top, *inner = name.split(".")
+    if top in beside:
+        return _source(beside[top].joinpath(*inner))
     origin = getattr(sys.modules.get(name), "__file__", None)
     if origin is not None:
         path = Path(origin)
         return path if path.suffix == ".py" and path.is_file() else None
-    top, *inner = name.split(".")
     # Only what is outermost: finding an inner module would import those around it.
     try:
         found = importlib.util.find_spec(top)
@@ -73,10 +91,13 @@ def _path(name: str) -> Path | None:
     if found is None or found.origin is None:
         return None
     base = Path(found.origin)
-    place = base.parent.joinpath(*inner) if inner else base.with_suffix("")
-    return next(
-        (p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None
-    )
+    return _source(base.parent.joinpath(*inner) if inner else base.with_suffix(""))
+
+
+def _source(place: Path) -> Path | None:
+    """Return the file of a module or package without its suffix."""
+    files = (place.with_name(f"{place.name}.py"), place / "__init__.py")
+    return next((path for path in files if path.is_file()), None)
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,8 @@
 
 A registry maps a short name to an object. The object may be registered as the text
 ``module:attribute``, which is imported when the name is first asked for, so that listing
-names (as ``--help`` does) costs nothing.
+names (as ``--help`` does) costs nothing. A registry may also take the user's own code by its
+location, see `nasrank.own`.
 """
 
 import difflib
@@ -14,6 +15,8 @@ from operator import attrgetter
 from typing import Generic, TypeVar, cast, overload
 
 from nasrank.errors import UsageError
+from nasrank.own import is_location, load
+from nasrank.own import version as version_of
 
 __all__ = ["Registry", "unknown_name"]
 
@@ -54,6 +57,8 @@ class Registry(Generic[T]):
         group: The entry-point group in which other packages announce objects of this kind.
             It is read only when a name is not found, so that this package's own names never
             wait for it; until then such objects are not listed.
+        adapter: ``module:function`` that turns an object of somebody else, and its name, into
+            one of this kind. With it names may also be locations: ``./mine.py:my_loss``.
 
     Example:
         >>> metals: Registry[str] = Registry("metal")
@@ -64,13 +69,16 @@ class Registry(Generic[T]):
         ('Fe', '0123456789', False, ['iron', 'digits'])
     """
 
-    def __init__(self, kind: str, *, group: str | None = None) -> None:
+    def __init__(self, kind: str, *, group: str | None = None, adapter: str | None = None) -> None:
         self.kind = kind
         self.group = group
+        self.adapter = adapter
+        self._adapted: dict[str, tuple[object, T]] = {}
         self._objects: dict[str, T] = {}
         # Every name in order, with the origin of its object.
         self._origins: dict[str, str] = {}
         self._group_was_read = group is None
+        self._of_others: set[str] = set()
 
     @overload
     def register(self, name: str) -> Callable[[F], F]: ...
@@ -115,25 +123,59 @@ class Registry(Generic[T]):
     def origin(self, name: str) -> str:
         """Return where an object is, as ``module:attribute``; imports nothing.
 
+        A location is returned as it is.
+
         Raises:
             UsageError: There is no such name.
         """
-        if name not in self:
-            raise unknown_name(self.kind, name, self)
-        return self._origins[name]
+        self._require(name)
+        return name if self.takes(name) else self._origins[name]
+
+    def takes(self, name: str) -> bool:
+        """Say whether a name is the location of own code; imports nothing."""
+        return self.adapter is not None and name not in self._origins and is_location(name)
+
+    def all_names(self) -> list[str]:
+        """Return all names, those of other packages too; imports nothing."""
+        self._read_group()
+        return self.names()
 
     def __getitem__(self, name: str) -> T:
-        if name not in self:
-            raise unknown_name(self.kind, name, self)
+        self._require(name)
+        if self.takes(name):
+            return self._own(name)
         if name not in self._objects:
             module, _, attribute = self._origins[name].partition(":")
-            self._objects[name] = cast("T", attrgetter(attribute)(import_module(module)))
+            found = attrgetter(attribute)(import_module(module))
+            foreign = self.adapter is not None and name in self._of_others
+            self._objects[name] = self._adapt(found, name) if foreign else cast("T", found)
         return self._objects[name]
 
     def __contains__(self, name: object) -> bool:
         if name not in self._origins:
             self._read_group()
-        return name in self._origins
+        return name in self._origins or (isinstance(name, str) and self.takes(name))
+
+    def _require(self, name: str) -> None:
+        if name in self:
+            return
+        if self.adapter is not None and name.endswith(".py"):
+            what = self.kind.replace(" ", "_")
+            raise UsageError(
+                f"{self.kind} {name!r} is a whole file. Name what is in it: {name}:my_{what}"
+            )
+        raise unknown_name(self.kind, name, self)
+
+    def _own(self, name: str) -> T:
+        """Load own code, again where its file has changed."""
+        version = version_of(name)
+        if name not in self._adapted or self._adapted[name][0] != version:
+            self._adapted[name] = version, self._adapt(load(name), name)
+        return self._adapted[name][1]
+
+    def _adapt(self, thing: object, name: str) -> T:
+        module, _, function = cast("str", self.adapter).partition(":")
+        return cast("T", getattr(import_module(module), function)(thing, name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
@@ -156,6 +198,7 @@ class Registry(Generic[T]):
         self._group_was_read = True
         for point in entry_points(group=cast("str", self.group)):
             self.register(point.name, target=point.value)
+            self._of_others.add(point.name)
 
 
 def _origin(thing: object) -> str:

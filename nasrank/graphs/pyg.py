@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.data import Batch, Data, InMemoryDataset
 
 from nasrank.errors import DataError
 from nasrank.graphs.dag import GraphBatch
+from nasrank.graphs.features import FeatureReference, node_numbers
 
-__all__ = ["ArchitectureDataset", "to_data"]
+__all__ = ["ArchitectureDataset", "BatchedGraphs", "to_data"]
 
 
 def to_data(batch: GraphBatch, item: int, label: float | None = None) -> Data:
@@ -127,6 +128,81 @@ class ArchitectureDataset(InMemoryDataset):  # type: ignore[misc]
             data.name = list(names) if items != 1 else names[0]
             slices["name"] = one_each
         self.data, self.slices = data, slices
+
+
+class BatchedGraphs:
+    """Architectures laid out once, for mini-batches of any of them.
+
+    Args:
+        graphs: Canonical architectures.
+        reference: What attributes and settings are measured against; the graphs if None.
+
+    Attributes:
+        numbers: Columns of ``numbers``; 0 where there are neither attributes nor settings.
+
+    Example:
+        >>> import numpy as np
+        >>> from nasrank.graphs import GraphBatch
+        >>> edges = np.array([[[0, 1], [0, 0]], [[0, 1], [0, 0]]], np.uint8)
+        >>> operations = np.array([[0, 1], [0, 1]], np.int16)
+        >>> graphs = GraphBatch(operations, edges, np.ones((2, 2), bool), ("input", "output"))
+        >>> batch = BatchedGraphs(graphs).batch(np.array([1, 0]))
+        >>> batch.edge_index.tolist(), batch.batch.tolist()
+        ([[0, 2], [1, 3]], [0, 0, 1, 1])
+    """
+
+    def __init__(self, graphs: GraphBatch, reference: FeatureReference | None = None) -> None:
+        self._reference = FeatureReference.of(graphs) if reference is None else reference
+        self._columns = _Columns.of(graphs)
+        numbers = node_numbers(graphs, self._reference)
+        self.numbers = self._reference.node_numbers
+        self._numbers = torch.from_numpy(
+            np.zeros((len(self._columns.x), 0), np.float32)
+            if numbers is None
+            else numbers[graphs.mask]
+        )
+
+    def __len__(self) -> int:
+        return len(self._columns.node_bounds) - 1
+
+    def on(self, graphs: GraphBatch) -> BatchedGraphs:
+        """Lay out other graphs of the same vocabulary, measured against the first ones."""
+        return BatchedGraphs(graphs, self._reference)
+
+    def batch(self, items: Int64[np.ndarray, "graphs"]) -> Batch:
+        """Return a mini-batch.
+
+        Args:
+            items: Which architectures, in this order; they may repeat.
+
+        Returns:
+            ``x``: ``[nodes]`` int64 operation codes. ``edge_index``, ``edge_weight``: as
+            :func:`to_data` says. ``numbers``: ``[nodes, N]`` float32, the standardised
+            attributes of a node and the settings of its architecture. ``batch``: ``[nodes]``
+            the place of each node's architecture in ``items``.
+        """
+        columns = self._columns
+        nodes, of_node, starts = _ranges(columns.node_bounds.numpy(), items)
+        edges, of_edge, _ = _ranges(columns.edge_bounds.numpy(), items)
+        moved = columns.edge_index[:, torch.from_numpy(edges)] + torch.from_numpy(starts[of_edge])
+        return Batch(
+            x=columns.x[torch.from_numpy(nodes)],
+            edge_index=moved,
+            edge_weight=columns.edge_weight[torch.from_numpy(edges)],
+            numbers=self._numbers[torch.from_numpy(nodes)],
+            batch=torch.from_numpy(of_node),
+            ptr=torch.from_numpy(np.append(starts, len(nodes))),
+        )
+
+
+def _ranges(
+    bounds: Int64[np.ndarray, "starts"], items: Int64[np.ndarray, "graphs"]
+) -> tuple[Int64[np.ndarray, "places"], Int64[np.ndarray, "places"], Int64[np.ndarray, "graphs"]]:
+    """Return the places of several ranges, which range each is of, and where each range begins."""
+    sizes = bounds[items + 1] - bounds[items]
+    starts = np.cumsum(sizes) - sizes
+    of = np.repeat(np.arange(len(items)), sizes)
+    return bounds[items][of] + np.arange(len(of)) - starts[of], of, starts
 
 
 @dataclass(frozen=True)

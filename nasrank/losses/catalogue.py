@@ -62,7 +62,8 @@ class LossRegistry(Registry[LossFunction]):
     A loss is a plain function ``(scores, labels, *, where=None, reduction="mean", ...)`` of
     tensors ``[*batch, items]``; its other keyword arguments are its options. Another package
     adds one by an entry point of the group ``nasrank.losses`` whose name is that of the loss
-    and whose value is where its function is.
+    and whose value is where its function is; a user names their own by its location,
+    ``./mine.py:my_loss``. Both may be simpler functions, see `nasrank.losses.own`.
 
     Example:
         >>> LOSSES.entry("warp").family
@@ -72,7 +73,7 @@ class LossRegistry(Registry[LossFunction]):
     """
 
     def __init__(self, known: tuple[LossInfo, ...]) -> None:
-        super().__init__("loss", group="nasrank.losses")
+        super().__init__("loss", group="nasrank.losses", adapter="nasrank.losses.own:adapted")
         self._known = {info.name: info for info in known}
         for info in known:
             self.register(info.name, target=info.target)
@@ -91,7 +92,7 @@ class LossRegistry(Registry[LossFunction]):
         formula, *_ = (function.__doc__ or "").strip().splitlines() or [""]
         return LossInfo(
             name,
-            target=f"{function.__module__}:{function.__qualname__}",
+            target=self.origin(name),
             family="extension",
             targets="raw",
             scale="zscore",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from nasrank.losses.catalogue import LOSSES, TARGETS, LossFunction, Targets
 from nasrank.named import Named, Option, OptionValue, options_of_signature
+from nasrank.own import version
 from nasrank.registry import Registry
 
 __all__ = ["LossSpec", "options_of"]
@@ -48,7 +49,6 @@ class LossSpec(Named):
         return {name: value for name, value in self.options if name in own}
 
 
-@cache
 def options_of(name: str) -> dict[str, Option]:
     """Return the options of a loss by name, from the signature of its function.
 
@@ -69,7 +69,11 @@ def options_of(name: str) -> dict[str, Option]:
     return _own_options(name) if info.order_only else {"targets": targets} | _own_options(name)
 
 
-@cache
 def _own_options(name: str) -> dict[str, Option]:
+    return _options_at(name, version(name))
+
+
+@cache
+def _options_at(name: str, _version: object) -> dict[str, Option]:
     without = ("where", "reduction", *LOSSES.entry(name).derived)
     return options_of_signature(LOSSES[name], without=without)

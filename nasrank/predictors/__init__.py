@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PREDICTORS"]
 
-PREDICTORS: "Registry[type[Predictor]]" = Registry("predictor", group="nasrank.predictors")
-"""Predictors by name."""
+PREDICTORS: "Registry[type[Predictor]]" = Registry(
+    "predictor", group="nasrank.predictors", adapter="nasrank.predictors.own:adapted"
+)
+"""Predictors by name. Those of others may be modules of PyTorch Geometric or regressors of
+scikit-learn, see `nasrank.predictors.own`."""
 PREDICTORS.register("gnn", target="nasrank.predictors.networks:GNNPredictor")
 PREDICTORS.register("mlp", target="nasrank.predictors.networks:MLPPredictor")
 PREDICTORS.register("ridge", target="nasrank.predictors.ridge:Ridge")

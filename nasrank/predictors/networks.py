@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 
 from nasrank.graphs import GraphBatch
-from nasrank.named import Above, options_of_class
+from nasrank.named import Above
 from nasrank.predictors.ensemble import Ensemble, spelled_out
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.gnn import GNN
@@ -52,8 +52,12 @@ class NetworkPredictor(Predictor):
     @classmethod
     def networks(cls, options: Mapping[str, float | int | str]) -> int:
         """Return the size of the ensemble; see :meth:`Predictor.networks`."""
-        default = options_of_class(cls)["ensemble"].default
-        return int(options.get("ensemble", default) or 1)
+        return int(options.get("ensemble", cls.options()["ensemble"].default or 1))
+
+    @classmethod
+    def knows_spread(cls, options: Mapping[str, float | int | str]) -> bool:
+        """Only an ensemble does; see :meth:`Predictor.knows_spread`."""
+        return cls.networks(options) > 1
 
     def fit(
         self,

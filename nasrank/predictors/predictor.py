@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float64, Int64
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
+from nasrank.named import Option, options_of_class
 from nasrank.predictors.recipe import Recipe
 
 __all__ = [
@@ -159,6 +160,20 @@ class Predictor(ABC):
     ) -> None:
         self.graphs, self.proxies = graphs, proxies
         self.device, self.recipe = torch.device(device), recipe or Recipe()
+
+    @classmethod
+    def options(cls) -> Mapping[str, Option]:
+        """Return its options by name, from the signature of its constructor."""
+        return options_of_class(cls, without=("proxies", "device", "recipe"))
+
+    @classmethod
+    def knows_spread(cls, options: Mapping[str, float | int | str]) -> bool:
+        """Say whether members know how uncertain they are.
+
+        Args:
+            options: Options that differ from their defaults.
+        """
+        return True
 
     @classmethod  # noqa: B027 - most predictors need none
     def require_extra(cls) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nasrank.named import Named
+from nasrank.named import Named, Option
 from nasrank.predictors import PREDICTORS
 from nasrank.registry import Registry
 
@@ -37,6 +38,11 @@ class PredictorSpec(Named):
 
     registry: ClassVar[Registry[type[Predictor]]] = PREDICTORS
     example: ClassVar[str] = "gnn(ensemble=4)"
+
+    @classmethod
+    def known(cls, name: str) -> Mapping[str, Option]:
+        """Return the options of a predictor, without the arguments that every one takes."""
+        return PREDICTORS[name].options()
 
     @property
     def needs_proxies(self) -> bool:

@@ -25,7 +25,7 @@ from nasrank.metrics import (
     weighted_tau,
 )
 from nasrank.runs.run import Run
-from nasrank.runs.tables import CURVES, DISCOVERY, PREDICTIONS
+from nasrank.runs.tables import CURVES, DISCOVERY, OWN_METRICS, PREDICTIONS, nested_in
 from nasrank.seeds import numpy_generator
 
 __all__ = ["Training", "curve_items", "evaluate", "mean_gpu_seconds", "noise_taus"]
@@ -117,6 +117,8 @@ def evaluate(
         **{f"{DISCOVERY.name}.{name}": values for name, values in discovery.items()},
         **_predictions(task, split, scores, sign, keep=keep_predictions),
         **_curve(training.curve),
+        # Whoever is asked for metrics of others fills them in.
+        **dict.fromkeys(nested_in(OWN_METRICS)),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nasrank.runs.tables import (
     DISCOVERY_AT,
     DIVERGED_SHARE,
     METRICS,
+    OWN_METRICS,
     SUMMARY,
     TOP_STABILITY,
 )
@@ -68,7 +70,7 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         pairs = {
             _PAIR.join(pair.values()): own for pair, own in _grouped(runs, "predictor", "loss")
         }
-        for metric in METRICS:
+        for metric in (*METRICS, *_own_columns(runs)):
             compared = compare_with_best(
                 _paired(pairs, metric.name),
                 sign=metric.sign,
@@ -166,6 +168,28 @@ def discovery_at(row: Row, fraction: float, evaluations: int) -> float | None:
     return None
 
 
+def _own_columns(rows: Sequence[Row]) -> list[Column]:
+    """Declare the metrics of the user's own that runs have."""
+    found: dict[str, Column] = {}
+    for row in rows:
+        parts = (row.get(f"{OWN_METRICS.name}.{name}") or () for name in ("metric", "better"))
+        for metric, better in zip(*parts, strict=True):
+            found.setdefault(
+                metric, replace(OWN_METRICS.column("value"), name=metric, better=better)
+            )
+    return list(found.values())
+
+
+def _value(row: Row, metric: str) -> float | None:
+    """Return a metric of a run; None where the run has no such value."""
+    if metric == DISCOVERY_AT.name:
+        return discovery_at(row, 0.01, 100)
+    if metric in row:
+        return row[metric]  # type: ignore[no-any-return]
+    parts = (row[f"{OWN_METRICS.name}.{name}"] or () for name in ("metric", "value"))
+    return dict(zip(*parts, strict=True)).get(metric)
+
+
 def _stability(runs: Sequence[Row]) -> float | None:
     """How alike the predicted tops of several seeds are, where they are kept."""
     tops = [run["predicted_top"] for run in runs]
@@ -204,7 +228,7 @@ def _paired(groups: Mapping[str, Sequence[Row]], metric: str) -> dict[str, NDArr
     for name, runs in groups.items():
         values = np.full(len(seeds), np.nan)
         for run in runs:
-            value = discovery_at(run, 0.01, 100) if metric == DISCOVERY_AT.name else run[metric]
+            value = _value(run, metric)
             # The top of a diverged run is that of a random order, nothing about the loss.
             if value is not None and not run["diverged"]:
                 values[seeds.index(run["seed"])] = value

@@ -24,11 +24,13 @@ __all__ = [
     "FINISHED",
     "HEADLINE",
     "METRICS",
+    "OWN_METRICS",
     "PREDICTIONS",
     "RUNS",
     "SAMPLING",
     "SUMMARY",
     "TOP_STABILITY",
+    "nested_in",
 ]
 
 _UNIT = "metric"
@@ -202,7 +204,8 @@ SUMMARY = Table(
     "One metric of one loss over seeds, compared with the best loss on the same seeds",
     (
         *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
-        text("metric", "A column of runs, discovery_1pct_at_100, top_stability or diverged_share"),
+        text("metric", "A column of runs, discovery_1pct_at_100, top_stability, diverged_share, "
+             "or one of own_metrics"),
         count("n_seeds", "runs", "Seeds that had a value"),
         number("mean", _UNIT, "Mean over seeds",
                "no seed had a value, or what top_stability needs is not kept"),
@@ -297,11 +300,28 @@ CURVES = Table(
 )  # fmt: skip
 
 
+OWN_METRICS = Table(
+    "own_metrics",
+    "One metric of the user's own, of one run",
+    (
+        text("run_id", "The run"),
+        spelling("metric", "Canonical spelling of the metric"),
+        text("better", "higher or lower: which values are better"),
+        text("digest", "Digest of the metric's source"),
+        number("value", "1", "Its value on the test set", "a score was not finite"),
+    ),
+)
+
+
+def nested_in(table: Table) -> list[str]:
+    """Return the columns of a kept run that hold its rows of a table, a list each."""
+    return [f"{table.name}.{column.name}" for column in table.columns if column.name != "run_id"]
+
+
 def _nested(table: Table, null: str | None) -> tuple[Column, ...]:
     return tuple(
-        Column(f"{table.name}.{c.name}", f"list<{c.type}>", c.unit, c.about, null, better=c.better)
-        for c in table.columns
-        if c.name != "run_id"
+        Column(name, f"list<{c.type}>", c.unit, c.about, null, better=c.better)
+        for name, c in zip(nested_in(table), table.columns[1:], strict=True)
     )
 
 
@@ -320,5 +340,6 @@ FINISHED = Table(
         *_nested(DISCOVERY, None),
         *_nested(PREDICTIONS, "not asked for"),
         *_nested(CURVES, "not asked for"),
+        *_nested(OWN_METRICS, "not asked for"),
     ),
 )

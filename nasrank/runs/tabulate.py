@@ -6,7 +6,16 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from nasrank.runs.summarise import budget_table, sampling_table, summary_table
-from nasrank.runs.tables import BUDGET, CURVES, DISCOVERY, PREDICTIONS, RUNS, SAMPLING, SUMMARY
+from nasrank.runs.tables import (
+    BUDGET,
+    CURVES,
+    DISCOVERY,
+    OWN_METRICS,
+    PREDICTIONS,
+    RUNS,
+    SAMPLING,
+    SUMMARY,
+)
 from nasrank.tables import Table
 
 __all__ = ["run_tables"]
@@ -25,7 +34,8 @@ def run_tables(
         rows: Rows of :data:`~nasrank.runs.tables.FINISHED`.
         budget: Whether to say what reaching a top takes.
         sampling: Whether to compare ways to draw training architectures.
-        parts: Optional parts that the rows hold: ``predictions``, ``curves``.
+        parts: Optional parts that the rows hold: ``predictions``, ``curves``,
+            ``own_metrics``.
 
     Returns:
         Each table with its rows: ``runs``, ``discovery``, ``summary``, and what was asked for.
@@ -39,7 +49,7 @@ def run_tables(
     tables[SUMMARY] = summary_table(rows)
     if sampling:
         tables[SAMPLING] = sampling_table(rows)
-    for table in (PREDICTIONS, CURVES):
+    for table in (PREDICTIONS, CURVES, OWN_METRICS):
         if table.name in parts:
             tables[table] = _unnested(rows, table)
     return tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.runs.evaluate import Training, curve_items, evaluate
 from nasrank.runs.features import predictor_on
 from nasrank.runs.grid import work
+from nasrank.runs.own_metrics import MetricSpec, own_metrics
 from nasrank.runs.run import Run
+from nasrank.runs.tables import OWN_METRICS
 
 __all__ = ["Extras", "Trainer", "fit_and_measure", "split_of"]
 
@@ -34,22 +36,37 @@ class Extras:
     Attributes:
         predictions: Every score.
         curves: Loss and tau after every epoch.
+        metrics: Metrics of the user's own, with options.
     """
 
     predictions: bool = False
     curves: bool = False
+    metrics: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts asked for."""
-        asked = (("predictions", self.predictions), ("curves", self.curves))
+        asked = (
+            ("predictions", self.predictions),
+            ("curves", self.curves),
+            (OWN_METRICS.name, bool(self.metrics)),
+        )
         return tuple(name for name, wanted in asked if wanted)
 
-    @property
-    def needing(self) -> tuple[str, ...]:
-        """Columns of a finished row that must not be null for it to hold these parts."""
-        columns = {"predictions": "predictions.item", "curves": "curves.epoch"}
-        return tuple(columns[part] for part in self.parts)
+    def in_row(self, row: Mapping[str, Any]) -> bool:
+        """Say whether a finished row has these parts, its metrics by the code of today."""
+        columns = {
+            "predictions": "predictions.item",
+            "curves": "curves.epoch",
+            OWN_METRICS.name: f"{OWN_METRICS.name}.metric",
+        }
+        if any(row[columns[part]] is None for part in self.parts):
+            return False
+        if not self.metrics:
+            return True
+        names = (row[f"{OWN_METRICS.name}.{part}"] for part in ("metric", "digest"))
+        known = dict(zip(*names, strict=True))
+        return all(known.get(each) == MetricSpec.parse(each).digest for each in self.metrics)
 
 
 def split_of(run: Run) -> Split:
@@ -72,6 +89,7 @@ def fit_and_measure(
     *,
     predictions: bool = False,
     curves: Sequence[list[tuple[float, float]]] | None = None,
+    metrics: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Fit the runs of a fleet together, and measure each.
 
@@ -81,6 +99,7 @@ def fit_and_measure(
         device: What it runs on, as tables call it.
         predictions: Whether to keep every score.
         curves: Loss and tau by epoch of each run, which ``fit`` fills; None for none.
+        metrics: Further metrics to measure.
 
     Returns:
         Rows of :data:`~nasrank.runs.tables.FINISHED`, in the order of the runs.
@@ -98,7 +117,7 @@ def fit_and_measure(
     scores = found.scores()
     scored = time.perf_counter()
     diverged = found.diverged
-    return [
+    rows = [
         evaluate(
             run,
             tasks[run.task],
@@ -116,6 +135,11 @@ def fit_and_measure(
         )
         for place, (run, split) in enumerate(zip(runs, splits, strict=True))
     ]
+    if metrics:
+        for row, split, own in zip(rows, splits, scores, strict=True):
+            predicted = own[space.class_of[split.test]]
+            row.update(own_metrics(metrics, predicted, split.test_labels))
+    return rows
 
 
 class Trainer:
@@ -180,6 +204,7 @@ class Trainer:
             _device_name(self.device),
             predictions=self.extras.predictions,
             curves=curves if self.extras.curves else None,
+            metrics=self.extras.metrics,
         )
 
     def _predictor(self, predictor: str, space: Space) -> Predictor:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nasrank.errors import Interrupted, NothingToCompare, UsageError
 from nasrank.files import remove_stale_parts, require_writable
+from nasrank.own import adopt, trusted
 from nasrank.study.device import kind_of
 from nasrank.study.engines.engine import Engine, OnEngines
 from nasrank.study.engines.local import LocalEngine
 from nasrank.study.finished import FinishedRuns, Identity
-from nasrank.study.options import Config, usual_folder
+from nasrank.study.options import Config, trust_names, usual_folder
 from nasrank.study.ownership import ABOUT, claim
 from nasrank.study.study import (
     SILENT,
@@ -74,6 +76,7 @@ class Estimate:
 
 def study_of(config: C) -> Study[C, Any]:
     """Return the study of a configuration, importing what it needs."""
+    trust_names(type(config), dict(config))
     module, _, name = config.study.partition(":")
     found = getattr(import_module(module), name)
     study: Study[C, Any] = found if isinstance(found, Study) else found(config)
@@ -212,8 +215,8 @@ def estimate(
     _engine_of(config)
     plan = runs.plan(config)
     kept = _finished_in(folder, runs, any_code=any_code)
-    needing = runs.needing(config)
-    rows = {run.run_id: kept.load(run, needing=needing) for run in dict.fromkeys(plan.runs)}
+    whole = partial(runs.whole, config)
+    rows = {run.run_id: kept.load(run, whole=whole) for run in dict.fromkeys(plan.runs)}
     known = {run_id: row for run_id, row in rows.items() if row is not None}
     todo = [] if only_cached else [r for r in plan.runs if force or r.run_id not in known]
     wanted = set(todo)
@@ -274,7 +277,7 @@ class _Loop:
         self._only_cached, self._force = only_cached, force
         self._engine = _engine_of(config)
         self._finished = _finished_in(out, runs, any_code=any_code)
-        self._needing = runs.needing(config)
+        self._whole = partial(runs.whole, config)
         self._worker: Worker[Any] | None = None
         self.rows: dict[str, Row] = {}
         self.computed = 0
@@ -374,7 +377,7 @@ class _Loop:
             self._finished.recover()
             for run in runs:
                 if run.run_id not in self.rows:
-                    row = self._finished.load(run, needing=self._needing)
+                    row = self._finished.load(run, whole=self._whole)
                     if row is not None:
                         self.rows[run.run_id] = row
 
@@ -397,9 +400,10 @@ class _Counted:
     """A worker whose progress adds up to the work of its fleet, whatever it reports itself."""
 
     def __init__(self, worker: Worker[Any], work: Callable[[Any], int]) -> None:
-        self._worker, self._work = worker, work
+        self._worker, self._work, self._trust = worker, work, trusted()
 
     def __call__(self, fleet: Sequence[Any], on_work: OnWork | None = None) -> Sequence[Row]:
+        adopt(self._trust)
         if on_work is None:
             return self._worker(fleet, _ignore)
         reported = 0

@@ -82,12 +82,14 @@ class FinishedRuns:
         """Return where a run is, or would be, kept."""
         return self.folder / f"{run.run_id}.parquet"
 
-    def load(self, run: Identity, *, needing: Collection[str] = ()) -> dict[str, Any] | None:
+    def load(
+        self, run: Identity, *, whole: Callable[[dict[str, Any]], bool] = lambda _row: True
+    ) -> dict[str, Any] | None:
         """Return the row of a run, or None if it is not finished.
 
         Args:
             run: The run.
-            needing: Columns that must not be null: optional parts of a row.
+            whole: Whether a row has all its optional parts that are asked for.
         """
         try:
             table = read_parquet(self.path(run))
@@ -99,7 +101,7 @@ class FinishedRuns:
         if len(rows) != 1 or rows[0].keys() != names or rows[0]["run_id"] != run.run_id:
             return None
         row: dict[str, Any] = rows[0]
-        if any(row[column] is None for column in needing):
+        if not whole(row):
             return None
         return row if self._is_ours(run, about) else None
 

@@ -24,7 +24,8 @@ from pydantic.fields import FieldInfo
 
 from nasrank.errors import DataError, UsageError
 from nasrank.grammar import split_list
-from nasrank.registry import unknown_name
+from nasrank.own import trust
+from nasrank.registry import Registry, unknown_name
 
 __all__ = [
     "ARCHS",
@@ -48,6 +49,7 @@ __all__ = [
     "seed_option",
     "seeds_option",
     "shown_as",
+    "trust_names",
     "usual_folder",
 ]
 
@@ -105,6 +107,7 @@ def option(
     recorded: bool = True,
     of: str | None = None,
     complete: Callable[[], Collection[str]] | None = None,
+    names: Registry[Any] | None = None,
     **limits: Any,  # noqa: ANN401 - pydantic's
 ) -> Any:  # noqa: ANN401 - stands as a value of the field's type
     """Declare an option.
@@ -121,6 +124,8 @@ def option(
         of: Kinds of data that it has a meaning for, separated by blanks; None for all. For data
             of another kind it is refused.
         complete: Lists values for completion in the shell.
+        names: What its values name; they are completed, and may be locations of own code where
+            the registry takes these.
         **limits: Ranges of pydantic's ``Field``: ``ge``, ``gt``, ``le``, ``lt``; for a list of
             one or more see `Some`.
     """
@@ -131,7 +136,8 @@ def option(
         "argument": argument,
         "repeated": repeated,
         "of": of,
-        "complete": complete,
+        "complete": names.all_names if complete is None and names is not None else complete,
+        "names": names,
     }
     return Field(
         default,
@@ -327,6 +333,20 @@ def read_settings(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     return settings
 
 
+def trust_names(config: type[Config], settings: Mapping[str, Any]) -> None:
+    """Allow the own code that options name to be loaded.
+
+    Args:
+        config: The configuration.
+        settings: Its options, as the user gave them.
+    """
+    for name, field in config.model_fields.items():
+        value = settings.get(name)
+        if shown_as(field)["names"] is not None and value is not None:
+            for each in value if isinstance(value, list | tuple) else [value]:
+                trust(str(each))
+
+
 def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
     """Make a configuration from settings.
 
@@ -340,6 +360,7 @@ def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
             "\0" in str(each) for each in (value if isinstance(value, list | tuple) else [value])
         ):
             raise UsageError(f"{flag_of(name)} holds a null character. Leave it out")
+    trust_names(config, settings)
     try:
         return config.model_validate(dict(settings))
     except ValidationError as error:

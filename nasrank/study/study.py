@@ -142,7 +142,7 @@ class Runs(Generic[C, R]):
             when there is no more to do.
         more_runs: About how many runs ``more`` adds in all, for estimates.
         check: Refuses, before any work, fleets of runs that are still to do.
-        needing: Columns of a kept row that must not be null for this configuration.
+        whole: Whether a kept row has all that this configuration asks for.
         seconds: Estimates the seconds that runs take; by default from finished runs.
         run_of: Rebuilds an identity from its record in a file.
     """
@@ -156,7 +156,7 @@ class Runs(Generic[C, R]):
     more: Callable[[C, Plan[R], Mapping[str, Row]], Sequence[Sequence[R]]] | None = None
     more_runs: Callable[[C, Plan[R]], int] = lambda _config, _plan: 0
     check: Callable[[C, Sequence[Sequence[R]]], None] = lambda _config, _fleets: None
-    needing: Callable[[C], Sequence[str]] = lambda _config: ()
+    whole: Callable[[C, Row], bool] = lambda _config, _row: True
     seconds: Callable[[C, Sequence[R]], float] | None = None
     code: Code[R] | None = None
 

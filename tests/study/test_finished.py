@@ -13,6 +13,10 @@ from nasrank.study.finished import FinishedRuns
 from nasrank.tables import write_parquet
 
 
+def has(*columns):
+    return lambda row: all(row[column] is not None for column in columns)
+
+
 def test_equal_configurations_are_the_same_run(make_run):
     one, other = make_run(), make_run()
     assert one == other
@@ -56,12 +60,12 @@ def test_a_finished_run_is_loaded_as_it_was_saved(tmp_path, make_run, finished_r
 def test_parts_that_were_not_kept_make_a_run_unfinished(tmp_path, make_run, finished_row):
     finished, run = FinishedRuns(tmp_path, table=FINISHED, kind=Run), make_run()
     finished.save(run, finished_row())
-    assert finished.load(run, needing=()) is not None
-    assert finished.load(run, needing=("predictions.item",)) is None
-    assert finished.load(run, needing=("curves.epoch",)) is None
+    assert finished.load(run) is not None
+    assert finished.load(run, whole=has("predictions.item")) is None
+    assert finished.load(run, whole=has("curves.epoch")) is None
     finished.save(run, finished_row(keep_predictions=True))
-    assert finished.load(run, needing=("predictions.item",)) is not None
-    assert finished.load(run, needing=("predictions.item", "curves.epoch")) is None
+    assert finished.load(run, whole=has("predictions.item")) is not None
+    assert finished.load(run, whole=has("predictions.item", "curves.epoch")) is None
 
 
 def test_a_damaged_file_counts_as_absent(tmp_path, make_run, finished_row):

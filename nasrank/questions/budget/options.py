@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from nasrank.errors import UsageError
-from nasrank.losses import parse
+from nasrank.losses import LOSSES, parse
 from nasrank.study.options import Config, Some, options_in
 
 __all__ = ["USUAL_TOP", "BudgetConfig", "RecommendConfig"]
@@ -26,7 +26,7 @@ Size = Annotated[int, Field(gt=0)]
 class _FromResults(Config):
     """Options of commands that learn from finished comparisons."""
 
-    losses: Some[str] | None = _from(None, "Losses to choose from.", usual="all")
+    losses: Some[str] | None = _from(None, "Losses to choose from.", usual="all", names=LOSSES)
     tasks: Some[str] | None = _from(None, "Tasks to learn from.", usual="all")
     results: tuple[Path, ...] = _from(
         (),

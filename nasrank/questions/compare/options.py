@@ -10,6 +10,7 @@ from pydantic import Field
 from nasrank.losses import LOSSES
 from nasrank.losses.catalogue import Targets
 from nasrank.predictors import PREDICTORS
+from nasrank.runs.own_metrics import METRICS
 from nasrank.study.engines.engine import OnEngines
 from nasrank.study.options import OUTPUT, OnDevice, Seeded, Some, option, options_in, seeds_option
 
@@ -54,9 +55,7 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
     }
 
     tasks: Some[str] = _grid(("nb201/cifar10",), "Tasks.")
-    losses: Some[str] = _grid(
-        ("mse", "hr", "listmle"), "Losses, with options.", complete=LOSSES.names
-    )
+    losses: Some[str] = _grid(("mse", "hr", "listmle"), "Losses, with options.", names=LOSSES)
     targets: tuple[Targets, ...] = _grid(
         (),
         "What losses are fed with; several are compared. As published if not given. Losses that "
@@ -66,7 +65,10 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
         ("gnn",),
         "Predictors, with options. gp, ridge, trees and boosting have a loss of their own and are "
         "trained once, whatever --losses says.",
-        complete=PREDICTORS.names,
+        names=PREDICTORS,
+    )
+    metrics: tuple[str, ...] = _grid(
+        (), "Metrics of your own, beside the usual ones.", names=METRICS
     )
     n_train: Some[Annotated[int, Field(gt=0)]] = _grid((78, 156), "Training set sizes.")
     seeds: int = seeds_option(10)

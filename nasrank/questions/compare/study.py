@@ -21,9 +21,10 @@ from nasrank.runs.code import code_of
 from nasrank.runs.evaluate import mean_gpu_seconds
 from nasrank.runs.fleets import FleetSettings, FleetTrainer
 from nasrank.runs.grid import cut, estimated_seconds, losses_for, work
+from nasrank.runs.own_metrics import MetricSpec
 from nasrank.runs.run import Run
 from nasrank.runs.summarise import headline
-from nasrank.runs.tables import BUDGET, FINISHED, HEADLINE, SUMMARY
+from nasrank.runs.tables import BUDGET, FINISHED, HEADLINE, OWN_METRICS, SUMMARY, nested_in
 from nasrank.runs.tabulate import run_tables
 from nasrank.runs.train import Extras
 from nasrank.study.device import kind_of
@@ -58,6 +59,7 @@ def plan_runs(config: CompareConfig) -> Plan[Run]:
     ]
     sizes, samplings = list(dict.fromkeys(config.n_train)), list(dict.fromkeys(config.sampling))
     _check_switches(losses, min(sizes))
+    _extras(config)
     count = len(names) * len(sizes) * len(methods) * len(samplings) * config.seeds
     if count > _MOST_RUNS:
         raise UsageError(
@@ -145,7 +147,8 @@ def _check_memory(config: CompareConfig, fleets: Sequence[Sequence[Run]]) -> Non
 
 
 def _extras(config: CompareConfig) -> Extras:
-    return Extras(predictions=config.keep_predictions, curves=config.curves)
+    metrics = tuple(dict.fromkeys(str(MetricSpec.parse(each)) for each in config.metrics))
+    return Extras(config.keep_predictions, config.curves, metrics)
 
 
 def _settings(config: CompareConfig) -> FleetSettings:
@@ -155,6 +158,9 @@ def _settings(config: CompareConfig) -> FleetSettings:
 def _compared(job: Job[CompareConfig, Run]) -> Answer:
     several = len(set(job.config.sampling)) > 1
     rows = [_with_cost(row) for row in job.rows]
+    if not job.config.metrics:
+        # Kept from an earlier command in this folder.
+        rows = [{**row, **dict.fromkeys(nested_in(OWN_METRICS))} for row in rows]
     tables = run_tables(rows, sampling=several, parts=_extras(job.config).parts)
     return Answer({HEADLINE: headline(tables[SUMMARY], tables[BUDGET]), **tables})
 
@@ -177,7 +183,7 @@ COMPARE = Study(
         worker=lambda config, _plan: FleetTrainer(_settings(config)),
         work=lambda run: work(run, Recipe()),
         check=_check_memory,
-        needing=lambda config: _extras(config).needing,
+        whole=lambda config, row: _extras(config).in_row(row),
         seconds=lambda config, runs: estimated_seconds(runs, kind_of(config), Recipe()),
     ),
     answer=_compared,

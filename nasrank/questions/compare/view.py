@@ -6,9 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.questions.compare.options import CompareConfig
-from nasrank.runs.tables import DISCOVERY_AT
+from nasrank.runs.tables import DISCOVERY_AT, OWN_METRICS, SUMMARY
 from nasrank.study.study import Result
-from nasrank.study.view import Field, Part, Sheet, grouped, joined, number, plural, with_interval
+from nasrank.study.view import (
+    Field,
+    Part,
+    Sheet,
+    differing,
+    grouped,
+    joined,
+    number,
+    plural,
+    with_interval,
+)
 
 __all__ = ["view_comparison"]
 
@@ -20,7 +30,14 @@ def _found(row: Row) -> str:
 
 
 def _tau(row: Row) -> str:
-    mean, upper = row["kendall_tau"], row["kendall_tau_upper"]
+    return _with_half(row["kendall_tau"], row["kendall_tau_upper"])
+
+
+def _mean(row: Row) -> str:
+    return _with_half(row["mean"], row["upper"])
+
+
+def _with_half(mean: float | None, upper: float | None) -> str:
     if mean is None:
         return "-"
     return f"{mean:.3f}" if upper is None else f"{mean:.3f} ± {upper - mean:.3f}"
@@ -38,16 +55,19 @@ def _saved(row: Row) -> str:
 
 def _mark(name: str) -> Callable[[Row], str]:
     """Mark the best loss and those the paired test cannot tell from it."""
+    return lambda row: _told_apart(row[f"{name}_rank"], row[f"{name}_p_holm"])
 
-    def mark(row: Row) -> str:
-        rank, p_holm = row[f"{name}_rank"], row[f"{name}_p_holm"]
-        if rank is None:
-            return ""
-        if rank == 1:
-            return "*"
-        return "=" if p_holm is None or p_holm > 0.05 else ""
 
-    return mark
+def _marked(row: Row) -> str:
+    return _told_apart(row["rank"], row["p_holm"])
+
+
+def _told_apart(rank: int | None, p_holm: float | None) -> str:
+    if rank is None:
+        return ""
+    if rank == 1:
+        return "*"
+    return "=" if p_holm is None or p_holm > 0.05 else ""
 
 
 _FIELDS = (
@@ -86,10 +106,27 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
             f"{sampling} sampling" if len({way for _, way in groups}) > 1 else "",
         ]
         yield Sheet(rows, fields, joined(title))
+    yield from _own_metrics(result)
     yield (
         "Kendall tau: mean over seeds ± half its 95 % interval. * best of its n, = not told apart "
         f"from it (paired, Holm, p > .05). {_about_evaluations(result.rows)}"
     )
+
+
+def _own_metrics(result: Result[CompareConfig]) -> Iterable[Part]:
+    """Show the metrics of the user's own, a table each."""
+    better = {row["metric"]: row["better"] for row in result.tables.get(OWN_METRICS.name, [])}
+    rows = [row for row in result.tables[SUMMARY.name] if row["metric"] in better]
+    several = differing(rows, ("task", "sampling", "predictor"))
+    for (metric,), own in grouped(rows, ["metric"]).items():
+        fields = (
+            *(Field(name, keep=9) for name in several),
+            Field("loss", keep=9),
+            Field("n_train", "n", right=True, keep=9),
+            Field("mean", of=_mean, right=True, keep=8),
+            Field("marks", "", of=_marked, keep=8),
+        )
+        yield Sheet(own, fields, f"{metric}, {better[metric]} is better")
 
 
 def _about_evaluations(rows: Sequence[Row]) -> str:

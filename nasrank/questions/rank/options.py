@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
+from nasrank.losses import LOSSES
+from nasrank.predictors import PREDICTORS
 from nasrank.study.options import HOW, OUTPUT, OnDevice, option
 
 __all__ = ["RankConfig"]
@@ -57,16 +59,23 @@ class RankConfig(OnDevice):
         ge=1,
     )
     loss: str = option(
-        "auto", "The loss, or auto to choose one by cross-validation.", panel=_LEARNING
+        "auto",
+        "The loss, or auto to choose one by cross-validation.",
+        panel=_LEARNING,
+        complete=lambda: ("auto", *LOSSES.all_names()),
+        names=LOSSES,
     )
     losses: tuple[str, ...] | None = option(
         None,
         "Losses for auto to choose from.",
         usual="all, some with several options",
         panel=_LEARNING,
+        names=LOSSES,
         min_length=1,
     )
-    predictor: str = option("gnn", "The predictor, with options.", panel=_LEARNING)
+    predictor: str = option(
+        "gnn", "The predictor, with options.", panel=_LEARNING, names=PREDICTORS
+    )
     ensemble: int = option(
         4,
         "Trainings that are averaged; their spread is the uncertainty.",

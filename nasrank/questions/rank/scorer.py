@@ -13,7 +13,6 @@ from nasrank.errors import DataError
 from nasrank.grammar import read_call
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
-from nasrank.named import options_of_class
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.ensemble import Ensemble
 from nasrank.predictors.predictor import Fitted, Member
@@ -46,7 +45,7 @@ def with_ensemble(text: str, size: int) -> PredictorSpec:
         ('mlp(ensemble=4)', 'mlp(ensemble=2)')
     """
     spec = parse_predictor(text)
-    can = "ensemble" in options_of_class(PREDICTORS[spec.name])
+    can = "ensemble" in PREDICTORS[spec.name].options()
     if not can or "ensemble" in dict(read_call(text).options):
         return spec
     return PredictorSpec(spec.name, (*spec.options, ("ensemble", size)))

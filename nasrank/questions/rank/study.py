@@ -30,6 +30,7 @@ from nasrank.questions.rank.scorer import with_ensemble
 from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RANKING
 from nasrank.questions.rank.updating import read_labels, store_labels
 from nasrank.questions.rank.view import view_ranking
+from nasrank.runs.code import code_of
 from nasrank.study.device import choose_device
 from nasrank.study.study import Answer, Job, Study
 from nasrank.version import __version__
@@ -157,6 +158,7 @@ def _key(model: Model, pool: PoolFile) -> str:
     parts = (
         *(__version__, torch.__version__, case.task.name, case.task.fingerprint),
         *(str(training.spec), training.loss, training.seed, training.device.type),
+        *code_of(str(training.spec), training.loss),
         *(pool.digest, pool.chunk),
     )
     digest = hashlib.sha256(repr(parts).encode())

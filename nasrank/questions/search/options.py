@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from nasrank.losses import LOSSES
+from nasrank.predictors import PREDICTORS
 from nasrank.study.options import OnDevice, Seeded, Some, options_in, seeds_option
 
 __all__ = ["SearchConfig"]
@@ -51,6 +53,7 @@ class SearchConfig(Seeded, OnDevice):
     predictors: Some[str] = _grid(
         ("gp",),
         "Predictors, with options; the first is the headline, which the others are compared with.",
+        names=PREDICTORS,
     )
     acquisitions: Some[str] = _grid(
         ("ei",),
@@ -60,6 +63,7 @@ class SearchConfig(Seeded, OnDevice):
     losses: Some[str] = _grid(
         ("listmle",),
         "Losses, for predictors that have a choice; pw(A,B,t) switches after t evaluations.",
+        names=LOSSES,
     )
     initial: int = _loop(10, "Random architectures to start with.", ge=2)
     per_round: int = _loop(3, "Evaluations per round.", ge=1)

@@ -10,7 +10,6 @@ from nasrank.benchmarks import parse_task
 from nasrank.benchmarks.neighbours import neighbourhood_of
 from nasrank.errors import UsageError
 from nasrank.losses import parse
-from nasrank.named import options_of_class
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.questions.search.acquisition import needs_spread, parse_acquisition
@@ -110,17 +109,13 @@ def _most_members(run: SearchRun, kind: str) -> int:
 
 
 def _ensemble(predictor: PredictorSpec) -> int:
-    known = options_of_class(PREDICTORS[predictor.name])
+    known = PREDICTORS[predictor.name].options()
     default = known["ensemble"].default if "ensemble" in known else 1
     return int(dict(predictor.options).get("ensemble", default) or 1)
 
 
 def _has_uncertainty(predictor: PredictorSpec) -> bool:
-    """A network has an uncertainty only as an ensemble; other predictors bring their own."""
-    from nasrank.predictors.networks import NetworkPredictor
-
-    network = issubclass(PREDICTORS[predictor.name], NetworkPredictor)
-    return not network or _ensemble(predictor) > 1
+    return PREDICTORS[predictor.name].knows_spread(dict(predictor.options))
 
 
 def _candidates(problem: Problem) -> str:
