@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nasrank.version import __version__
 
 if TYPE_CHECKING:
-    from nasrank.api import budget, check, compare, rank, recommend, search
+    from nasrank.api import budget, check, compare, explain, rank, recommend, search
     from nasrank.benchmarks import load_task
     from nasrank.losses import LOSSES
     from nasrank.predictors import PREDICTORS
@@ -22,6 +22,7 @@ __all__ = [
     "budget",
     "check",
     "compare",
+    "explain",
     "load_task",
     "rank",
     "recommend",

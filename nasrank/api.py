@@ -14,7 +14,7 @@ from nasrank.study.study import Result
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["StudyFunction", "budget", "check", "compare", "rank", "recommend", "search"]
+__all__ = ["StudyFunction", "budget", "check", "compare", "explain", "rank", "recommend", "search"]
 
 
 class StudyFunction:
@@ -103,6 +103,7 @@ def _by_place(field: FieldInfo) -> bool:
 compare = StudyFunction("compare")
 search = StudyFunction("search")
 rank = StudyFunction("rank")
+explain = StudyFunction("explain")
 budget = StudyFunction("budget")
 recommend = StudyFunction("recommend")
 check = StudyFunction("check")

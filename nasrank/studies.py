@@ -11,6 +11,7 @@ __all__ = ["STUDIES", "config_of"]
 STUDIES = {
     "compare": "nasrank.questions.compare.options:CompareConfig",
     "rank": "nasrank.questions.rank.options:RankConfig",
+    "explain": "nasrank.questions.explain.options:ExplainConfig",
     "ot train": "nasrank.companions.optimal_transport.options:TrainConfig",
     "ot diagnose": "nasrank.companions.optimal_transport.options:DiagnoseConfig",
     "ot speed": "nasrank.companions.optimal_transport.options:SpeedConfig",

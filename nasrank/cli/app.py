@@ -27,8 +27,8 @@ _OUR_FAULT = 70
 """Exit code of an error that is no user's fault, as in sysexits.h."""
 
 _ORDER = (
-    "compare", "search", "budget", "rank", "recommend", "check", "report", "data", "pr", "ot",
-    "hard", "supcon", "bench", "env",
+    "compare", "search", "budget", "rank", "explain", "recommend", "check", "report", "data",
+    "pr", "ot", "hard", "supcon", "bench", "env",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -1,0 +1,1 @@
+"""Why a predictor likes an architecture, and what each loss rewards in a space."""
