@@ -27,7 +27,14 @@ bench:
 # command lines and configuration files a command, 60 kills; then the soak. Under an hour.
 reliability:
 	$(PYTHON) tests/reliability/long_checks.py --out results/reliability
-	$(MAKE) gate soak
+	$(MAKE) gate soak statistics
+
+# How often each interval that is printed holds the truth, and how many seeds show a difference in
+# evaluations; from stored tables, in a minute.
+.PHONY: statistics
+statistics:
+	$(PYTHON) tests/reliability/coverage.py --out results/reliability
+	$(PYTHON) tests/reliability/evaluation_power.py --out results/reliability
 
 # How often `nasrank check` cries wolf and how often it is right, from 1,200 predictors: about a
 # quarter of an hour on two cores, resumed where it was stopped.

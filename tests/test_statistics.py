@@ -10,10 +10,13 @@ from scipy import stats
 
 from nasrank.statistics import (
     Interval,
+    clustered_interval,
     clustered_p,
     compare_with_best,
     holm,
+    judged,
     mean_interval,
+    median_interval,
     order_statistic,
     paired_interval,
     paired_p,
@@ -222,6 +225,33 @@ def test_seeds_that_never_got_there_may_decide():
     assert order_statistic([INF] * 6, 0.5).lower is None
 
 
+def test_a_median_by_hand():
+    assert median_interval([NAN]) == Interval(0, None, None, None, None)
+    assert median_interval([5.0, 1.0, NAN, 3.0]) == Interval(3, 3.0, None, None, None)
+    # Of ten coins at most one shows heads in 11 of 1,024 cases, at most two in 56.
+    found = median_interval([10, 1, 9, 2, 8, 3, 7, 4, 6, 500])
+    assert (found.mean, found.lower, found.upper) == (6.5, 2.0, 10.0)
+
+
+@pytest.mark.parametrize("seeds", [6, 10, 30])
+def test_a_median_is_covered_where_a_mean_is_not(seeds):
+    draws = np.random.default_rng(seeds)
+    found, means = [], []
+    for _ in range(2000):
+        # Most seeds differ little, some by a factor of ten and more.
+        own = draws.normal(0.1, 0.05, seeds)
+        own += np.where(draws.random(seeds) < 0.1, draws.exponential(3.0, seeds), 0.0)
+        found.append(median_interval(own))
+        means.append(mean_interval(own))
+    truth = np.median(
+        draws.normal(0.1, 0.05, 10**6)
+        + np.where(draws.random(10**6) < 0.1, draws.exponential(3.0, 10**6), 0.0)
+    )
+    assert coverage([(f.lower, f.upper) for f in found], truth) >= 0.94
+    if seeds == 10:
+        assert coverage([(f.lower, f.upper) for f in means], 0.4) < 0.8
+
+
 def test_orders_of_nothing_are_refused():
     with pytest.raises(ValueError, match="should not be nan"):
         order_statistic([1.0, NAN], 0.5)
@@ -247,6 +277,15 @@ def test_orders_of_nothing_are_refused():
 )
 def test_verdicts(lower, upper, verdict):
     assert verdict_of(lower, upper, 0.005) == verdict
+
+
+def test_a_verdict_turns_with_the_direction():
+    more = mean_interval([1.0, 1.2, 1.1])
+    less = mean_interval([-1.0, -1.2, -1.1])
+    assert (judged(more, 1), judged(more, -1)) == ("better", "worse")
+    assert (judged(less, 1), judged(less, -1)) == ("worse", "better")
+    assert judged(more, -1, margin=2.0) == judged(more, 1, margin=2.0) == "equivalent"
+    assert judged(mean_interval([1.0]), 1) == "undecided"
 
 
 def test_without_a_margin_only_nothing_is_equivalent():
@@ -354,6 +393,21 @@ def test_clusters_cry_wolf_no_more_often_than_they_say():
         plain.append(np.mean(np.abs(signs @ tasks) >= abs(tasks.sum())))
     assert np.mean(np.array(clustered) <= 0.05) <= 0.07
     assert np.mean(np.array(plain) <= 0.05) > 0.15
+
+
+def test_an_interval_over_clusters_is_one_of_their_means():
+    spaces = ["nb201"] * 3 + ["nbgraph", "darts", "darts"]
+    found = clustered_interval([1, 2, 3, 4, 5, NAN], spaces)
+    assert found == mean_interval([2.0, 4.0, 5.0])
+    assert clustered_interval([1.0, 2.0], "aa").lower is None
+    draws = np.random.default_rng(6)
+    clusters = np.repeat(np.arange(4), 3)
+    held = []
+    for _ in range(2000):
+        tasks = 1 + draws.normal(size=4)[clusters] + 0.3 * draws.normal(size=12)
+        own = clustered_interval(tasks, clusters.tolist())
+        held.append((own.lower, own.upper))
+    assert 0.935 <= coverage(held, 1.0) <= 0.965
 
 
 # --- Holm -------------------------------------------------------------------------------------

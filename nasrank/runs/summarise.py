@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,31 @@ from nasrank.runs.tables import (
     DISCOVERY,
     DISCOVERY_AT,
     DIVERGED_SHARE,
+    EVALUATIONS,
     METRICS,
+    OVERALL,
     OWN_METRICS,
     SUMMARY,
     TOP_STABILITY,
 )
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import compare_with_best, paired_interval, paired_p, top_stability
+from nasrank.statistics import (
+    Comparison,
+    clustered_interval,
+    clustered_p,
+    compare_with_best,
+    holm,
+    judged,
+    mean_interval,
+    median_interval,
+    paired_interval,
+    paired_p,
+    top_stability,
+)
 from nasrank.study.view import grouped
 from nasrank.tables import Column
 
-__all__ = ["budget_table", "headline", "sampling_table", "summary_table"]
+__all__ = ["budget_table", "headline", "overall_table", "sampling_table", "summary_table"]
 
 Row = Mapping[str, Any]
 
@@ -33,6 +48,11 @@ _HEADLINE_TOP, _HEADLINE_CONFIDENCE = 0.001, 0.8
 _PAIR = "\n"
 """Between predictor and loss; neither holds it."""
 _COMPARED = ("n_seeds", "mean", "sd", "lower", "upper", "rank", "best", "verdict", "p_holm")
+_DIFFERENCE = {"mean": "difference", "lower": "difference_lower", "upper": "difference_upper"}
+_TO_THE_TOP = "evaluations_0.1pct"
+_FIRST_HIT = {column.name: first_hit for first_hit, column in EVALUATIONS.items()}
+_PURE = (*(column for column in METRICS if column.unit == "1"), *EVALUATIONS.values())
+"""What may be averaged over tasks: not labels, whose unit is the task's, nor places."""
 _TOPS = {0.001: "0.1pct", 0.005: "0.5pct", 0.01: "1pct", 0.05: "5pct"}
 
 
@@ -70,22 +90,16 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         pairs = {
             _PAIR.join(pair.values()): own for pair, own in _grouped(runs, "predictor", "loss")
         }
-        for metric in (*METRICS, *_own_columns(runs)):
+        for metric in (*METRICS, *EVALUATIONS.values(), *_own_columns(runs)):
             compared = compare_with_best(
                 _paired(pairs, metric.name),
                 sign=metric.sign,
-                margin=metric.margin,
+                margin=_margin(metric),
                 rng=numpy_generator(0, stream="flips"),
+                over_seeds=median_interval if _by_ratio(metric) else mean_interval,
             )
             for pair, c in compared.items():
-                known = {name: getattr(c, name) for name in _COMPARED}
-                if c.difference is not None:
-                    known |= {
-                        "difference": c.difference.mean,
-                        "difference_lower": c.difference.lower,
-                        "difference_upper": c.difference.upper,
-                    }
-                result.append(_line(key, pair, metric, known))
+                result.append(_line(key, pair, metric, _known(c, metric)))
         stability = {pair: _stability(own) for pair, own in pairs.items()}
         diverged = {
             pair: float(np.mean([run["diverged"] for run in own])) for pair, own in pairs.items()
@@ -93,6 +107,76 @@ def summary_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         result += _single(key, TOP_STABILITY, stability, pairs)
         result += _single(key, DIVERGED_SHARE, diverged, pairs)
     return result
+
+
+def overall_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows of ``overall``: every metric of every loss over tasks, spaces being the units.
+
+    A task counts where every predictor and loss has a value, a space as the mean of its tasks.
+    """
+    result: list[dict[str, Any]] = []
+    for key, runs in _grouped(rows, "n_train", "sampling"):
+        by_task = {task: own for (task,), own in grouped(runs, ["task"]).items()}
+        methods = list(dict.fromkeys((run["predictor"], run["loss"]) for run in runs))
+        for metric in _PURE:
+            means = {task: _typical(own, metric) for task, own in by_task.items()}
+            tasks = [task for task, own in means.items() if all(m in own for m in methods)]
+            if tasks:
+                table = {m: np.array([means[task][m] for task in tasks]) for m in methods}
+                result += _over_tasks(key, metric, tasks, table)
+    return result
+
+
+def _typical(runs: Sequence[Row], metric: Column) -> dict[tuple[str, str], float]:
+    """Mean over seeds of each predictor and loss that has a value; the median of evaluations."""
+    groups = {
+        (pair["predictor"], pair["loss"]): own for pair, own in _grouped(runs, "predictor", "loss")
+    }
+    names = {_PAIR.join(pair): own for pair, own in groups.items()}
+    values = zip(groups, _paired(names, metric.name).values(), strict=True)
+    over_seeds = np.nanmedian if _by_ratio(metric) else np.nanmean
+    return {pair: float(over_seeds(own)) for pair, own in values if np.isfinite(own).any()}
+
+
+def _over_tasks(
+    key: Row,
+    metric: Column,
+    tasks: Sequence[str],
+    table: Mapping[tuple[str, str], NDArray[np.float64]],
+) -> list[dict[str, Any]]:
+    spaces = [task.split("/")[0] for task in tasks]
+    means = {m: clustered_interval(own, spaces).mean or 0.0 for m, own in table.items()}
+    ranks = {m: 1 + sum(metric.sign * (o - own) > 0 for o in means.values())
+             for m, own in means.items()}  # fmt: skip
+    best = next(m for m, rank in ranks.items() if rank == 1)
+    against = {m: own - table[best] for m, own in table.items() if m != best}
+    p_values = [
+        clustered_p(own, spaces, numpy_generator(0, stream="flips")) for own in against.values()
+    ]
+    corrected = dict(zip(against, holm(p_values), strict=True))
+    rows = []
+    for method, mean in means.items():
+        row = {
+            **key,
+            "predictor": method[0],
+            "loss": method[1],
+            "metric": metric.name,
+            "n_tasks": len(tasks),
+            "n_spaces": len(set(spaces)),
+            "mean": math.exp(mean) if _by_ratio(metric) else mean,
+            "rank": ranks[method],
+            "margin": metric.margin,
+            "p_holm": corrected.get(method),
+        }
+        if method != best:
+            own = clustered_interval(against[method], spaces)
+            row["verdict"] = judged(own, metric.sign, _margin(metric))
+            row |= {
+                name: _as_ratio(getattr(own, end)) if _by_ratio(metric) else getattr(own, end)
+                for end, name in _DIFFERENCE.items()
+            }
+        rows.append({column.name: row.get(column.name) for column in OVERALL.columns})
+    return rows
 
 
 def sampling_table(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -129,12 +213,12 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
     The confidence is 80 % where there are seeds enough for it, else 50 %.
     """
     names = ("task", "predictor", "sampling", "loss", "n_train")
-    ends = ("lower", "upper", "rank", "p_holm")
+    compared = ("difference", "difference_lower", "difference_upper", "rank", "verdict", "p_holm")
     budgets = grouped(budget, names)
     result: list[dict[str, Any]] = []
     for key, rows in grouped(summary, names).items():
         by = {row["metric"]: row for row in rows}
-        tau, found, hit = (by[m] for m in ("kendall_tau", DISCOVERY_AT.name, "first_hit_0.1pct"))
+        tau, found, cost_of = (by[m] for m in ("kendall_tau", DISCOVERY_AT.name, _TO_THE_TOP))
         costs = [row for row in budgets.get(key, []) if row["top_fraction"] == _HEADLINE_TOP]
         known = [row for row in costs if row["evaluations"] is not None]
         cost = next((row for row in known if row["confidence"] == _HEADLINE_CONFIDENCE), None)
@@ -144,10 +228,10 @@ def headline(summary: Sequence[Row], budget: Sequence[Row]) -> list[dict[str, An
                 **dict(zip(names, key, strict=True)),
                 "n_seeds": tau["n_seeds"],
                 "kendall_tau": tau["mean"],
-                **{f"kendall_tau_{end}": tau[end] for end in ends},
+                **{f"kendall_tau_{end}": tau[end] for end in ("lower", "upper", *compared)},
                 DISCOVERY_AT.name: found["mean"],
-                **{f"discovery_{end}": found[end] for end in ends},
-                **{f"first_hit_{end}": hit[end] for end in ends[2:]},
+                **{f"discovery_{end}": found[end] for end in ("lower", "upper", *compared)},
+                **{f"cost_{end}": cost_of[end] for end in compared},
                 **{name: cost.get(name) for name in COSTS},
                 **{c.name: by[c.name]["mean"] for c in (TOP_STABILITY, DIVERGED_SHARE)},
             }
@@ -181,9 +265,12 @@ def _own_columns(rows: Sequence[Row]) -> list[Column]:
 
 
 def _value(row: Row, metric: str) -> float | None:
-    """Return a metric of a run; None where the run has no such value."""
+    """Return a metric of a run, evaluations as their logarithm; None where it has no value."""
     if metric == DISCOVERY_AT.name:
         return discovery_at(row, 0.01, 100)
+    if metric in _FIRST_HIT:
+        after = row[_FIRST_HIT[metric]]
+        return None if after is None else math.log(row["n_train"] + after)
     if metric in row:
         return row[metric]  # type: ignore[no-any-return]
     parts = (row[f"{OWN_METRICS.name}.{name}"] or () for name in ("metric", "value"))
@@ -214,6 +301,33 @@ def _single(
     return result
 
 
+def _by_ratio(metric: Column) -> bool:
+    return metric in EVALUATIONS.values()
+
+
+def _margin(metric: Column) -> float:
+    return math.log1p(metric.margin) if _by_ratio(metric) else metric.margin
+
+
+def _as_ratio(logarithm: float | None) -> float | None:
+    """A difference of logarithms as a ratio less 1."""
+    return None if logarithm is None else math.expm1(logarithm)
+
+
+def _known(compared: Comparison, metric: Column) -> dict[str, Any]:
+    """Columns of ``summary`` that a comparison says; what was compared by ratio, in its unit."""
+    known = {name: getattr(compared, name) for name in _COMPARED}
+    difference = {} if compared.difference is None else asdict(compared.difference)
+    known |= {name: difference.get(end) for end, name in _DIFFERENCE.items()}
+    if _by_ratio(metric):
+        known |= {name: _as_ratio(known[name]) for name in _DIFFERENCE.values()}
+        known |= {
+            name: None if known[name] is None else math.exp(known[name])
+            for name in ("mean", "lower", "upper")
+        }
+    return known
+
+
 def _line(key: Row, pair: str, metric: Column, known: Row) -> dict[str, Any]:
     """A row of ``summary``; None where nothing is known."""
     named = dict(zip(("predictor", "loss"), pair.split(_PAIR), strict=True))
@@ -222,7 +336,10 @@ def _line(key: Row, pair: str, metric: Column, known: Row) -> dict[str, Any]:
 
 
 def _paired(groups: Mapping[str, Sequence[Row]], metric: str) -> dict[str, NDArray[np.float64]]:
-    """Values by seed, NaN where a seed has none; the same seeds in the same order for all."""
+    """Values by seed, NaN where a seed has none; the same seeds in the same order for all.
+
+    Evaluations are as their natural logarithm.
+    """
     seeds = sorted({run["seed"] for runs in groups.values() for run in runs})
     result = {}
     for name, runs in groups.items():

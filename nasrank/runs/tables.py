@@ -21,9 +21,11 @@ __all__ = [
     "DISCOVERY",
     "DISCOVERY_AT",
     "DIVERGED_SHARE",
+    "EVALUATIONS",
     "FINISHED",
     "HEADLINE",
     "METRICS",
+    "OVERALL",
     "OWN_METRICS",
     "PREDICTIONS",
     "RUNS",
@@ -45,7 +47,11 @@ _OPEN = "open: too few seeds for a bound at this confidence"
 _NOT_AGAINST = "the best itself, or no shared seeds"
 
 _MARGIN = 0.01
-"""A difference of correlations or shares that does not matter."""
+"""A difference of correlations and precisions that does not matter."""
+_SHARE_MARGIN = 0.05
+"""A difference of shares found that does not matter; a top often has some tens of members."""
+_RATIO_MARGIN = 0.1
+"""A ratio of evaluations of 1.1, either way, does not matter."""
 
 COSTS = (
     "top_fraction", "confidence", "evaluations", "evaluations_lower", "evaluations_upper",
@@ -138,7 +144,7 @@ DISCOVERY = Table(
         count("top_size", "architectures", "Members of the top, ties included"),
         count("k", "evaluations", "Highest predicted architectures evaluated"),
         share("discovery_rate", "Share of the top found in train or by then", better="higher",
-              margin=_MARGIN),
+              margin=_SHARE_MARGIN),
         share("test_discovery_rate", "Share of the top within test found by then",
               "the test set holds no member of the top", better="higher"),
         flag("hit", "Whether any member of the top is found by then", better="higher"),
@@ -155,7 +161,7 @@ DISCOVERY_AT = share(
     "Share of the top 1 % found in train or with 100 evaluations more",
     "the universe is too small for it",
     better="higher",
-    margin=_MARGIN,
+    margin=_SHARE_MARGIN,
 )
 
 METRICS = (
@@ -166,6 +172,21 @@ METRICS = (
       "first_hit_"))),
 )  # fmt: skip
 """Metrics with one value a run, which losses are compared by."""
+
+EVALUATIONS = {
+    f"first_hit_{key}": number(
+        f"evaluations_{key}",
+        "evaluations",
+        f"Evaluations, the training set included, until one of the top {top} % is found",
+        _NO_TOP,
+        better="lower",
+        margin=_RATIO_MARGIN,
+    )
+    for top, key in _TOPS
+}
+"""Evaluations to each top by the column of ``runs`` that they follow from. They are compared by
+ratio, as twice as many cost twice as much wherever one starts, and by medians, as a few seeds that
+never get there would decide a mean. The margin is one of the ratio."""
 
 TOP_STABILITY = share("top_stability",
                       "Mean overlap (Jaccard) of the predicted top 1 % between two seeds",
@@ -204,18 +225,23 @@ SUMMARY = Table(
     "One metric of one loss over seeds, compared with the best loss on the same seeds",
     (
         *RUNS.pick("task", "predictor", "loss", "n_train", "sampling"),
-        text("metric", "A column of runs, discovery_1pct_at_100, top_stability, diverged_share, "
-             "or one of own_metrics"),
+        text("metric", "A column of runs, discovery_1pct_at_100, evaluations_TOP, top_stability, "
+             "diverged_share, or one of own_metrics"),
         count("n_seeds", "runs", "Seeds that had a value"),
-        number("mean", _UNIT, "Mean over seeds",
+        number("mean", _UNIT, "Mean over seeds; of evaluations_TOP the median",
                "no seed had a value, or what top_stability needs is not kept"),
-        number("sd", _UNIT, "Standard deviation over seeds", "fewer than two values"),
-        *bounds(_UNIT, "95 % Student interval of the mean", "fewer than two values"),
+        number("sd", _UNIT, "Standard deviation over seeds; of evaluations_TOP that of their "
+               "natural logarithm", "fewer than two values"),
+        *bounds(_UNIT, "95 % interval, Student's of a mean, the exact one of a median",
+                "fewer than two values, of a median fewer than six"),
         count("rank", "rank", "Rank among predictors and losses, 1 is best", "no value"),
         flag("best", "Whether the rank is 1"),
-        number("difference", _UNIT, "Mean minus that of the best, same seeds", _NOT_AGAINST),
-        *bounds(_UNIT, "95 % Student interval", "fewer than two pairs", of="difference"),
-        number("margin", _UNIT, "Difference that does not matter"),
+        number("difference", _UNIT, "Mean minus that of the best, same seeds; of evaluations_TOP "
+               "the median of their ratios to the best's, minus 1", _NOT_AGAINST),
+        *bounds(_UNIT, "95 % interval, Student's of a mean, the exact one of a median",
+                "fewer than two pairs, of a median fewer than six", of="difference"),
+        number("margin", _UNIT, "Difference that does not matter, either way; for "
+               "evaluations_TOP a ratio that does not"),
         text("verdict", "worse or better where the whole interval is beyond the margin, "
              "equivalent where it is all within, or undecided", _NOT_AGAINST),
         share("p_holm", "Paired test against the best predictor and loss, Holm-corrected over all",
@@ -230,7 +256,9 @@ def _averaged(column: Column) -> Column:
 
 def _compared(key: str, what: str) -> tuple[Column, ...]:
     """Columns of ``summary`` for one metric, in ``headline``."""
-    names = {"rank", "p_holm"} if key == "first_hit" else {"lower", "upper", "rank", "p_holm"}
+    names = {"difference", "difference_lower", "difference_upper", "rank", "verdict", "p_holm"}
+    if key != "cost":
+        names |= {"lower", "upper"}
     return tuple(
         replace(column, name=f"{key}_{column.name}", unit=unit, about=f"{what}: {column.about}")
         for column in SUMMARY.columns
@@ -249,7 +277,7 @@ HEADLINE = Table(
         *_compared("kendall_tau", "Kendall tau"),
         _averaged(DISCOVERY_AT),
         *_compared("discovery", "Share of the top 1 %"),
-        *_compared("first_hit", "Evaluations to the top 0.1 %"),
+        *_compared("cost", "Evaluations to the top 0.1 %"),
         *(
             replace(column, null=f"{_NO_TOP}, or {column.null or 'too few seeds'}")
             for column in BUDGET.pick(*COSTS)
@@ -258,6 +286,31 @@ HEADLINE = Table(
         DIVERGED_SHARE,
     ),
 )
+
+_ONE_SPACE = "fewer than two spaces, or the reference itself"
+
+OVERALL = Table(
+    "overall",
+    "One metric of one loss over all tasks, against the best on average; spaces are the units",
+    (
+        *RUNS.pick("predictor", "loss", "n_train", "sampling"),
+        text("metric", "A correlation or share of runs, discovery_1pct_at_100 or evaluations_TOP"),
+        count("n_tasks", "tasks", "Tasks that every loss has a value on"),
+        count("n_spaces", "spaces", "Spaces these tasks are of"),
+        number("mean", _UNIT, "Mean over spaces of the mean over their tasks; of evaluations_TOP "
+               "the geometric one of medians over seeds"),
+        count("rank", "rank", "Rank among predictors and losses by it, 1 is best"),
+        number("difference", _UNIT, "Mean minus that of the one of rank 1; of evaluations_TOP "
+               "their ratio minus 1", "the reference itself"),
+        *bounds(_UNIT, "95 % Student interval over spaces", _ONE_SPACE, of="difference"),
+        number("margin", _UNIT, "Difference that does not matter, either way; for "
+               "evaluations_TOP a ratio that does not"),
+        text("verdict", "worse or better where the whole interval is beyond the margin, "
+             "equivalent where it is all within, or undecided", "the reference itself"),
+        share("p_holm", "Sign-flip test over spaces against the reference, Holm-corrected; with S "
+              "spaces a p-value is at least 2 / 2^S before", "the reference itself"),
+    ),
+)  # fmt: skip
 
 SAMPLING = Table(
     "sampling",

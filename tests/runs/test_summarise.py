@@ -10,10 +10,20 @@ from nasrank.runs.summarise import (
     budget_table,
     discovery_at,
     headline,
+    overall_table,
     sampling_table,
     summary_table,
 )
-from nasrank.runs.tables import BUDGET, DISCOVERY_AT, HEADLINE, METRICS, SAMPLING, SUMMARY
+from nasrank.runs.tables import (
+    BUDGET,
+    DISCOVERY_AT,
+    EVALUATIONS,
+    HEADLINE,
+    METRICS,
+    OVERALL,
+    SAMPLING,
+    SUMMARY,
+)
 from nasrank.statistics import top_stability
 
 SEEDS = range(4)
@@ -49,7 +59,7 @@ def test_tables_keep_their_contracts(rows):
     SUMMARY.build(summary_table(rows))
     BUDGET.build(budget_table(rows))
     HEADLINE.build(headline(summary_table(rows), budget_table(rows)))
-    assert len(summary_table(rows)) == 3 * 2 * (len(METRICS) + 2)
+    assert len(summary_table(rows)) == 3 * 2 * (len(METRICS) + len(EVALUATIONS) + 2)
     assert len(budget_table(rows)) == 3 * 2 * 4 * 4
 
 
@@ -133,6 +143,144 @@ def test_differences_to_the_best_by_hand(rows):
         low, high = found.confidence_interval(0.95)
         assert row["difference"] == pytest.approx((tau[row["loss"]] - tau[best]).mean())
         assert (row["difference_lower"], row["difference_upper"]) == pytest.approx((low, high))
+
+
+def hits(row, **first):
+    return {**row, **{f"first_hit_{top}": hit for top, hit in first.items()}}
+
+
+def seeds_of(rows, loss, after, top="1pct"):
+    """One run for each number of evaluations after the training set of 30."""
+    first = of(rows, loss=loss, n_train=30)[0]
+    return [{**hits(first, **{top: k}), "seed": seed} for seed, k in enumerate(after)]
+
+
+def test_evaluations_are_compared_by_ratio(rows):
+    # 30 + 10, 20, 30, 50 against 30 + 50, 70, 90, 130 and so on: twice as many, each time.
+    after = (10, 20, 30, 50, 70, 970)
+    two = seeds_of(rows, "listmle", after) + seeds_of(rows, "mse", [30 + 2 * k for k in after])
+    found = {row["loss"]: row for row in of(summary_table(two), metric="evaluations_1pct")}
+    best, other = found["listmle"], found["mse"]
+    assert (best["rank"], other["rank"]) == (1, 2)
+    # Of 40, 50, 60, 80, 100 and 1,000 the middle two, by ratio; the ends bound it with six seeds.
+    assert best["mean"] == pytest.approx((60 * 80) ** 0.5)
+    assert (best["lower"], best["upper"]) == pytest.approx((40, 1000))
+    assert other["mean"] == pytest.approx(2 * best["mean"])
+    ends = [other[f"difference{end}"] for end in ("", "_lower", "_upper")]
+    assert ends == pytest.approx([1.0, 1.0, 1.0])
+    assert (other["margin"], other["verdict"], best["verdict"]) == (0.1, "worse", None)
+    # 2 of 2^6 sign patterns.
+    assert other["p_holm"] == 2 / 64
+
+
+def test_one_slow_seed_decides_nothing(rows):
+    after = (10, 12, 14, 16, 18, 20, 22)
+    slow = (*(k + 1 for k in after[:-1]), 2_000)
+    two = seeds_of(rows, "listmle", after) + seeds_of(rows, "mse", slow)
+    by = {row["metric"]: row for row in of(summary_table(two), loss="mse")}
+    # With seven seeds the interval of a median is that of all of them.
+    assert by["evaluations_1pct"]["difference"] == pytest.approx(1 / 44)
+    assert by["evaluations_1pct"]["verdict"] == "undecided"
+    assert by["first_hit_1pct"]["difference"] > 280
+    more = seeds_of(rows, "listmle", after * 2) + seeds_of(rows, "mse", slow * 2)
+    row = one(summary_table(more), loss="mse", metric="evaluations_1pct")
+    assert row["verdict"] == "equivalent"
+
+
+def test_five_seeds_bound_no_median(rows):
+    two = seeds_of(rows, "listmle", range(5)) + seeds_of(rows, "mse", range(500, 505))
+    row = one(summary_table(two), loss="mse", metric="evaluations_1pct")
+    assert (row["lower"], row["difference_lower"], row["verdict"]) == (None, None, "undecided")
+    assert row["rank"] == 2
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(1.05, "equivalent"), (1.09, "equivalent"), (1.2, "worse")]
+)
+def test_a_ratio_is_judged_by_its_margin(rows, factor, verdict):
+    after = (970, 971, 972, 973, 974, 975)
+    later = [round(factor * (30 + k)) - 30 for k in after]
+    two = seeds_of(rows, "listmle", after, "0.1pct") + seeds_of(rows, "mse", later, "0.1pct")
+    row = one(summary_table(two), loss="mse", metric="evaluations_0.1pct")
+    assert row["verdict"] == verdict
+    assert row["difference"] == pytest.approx(factor - 1, abs=1e-3)
+    top = headline(summary_table(two), budget_table(two))
+    assert one(top, loss="mse")["cost_verdict"] == verdict
+    assert one(top, loss="mse")["cost_difference"] == row["difference"]
+
+
+def test_the_quickest_is_the_best_by_every_top(task, make_run, finished_row):
+    noise = {"mse": 0.0, "hr": 40.0}
+    rows = [
+        finished_row(task, make_run(loss=loss, seed=seed), noise=noise[loss])
+        for loss, seed in product(noise, range(6))
+    ]
+    # Half of all training sets hold one of the top 5 % already.
+    for metric in list(EVALUATIONS.values())[:3]:
+        perfect, poor = (one(summary_table(rows), loss=loss, metric=metric.name) for loss in noise)
+        assert (perfect["rank"], poor["rank"]) == (1, 2), metric.name
+        assert poor["difference"] > 0, metric.name
+        assert poor["verdict"] in {"worse", "undecided"}, metric.name
+    assert one(summary_table(rows), loss="hr", metric="evaluations_0.1pct")["verdict"] == "worse"
+
+
+def over_tasks(task, make_run, finished_row, tasks, noise):
+    return [
+        {**finished_row(task, make_run(loss=loss, seed=seed), noise=noise[loss]), "task": name}
+        for name, loss, seed in product(tasks, noise, SEEDS)
+    ]
+
+
+def test_over_tasks_spaces_are_the_units(task, make_run, finished_row):
+    noise = {"mse": 40.0, "hr": 0.0}
+    rows = over_tasks(task, make_run, finished_row, ["a/1", "a/2", "a/3", "b/1", "c/1"], noise)
+    # Where a space differs, its three tasks have the weight of one.
+    for row in of(rows, loss="mse"):
+        row["kendall_tau"] = 0.1 if row["task"].startswith("a") else 0.4
+    for row in of(rows, loss="hr"):
+        row["kendall_tau"] = 0.7
+    found = overall_table(rows)
+    OVERALL.build(found)
+    best, poor = (one(found, loss=loss, metric="kendall_tau") for loss in ("hr", "mse"))
+    assert (best["rank"], poor["rank"]) == (1, 2)
+    assert (best["n_tasks"], best["n_spaces"]) == (5, 3)
+    assert poor["mean"] == pytest.approx((0.1 + 0.4 + 0.4) / 3)
+    low, high = ttest_1samp([-0.6, -0.3, -0.3], 0.0).confidence_interval(0.95)
+    assert poor["difference"] == pytest.approx(-0.4)
+    assert (poor["difference_lower"], poor["difference_upper"]) == pytest.approx((low, high))
+    # Three spaces that agree are 2 of 8, and the interval reaches beyond 0.
+    assert (poor["p_holm"], poor["verdict"]) == (0.25, "undecided")
+    assert best["difference"] is best["verdict"] is best["p_holm"] is None
+    cost = one(found, loss="mse", metric="evaluations_0.1pct")
+    assert (cost["rank"], cost["difference"] > 0) == (2, True)
+
+
+def test_over_tasks_a_verdict_has_the_direction_of_its_metric(task, make_run, finished_row):
+    noise = {"mse": 40.0, "hr": 0.0}
+    rows = over_tasks(task, make_run, finished_row, [f"{space}/1" for space in "abcdefg"], noise)
+    verdicts = {row["metric"]: row for row in of(overall_table(rows), loss="mse")}
+    # Half of all training sets hold one of the top 5 % already.
+    del verdicts["evaluations_5pct"]
+    assert len(verdicts) > len(EVALUATIONS) + 3
+    for metric, row in verdicts.items():
+        assert row["verdict"] == "worse", metric
+        assert row["p_holm"] == 2 / 2**7, metric
+        assert (row["difference"] > 0) == metric.startswith("evaluations"), metric
+    turned = overall_table([{**row, "loss": {"mse": "hr", "hr": "mse"}[row["loss"]]}
+                            for row in rows])  # fmt: skip
+    best = [row for row in of(turned, loss="mse") if row["metric"] != "evaluations_5pct"]
+    assert {(row["rank"], row["verdict"]) for row in best} == {(1, None)}
+
+
+def test_over_tasks_one_space_has_no_interval(task, make_run, finished_row):
+    noise = {"mse": 40.0, "hr": 0.0}
+    rows = over_tasks(task, make_run, finished_row, ["a/1", "a/2"], noise)
+    # A loss that diverged on one task leaves that task out for all.
+    for row in of(rows, loss="hr", task="a/2"):
+        row["diverged"] = True
+    poor = one(overall_table(rows), loss="mse", metric="kendall_tau")
+    assert (poor["n_tasks"], poor["n_spaces"]) == (1, 1)
+    assert (poor["difference_lower"], poor["verdict"], poor["p_holm"]) == (None, "undecided", 1.0)
 
 
 def test_p_values_by_hand(rows):

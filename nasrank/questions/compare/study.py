@@ -23,8 +23,16 @@ from nasrank.runs.fleets import FleetSettings, FleetTrainer
 from nasrank.runs.grid import cut, estimated_seconds, losses_for, work
 from nasrank.runs.own_metrics import MetricSpec
 from nasrank.runs.run import Run
-from nasrank.runs.summarise import headline
-from nasrank.runs.tables import BUDGET, FINISHED, HEADLINE, OWN_METRICS, SUMMARY, nested_in
+from nasrank.runs.summarise import headline, overall_table
+from nasrank.runs.tables import (
+    BUDGET,
+    FINISHED,
+    HEADLINE,
+    OVERALL,
+    OWN_METRICS,
+    SUMMARY,
+    nested_in,
+)
 from nasrank.runs.tabulate import run_tables
 from nasrank.runs.train import Extras
 from nasrank.study.device import kind_of
@@ -162,6 +170,8 @@ def _compared(job: Job[CompareConfig, Run]) -> Answer:
         # Kept from an earlier command in this folder.
         rows = [{**row, **dict.fromkeys(nested_in(OWN_METRICS))} for row in rows]
     tables = run_tables(rows, sampling=several, parts=_extras(job.config).parts)
+    if len({row["task"] for row in rows}) > 1:
+        tables[OVERALL] = overall_table(rows)
     return Answer({HEADLINE: headline(tables[SUMMARY], tables[BUDGET]), **tables})
 
 

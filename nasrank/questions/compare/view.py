@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.questions.compare.options import CompareConfig
-from nasrank.runs.tables import DISCOVERY_AT, OWN_METRICS, SUMMARY
+from nasrank.runs.tables import (
+    DISCOVERY_AT,
+    EVALUATIONS,
+    OVERALL,
+    OWN_METRICS,
+    RUNS,
+    SUMMARY,
+)
 from nasrank.study.study import Result
 from nasrank.study.view import (
     Field,
@@ -23,6 +30,8 @@ from nasrank.study.view import (
 __all__ = ["view_comparison"]
 
 Row = Mapping[str, Any]
+
+_TAU, _COST = RUNS.column("kendall_tau"), EVALUATIONS["first_hit_0.1pct"]
 
 
 def _found(row: Row) -> str:
@@ -53,21 +62,20 @@ def _saved(row: Row) -> str:
     return "-" if row["savings"] is None else f"{100 * row['savings']:.1f} %"
 
 
+_MARKS = {"equivalent": "=", "undecided": "?"}
+
+
 def _mark(name: str) -> Callable[[Row], str]:
-    """Mark the best loss and those the paired test cannot tell from it."""
-    return lambda row: _told_apart(row[f"{name}_rank"], row[f"{name}_p_holm"])
+    """Mark the best loss, those that surely are no worse, and those that nobody knows of."""
+    return lambda row: _judged(row[f"{name}_rank"], row[f"{name}_verdict"])
 
 
 def _marked(row: Row) -> str:
-    return _told_apart(row["rank"], row["p_holm"])
+    return _judged(row["rank"], row["verdict"])
 
 
-def _told_apart(rank: int | None, p_holm: float | None) -> str:
-    if rank is None:
-        return ""
-    if rank == 1:
-        return "*"
-    return "=" if p_holm is None or p_holm > 0.05 else ""
+def _judged(rank: int | None, verdict: str | None) -> str:
+    return "*" if rank == 1 else _MARKS.get(verdict or "", "")
 
 
 _FIELDS = (
@@ -85,7 +93,7 @@ _FIELDS = (
         right=True,
         keep=7,
     ),
-    Field("marks of evaluations", "", of=_mark("first_hit"), keep=7),
+    Field("marks of evaluations", "", of=_mark("cost"), keep=7),
     Field("random_evaluations", "by random\nsearch", right=True, keep=4),
     Field("gpu_hours", "GPU-hours /\nby random", of=_hours, right=True, keep=3),
     Field("savings", "saved", of=_saved, right=True, keep=5),
@@ -107,9 +115,12 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
         ]
         yield Sheet(rows, fields, joined(title))
     yield from _own_metrics(result)
+    yield from _over_tasks(result)
     yield (
-        "Kendall tau: mean over seeds ± half its 95 % interval. * best of its n, = not told apart "
-        f"from it (paired, Holm, p > .05). {_about_evaluations(result.rows)}"
+        f"Kendall tau: mean over seeds ± half its 95 % interval. * best of its n; = surely within "
+        f"{_TAU.margin:g} of it in tau, {DISCOVERY_AT.margin:g} in the share found, "
+        f"{100 * _COST.margin:.0f} % in evaluations; ? undecided; no mark: surely worse by more "
+        f"(95 % intervals of paired differences). {_about_evaluations(result.rows)}"
     )
 
 
@@ -127,6 +138,59 @@ def _own_metrics(result: Result[CompareConfig]) -> Iterable[Part]:
             Field("marks", "", of=_marked, keep=8),
         )
         yield Sheet(own, fields, f"{metric}, {better[metric]} is better")
+
+
+def _over_tasks(result: Result[CompareConfig]) -> Iterable[Part]:
+    """Show differences over tasks where there are several spaces, which are the units."""
+    rows = result.tables.get(OVERALL.name, [])
+    spaces = max((row["n_spaces"] for row in rows), default=0)
+    if spaces < 2:
+        return
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("n_train", "predictor", "loss", "sampling"))
+        line = lines.setdefault(key, {**row})
+        if row["metric"] in _OVERALL:
+            line[row["metric"]] = _against(row, _OVERALL[row["metric"]])
+    several = len({row["sampling"] for row in rows}) > 1
+    fields = [
+        Field("predictor", keep=9),
+        Field("loss", keep=9),
+        Field("n_train", "n", right=True, keep=9),
+        *([Field("sampling", keep=8)] if several else []),
+        Field(_TAU.name, "Kendall tau less\nthat of the best", right=True, keep=8),
+        Field(DISCOVERY_AT.name, "top 1 % found with\n100 more, less", right=True, keep=6),
+        Field(_COST.name, "evaluations to top 0.1 %\nmore than the best", right=True, keep=7),
+    ]
+    names = [field.key for field in fields]
+    ordered = sorted(lines.items(), key=lambda item: item[0][0])
+    yield Sheet(
+        [{**dict.fromkeys(names), **line} for _, line in ordered],
+        fields,
+        f"Over {plural(max(row['n_tasks'] for row in rows), 'task')} of {spaces} spaces",
+    )
+    yield (
+        f"Differences over tasks are means over spaces, with 95 % intervals over {spaces} spaces: "
+        "what to expect of another one."
+    )
+
+
+def _against(row: Row, show: Callable[[float], str]) -> str:
+    if row["rank"] == 1:
+        return "best *"
+    mark = _MARKS.get(row["verdict"], "")
+    return f"{with_interval(row, 'difference', show)} {mark}".rstrip()
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.0f} %"
+
+
+_OVERALL: Mapping[str, Callable[[float], str]] = {
+    _TAU.name: "{:+.3f}".format,
+    DISCOVERY_AT.name: _points,
+    _COST.name: _points,
+}
 
 
 def _about_evaluations(rows: Sequence[Row]) -> str:
