@@ -9,7 +9,10 @@ from nasrank.cli.output import FormatOption, show_record
 
 __all__ = ["EPILOG", "report"]
 
-EPILOG = "Examples:\n\nnasrank report nasrank-out/compare\n\nnasrank report results --out all.html"
+EPILOG = (
+    "Examples:\n\nnasrank report nasrank-out/compare\n\nnasrank report results --out all.html\n\n"
+    "nasrank report nasrank-out/new --compare nasrank-out/old"
+)
 
 
 def report(
@@ -30,12 +33,23 @@ def report(
             rich_help_panel="Output",
         ),
     ] = Path("nasrank-out/report.html"),
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compare",
+            metavar="FOLDER",
+            help="Begin with what changed since the comparisons of this folder; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     output_format: FormatOption = "table",
 ) -> None:
     """Write one page to look at: answer, pictures, tables and provenance of finished studies.
 
     The page is one file that needs no network, for a browser, a mail or a printer. Folders within
-    the folders are read too; comparisons of the same losses on other tasks become one.
+    the folders are read too; comparisons of the same losses on other tasks become one. With
+    --compare the page begins with what changed between two comparisons, run by run, by the
+    statistics of nasrank check.
 
     Keys of --format json, in answer: page, bytes, studies (folders in the page), left_out (what
     could not be read, one line each) and lacking (files there was no room for; the page names
@@ -43,7 +57,7 @@ def report(
     """
     from nasrank.report.page import write_report
 
-    written = write_report(folders, out)
+    written = write_report(folders, out, compare or ())
     show_record(
         "report",
         {

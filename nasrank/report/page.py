@@ -12,6 +12,7 @@ from typing import Any
 
 from nasrank.errors import DataError
 from nasrank.files import replacing
+from nasrank.report.changes import Changes, changes_of
 from nasrank.report.commands import question_of, typed
 from nasrank.report.comparing import Section, section_of
 from nasrank.report.comparison import Comparison, comparisons_of
@@ -75,6 +76,7 @@ class _Part:
     question: str
     studies: Sequence[Stored]
     comparison: Section | None = None
+    changes: Changes | None = None
     verdicts: Sequence[str] = ()
     notes: Sequence[str] = ()
     pictures: Sequence[_Picture] = ()
@@ -88,7 +90,7 @@ class _Part:
         return [(verdict, counts[verdict]) for verdict in _VERDICTS if counts[verdict]]
 
 
-def write_report(folders: Iterable[Path], path: Path) -> Written:
+def write_report(folders: Iterable[Path], path: Path, before: Sequence[Path] = ()) -> Written:
     """Write one page about what commands have written to some folders.
 
     The page is self-contained, and where nothing but tables and pictures makes it large at most
@@ -98,14 +100,19 @@ def write_report(folders: Iterable[Path], path: Path) -> Written:
     Args:
         folders: The folders; those within them are read too.
         path: The file.
+        before: Folders of earlier comparisons; the page begins with what has changed since.
 
     Raises:
-        DataError: A folder holds no table of nasrank's, or the file cannot be written.
+        DataError: A folder holds no table of nasrank's, the file cannot be written, or there is
+            nothing to compare with.
     """
     if path.is_dir():
         raise DataError(f"{path}: it is a folder. Give --out the name of a file, such as a.html")
     studies = find_studies(folders)
     parts = list(_parts(studies))
+    if before:
+        changes = changes_of(studies, before)
+        parts.insert(0, _Part("changes", "changes", "", "", [changes.stored], changes=changes))
     # Sections have a fixed size, so they are weighed before anything that can be left out.
     room = int((1 - _SPARE) * (ONE if len(studies) == 1 else MANY))
     room -= len(_rendered(parts, {}, studies).encode())

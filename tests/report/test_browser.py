@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-NAMES = ("compared", "hostile", "study", "film", "several")
+NAMES = ("compared", "hostile", "study", "film", "several", "changed")
 # Texts that are wider than their box, unless that box scrolls or says the whole in its title.
 CUT = """
 [...document.querySelectorAll("main *, header *, footer *")].filter(node => {

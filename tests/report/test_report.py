@@ -1,5 +1,6 @@
 """The page of ``nasrank report``: what stands in it is what the tables say, and text is text."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from nasrank.errors import DataError
+from nasrank.errors import DataError, NothingToCompare
+from nasrank.report.changes import _code, changes_of
 from nasrank.report.commands import typed
 from nasrank.report.comparison import ORDER, comparisons_of
 from nasrank.report.embedded import embedded, unpacked
@@ -322,3 +324,54 @@ def test_the_page_of_the_reference_results_is_of_the_results_there_are():
         rows = read_parquet(folder / "headline.parquet").to_pylist()
         known |= {float(f"{row['kendall_tau']:.6g}") for row in rows}
     assert known <= taus
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """The comparison as it might have been before: one loss much better, of other code."""
+    folder = tmp_path_factory.mktemp("earlier") / "compare"
+    shutil.copytree(COMPARED, folder)
+    table = read_parquet(COMPARED / "runs.parquet")
+    about = json.loads(table.schema.metadata[b"nasrank.about"])
+    rows = table.to_pylist()
+    for row in rows:
+        if row["loss"] == "mse":
+            row["kendall_tau"] += 0.2
+    RUNS.write(rows, folder / "runs.parquet", about)
+    return folder
+
+
+def test_what_changed_is_what_check_says(earlier, tmp_path):
+    from nasrank.questions.check.baseline import read_runs
+    from nasrank.questions.check.gate import check_runs
+
+    changes = changes_of(find_studies([COMPARED]), [earlier])
+    found = check_runs(read_runs(COMPARED), read_runs(earlier))
+    assert changes.stored.tables["changes"].rows == found.rows
+    assert changes.verdict == "worse"
+    (mse,) = [cells for name, cells in changes.rows if name == "mse"]
+    assert {(cell.text, cell.verdict) for cell in mse} == {("\N{MINUS SIGN}200", "worse")}
+    others = [cell for name, cells in changes.rows if name != "mse" for cell in cells]
+    assert {(cell.text, cell.verdict) for cell in others} == {("0", "held")}
+    page = seen(write_report([COMPARED], tmp_path / "page.html", [earlier]))
+    assert "The order got worse: mean tau " in "".join(page.texts)
+    assert "kendall tau" in "".join(page.texts)
+    same = changes_of(find_studies([COMPARED]), [COMPARED])
+    assert (same.verdict, same.others) == ("held", [])
+
+
+def test_code_that_differs_is_named(earlier):
+    now, before = (
+        [dataclasses.replace(study, code=code) for study in find_studies([COMPARED])]
+        for code in ({"gnn mse": "a", "gnn hr": "b"}, {"gnn mse": "a", "gnn hr": "c"})
+    )
+    assert _code(now, before) == "Other code made gnn hr. Unchanged: gnn mse."
+    assert _code(now, now) == "The same code made both."
+    assert _code(now, find_studies([earlier])).startswith("Not recorded on both sides")
+
+
+def test_what_cannot_be_compared_is_one_line(tmp_path):
+    with pytest.raises(DataError, match="holds no comparison"):
+        changes_of(find_studies([COMPARED]), [RESULTS / "search" / "nbgraph"])
+    with pytest.raises(NothingToCompare, match="shares no run"):
+        changes_of(find_studies([COMPARED]), [RESULTS / "losses" / "transnas-micro"])
