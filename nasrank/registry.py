@@ -80,6 +80,11 @@ class Registry(Generic[T]):
         self._group_was_read = group is None
         self._of_others: set[str] = set()
 
+    @property
+    def plural(self) -> str:
+        """What is registered, in the plural; also the command that lists it."""
+        return f"{self.kind}es" if self.kind.endswith("s") else f"{self.kind}s"
+
     @overload
     def register(self, name: str) -> Callable[[F], F]: ...
 

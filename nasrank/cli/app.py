@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 from nasrank.cli import (
     data,
     env,
+    names,
     report,
 )
 from nasrank.cli.lazy import group_of
@@ -27,8 +28,8 @@ _OUR_FAULT = 70
 """Exit code of an error that is no user's fault, as in sysexits.h."""
 
 _ORDER = (
-    "compare", "search", "budget", "rank", "explain", "recommend", "check", "report", "data",
-    "pr", "ot", "hard", "supcon", "bench", "env",
+    "compare", "search", "budget", "rank", "explain", "recommend", "check", "report", "losses",
+    "predictors", "metrics", "data", "pr", "ot", "hard", "supcon", "bench", "env",
 )  # fmt: skip
 
 app = typer.Typer(
@@ -69,6 +70,8 @@ app.add_typer(
     ),
     name="supcon",
 )
+for _kind in names.COMMANDS:
+    app.command(_kind, epilog=names.epilog_of(_kind))(names.command_of_names(_kind))
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("env", epilog=env.EPILOG)(env.env)
 

@@ -173,6 +173,8 @@ def _draw(study: "Study[Any, Any]", result: "Result[Any]") -> str:
 def _parameter(name: str, field: "FieldInfo") -> inspect.Parameter:
     shown = shown_as(field)
     text, default = field.description or "", default_text(name, field)
+    if shown["names"] is not None:
+        text = f"{text} Lists them: nasrank {shown['names'].plural}. Your own: FILE.py:NAME."
     if default:
         text = f"{text} [default: {default}]"
     kind: Any = plain_type(field.annotation)

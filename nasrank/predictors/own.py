@@ -29,8 +29,6 @@ from numpy.typing import NDArray
 from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.losses import PiecewiseSpec, prepare, resolve
-from nasrank.losses.catalogue import Targets
-from nasrank.losses.targets import transformed
 from nasrank.named import Count, Option, Positive, options_of_signature
 from nasrank.own import guarded, place_of
 from nasrank.predictors.columns import GraphColumns
@@ -38,6 +36,7 @@ from nasrank.predictors.ensemble import Ensemble, spelled_out
 from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor
 from nasrank.predictors.recipe import Recipe
 from nasrank.predictors.standard import Standard
+from nasrank.predictors.targets import robust_scores
 from nasrank.seeds import derive_seed, numpy_generator, seeded_torch
 
 __all__ = ["OwnModule", "OwnRegressor", "adapted"]
@@ -344,7 +343,7 @@ class _Modules(Fitted):
 
 
 class OwnRegressor(_Own):
-    """A regressor of scikit-learn, fitted to transformed labels.
+    """A regressor of scikit-learn, fitted to robust scores of the labels.
 
     Its columns are counts of operations, edges and paths, statistics over paths, and settings,
     all standardised. Each member is a new regressor; where it has a ``random_state`` that is None,
@@ -357,11 +356,10 @@ class OwnRegressor(_Own):
         device: Ignored; it computes on the CPU.
         recipe: Ignored.
         ensemble: Regressors of each member, whose predictions are averaged.
-        targets: What it is fitted to, see :data:`~nasrank.losses.catalogue.TARGETS`.
         options: Those of the regressor.
     """
 
-    own_loss = "mse"
+    own_loss = "mse(targets=robust)"
 
     def __init__(
         self,
@@ -371,13 +369,11 @@ class OwnRegressor(_Own):
         device: torch.device | str = "cpu",
         recipe: Recipe | None = None,
         ensemble: Count = 1,
-        targets: Targets = "robust",
         **options: Any,  # noqa: ANN401 - the regressor's own
     ) -> None:
         super().__init__(
             graphs, proxies=proxies, device=device, recipe=recipe, ensemble=ensemble, **options
         )
-        self._targets: Targets = targets
         self._made = GraphColumns(graphs)
         self._standard = Standard.of(self._made.reference.astype(np.float64))
         self._rows = self._standard.apply(self._made.reference.astype(np.float64))
@@ -406,8 +402,7 @@ class OwnRegressor(_Own):
     ) -> Fitted:
         fitted, errors = [], []
         for place, member in enumerate(members):
-            labels = torch.from_numpy(np.array(member.targets, np.float64))
-            wanted = transformed(self._targets, labels).numpy()
+            wanted = robust_scores(np.array(member.targets, np.float64))
             rows = self._rows[member.items]
             # The first part of an ensemble sees every label once.
             chosen = np.arange(len(rows))
