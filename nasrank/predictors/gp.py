@@ -16,7 +16,7 @@ from nasrank.predictors.evidence import TUNED_ON, Choice, Rows, choose_kernel
 from nasrank.predictors.kernel_rows import KernelRows
 from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, Member
 
-__all__ = ["GaussianProcess", "Posterior"]
+__all__ = ["GaussianProcess", "Posterior", "Posteriors"]
 
 
 class GaussianProcess(FeaturePredictor):
@@ -56,7 +56,7 @@ class GaussianProcess(FeaturePredictor):
             posteriors.append(Posterior(choose_kernel(candidates, member.targets)))
             if on_step is not None:
                 on_step(place + 1, len(members))
-        return _Posteriors(self.rows, self.rows.reference, posteriors)
+        return Posteriors(self.rows, self.rows.reference, posteriors)
 
 
 class Posterior:
@@ -93,7 +93,9 @@ class Posterior:
         return torch.cat(doubts)
 
 
-class _Posteriors(Fitted):
+class Posteriors(Fitted):
+    """What several training sets say."""
+
     def __init__(
         self, made: KernelRows, readings: Sequence[Rows], posteriors: Sequence[Posterior]
     ) -> None:
@@ -102,6 +104,7 @@ class _Posteriors(Fitted):
 
     @property
     def diverged(self) -> Bool[np.ndarray, "members"]:
+        """True where a coefficient is not finite."""
         return np.array([not each.weights.isfinite().all() for each in self._posteriors])
 
     def scores(
@@ -123,7 +126,8 @@ class _Posteriors(Fitted):
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
     ) -> Fitted:
-        return _Posteriors(self._made, self._made.of(graphs, proxies), self._posteriors)
+        """Return the same members for other graphs; see :meth:`Fitted.on`."""
+        return Posteriors(self._made, self._made.of(graphs, proxies), self._posteriors)
 
     def _rows(self, posterior: Posterior, items: Int64[np.ndarray, "graphs"] | None) -> Rows:
         rows = self._readings[posterior.choice.reading]

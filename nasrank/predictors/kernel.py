@@ -17,14 +17,15 @@ from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
 from nasrank.predictors.coefficients import LinearProblem
 from nasrank.predictors.evidence import Choice, Rows, choose_kernel, label_tau, spread_out
-from nasrank.predictors.gp import GaussianProcess, Posterior
+from nasrank.predictors.gp import GaussianProcess, Posterior, Posteriors
 from nasrank.predictors.kernel_rows import KernelRows
 from nasrank.predictors.predictor import Epoch, FeaturePredictor, Fitted, Member
 from nasrank.seeds import numpy_generator
 
-__all__ = ["KernelMachine"]
+__all__ = ["FOLDS", "KernelMachine", "Machines", "cut_folds"]
 
-_FOLDS = 5
+FOLDS = 5
+"""Into how many parts a training set is cut."""
 _FOLDED_ON = 320
 """The most labels used to choose the penalty; all are used for the coefficients."""
 _REPEATS, _REPEATED_BELOW = 4, 120
@@ -74,7 +75,7 @@ class KernelMachine(FeaturePredictor):
         *,
         on_step: Callable[[int, int], None] | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
-    ) -> Fitted:
+    ) -> Machines:
         """Fit every member; see :meth:`Predictor.fit`. A step is a member."""
         bases: dict[tuple[bytes, bytes], _Basis] = {}
         machines = []
@@ -87,7 +88,7 @@ class KernelMachine(FeaturePredictor):
             machines.append(_Machine.of(bases[own], member))
             if on_step is not None:
                 on_step(place + 1, len(members))
-        return _Machines(self.rows, self.rows.reference, machines)
+        return Machines(self.rows, self.rows.reference, machines)
 
 
 class _Basis:
@@ -156,9 +157,8 @@ class _Machine:
         loss = spec.at(len(member.items)) if isinstance(spec, PiecewiseSpec) else spec
         labels = torch.from_numpy(np.asarray(member.targets, np.float64))
         few = spread_out(member.targets, _FOLDED_ON)
-        found = _by_folds(
-            basis.rows[few], labels[few], member.items[few.numpy()], member.seed, loss
-        )
+        units = member.items if member.units is None else member.units
+        found = _by_folds(basis.rows[few], labels[few], units[few.numpy()], member.seed, loss)
         whole = torch.ones(1, len(labels), dtype=torch.bool)
         problem = LinearProblem(basis.rows, labels, whole, loss)
         b = problem.solve(found.penalty, found.start, tolerance=1e-5)
@@ -168,32 +168,33 @@ class _Machine:
 
 
 def cut_folds(
-    items: Int64[np.ndarray, "n"], labels: Float64[np.ndarray, "n"], seed: int
+    units: Int64[np.ndarray, "n"], labels: Float64[np.ndarray, "n"], seed: int, repeats: int
 ) -> Bool[Tensor, "folds n"]:
-    """Say which items each fold leaves out; copies of one graph go together.
+    """Say which items each fold leaves out; those of one unit, such as copies, go together.
 
     Folds are alike in their labels: neighbours in the order of labels are dealt to different ones.
 
     Args:
-        items: Number of each graph; copies share one.
+        units: Number of what each item belongs to.
         labels: Raw labels.
         seed: Seed of the run.
+        repeats: How often to cut anew.
 
     Returns:
-        ``[repeats * folds, n]``; no folds for fewer than three different graphs.
+        ``[repeats * folds, n]``, five folds where there are as many units; none for fewer than
+        three units.
     """
-    graphs, first, place = np.unique(items, return_index=True, return_inverse=True)
-    count = min(_FOLDS, len(graphs))
+    names, first, place = np.unique(units, return_index=True, return_inverse=True)
+    count = min(FOLDS, len(names))
     if count < 3:
-        return torch.zeros(0, len(items), dtype=torch.bool)
-    repeats = _REPEATS if len(graphs) < _REPEATED_BELOW else 1
-    draw = numpy_generator(seed, stream="folds", n=len(graphs))
-    order = np.lexsort((graphs, labels[first]))
+        return torch.zeros(0, len(units), dtype=torch.bool)
+    draw = numpy_generator(seed, stream="folds", n=len(names))
+    order = np.lexsort((names, labels[first]))
     cut = []
     for _ in range(repeats):
-        dealt = np.concatenate([draw.permutation(count) for _ in range(-(-len(graphs) // count))])
-        fold = np.empty(len(graphs), np.int64)
-        fold[order] = dealt[: len(graphs)]
+        dealt = np.concatenate([draw.permutation(count) for _ in range(-(-len(names) // count))])
+        fold = np.empty(len(names), np.int64)
+        fold[order] = dealt[: len(names)]
         cut += [fold[place] == number for number in range(count)]
     return torch.from_numpy(np.array(cut))
 
@@ -215,7 +216,7 @@ class _Found(NamedTuple):
 def _by_folds(
     rows: Float64[Tensor, "n rank"],
     labels: Float64[Tensor, "n"],
-    items: Int64[np.ndarray, "n"],
+    units: Int64[np.ndarray, "n"],
     seed: int,
     loss: LossSpec,
 ) -> _Found:
@@ -224,11 +225,12 @@ def _by_folds(
     Args:
         rows: Coordinates of the training set.
         labels: Raw labels.
-        items: Number of each graph.
+        units: What folds must not tear apart.
         seed: Seed of the run.
         loss: The training loss.
     """
-    folds = cut_folds(items, labels.numpy(), seed)
+    repeats = _REPEATS if len(np.unique(units)) < _REPEATED_BELOW else 1
+    folds = cut_folds(units, labels.numpy(), seed, repeats)
     whole = torch.ones(1, len(labels), dtype=torch.bool)
     unit = LinearProblem(rows, labels, whole, loss).unit_penalty()
     problem = LinearProblem(rows, labels, torch.cat([whole, ~folds]), loss)
@@ -262,7 +264,9 @@ def _left_out(
     return mean
 
 
-class _Machines(Fitted):
+class Machines(Fitted):
+    """Kernel machines, each of which stands on a Gaussian process."""
+
     def __init__(
         self, made: KernelRows, readings: Sequence[Rows], machines: Sequence[_Machine]
     ) -> None:
@@ -270,7 +274,19 @@ class _Machines(Fitted):
         self.final_loss = np.array([each.loss for each in machines])
 
     @property
+    def processes(self) -> Fitted:
+        """The Gaussian processes, as `~nasrank.predictors.gp.GaussianProcess` fits them."""
+        posteriors = [each.basis.posterior for each in self._machines]
+        return Posteriors(self._made, self._readings, posteriors)
+
+    @property
+    def noise(self) -> Float64[np.ndarray, "members"]:
+        """Variance of the noise of a label, in the unit of the targets of the process."""
+        return np.array([each.basis.posterior.choice.kernel.noise for each in self._machines])
+
+    @property
     def diverged(self) -> Bool[np.ndarray, "members"]:
+        """True where a coefficient is not finite."""
         return np.array([not each.coefficients.isfinite().all() for each in self._machines])
 
     def scores(
@@ -300,7 +316,8 @@ class _Machines(Fitted):
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
     ) -> Fitted:
-        return _Machines(self._made, self._made.of(graphs, proxies), self._machines)
+        """Return the same members for other graphs; see :meth:`Fitted.on`."""
+        return Machines(self._made, self._made.of(graphs, proxies), self._machines)
 
     def _rows(self, machine: _Machine, items: Int64[np.ndarray, "graphs"] | None) -> Rows:
         rows = self._readings[machine.basis.posterior.choice.reading]

@@ -40,12 +40,14 @@ class Member:
             first loss and then, from the resulting weights, on all items with its second.
         seed: Seed of the run. Initial weights and the order of the items depend on the seed and
             on n alone, neither on the loss nor on the other members.
+        units: What folds of the training set must not tear apart, by number; the graphs if None.
     """
 
     items: Int64[np.ndarray, "n"]
     targets: Float64[np.ndarray, "n"]
     loss: LossSpec | PiecewiseSpec
     seed: int
+    units: Int64[np.ndarray, "n"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,12 +136,12 @@ def test_a_setting_that_is_noise_costs_nearly_nothing(kind):
 
 
 def test_folds_keep_copies_together_and_leave_everything_out_once_a_repeat():
-    folds = cut_folds(np.array([4, 4, 1, 0, 7, 9, 3, 4]), np.arange(8.0), 0).numpy()
+    folds = cut_folds(np.array([4, 4, 1, 0, 7, 9, 3, 4]), np.arange(8.0), 0, 4).numpy()
     assert folds.shape == (20, 8)
     np.testing.assert_array_equal(folds.reshape(4, 5, 8).sum(axis=1), 1)
     np.testing.assert_array_equal(folds[:, 0], folds[:, 1])
     np.testing.assert_array_equal(folds[:, 0], folds[:, 7])
-    assert cut_folds(np.array([2, 2, 5, 5, 2]), np.arange(5.0), 0).shape == (0, 5)
+    assert cut_folds(np.array([2, 2, 5, 5, 2]), np.arange(5.0), 0, 1).shape == (0, 5)
 
 
 def test_beyond_its_limit_all_labels_still_count(machine, monkeypatch):
