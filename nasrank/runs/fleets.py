@@ -6,18 +6,21 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from nasrank.benchmarks import load_task
 from nasrank.errors import DataError
 from nasrank.predictors.recipe import Recipe
+from nasrank.runs.extras import Extras
 from nasrank.runs.memory import MemoryLimit
 from nasrank.runs.run import Run
-from nasrank.runs.train import Extras, Trainer
 from nasrank.study.device import choose_device
 from nasrank.study.study import OnWork
+
+if TYPE_CHECKING:
+    import torch
+
+    from nasrank.runs.train import Trainer
 
 __all__ = ["FleetSettings", "FleetTrainer", "device_of"]
 
@@ -76,6 +79,9 @@ class FleetTrainer:
                     f"{run.task}: the data here differ from those where the run was planned. "
                     "Import the same file with: nasrank data import"
                 )
+        # Late: grids are planned without torch.
+        from nasrank.runs.train import Trainer
+
         parts = self.settings.limit.parts(runs)
         # Wherever the fleet comes to, its place among several devices is the same.
         device = device_of(self.settings.kind, int(runs[0].run_id, 16))
@@ -99,6 +105,8 @@ def device_of(kind: str, number: int) -> torch.device:
     Raises:
         UsageError: There is no CUDA device here.
     """
+    import torch
+
     if choose_device(kind).type == "cpu":
         return torch.device("cpu")
     return torch.device("cuda", number % max(1, torch.cuda.device_count()))

@@ -44,7 +44,7 @@ def losses_for(predictor: PredictorSpec, losses: Sequence[str]) -> list[str]:
         >>> losses_for(parse_predictor("gp"), ["hr", "listmle"])
         ['mse(targets=robust)']
     """
-    own = PREDICTORS[predictor.name].own_loss
+    own = PREDICTORS.facts(predictor.name).own_loss
     return list(losses) if own is None else [own]
 
 
@@ -126,11 +126,11 @@ class _Cost:
     @classmethod
     def of(cls, predictor: str) -> _Cost:
         spec = parse_predictor(predictor)
-        return cls(spec, PREDICTORS[spec.name].networks(dict(spec.options)))
+        return cls(spec, PREDICTORS.facts(spec.name).networks(dict(spec.options)))
 
     def beside(self, n_train: int) -> float:
         """Seconds of one member on a CPU, without its networks."""
-        return PREDICTORS[self.spec.name].seconds(n_train, dict(self.spec.options))
+        return PREDICTORS.facts(self.spec.name).seconds(n_train, dict(self.spec.options))
 
     def seconds(self, n_train: int, kind: str, recipe: Recipe) -> float:
         """Seconds to train one member in a full fleet; never 0."""

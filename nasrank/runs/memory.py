@@ -63,7 +63,7 @@ def fleet_bytes(
     options = dict(spec.options)
     n = max(run.n_train for run in runs)
     nodes, classes = space.graphs.nodes, len(space.graphs)
-    networks = len(runs) * PREDICTORS[spec.name].networks(options)
+    networks = len(runs) * PREDICTORS.facts(spec.name).networks(options)
     total = (_PROCESS if kind == "cpu" else 0) + _LAID_OUT * classes * nodes
     if networks:
         weights = _WEIGHTS[0] + _WEIGHTS[1] * len(space.graphs.vocabulary)
@@ -71,7 +71,7 @@ def fleet_bytes(
         own = _COPIES * (weights + recipe.epochs * n) + 16 * classes
         total += networks * (own + _TRAINED_NODE * listed * nodes)
         total += _SCORED_NODE * min(networks * classes * nodes, _SCORED_NODES)
-    if PREDICTORS[spec.name].seconds(n, options) > 0:
+    if PREDICTORS.facts(spec.name).seconds(n, options) > 0:
         total += _OTHERS + 8 * len(runs) * n * (classes + 3 * n)
     if predictions:
         total += _PREDICTION * len(runs) * len(space.architectures)

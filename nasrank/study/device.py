@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasrank.errors import UsageError
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["choose_device", "kind_of"]
+
+_CARDS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
+"""Files of drivers: Nvidia's cards and boards, Windows' cards seen from Linux, AMD's."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -44,4 +49,11 @@ def kind_of(config: Config) -> str:
     # Only the workers of a cluster know their devices.
     if isinstance(config, OnEngines) and config.engine == "dask" and config.device == "cuda":
         return "cuda"
+    if config.device != "cuda" and (config.device == "cpu" or _no_card()):
+        return "cpu"
     return choose_device(config.device).type
+
+
+def _no_card() -> bool:
+    """Say whether there is certainly no card, as drivers make a file; importing torch is slow."""
+    return sys.platform == "linux" and not any(Path(each).exists() for each in _CARDS)

@@ -50,3 +50,18 @@ def test_equal_meanings_are_equal_objects():
 def test_every_registered_name_is_a_predictor():
     for name in PREDICTORS:
         assert issubclass(PREDICTORS[name], Predictor)
+
+
+@pytest.mark.parametrize("name", list(PREDICTORS))
+@pytest.mark.parametrize("options", [{}, {"ensemble": 3}])
+def test_a_grid_is_planned_by_what_the_class_says(name, options):
+    facts, kind = PREDICTORS.facts(name), PREDICTORS[name]
+    assert facts.own_loss == kind.own_loss
+    assert facts.networks(options) == kind.networks(options)
+    assert facts.seconds(78, options) == kind.seconds(78, options)
+
+
+def test_networks_need_no_extra():
+    for name in ("gnn", "mlp"):
+        PREDICTORS.facts(name).require_extra()
+        assert PREDICTORS[name].extra is None

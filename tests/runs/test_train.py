@@ -12,9 +12,10 @@ from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.recipe import Recipe
 from nasrank.runs import train as train_module
 from nasrank.runs.evaluate import curve_items
+from nasrank.runs.extras import Extras
 from nasrank.runs.features import predictor_on
 from nasrank.runs.grid import work
-from nasrank.runs.train import Extras, Trainer, split_of
+from nasrank.runs.train import Trainer, split_of
 from nasrank.study.device import choose_device
 
 RECIPE = Recipe(epochs=4, list_length=10)

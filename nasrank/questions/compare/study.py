@@ -19,6 +19,7 @@ from nasrank.questions.compare.options import CompareConfig
 from nasrank.questions.compare.view import view_comparison
 from nasrank.runs.code import code_of
 from nasrank.runs.evaluate import mean_gpu_seconds
+from nasrank.runs.extras import Extras
 from nasrank.runs.fleets import FleetSettings, FleetTrainer
 from nasrank.runs.grid import cut, estimated_seconds, losses_for, work
 from nasrank.runs.own_metrics import MetricSpec
@@ -34,7 +35,6 @@ from nasrank.runs.tables import (
     nested_in,
 )
 from nasrank.runs.tabulate import run_tables
-from nasrank.runs.train import Extras
 from nasrank.study.device import kind_of
 from nasrank.study.study import Answer, Job, Plan, Runs, Study
 
@@ -61,7 +61,7 @@ def plan_runs(config: CompareConfig) -> Plan[Run]:
     # Spelled in one way, so that what is named twice is trained once.
     predictors = {str(spec): spec for spec in map(parse_predictor, config.predictors)}
     for spec in predictors.values():
-        PREDICTORS[spec.name].require_extra()
+        PREDICTORS.facts(spec.name).require_extra()
     methods = [
         (name, loss) for name, known in predictors.items() for loss in losses_for(known, losses)
     ]
