@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.importers.plain_tables import NotPlainError, PlainRows, plain_chunks
 from nasrank.benchmarks.importers.records import Records, record_chunks
 from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names, spells_names
 from nasrank.errors import DataError
@@ -27,6 +29,10 @@ CHUNK = 16_384
 """Rows that are read, scored and kept together."""
 _REMEDY = "Correct the pool, or import what is new with: nasrank data import"
 
+_PART = 2**21
+"""Entries of the adjacency matrices that are reduced at once."""
+
+Rows = Records | PlainRows
 Progress = Callable[[int, int | None], None]
 Scores = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 
@@ -124,22 +130,51 @@ class PoolFile:
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{self.path}: not a readable Parquet file. Check the path") from error
 
-    def chunks(
-        self, wanted: Callable[[int], bool] = lambda _: True
-    ) -> Iterator[tuple[int, Records]]:
-        """Yield the number of each wanted chunk and its rows."""
-        yield from record_chunks(self.path, self.chunk, wanted, remedy=_REMEDY)
+    def chunks(self, wanted: Callable[[int], bool] = lambda _: True) -> Iterator[tuple[int, Rows]]:
+        """Yield the number of each wanted chunk and its rows.
 
-    def graphs(self, records: Records) -> Iterator[GraphBatch]:
+        Plain tables of graphs are read by column; from the first row on that is not plain, or is
+        wrong, they are read row by row.
+        """
+        done = -1
+        if not (self.settings or self.attributes):
+            with contextlib.suppress(NotPlainError):
+                for rows in plain_chunks(self.path, self.chunk, self.vocabulary, wanted):
+                    yield rows.number, rows
+                    done = rows.number
+                if done >= 0:
+                    return
+        yield from self._row_by_row(lambda number: number > done and wanted(number))
+
+    def _row_by_row(self, wanted: Callable[[int], bool]) -> Iterator[tuple[int, Records]]:
+        return record_chunks(self.path, self.chunk, wanted, remedy=_REMEDY)
+
+    def graphs(self, records: Rows) -> Iterator[GraphBatch]:
         """Yield the canonical graphs of rows, part by part.
 
         Raises:
             DataError: A row is no graph of the space; the message names it.
         """
+        if isinstance(records, PlainRows):
+            yield from self._plain_graphs(records)
+            return
         start = 0
         for batch in self._written(records):
             yield self._canonical(batch, records, start)
             start += len(batch)
+
+    def _plain_graphs(self, rows: PlainRows) -> Iterator[GraphBatch]:
+        step = max(1, _PART // rows.graphs.nodes**2)
+        reduction = self.reduction
+        for start in range(0, len(rows), step):
+            part = rows.graphs[start : start + step]
+            try:
+                yield canonicalise(part, drop=reduction.drop, contract=reduction.contract)
+            except DataError:
+                # The reader of rows can say which one it is.
+                for _, records in self._row_by_row(rows.number.__eq__):
+                    yield from self.graphs(records)
+                raise
 
     def read_rows(self, rows: NDArray[np.int64]) -> GraphBatch:
         """Read the canonical graphs of some rows, in the order given."""
@@ -148,7 +183,8 @@ class PoolFile:
         parts = []
         for number, records in self.chunks(asked.__contains__):
             start = number * self.chunk
-            here = np.sort(rows[(rows >= start) & (rows < start + len(records.rows))]).tolist()
+            inside = (rows >= start) & (rows < start + len(self.names(records)))
+            here = np.sort(rows[inside]).tolist()
             chosen = _rows_of(records, [row - start for row in here])
             places |= {row: len(places) + place for place, row in enumerate(here)}
             parts += list(self.graphs(chosen))
@@ -168,20 +204,30 @@ class PoolFile:
                 break
         return found
 
-    def names(self, records: Records) -> tuple[str, ...]:
+    def error(self, records: Rows, row: int, complaint: str) -> DataError:
+        """Make the error for one of the rows; see `Records.error`."""
+        if isinstance(records, PlainRows):
+            ((_, records),) = self._row_by_row(records.number.__eq__)
+        return records.error(row, complaint)
+
+    def names(self, records: Rows) -> tuple[str, ...]:
         """Return the names of rows; without an id, rows of equal settings have the same."""
+        if isinstance(records, PlainRows):
+            return records.names
         return candidate_names(records, self._names_of)
 
-    def spells_names(self, records: Records) -> bool:
+    def spells_names(self, records: Rows) -> bool:
         """Whether rows have no names but their settings."""
-        return spells_names(records, self._names_of)
+        return isinstance(records, Records) and spells_names(records, self._names_of)
 
     @property
     def _names_of(self) -> tuple[Setting, ...]:
         """Settings that can stand for a name: all that there is of an architecture."""
         return self.settings if len(self.vocabulary) == 2 else ()
 
-    def _written(self, records: Records) -> Iterator[GraphBatch]:
+    def _written(self, records: Rows) -> Iterator[GraphBatch]:
+        if isinstance(records, PlainRows):
+            return iter([records.graphs])
         return candidate_graphs(records, self.vocabulary, self.attributes, self.settings)
 
     def _canonical(self, batch: GraphBatch, records: Records, start: int) -> GraphBatch:
@@ -199,7 +245,9 @@ class PoolFile:
             raise
 
 
-def _rows_of(records: Records, rows: Sequence[int]) -> Records:
+def _rows_of(records: Rows, rows: Sequence[int]) -> Rows:
+    if isinstance(records, PlainRows):
+        return records.take(rows)
     return replace(
         records,
         rows=[records.rows[row] for row in rows],
@@ -308,7 +356,7 @@ def rank_pool(
         # Names that are spelt settings say that rows are alike, which is no mistake.
         again = None if pool.spells_names(records) else names.add(ids)
         if again is not None:
-            raise records.error(again, f"id {ids[again][:60]!a} comes twice")
+            raise pool.error(records, again, f"id {ids[again][:60]!a} comes twice")
         rows = start + np.arange(len(ids))
         path = folder / f"part-{number:06d}.parquet"
         stored = _read(path, start, ids)
