@@ -144,12 +144,14 @@ class _Machine:
         coefficients: Of the kernel with each training graph.
         unit: Standard deviation of the Gaussian process in the unit of the scores.
         loss: Value of the training loss.
+        held: Scores of what each fold left out at the chosen penalty, else NaN.
     """
 
     basis: _Basis
     coefficients: Float64[Tensor, "n"]
     unit: float
     loss: float
+    held: Float64[np.ndarray, "folds n"]
 
     @classmethod
     def of(cls, basis: _Basis, member: Member) -> _Machine:
@@ -164,7 +166,9 @@ class _Machine:
         b = problem.solve(found.penalty, found.start, tolerance=1e-5)
         scores = b @ basis.rows.T
         unit = basis.unit(scores[0].numpy(), found.left_out, few)
-        return cls(basis, basis.back @ b[0], unit, float(problem.loss(scores)[0]))
+        held = np.full((len(found.by_fold), len(labels)), np.nan)
+        held[:, few.numpy()] = found.by_fold
+        return cls(basis, basis.back @ b[0], unit, float(problem.loss(scores)[0]), held)
 
 
 def cut_folds(
@@ -206,11 +210,13 @@ class _Found(NamedTuple):
         penalty: The best.
         start: The solution of the whole training set near it.
         left_out: Scores of each item by models that did not see its label, or NaN.
+        by_fold: The same, of each fold for itself; NaN for items that it does not leave out.
     """
 
     penalty: Float64[Tensor, "1"]
     start: Float64[Tensor, "1 rank"]
     left_out: Float64[np.ndarray, "n"]
+    by_fold: Float64[np.ndarray, "folds n"]
 
 
 def _by_folds(
@@ -236,14 +242,17 @@ def _by_folds(
     problem = LinearProblem(rows, labels, torch.cat([whole, ~folds]), loss)
     b = torch.zeros(len(folds) + 1, rows.shape[1], dtype=torch.float64)
     if len(folds) == 0:
-        return _Found(_UNTESTED * unit, b[:1], np.full(len(labels), np.nan))
+        nothing = np.full((1, len(labels)), np.nan)
+        return _Found(_UNTESTED * unit, b[:1], nothing[0], nothing[:0])
     tried: list[_Found] = []
     taus: list[float] = []
     for power in range(_STRONGEST, _WEAKEST - 1, -1):
         penalty = unit * 10.0**power
         b = problem.solve(penalty.expand(len(b)), b, tolerance=_ROUGHLY, steps=_FOLD_STEPS)
         scores = (b[1:] @ rows.T).numpy()
-        tried.append(_Found(penalty, b[:1], _left_out(scores, folds.numpy())))
+        out = folds.numpy()
+        by_fold = np.where(out, scores, np.nan)
+        tried.append(_Found(penalty, b[:1], _left_out(scores, out), by_fold))
         # Within each fold, as the scores of different models have no common unit.
         own = [
             label_tau(row[out], labels.numpy()[out])
@@ -278,6 +287,14 @@ class Machines(Fitted):
         """The Gaussian processes, as `~nasrank.predictors.gp.GaussianProcess` fits them."""
         posteriors = [each.basis.posterior for each in self._machines]
         return Posteriors(self._made, self._readings, posteriors)
+
+    @property
+    def held(self) -> list[Float64[np.ndarray, "folds n"]]:
+        """Scores of what each fold left out when the penalty was chosen, by member; else NaN.
+
+        The kernel has seen these labels, so they compare losses, but flatter all of them.
+        """
+        return [each.held for each in self._machines]
 
     @property
     def noise(self) -> Float64[np.ndarray, "members"]:

@@ -245,3 +245,17 @@ def test_scores_are_those_of_the_coefficients(machine):
     torch.testing.assert_close(
         whole, choice.kernel.between(choice.rows, choice.rows), atol=1e-2, rtol=0
     )
+
+
+def test_what_folds_left_out_compares_losses(machine):
+    losses = [parse("listmle"), parse("mse(targets=robust)")]
+    members = [Member(np.arange(30), WORTH[:30], loss, 0) for loss in losses]
+    held = machine.fit(members).held
+    folds = cut_folds(np.arange(30), WORTH[:30], 0, kernel._REPEATS).numpy()
+    for each in held:
+        np.testing.assert_array_equal(~np.isnan(each), folds)
+    taus = [
+        kendall_tau(row[out], WORTH[:30][out]) for row, out in zip(held[0], folds, strict=True)
+    ]
+    assert np.mean(taus) > 0.3
+    assert (held[0][folds] != held[1][folds]).any()
