@@ -12,13 +12,13 @@ HIGHER = (
     r"(rare_|predictor_)?(precision|recall)(_at_.*)?", r"true_.*|classifier_.*",
     r".*(discovery|discovery_rate|discovery_1pct_at_100|top_stability|top_found|hit_share|hit)",
     r"fine_probe_.*", r"objective|modes_found|alpha|beta|converged|within_noise|noise_share|score",
-    r"savings|net_saving|return_on_work|reached(_share)?|best|as_good|difference",
+    r"savings|net_saving|return_on_work|reached(_share)?|best|equivalent|difference",
 )  # fmt: skip
 LOWER = (
     r".*(regret|loss|cost|seconds|mebibytes|gpu_hours|gpu_hours_to_optimum|rank)(_at_.*|_worst)?",
     r"n_at_\d+|first_hit_.*|evaluations(_to_.*)?|planned|needed|best_rank",
     r"fpr_at_.*|false_.*_rate|degenerate_batches|diverged(_share)?|collapsed|gradient_norm|drift",
-    r"(mistake|mean)_distance|before|after|change|divergence|rebuilt|error",
+    r"(mistake|mean)_distance|worse|before|after|change|divergence|rebuilt|error",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from nasrank.errors import NothingToCompare
 from nasrank.questions.budget.stored import StoredResults, make_command
 from nasrank.runs.tables import DISCOVERY_AT, RUNS
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import compare_with_best
+from nasrank.statistics import Verdict, compare_with_best
 from nasrank.tables import Column
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["GOALS", "Cell", "Goal", "cells_of", "likeness"]
-
-_AS_GOOD_P = 0.05
 
 _TAU_STEP = 0.05
 """A difference of replicate tau that counts like twice the training size."""
@@ -85,6 +83,7 @@ class Cell:
         values: Measure ``[losses, seeds]``, higher is better whatever the goal; nan where a
             seed has none. Columns are the same seeds in every cell.
         sign: -1 where ``values`` are the negated measure, else 1.
+        margin: Difference of the measure that does not matter.
     """
 
     task: str
@@ -94,6 +93,7 @@ class Cell:
     losses: tuple[str, ...]
     values: NDArray[np.float64]
     sign: float
+    margin: float = 0.0
 
     @cached_property
     def best(self) -> str:
@@ -101,18 +101,15 @@ class Cell:
         return self.losses[int(np.argmax(np.nanmean(self.values, axis=1)))]
 
     @cached_property
-    def as_good(self) -> frozenset[str]:
-        """The best loss and those not significantly worse (paired test, Holm, 5 %)."""
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """What is known of each loss against the best one, which is equivalent to itself."""
         compared = compare_with_best(
             dict(zip(self.losses, self.values, strict=True)),
             sign=1,
+            margin=self.margin,
             rng=numpy_generator(0, stream="flips"),
         )
-        return frozenset(
-            loss
-            for loss, c in compared.items()
-            if c.best or (c.p_holm is not None and c.p_holm > _AS_GOOD_P)
-        )
+        return {loss: c.verdict or "equivalent" for loss, c in compared.items()}
 
     @cached_property
     def regret(self) -> NDArray[np.float64]:
@@ -209,6 +206,7 @@ def cells_of(
                 tuple(everywhere),
                 sign * table.reindex(index=everywhere, columns=seeds).to_numpy(dtype=float),
                 sign,
+                goal.column.margin,
             )
         )
     return cells

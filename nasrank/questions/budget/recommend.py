@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from nasrank.questions.budget.cells import GOALS, Cell, cells_of, likeness
+from nasrank.questions.budget.cells import GOALS, Cell, Goal, cells_of, likeness
 from nasrank.questions.budget.options import RecommendConfig
 from nasrank.questions.budget.stored import StoredResults, make_command, without_each
 from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION, RULES
-from nasrank.seeds import numpy_generator
-from nasrank.statistics import compare_with_best, mean_interval
+from nasrank.statistics import (
+    Interval,
+    clustered_interval,
+    judged,
+    mean_interval,
+    paired_interval,
+)
 from nasrank.study.study import Answer
 
 __all__ = ["recommend"]
@@ -20,7 +25,10 @@ __all__ = ["recommend"]
 Row = dict[str, Any]
 
 NAIVE = "listmle"
-"""What the naive rule always takes."""
+"""What the simplest rule always takes."""
+
+OWN, AVERAGE, BLIND = "recommend", "best-on-average", "any-loss"
+"""Rules by name: likeness, the least mean regret whatever the case, and a blind draw."""
 
 
 def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
@@ -28,8 +36,11 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
 
     Every task at every training size is a cell. A cell counts by its likeness to what is asked
     (`~nasrank.questions.budget.cells.likeness`), and the loss with the least regret against each
-    cell's best loss, on this weighted average, is recommended. The same rule is then tested on
-    each space, or task where there is one space, having learnt from the others alone.
+    cell's best loss, on this weighted average, is the candidate. This rule and simpler ones are
+    then tested on each space, or task where there is one space, having learnt from the others
+    alone. Its candidate is recommended only if its regret there is surely less than that of the
+    simplest rule, always one loss; else what the simplest rule takes is. With one task nothing
+    can be left out, and the candidate is recommended untested.
 
     Returns:
         Rows of ``recommendation``, best first for each training size; of ``holdout``, none with
@@ -42,9 +53,11 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
     notes: list[str] = [] if goal.note is None else [goal.note]
     cells = cells_of(stored, goal, config.losses, config.tasks, notes)
     sizes = config.n_train or tuple(sorted({cell.n_train for cell in cells}))
-    rows = [row for n_train in sizes for row in _advice(config, goal.measure, cells, n_train)]
+    by, holdout = _hold_out(cells)
+    rules = _rules(holdout, goal.column.margin)
+    followed = next((row["rule"] for row in rules if row["followed"]), OWN)
+    rows = [row for n_train in sizes for row in _advice(config, goal, cells, n_train, followed)]
     notes += _beyond(config, cells, sizes)
-    by, holdout, costs = _hold_out(cells)
     if not holdout:
         command = make_command(stored, tasks="OTHER/TASK")
         notes.append(
@@ -53,10 +66,12 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
         )
     sources = [str(path) for path in stored.folders]
     return Answer(
-        {RECOMMENDATION: rows, HOLDOUT: holdout, RULES: _rules(holdout, costs)},
+        {RECOMMENDATION: rows, HOLDOUT: holdout, RULES: rules},
         record={
             "measure": goal.measure,
             "unit": goal.unit,
+            "margin": goal.column.margin,
+            "rule": followed,
             "results": sources,
             "holdout_left_out": by,
         },
@@ -66,7 +81,7 @@ def recommend(config: RecommendConfig, stored: StoredResults) -> Answer:
 
 
 def _advice(
-    config: RecommendConfig, measure: str, cells: Sequence[Cell], n_train: int
+    config: RecommendConfig, goal: Goal, cells: Sequence[Cell], n_train: int, rule: str
 ) -> list[Row]:
     weights = likeness(
         cells, n_train, space_size=config.space_size, replicate_tau=config.replicate_tau
@@ -74,37 +89,53 @@ def _advice(
     losses = cells[0].losses
     regret = _average([cell.regret for cell in cells], weights)
     worth = _average([cell.values for cell in cells], weights)
-    # Losses that every cell has are compared on the seeds that all of them have.
     cost = np.nanmean(regret, axis=1)
-    order = np.argsort(cost, kind="stable")
-    compared = compare_with_best(
-        {loss: -regret[place] for place, loss in enumerate(losses)},
-        sign=1,
-        rng=numpy_generator(0, stream="flips"),
-    )
+    order = np.argsort(cost, kind="stable").tolist()
+    chosen = order[0] if rule == OWN else losses.index(_choice(rule, cells))
+    order.remove(chosen)
     rows = []
-    for rank, place in enumerate(order, 1):
+    for rank, place in enumerate([chosen, *order], 1):
         loss = losses[place]
         interval = mean_interval(regret[place])
+        # Losses that every cell has are compared on the seeds that all of them have.
+        difference = None if place == chosen else paired_interval(regret[place], regret[chosen])
         rows.append(
             {
                 "goal": config.goal,
-                "measure": measure,
+                "measure": goal.measure,
                 "n_train": n_train,
                 "loss": loss,
                 "place": rank,
+                "rule": rule,
                 "mean": float(cells[0].sign * np.nanmean(worth[place])),
                 "cost": float(cost[place]),
                 "cost_lower": interval.lower,
                 "cost_upper": interval.upper,
                 "cost_worst": max(cell.cost(loss) for cell in cells),
                 "best": sum(loss == cell.best for cell in cells),
-                "as_good": sum(loss in cell.as_good for cell in cells),
+                "equivalent": sum(cell.verdicts[loss] == "equivalent" for cell in cells),
+                "worse": sum(cell.verdicts[loss] == "worse" for cell in cells),
                 "cells": len(cells),
-                "p_holm": compared[loss].p_holm,
+                **_against(difference, goal.column.margin),
+                "margin": goal.column.margin,
             }
         )
     return rows
+
+
+def _against(difference: Interval | None, margin: float) -> Row:
+    """Columns of a difference of regret, where less is better."""
+    names = ("difference", "difference_lower", "difference_upper", "verdict")
+    if difference is None:
+        return dict.fromkeys(names)
+    verdict = judged(difference, -1, margin)
+    ends = (difference.mean, difference.lower, difference.upper, verdict)
+    return dict(zip(names, ends, strict=True))
+
+
+def _choice(rule: str, cells: Sequence[Cell]) -> str:
+    """What a rule takes that does not look at the case."""
+    return rule if rule == NAIVE else _pick(cells, np.ones(len(cells)))
 
 
 def _average(values: Sequence[Any], weights: Any) -> Any:  # noqa: ANN401 - arrays of seeds
@@ -116,14 +147,14 @@ def _average(values: Sequence[Any], weights: Any) -> Any:  # noqa: ANN401 - arra
     return np.divide(mean, total, out=np.full_like(mean, np.nan), where=total > 0)
 
 
-def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row], dict[str, list[Any]]]:
-    """Test every rule on cells it has not seen; also return the regret of its choice by seed."""
+def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row]]:
+    """Test every rule on cells it has not seen, the simplest rule first."""
     by, groups = without_each(list(dict.fromkeys(cell.task for cell in cells)))
     rows: list[Row] = []
-    costs: dict[str, list[Any]] = {}
     for group, tasks in groups.items() if len(groups) > 1 else ():
         seen = [cell for cell in cells if cell.task not in tasks]
-        everywhere = _pick(seen, np.ones(len(seen)))
+        simple = [rule for rule in (NAIVE, AVERAGE) if rule != NAIVE or NAIVE in cells[0].losses]
+        always = {rule: _choice(rule, seen) for rule in simple}
         for cell in (each for each in cells if each.task in tasks):
             alike = likeness(
                 seen,
@@ -131,17 +162,10 @@ def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row], dict[str, list[Any
                 space_size=cell.space_size,
                 replicate_tau=cell.replicate_tau,
             )
-            rules: dict[str, str | None] = {
-                "recommend": _pick(seen, alike),
-                "best-on-average": everywhere,
-            }
-            if NAIVE in cell.losses:
-                rules[NAIVE] = NAIVE
-            rules["any-loss"] = None
+            rules: dict[str, str | None] = {**always, OWN: _pick(seen, alike), BLIND: None}
             for rule, loss in rules.items():
                 chosen = cell.losses if loss is None else (loss,)
-                own = np.stack([cell.regret[cell.losses.index(name)] for name in chosen])
-                costs.setdefault(rule, []).append(own.mean(axis=0))
+                verdicts = [cell.verdicts[name] for name in chosen]
                 rows.append(
                     {
                         "left_out": group,
@@ -150,12 +174,13 @@ def _hold_out(cells: Sequence[Cell]) -> tuple[str, list[Row], dict[str, list[Any
                         "rule": rule,
                         "loss": loss,
                         "best": float(np.mean([name == cell.best for name in chosen])),
-                        "as_good": float(np.mean([name in cell.as_good for name in chosen])),
+                        "equivalent": verdicts.count("equivalent") / len(chosen),
+                        "worse": verdicts.count("worse") / len(chosen),
                         "cost": float(np.mean([cell.cost(name) for name in chosen])),
                         "best_loss": cell.best,
                     }
                 )
-    return by, rows, costs
+    return by, rows
 
 
 def _pick(cells: Sequence[Cell], weights: Any) -> str:  # noqa: ANN401
@@ -163,26 +188,46 @@ def _pick(cells: Sequence[Cell], weights: Any) -> str:  # noqa: ANN401
     return cells[0].losses[int(np.argmin(np.average(cost, axis=0, weights=weights)))]
 
 
-def _rules(holdout: Sequence[Row], costs: dict[str, list[Any]]) -> list[Row]:
-    rows = []
-    for rule, by_seed in costs.items():
+def _rules(holdout: Sequence[Row], margin: float) -> list[Row]:
+    """Judge rules by their regret; what was left out is the unit, as advice is for another one."""
+    rows: list[Row] = []
+    groups = [row["left_out"] for row in holdout if row["rule"] == BLIND]
+    costs = {
+        rule: np.array([row["cost"] for row in holdout if row["rule"] == rule])
+        for rule in dict.fromkeys(row["rule"] for row in holdout)
+    }
+    for rule, cost in costs.items():
         own = [row for row in holdout if row["rule"] == rule]
-        # A seed draws the same training sets in every cell of a space, so seeds are the units.
-        with_seed = _average([each[None] for each in by_seed], np.ones(len(by_seed)))[0]
-        interval = mean_interval(with_seed)
+        simplest = next(iter(costs))
+        interval = clustered_interval(cost, groups)
+        difference = (
+            None if rule == simplest else clustered_interval(cost - costs[simplest], groups)
+        )
         rows.append(
             {
                 "rule": rule,
                 "cells": len(own),
-                "best": float(np.mean([row["best"] for row in own])),
-                "as_good": float(np.mean([row["as_good"] for row in own])),
-                "cost": float(np.mean([row["cost"] for row in own])),
+                "groups": interval.n_seeds,
+                **{
+                    name: float(np.mean([row[name] for row in own]))
+                    for name in ("best", "equivalent", "worse")
+                },
+                "cost": interval.mean,
                 "cost_lower": interval.lower,
                 "cost_upper": interval.upper,
-                "cost_worst": max(row["cost"] for row in own),
+                "cost_worst": float(cost.max()),
+                **_against(difference, margin),
             }
         )
-    return rows
+    better = [row for row in rows if row["rule"] != BLIND and _surely_less(row)]
+    followed = min(better, key=lambda row: float(row["cost"])) if better else next(iter(rows), {})
+    return [{**row, "followed": row is followed} for row in rows]
+
+
+def _surely_less(row: Row) -> bool:
+    """Whether a rule's regret is surely below that of the simplest, by however little."""
+    upper = row["difference_upper"]
+    return upper is not None and upper < 0
 
 
 def _beyond(config: RecommendConfig, cells: Sequence[Cell], sizes: Sequence[int]) -> list[str]:

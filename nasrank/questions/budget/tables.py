@@ -111,6 +111,8 @@ TRANSFER = Table(
     ),
 )  # fmt: skip
 
+_OVER_SPACES = "95 % Student interval over what was left out: spaces, or tasks of one space"
+
 RECOMMENDATION = Table(
     "recommendation",
     "One loss for one training size and goal",
@@ -120,16 +122,26 @@ RECOMMENDATION = Table(
         count("n_train", "architectures", "Training architectures asked for"),
         spelling("loss", "Canonical spelling of the loss"),
         count("place", "rank", "1 is the recommended loss"),
+        text("rule", "Rule that recommends the loss of place 1, as in rules; the simplest unless "
+             "another was surely better on spaces left out"),
         number("mean", "metric", "Measure, weighted over cells by likeness"),
         number("cost", "metric", "Regret against each cell's best loss", better="lower"),
         *bounds("metric", "95 % Student interval over seeds", "one seed", of="cost"),
         number("cost_worst", "metric", "The largest regret in a single cell", better="lower"),
         count("best", "cells", "Cells in which it is the best", better="higher"),
-        count("as_good", "cells", "Cells in which it is best or not significantly worse",
-              better="higher"),
+        count("equivalent", "cells", "Cells in which it is the best or surely within the margin "
+              "of it", better="higher"),
+        count("worse", "cells", "Cells in which it is surely worse by more than the margin",
+              better="lower"),
         count("cells", "cells", "Cells compared: a task at a training size"),
-        share("p_holm", "Paired test against the recommended loss, Holm-corrected",
-              "the recommended loss itself, or no shared seeds"),
+        number("difference", "metric", "Regret less that of the recommended loss, on these tasks",
+               "the recommended loss itself"),
+        *bounds("metric", "95 % Student interval over seeds",
+                "the recommended loss itself, or one seed", of="difference"),
+        number("margin", "metric", "Difference that does not matter"),
+        text("verdict", "better or worse than the recommended loss where the interval is beyond "
+             "the margin, equivalent where it is within, or undecided",
+             "the recommended loss itself"),
     ),
 )  # fmt: skip
 
@@ -140,11 +152,13 @@ HOLDOUT = Table(
         text("left_out", "The space or task the rule has not seen"),
         text("task", "Task of the cell"),
         count("n_train", "architectures", "Training architectures of the cell"),
-        text("rule", "recommend, best-on-average, listmle, or any-loss"),
+        text("rule", "listmle, best-on-average, recommend, or any-loss"),
         spelling("loss", "What it chose", "any loss, all of them equally often"),
         share("best", "Whether that was the best there, or the probability of it",
               better="higher"),
-        share("as_good", "Whether it was best or not significantly worse", better="higher"),
+        share("equivalent", "Whether it was the best or surely within the margin of it",
+              better="higher"),
+        share("worse", "Whether it was surely worse by more than the margin", better="lower"),
         number("cost", "metric", "Regret against the best loss", better="lower"),
         text("best_loss", "The best there"),
     ),
@@ -152,14 +166,24 @@ HOLDOUT = Table(
 
 RULES = Table(
     "rules",
-    "One rule over all cells of ``holdout``",
+    "One rule over all cells of ``holdout``, the simplest first",
     (
         text("rule", "As in holdout"),
+        flag("followed", "Whether the advice follows it"),
         count("cells", "cells", "Cells it chose for"),
-        share("best", "Share of them in which it took the best", better="higher"),
-        share("as_good", "Share with the best or one not significantly worse", better="higher"),
-        number("cost", "metric", "Regret against the best loss", better="lower"),
-        *bounds("metric", "95 % Student interval over seeds", "one seed", of="cost"),
+        count("groups", "", "What was left out: spaces, or tasks of one space"),
+        share("best", "Share of cells in which it took the best", better="higher"),
+        share("equivalent", "Share with the best or one surely within the margin of it",
+              better="higher"),
+        share("worse", "Share with one surely worse by more than the margin", better="lower"),
+        number("cost", "metric", "Regret against the best loss, mean over what was left out of "
+               "the mean over its cells", better="lower"),
+        *bounds("metric", _OVER_SPACES, "one", of="cost"),
         number("cost_worst", "metric", "The largest regret in a single cell", better="lower"),
+        number("difference", "metric", "Regret less that of the simplest rule",
+               "the simplest rule itself"),
+        *bounds("metric", _OVER_SPACES, "the simplest rule itself", of="difference"),
+        text("verdict", "better or worse than the simplest rule, equivalent or undecided",
+             "the simplest rule itself"),
     ),
-)
+)  # fmt: skip

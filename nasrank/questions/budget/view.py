@@ -257,7 +257,7 @@ def _checklist(result: Result[BudgetConfig]) -> Iterable[str]:
 _READING = (
     "Regret: the measure of each cell's best loss minus that of this one, on seeds the best was "
     "not chosen by; negative where the best did worse there. A cell is a task at a training size, "
-    "weighted by its likeness to your case."
+    "weighted by its likeness to your case. Surely: by a 95 % interval over seeds and a margin."
 )
 _COST = Field("cost", "regret\n[95 %]", right=True, keep=8)
 _WORST = Field("worst", "worst\nregret", right=True, keep=6)
@@ -266,7 +266,8 @@ _MEASURED = (
     _COST,
     _WORST,
     Field("best", "best in", right=True),
-    Field("as_good", "as good\nas best in", right=True, keep=4),
+    Field("equivalent", "surely as\ngood in", right=True, keep=4),
+    Field("worse", "surely\nworse in", right=True, keep=4),
 )
 
 
@@ -287,41 +288,43 @@ def view_recommendation(result: Result[RecommendConfig]) -> Iterable[Part]:
     groups = len({row["left_out"] for row in result.tables["holdout"]})
     yield _rules(
         rules,
-        f"The advice tested: {groups} {by}s left out in turn, {rules[0]['cells']} cells",
+        f"The advice tested: {groups} {by}s left out in turn, {rules[0]['cells']} cells; "
+        "* is followed",
     )
-    yield _verdict(rules)
+    yield _verdict(rules, by)
     if by == "task":
         yield "All tasks are of one space; this says nothing about others. Add --results of one."
-
-
-def _equal(row: Row) -> bool:
-    return row["p_holm"] is None or row["p_holm"] > 0.05
 
 
 def _sizes(rows: Sequence[Row]) -> Sheet:
     lines = []
     for n_train in dict.fromkeys(row["n_train"] for row in rows):
         first, *others = (row for row in rows if row["n_train"] == n_train)
-        equal = [row["loss"] for row in others if _equal(row)]
-        more = f" and {len(equal) - _MANY} more" if len(equal) > _MANY else ""
-        lines.append(_cells(first) | {"equal": ", ".join(equal[:_MANY]) + more or "none"})
+        named = {
+            f"{verdict}_here": _some([row["loss"] for row in others if row["verdict"] == verdict])
+            for verdict in ("equivalent", "better")
+        }
+        lines.append(_cells(first) | named)
     fields = (
         Field("n_train", "n", right=True, keep=9),
         Field("loss", "use", keep=9),
         *_MEASURED,
-        Field("equal", "not significantly different (paired, Holm)", keep=3),
+        Field("equivalent_here", "surely as good here", keep=3),
+        Field("better_here", "surely better here", keep=3),
     )
     return Sheet(lines, fields)
 
 
+def _some(losses: Sequence[str]) -> str:
+    more = f" and {len(losses) - _MANY} more" if len(losses) > _MANY else ""
+    return ", ".join(losses[:_MANY]) + more or "none"
+
+
 def _losses(rows: Sequence[Row]) -> Sheet:
-    marks = ["*" if row["place"] == 1 else "=" if _equal(row) else "" for row in rows]
-    lines = [_cells(row) | {"mark": mark} for row, mark in zip(rows, marks, strict=True)]
-    title = (
-        f"n = {rows[0]['n_train']:,}: * recommended, = not significantly different from it "
-        "(paired, Holm, p > .05)"
-    )
-    return Sheet(lines, (Field("loss", keep=9), Field("mark", "", keep=9), *_MEASURED), title)
+    lines = [_cells(row) | {"verdict": row["verdict"] or "recommended"} for row in rows]
+    verdict = Field("verdict", "regret against it", keep=9)
+    title = f"n = {rows[0]['n_train']:,}: use {rows[0]['loss']}"
+    return Sheet(lines, (Field("loss", keep=9), verdict, *_MEASURED), title)
 
 
 def _cells(row: Row) -> Row:
@@ -330,50 +333,76 @@ def _cells(row: Row) -> Row:
         "mean": f"{row['mean']:.3f}",
         "cost": with_interval(row, "cost", _three),
         "worst": f"{row['cost_worst']:.3f}",
-        "best": f"{row['best']} of {row['cells']}",
-        "as_good": f"{row['as_good']} of {row['cells']}",
+        **_counts(row),
     }
 
 
+def _counts(row: Row) -> Row:
+    return {name: f"{row[name]} of {row['cells']}" for name in ("best", "equivalent", "worse")}
+
+
 _NAMES = {
-    "recommend": "this advice",
+    "recommend": "the loss of cells like it",
     "best-on-average": "the best on average",
-    "any-loss": "any loss, drawn at random",
+    "any-loss": "any loss, drawn blindly",
 }
+
+
+def _name(rule: str) -> str:
+    return _NAMES.get(rule, f"always {rule}")
 
 
 def _rules(rules: Sequence[Row], title: str) -> Sheet:
     lines = [
         {
-            "rule": _NAMES.get(row["rule"], f"always {row['rule']}"),
-            "best": f"{100 * row['best']:.0f} %",
-            "as_good": f"{100 * row['as_good']:.0f} %",
+            "rule": _name(row["rule"]),
+            "mark": "*" if row["followed"] else "",
+            **{n: f"{100 * row[n]:.0f} %" for n in ("best", "equivalent", "worse")},
             "cost": with_interval(row, "cost", _three),
             "worst": f"{row['cost_worst']:.3f}",
+            "difference": "" if row["verdict"] is None
+            else with_interval(row, "difference", _three),
         }
         for row in rules
-    ]
+    ]  # fmt: skip
     fields = (
         Field("rule", keep=9),
-        Field("best", "took\nthe best", right=True, keep=7),
-        Field("as_good", "as good as\nthe best", right=True),
+        Field("mark", "", keep=9),
+        Field("best", "took\nthe best", right=True, keep=5),
+        Field("equivalent", "surely\nas good", right=True, keep=4),
+        Field("worse", "surely\nworse", right=True, keep=4),
         _COST,
         _WORST,
+        Field("difference", "less the\nsimplest [95 %]", right=True, keep=7),
     )
     return Sheet(lines, fields, title)
 
 
-def _verdict(rules: Sequence[Row]) -> str:
-    by = {row["rule"]: row for row in rules}
-    own = by.pop("recommend")
-    del by["any-loss"]
-    rule, rival = min(by.items(), key=lambda item: float(item[1]["cost"]))
-    name = _NAMES.get(rule, f"always {rule}")
-    if own["cost"] < rival["cost"]:
-        return f"On held-out cells, the advice did better than {name}."
-    if own["cost"] == rival["cost"]:
-        return f"On held-out cells, the advice did exactly as well as {name}."
-    return f"On held-out cells, the advice did no better than {name}, which is simpler."
+def _verdict(rules: Sequence[Row], by: str) -> str:
+    simplest, *others = rules
+    name, groups = _name(simplest["rule"]), f"{simplest['groups']} {by}s"
+    blind = next(row for row in others if row["rule"] == "any-loss")
+    own = next(row for row in rules if row["followed"])
+    over = f"Intervals are over the {groups} that were left out."
+    if own is simplest:
+        return (
+            f"On {by}s left out, no rule has surely less regret than {name}, the simplest, so the "
+            f"advice is that.{_against_blind(simplest, blind)} {over}"
+        )
+    return (
+        f"On {by}s left out, {_name(own['rule'])} has surely less regret than {name}, the "
+        f"simplest rule, so the advice is that.{_against_blind(own, blind)} {over}"
+    )
+
+
+def _against_blind(own: Row, blind: Row) -> str:
+    """Say whether a rule is any better than a blind draw."""
+    if own["cost"] < blind["cost"]:
+        return f" A blind draw costs {_three(blind['cost'])}, it {_three(own['cost'])}."
+    return (
+        f" It is no better than a blind draw, whose regret is {_three(blind['cost'])} against "
+        f"{_three(own['cost'])}."
+    )
 
 
 def _three(value: float) -> str:

@@ -8,6 +8,7 @@ import pytest
 from nasrank.errors import NothingToCompare, UsageError
 from nasrank.questions.budget.cells import GOALS, Cell, cells_of, likeness
 from nasrank.questions.budget.options import RecommendConfig
+from nasrank.questions.budget.recommend import _rules
 from nasrank.questions.budget.stored import load_results
 from nasrank.questions.budget.tables import HOLDOUT, RECOMMENDATION, RULES
 from nasrank.study.conduct import conduct
@@ -106,7 +107,7 @@ def test_the_best_loss_is_recommended(recommend, folder, goal):
     assert len(advice.rows) == 2 * 3
     for row in advice.rows:
         assert row["cells"] == 6
-        assert 0 <= row["best"] <= row["as_good"] <= 6
+        assert 0 <= row["best"] <= row["equivalent"] <= row["equivalent"] + row["worse"] <= 6
         assert row["cost_lower"] <= row["cost"] <= row["cost_upper"]
     places = [row["place"] for row in advice.rows]
     assert places == [1, 2, 3] * 2
@@ -120,14 +121,89 @@ def test_its_own_test_leaves_spaces_out(recommend, folder):
     assert advice.record["holdout_left_out"] == "space"
     assert {row["left_out"] for row in advice.tables["holdout"]} == {"toy", "other"}
     rules = {row["rule"]: row for row in advice.tables["rules"]}
-    assert set(rules) == {"recommend", "best-on-average", "listmle", "any-loss"}
+    assert list(rules) == ["listmle", "best-on-average", "recommend", "any-loss"]
     # In these tables tau is 1 / (1 + noise) on every run, so listmle is always the best.
-    assert rules["recommend"]["best"] == rules["recommend"]["as_good"] == 1
+    assert rules["recommend"]["best"] == rules["recommend"]["equivalent"] == 1
+    assert rules["any-loss"]["worse"] == pytest.approx(2 / 3)
     assert rules["recommend"]["cost"] == pytest.approx(0)
     assert rules["any-loss"]["best"] == pytest.approx(1 / 3)
     each = [1 / 1.2 - 1 / (1 + noise) for noise in NOISES.values()]
     assert rules["any-loss"]["cost"] == pytest.approx(sum(each) / 3)
     assert rules["any-loss"]["cost_worst"] == pytest.approx(sum(each) / 3)
+
+
+def test_verdicts_of_a_cell_have_a_direction():
+    steps = np.array([0.0, 0.001, 0.002, 0.001, 0.0, 0.001])
+    found = cell([steps, steps + 0.1, steps + 0.0995], losses=("a", "b", "c"), margin=0.01)
+    assert found.verdicts == {"a": "worse", "b": "equivalent", "c": "equivalent"}
+    # Few seeds that differ are not as good; they are unknown.
+    few = cell([[0.5, 0.9], [0.6, 1.1]], margin=0.01)
+    assert few.verdicts == {"a": "undecided", "b": "equivalent"}
+
+
+def held_out(costs):
+    """Rows of holdout: for each rule its cost in each space, one cell a space."""
+    return [
+        {"left_out": f"space {place}", "rule": rule, "cost": cost, "best": 0.0,
+         "equivalent": 0.0, "worse": 0.0}
+        for place, each in enumerate(zip(*costs.values(), strict=True))
+        for rule, cost in zip(costs, each, strict=True)
+    ]  # fmt: skip
+
+
+SIMPLE = [0.10, 0.11, 0.12, 0.10]
+
+
+@pytest.mark.parametrize(
+    ("own", "followed", "verdict"),
+    [
+        # Less by .05 or so in each of four spaces, which is sure.
+        ([0.05, 0.06, 0.06, 0.05], "recommend", "better"),
+        # Less on average, by one space alone, and more in another.
+        ([0.0, 0.11, 0.12, 0.11], "listmle", "undecided"),
+        ([0.15, 0.16, 0.18, 0.15], "listmle", "worse"),
+        (SIMPLE, "listmle", "equivalent"),
+    ],
+)
+def test_advice_that_does_not_beat_the_simplest_rule_becomes_that_rule(own, followed, verdict):
+    blind = [0.0, 0.0, 0.0, 0.0]
+    costs = {"listmle": SIMPLE, "best-on-average": SIMPLE, "recommend": own, "any-loss": blind}
+    rows = {row["rule"]: row for row in _rules(held_out(costs), 0.0)}
+    assert [rule for rule, row in rows.items() if row["followed"]] == [followed]
+    assert rows["recommend"]["verdict"] == verdict
+    assert rows["listmle"]["verdict"] is rows["listmle"]["difference"] is None
+    assert rows["recommend"]["difference"] == pytest.approx(np.mean(own) - np.mean(SIMPLE))
+    # A blind draw is there to compare with; nobody advises it.
+    assert rows["any-loss"]["verdict"] == "better"
+
+
+def test_a_space_counts_once_however_many_cells_it_has():
+    rows = held_out({"listmle": [0.1, 0.3], "any-loss": [0.5, 0.5]})
+    rows += [row for row in rows if row["left_out"] == "space 0"] * 3
+    found = {row["rule"]: row for row in _rules(rows, 0.0)}
+    assert found["listmle"]["cost"] == pytest.approx(0.2)
+    assert (found["listmle"]["groups"], found["listmle"]["cells"]) == (2, 5)
+    assert found["any-loss"]["difference"] == pytest.approx(0.3)
+
+
+def test_the_simplest_rule_is_recommended_where_nothing_beats_it(recommend, write_results,
+                                                                 tmp_path):  # fmt: skip
+    # hr is ahead everywhere, and listmle, which the simplest rule takes, is surely worse.
+    write_results(
+        tmp_path, tasks=("toy/a", "toy/b", "other/c"), seeds=6,
+        noises={"listmle": 0.5, "hr": 0.2, "mse": 2.0},
+    )  # fmt: skip
+    advice = recommend(tmp_path, goal="order")
+    rules = {row["rule"]: row for row in advice.tables["rules"]}
+    # Two spaces agree to the last digit, so the difference is sure.
+    assert rules["best-on-average"]["followed"] != rules["listmle"]["followed"]
+    assert advice.rows[0]["loss"] == "hr"
+    told = {row["loss"]: row for row in advice.rows[:3]}
+    assert told["hr"]["verdict"] is told["hr"]["difference"] is None
+    assert told["listmle"]["difference"] == pytest.approx(1 / 1.2 - 1 / 1.5)
+    assert (told["listmle"]["verdict"], told["mse"]["verdict"]) == ("worse", "worse")
+    without = recommend(tmp_path, goal="order", tasks=("toy/a",))
+    assert (without.rows[0]["loss"], without.rows[0]["rule"]) == ("hr", "recommend")
 
 
 def test_one_space_leaves_tasks_out_and_one_task_nothing(recommend, folder):
