@@ -12,7 +12,7 @@ HIGHER = (
     r"(rare_|predictor_)?(precision|recall)(_at_.*)?", r"true_.*|classifier_.*",
     r".*(discovery|discovery_rate|discovery_1pct_at_100|top_stability|top_found|hit_share|hit)",
     r"fine_probe_.*", r"objective|modes_found|alpha|beta|converged|within_noise|noise_share|score",
-    r"savings|net_saving|return_on_work|reached(_share)?|best|equivalent|difference",
+    r"savings|net_saving|return_on_work|reached(_share)?|best|equivalent|difference|gain|effect",
 )  # fmt: skip
 LOWER = (
     r".*(regret|loss|cost|seconds|mebibytes|gpu_hours|gpu_hours_to_optimum|rank)(_at_.*|_worst)?",
