@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+from nasrank.allocator import keep_memory
+
 __all__ = ["Ending", "as_control_c", "as_worker"]
 
 _LOOK_SECONDS = 1.0
@@ -63,9 +65,11 @@ def as_control_c() -> Iterator[Ending]:
 def as_worker() -> None:
     """Prepare a worker process: it leaves Control-C to its parent, and ends when that ends.
 
-    Control-C reaches every process of a terminal, and a traceback of each worker would bury the
-    parent's message. A parent that is killed cannot stop its workers, so they look for it.
+    It also keeps memory, see `nasrank.allocator`. Control-C reaches every process of a terminal,
+    and a traceback of each worker would bury the parent's message. A parent that is killed cannot
+    stop its workers, so they look for it.
     """
+    keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 

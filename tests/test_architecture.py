@@ -14,9 +14,8 @@ ROOT = Path(nasrank.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 GROUND = {
-    "cache", "code", "version", "errors", "files", "grammar", "lifetime", "named", "own",
-    "registry",
-    "seeds", "statistics", "tables",
+    "allocator", "cache", "code", "version", "errors", "files", "grammar", "lifetime", "named",
+    "own", "registry", "seeds", "statistics", "tables",
 }  # fmt: skip
 MIDDLE = {
     "graphs", "losses", "metrics", "proxies", "benchmarks", "predictors", "samples", "encoders",
@@ -33,7 +32,8 @@ MAY_IMPORT = {
     "own": {"errors"},
     "registry": {"errors", "own"},
     "grammar": {"errors"},
-    "lifetime": set(),
+    "allocator": set(),
+    "lifetime": {"allocator"},
     "named": {"errors", "grammar", "own", "registry"},
     "files": {"errors"},
     "statistics": {"errors"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasrank.allocator import keep_memory
 from nasrank.cli.output import FormatOption, QuietOption, print_json, print_result, print_rows
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
@@ -138,6 +139,7 @@ def _execute(
             print_rows([planned.row()], output_format)
         _tell("left out", planned.left_out)
         return
+    keep_memory()
     with ProgressBar(quiet=quiet) as progress:
         result = conduct(config, out, study=study, progress=progress, **how)
     _tell("left out", result.left_out)
@@ -161,12 +163,18 @@ def _tell(what: str, lines: tuple[str, ...]) -> None:
 
 def _draw(study: "Study[Any, Any]", result: "Result[Any]") -> str:
     """Draw pictures and say which; continue without where they cannot be drawn."""
+    from nasrank.study.drawn import drawn_before, picture_key, remember
+
     if study.pictures is None:
         return ""
-    try:
-        paths = list(study.pictures(result))
-    except UsageError as error:
-        return f"no pictures: {error}"
+    key = picture_key(study, result)
+    paths = drawn_before(result.out, key)
+    if paths is None:
+        try:
+            paths = list(study.pictures(result))
+        except UsageError as error:
+            return f"no pictures: {error}"
+        remember(result.out, key, paths)
     return f"pictures: {', '.join(map(str, paths))}" if paths else ""
 
 
