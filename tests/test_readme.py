@@ -15,7 +15,7 @@ import pytest
 from nasrank.tables import write_parquet
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WORDS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 
@@ -105,6 +105,9 @@ def imported(tmp_path_factory):
             for k in range(3, 103)]  # fmt: skip
     (folder / "trials.csv").write_text(trials())
     (folder / "study.log").write_text(journal())
+    for block in PYTHON:
+        if (name := re.match(r"# (\w+\.py)\n", block)) is not None:
+            (folder / name[1]).write_text(block)
     (folder / "next.csv").write_text(next(each for each in CSV if each.startswith("lr,")))
     (folder / "archs.csv").write_text("\n".join([header, *rows, *more]) + "\n")
     new = ["c,input;pool;conv3x3;output,0-1;1-2;2-3,", "d,input;pool;pool;output,0-1;1-2;2-3,"]
@@ -131,7 +134,8 @@ def test_commands_can_be_typed(command, imported, tmp_path):
         arguments += ["--repeats", "1", "--out", str(tmp_path)]
     if arguments[0] == "rank":
         # A choice of one loss, and a predictor that trains at once.
-        quick = [] if "--loss" in arguments else ["--losses", "mse"]
+        with_own_loss = "--loss" in arguments or any("sklearn" in each for each in arguments)
+        quick = [] if with_own_loss else ["--losses", "mse"]
         if "--predictor" not in arguments:
             quick += ["--predictor", "mlp", "--ensemble", "1"]
         arguments += [*quick, "--out", str(tmp_path)]
