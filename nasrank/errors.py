@@ -19,9 +19,13 @@ __all__ = [
 
 
 class NasrankError(Exception):
-    """Base of all errors that are shown to users."""
+    """Base of all errors that are shown to users, in one line whatever names are in it."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message on one line."""
+        return " ".join(super().__str__().split())
 
 
 class UsageError(NasrankError):

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from nasrank.errors import DataError, UsageError
 from nasrank.files import replacing
 from nasrank.grammar import read_call
+from nasrank.limits import most_bytes, most_cells, reading, require_regular
 from nasrank.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = [
     "Better",
@@ -33,9 +35,11 @@ __all__ = [
     "flag",
     "is_sealed",
     "number",
+    "open_parquet",
     "plain",
     "read_parquet",
     "read_schema",
+    "require_few_cells",
     "share",
     "spelling",
     "text",
@@ -46,6 +50,10 @@ __all__ = [
 Row = Mapping[str, Any]
 Better = Literal["higher", "lower"]
 
+_PART_ROWS = 2**14
+_THRIFT_LIMIT = 16 * 2**20
+"""Bytes of a text, and entries of a list, in the metadata of a Parquet file."""
+_ORIGIN = "Get it again from where it was made"
 _SEAL = "nasrank.seal"
 _OPEN = b"0" * 64
 # The key, then Parquet's marks for a text of 64 bytes; no text that a user gives can hold them.
@@ -264,12 +272,15 @@ class Table:
         rows: list[dict[str, Any]] = self.load(path).to_pylist()
         return rows
 
-    def load(self, path: Path, names: Sequence[str] | None = None) -> "pa.Table":
+    def load(
+        self, path: Path, names: Sequence[str] | None = None, *, marked: bool = True
+    ) -> "pa.Table":
         """Read columns of a file of this kind, and refuse what breaks the contract.
 
         Args:
             path: The file.
             names: The columns, all by default.
+            marked: Whether the file has to say that it is of this kind.
 
         Returns:
             They, in the order of the contract, schema metadata included.
@@ -278,9 +289,19 @@ class Table:
             DataError: The file is missing, damaged, another kind of table, or empty where it
                 must not be.
         """
+        wanted = [c.name for c in self.columns if names is None or c.name in names]
+        return self.checked(read_parquet(path, wanted), path, wanted, marked=marked)
+
+    def checked(
+        self, table: "pa.Table", path: Path, names: Sequence[str], *, marked: bool = True
+    ) -> "pa.Table":
+        """Refuse what breaks the contract in a table that was read; else as `load`.
+
+        Raises:
+            DataError: It is another kind of table, or empty where it must not be.
+        """
         again = "Delete it and run the command that made it again."
-        wanted = [c for c in self.columns if names is None or c.name in names]
-        table = read_parquet(path, [column.name for column in wanted])
+        wanted = [self.column(name) for name in names]
         schema, expected = table.schema, self.schema
         for column in wanted:
             name = column.name
@@ -289,7 +310,7 @@ class Table:
                 break
         else:
             found = "it is not marked as one"
-            if (schema.metadata or {}).get(b"nasrank.table") == self.name.encode():
+            if not marked or (schema.metadata or {}).get(b"nasrank.table") == self.name.encode():
                 found = ""
         if found:
             raise DataError(
@@ -458,15 +479,85 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table"
         The table, schema metadata included.
 
     Raises:
-        DataError: The file is missing, unreadable or damaged.
+        DataError: The file is missing, unreadable, damaged, or stands for more than it may:
+            see `nasrank.limits`.
+    """
+    import pyarrow as pa
+
+    with open_parquet(path) as file:
+        found = file.schema_arrow.names
+        if len({*found}) < len(found):
+            raise DataError(f"{path}: it has two columns of the same name. {_ORIGIN}")
+        names = None if columns is None else list(columns)
+        require_few_cells(path, file, names)
+        # In parts, so that Control-C waits for one of them alone.
+        parts, size, most = [], 0, most_bytes(path.stat().st_size)
+        for part in file.iter_batches(batch_size=_PART_ROWS, columns=names, use_threads=False):
+            parts.append(part)
+            size += part.nbytes
+            if size > most:
+                raise DataError(
+                    f"{path}: holds more than the {most:,} bytes that a file of its size may. "
+                    f"{_ORIGIN}"
+                )
+        if not parts:
+            return file.read(columns=names, use_threads=False)
+        return pa.Table.from_batches(parts)
+
+
+def require_few_cells(
+    path: Path, file: "pq.ParquetFile", columns: Sequence[str] | None = None
+) -> None:
+    """Refuse a file that declares more values than fit its size, which run lengths make possible.
+
+    Args:
+        path: Its path.
+        file: The open file.
+        columns: Names of the columns that will be read, all by default.
+
+    Raises:
+        DataError: It does.
+    """
+    # What the metadata say of a group's columns is not asked for: where that is damaged, Arrow
+    # ends the whole process.
+    schema, wanted = file.metadata.schema, None if columns is None else {*columns}
+    leaves = [schema.column(place) for place in range(file.metadata.num_columns)]
+    if wanted is not None:
+        leaves = [leaf for leaf in leaves if leaf.path.partition(".")[0] in wanted]
+    # A value of fixed length may be as long as it likes.
+    widths = [
+        max(1, leaf.length // 16) if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 1
+        for leaf in leaves
+    ]
+    cells, most = file.metadata.num_rows * max(1, sum(widths)), most_cells(path.stat().st_size)
+    if cells > most:
+        raise DataError(
+            f"{path}: declares {cells:,} values, more than the {most:,} that a file of its size "
+            f"may hold. {_ORIGIN}"
+        )
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path) -> Iterator["pq.ParquetFile"]:
+    """Open a Parquet file within the limits of `nasrank.limits`; errors are of one line.
+
+    Raises:
+        DataError: Here or within the block: the file is missing, unreadable, damaged or a bomb.
     """
     import pyarrow.parquet as pq
 
+    require_regular(path)
     with (
         _reading(path),
-        pq.ParquetFile(path, page_checksum_verification=True) as file,
+        reading(path),
+        pq.ParquetFile(
+            path,
+            page_checksum_verification=True,
+            thrift_string_size_limit=_THRIFT_LIMIT,
+            thrift_container_size_limit=_THRIFT_LIMIT,
+        ) as file,
     ):
-        return file.read(columns=None if columns is None else list(columns))
+        yield file
 
 
 def read_schema(path: Path) -> "pa.Schema":
@@ -475,9 +566,7 @@ def read_schema(path: Path) -> "pa.Schema":
     Raises:
         DataError: The file is missing, unreadable or damaged.
     """
-    import pyarrow.parquet as pq
-
-    with _reading(path), pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         return file.schema_arrow
 
 

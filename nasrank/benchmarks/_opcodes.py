@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import chain, count
@@ -18,6 +19,7 @@ _FORMATS = {
     "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I",
     "u8": "Q", "f2": "e", "f4": "f", "f8": "d",
 }  # fmt: skip
+_MOST_EQUAL_HASHES = 64
 _KEYS = {str, int, float, bool, bytes, type(None)}
 
 
@@ -258,6 +260,9 @@ class PickleReader:
                 {*map(type, key)} <= _KEYS for key in keys if isinstance(key, tuple)
             ):
                 refuse("it has a dictionary key that is not a number, text or flat tuple")
+            # Tuples of -1 and -2 have equal hashes, and n keys of one hash take n squared steps.
+            if max(Counter(map(hash, keys)).values()) > _MOST_EQUAL_HASHES:
+                refuse("its dictionary keys were made to collide")
         target.update(zip(keys, items[1::2], strict=True))
 
     def empty_set(self) -> None:

@@ -16,6 +16,7 @@ from nasrank.benchmarks.setting_facts import setting_rows
 from nasrank.benchmarks.tasks import SPACES, TaskName
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs.settings import Setting
+from nasrank.limits import reading, require_regular
 
 __all__ = ["import_data", "saved_rows", "understood_record"]
 
@@ -62,47 +63,51 @@ def import_data(
     space_path(space)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder. Check the path")
+    if not path.is_dir():
+        require_regular(path)
     base = SPACES.built_in(space)
-    given = (dataset, unit, lower_is_better, study)
-    own = bool(label or attributes or wishes or any(each is not None for each in given))
-    importer = None if own and base is not None else find_importer(space, path, renamed)
-    formats = formats_of(space)
-    if importer is not None and own:
-        raise UsageError(
-            "--label, --attributes, --dataset, --unit, --study, settings and direction describe a "
-            f"file of your own, but {path} belongs to the public benchmark {space}. Leave them out"
-        )
-    if importer is not None:
-        imported = importer.read(path, on_progress=on_progress, renamed=renamed)
-    elif renamed and (importer := find_importer(space, path)) and not importer.has_columns:
-        raise UsageError(f"--column: a {importer.title} has no columns. Leave it out")
-    elif formats and not (base is not None and user.recognises(path)):
-        raise DataError(
-            f"{path}: not recognised as data of {space}, whose formats are: {formats}. "
-            "Check the path, or choose another name for a space of your own"
-        )
-    else:
-        try:
-            imported = user.read(
-                path,
-                on_progress=on_progress,
-                space=space,
-                built_in=base is not None,
-                label=label,
-                attributes=attributes,
-                dataset=user.DATASET if dataset is None else dataset,
-                lower_is_better=lower_is_better,
-                unit=unit,
-                wishes=wishes,
-                known=() if wishes else _known_settings(space, path),
-                renamed=renamed,
-                study=study,
+    with reading(path):
+        given = (dataset, unit, lower_is_better, study)
+        own = bool(label or attributes or wishes or any(each is not None for each in given))
+        importer = None if own and base is not None else find_importer(space, path, renamed)
+        formats = formats_of(space)
+        if importer is not None and own:
+            raise UsageError(
+                "--label, --attributes, --dataset, --unit, --study, settings and direction "
+                f"describe a file of your own, but {path} belongs to the public benchmark "
+                f"{space}. Leave them out"
             )
-        except DataError as error:
-            benchmark = _of_benchmark(path, renamed)
-            if benchmark is None:
-                raise
-            raise benchmark from error
+        if importer is not None:
+            imported = importer.read(path, on_progress=on_progress, renamed=renamed)
+        elif renamed and (importer := find_importer(space, path)) and not importer.has_columns:
+            raise UsageError(f"--column: a {importer.title} has no columns. Leave it out")
+        elif formats and not (base is not None and user.recognises(path)):
+            raise DataError(
+                f"{path}: not recognised as data of {space}, whose formats are: {formats}. "
+                "Check the path, or choose another name for a space of your own"
+            )
+        else:
+            try:
+                imported = user.read(
+                    path,
+                    on_progress=on_progress,
+                    space=space,
+                    built_in=base is not None,
+                    label=label,
+                    attributes=attributes,
+                    dataset=user.DATASET if dataset is None else dataset,
+                    lower_is_better=lower_is_better,
+                    unit=unit,
+                    wishes=wishes,
+                    known=() if wishes else _known_settings(space, path),
+                    renamed=renamed,
+                    study=study,
+                )
+            except DataError as error:
+                benchmark = _of_benchmark(path, renamed)
+                if benchmark is None:
+                    raise
+                raise benchmark from error
     if imported.space != space:
         raise DataError(
             f"{path}: it holds {imported.space} and not {space}. "

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from nasrank.benchmarks._opcodes import PickleReader, Record, RefusedError, Role, refuse
 from nasrank.errors import DataError
+from nasrank.limits import reading
 
 __all__ = [
     "COLLECTIONS",
@@ -95,7 +96,7 @@ def safe_loads(
         nasrank.errors.DataError: cells.pkl: refused, it asks for 'builtins.print', which is not \
 allowed. Do not use it.
     """
-    with explained(where, advice):
+    with reading(where, size=len(content)), explained(where, advice):
         reader = PickleReader(content, allowed)
         value = reader.read()
         if reader.at != len(content):
@@ -119,8 +120,6 @@ def explained(where: str, advice: str) -> Iterator[None]:
         raise DataError(
             f"{where}: damaged, not a readable pickle ({type(error).__name__}). {advice}"
         ) from error
-    except (MemoryError, RecursionError) as error:
-        raise DataError(f"{where}: too large or too deeply nested to read. {advice}") from error
 
 
 def safe_load(

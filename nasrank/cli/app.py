@@ -19,7 +19,9 @@ from nasrank.cli import (
     report,
 )
 from nasrank.cli.lazy import group_of
+from nasrank.cli.output import say
 from nasrank.errors import DataError, Interrupted, NasrankError
+from nasrank.escapes import visible
 from nasrank.version import __version__
 
 __all__ = ["app", "run"]
@@ -105,21 +107,21 @@ def run() -> int:
             app()
     except NasrankError as error:
         # One line, even if a message from a library has several.
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        say(f"error: {error}")
         return error.exit_code
     except OSError as error:
         # Errors of files were reported as such, so this is mostly a stdout on a full disk.
         where = error.filename or "stdout"
-        typer.echo(f"error: {where}: {error.strerror}. Free some space and run it again", err=True)
+        say(f"error: {where}: {error.strerror}. Free some space and run it again")
         _silence_stdout()
         return DataError.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: one line here too
-        typer.echo(f"error: {_reported(error)}", err=True)
+        say(f"error: {_reported(error)}")
         return _OUR_FAULT
     except SystemExit as leaving:
         # Control-C where the command has no message of its own.
         if leaving.code == Interrupted.exit_code:
-            typer.echo("error: stopped. Run the same command again to resume", err=True)
+            say("error: stopped. Run the same command again to resume")
         raise
     return 0
 
@@ -142,6 +144,13 @@ def _silence_stdout() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
+class _Visible(logging.Formatter):
+    """Nothing in a message is obeyed by a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 @contextlib.contextmanager
 def _log_on_stderr() -> Iterator[None]:
     logger = logging.getLogger("nasrank")
@@ -149,6 +158,7 @@ def _log_on_stderr() -> Iterator[None]:
     handler = RichHandler(
         console=Console(stderr=True), show_time=False, show_path=False, markup=False
     )
+    handler.setFormatter(_Visible())
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(logging.INFO)

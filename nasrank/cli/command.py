@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasrank.allocator import keep_memory
-from nasrank.cli.output import FormatOption, QuietOption, print_json, print_result, print_rows
+from nasrank.cli.output import FormatOption, QuietOption, print_json, print_result, print_rows, say
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
 from nasrank.study.options import (
@@ -149,16 +149,16 @@ def _execute(
         _tell("note", result.notes)
     pictures = _draw(study, result)
     if not quiet:
-        typer.echo(f"tables: {result.out}", err=True)
+        say(f"tables: {result.out}")
         if pictures:
-            typer.echo(pictures, err=True)
+            say(pictures)
     if result.error is not None:
         raise result.error
 
 
 def _tell(what: str, lines: tuple[str, ...]) -> None:
     for line in lines:
-        typer.echo(f"{what}: {line}", err=True)
+        say(f"{what}: {line}")
 
 
 def _draw(study: "Study[Any, Any]", result: "Result[Any]") -> str:

@@ -12,9 +12,10 @@ from nasrank.cli.data_import import EPILOG as IMPORT_EPILOG
 from nasrank.cli.data_import import import_space
 from nasrank.cli.data_proxies import EPILOG as PROXIES_EPILOG
 from nasrank.cli.data_proxies import compute_space
-from nasrank.cli.output import FormatOption, show_record, show_rows
+from nasrank.cli.output import FormatOption, say, show_record, show_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
+from nasrank.escapes import visible
 from nasrank.study.view import Field
 
 __all__ = ["app"]
@@ -174,9 +175,9 @@ def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:
 
 def _waiting(text: str) -> Any:  # noqa: ANN401 - any context manager
     """Show a spinner at a terminal."""
-    return Console(stderr=True).status(escape(text))
+    return Console(stderr=True).status(escape(visible(text)))
 
 
 def _complain(rows: Iterable[dict[str, Any]]) -> None:
     for error in dict.fromkeys(row["error"] for row in rows if row["error"]):
-        typer.echo(f"warning: {error}", err=True)
+        say(f"warning: {error}")

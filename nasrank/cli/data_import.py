@@ -13,6 +13,7 @@ from nasrank.cli.output import (
     print_json,
     print_parts,
     print_rows,
+    say,
 )
 from nasrank.cli.setting_page import setting_sheet
 from nasrank.errors import UsageError
@@ -186,10 +187,9 @@ def import_space(
         print_rows(rows, output_format)
     for row in rows:
         if row["replaced"] is not None and row["replaced"] > row["labelled"]:
-            typer.echo(
+            say(
                 f"warning: {row['task']} had {row['replaced']} labels and now has "
-                f"{row['labelled']}. Import the earlier file again to restore them",
-                err=True,
+                f"{row['labelled']}. Import the earlier file again to restore them"
             )
 
 

@@ -6,15 +6,15 @@ dropped and named, and as a last resort every row is written as a block of lines
 """
 
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, chop_cells
 
+from nasrank.escapes import visible
 from nasrank.study.view import Field, Sheet
 
-__all__ = ["ENDLESS", "lay_out", "visible", "wrapped"]
+__all__ = ["ENDLESS", "lay_out", "wrapped"]
 
 ENDLESS = 1_000_000
 """Width of a file or a pipe, where nothing is folded."""
@@ -26,25 +26,10 @@ _ALWAYS = 9
 _TEXT = 100
 
 
-def visible(text: str) -> str:
-    r"""Return a text with its control characters escaped, so that none affects a terminal.
-
-    Example:
-        >>> print(visible("a\x1b[31mb"))
-        a\x1b[31mb
-    """
-    return "".join(
-        letter
-        if letter == "\n" or unicodedata.category(letter) not in {"Cc", "Cf", "Cs"}
-        else ascii(letter)[1:-1]
-        for letter in text
-    )
-
-
 def wrapped(text: str, width: int) -> list[str]:
     """Break a text at blanks into lines of at most ``width`` and at most 100 characters."""
     if width >= ENDLESS:
-        return text.splitlines() or [""]
+        return visible(text).splitlines() or [""]
     lines = [
         textwrap.wrap(
             line,

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from nasrank.cli.layout import ENDLESS, lay_out, wrapped
+from nasrank.escapes import for_csv, for_json, for_latex, for_markdown, visible
 from nasrank.registry import unknown_name
 from nasrank.study.study import envelope
 from nasrank.study.view import Field, Part, Sheet
@@ -29,11 +29,10 @@ __all__ = [
     "print_parts",
     "print_result",
     "print_rows",
+    "say",
     "show_record",
     "show_rows",
 ]
-
-_FORMULA = re.compile(r"[=@]|[+-](?![0-9.]+(e[+-]?[0-9]+)?$)(?=.)", re.IGNORECASE)
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 """Ways to print; the first is the default."""
@@ -181,7 +180,8 @@ def print_rows(rows: Sequence[Row], output_format: str) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; NaN and infinities, which JSON lacks, become null."""
-    _write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    document = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    _write(for_json(document) + "\n")
 
 
 def _csv(rows: Sequence[Row]) -> str:
@@ -195,15 +195,14 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _no_formula(cell: str | int | float) -> str | int | float:
-    """Put an apostrophe before what a spreadsheet would compute, as one types it there."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    return for_csv(cell) if isinstance(cell, str) else cell
 
 
 def _markdown(rows: Sequence[Row]) -> str:
     """A table, with special characters escaped."""
     if not rows:
         return ""
-    lines = ["| " + " | ".join(map(_for_markdown, line)) + " |" for line in _texts(rows)]
+    lines = ["| " + " | ".join(map(for_markdown, line)) + " |" for line in _texts(rows)]
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:], ""])
 
 
@@ -212,7 +211,7 @@ def _latex(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     sides = ["r" if all(_is_number(row[key]) for row in rows) else "l" for key in rows[0]]
-    head, *lines = [" & ".join(map(_for_latex, line)) + r" \\" for line in _texts(rows)]
+    head, *lines = [" & ".join(map(for_latex, line)) + r" \\" for line in _texts(rows)]
     begin, rule, end = rf"\begin{{tabular}}{{{''.join(sides)}}}", r"\hline", r"\end{tabular}"
     return "\n".join([begin, rule, head, rule, *lines, rule, end, ""])
 
@@ -221,20 +220,6 @@ def _texts(rows: Sequence[Row]) -> list[list[str]]:
     """Keys and cells as lines of text."""
     cells = [[" ".join(str(_cell(row[key])).split()) for key in rows[0]] for row in rows]
     return [list(rows[0]), *cells]
-
-
-def _for_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>|&#~!])", r"\\\1", text)
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-}  # fmt: skip
-
-
-def _for_latex(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
 def _is_number(value: object) -> bool:
@@ -267,6 +252,11 @@ def _cell(value: object) -> str | int | float:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     return value if isinstance(value, int | float) else str(value)
+
+
+def say(text: str) -> None:
+    """Print a line on stderr: notes, warnings and errors; nothing in it is obeyed."""
+    typer.echo(" ".join(visible(text).split()), err=True)
 
 
 def _write(text: str) -> None:

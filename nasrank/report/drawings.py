@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from nasrank.errors import DataError
+from nasrank.limits import require_regular
 
 __all__ = ["inline_picture", "picture_width"]
 
@@ -47,6 +48,7 @@ def inline_picture(path: Path, name: str) -> str:
     Raises:
         DataError: It cannot be read, or is no SVG.
     """
+    require_regular(path)
     try:
         if path.stat().st_size > _LARGEST:
             raise DataError(f"{path}: too large for a page. Leave it out")

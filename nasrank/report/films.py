@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasrank.errors import DataError
+from nasrank.limits import reading, require_regular
 
 __all__ = ["PAGE", "read_film"]
 
@@ -33,18 +34,18 @@ def read_film(path: Path) -> dict[str, Any]:
     Raises:
         DataError: It cannot be read, or holds no such data.
     """
+    require_regular(path)
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError("too large")
-        found = _DATA.search(path.read_text(encoding="utf-8"))
-        data = json.loads(found[1]) if found else {}
-        return {str(method): _film(run) for method, run in data.items()}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        with reading(path):
+            found = _DATA.search(path.read_text(encoding="utf-8"))
+            data = json.loads(found[1]) if found else {}
+            return {str(method): _film(run) for method, run in data.items()}
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, AttributeError) as error:
         raise DataError(
             f"{path}: holds no embeddings that can be shown. Run nasrank hard again"
         ) from error
-    except RecursionError as error:
-        raise DataError(f"{path}: nested too deeply. Run nasrank hard again") from error
 
 
 def _film(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError
+from nasrank.limits import reading, require_regular
 from nasrank.report.films import PAGE
 from nasrank.study.ownership import ABOUT
 from nasrank.tables import Table, about_of, read_parquet
@@ -193,8 +194,10 @@ def _lines(value: Any) -> list[str]:  # noqa: ANN401 - whatever a file holds
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return _parsed(path.read_bytes()) if path.stat().st_size <= _LARGEST else {}
-    except OSError:
+        require_regular(path)
+        with reading(path):
+            return _parsed(path.read_bytes()) if path.stat().st_size <= _LARGEST else {}
+    except (OSError, DataError):
         return {}
 
 

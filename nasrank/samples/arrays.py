@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tokenize
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.errors import DataError, UsageError
+from nasrank.limits import reading, require_regular
 from nasrank.samples.samples import Samples
 from nasrank.tables import read_parquet
 
@@ -39,6 +42,7 @@ def read_vectors(path: Path, label: str | None = None) -> Samples:
         UsageError: The ending is unknown, or a label is given for NumPy files.
         DataError: The file is missing, damaged, empty, not of numbers, or holds NaN.
     """
+    require_regular(path)
     match path.suffix:
         case ".parquet":
             return read_columns(path, [] if label is None else [label])[0]
@@ -48,7 +52,8 @@ def read_vectors(path: Path, label: str | None = None) -> Samples:
                     f"{path}: NumPy files have no columns. Leave out --label, and store the "
                     "classes as 'classes' in a .npz file"
                 )
-            return _read_numpy(path)
+            with reading(path):
+                return _read_numpy(path)
         case _:
             raise UsageError(
                 f"{path}: vectors are read from .parquet, .npy and .npz. Convert the file"
@@ -121,7 +126,12 @@ def _read_numpy(path: Path) -> Samples:
     except OSError as error:
         reason = error.strerror or "not a NumPy file"
         raise DataError(f"{path}: cannot be read ({reason}). Check the file") from error
-    except (ValueError, EOFError, KeyError, SyntaxError, MemoryError, BadZipFile) as error:
+    except (
+        ValueError, EOFError, KeyError, SyntaxError, TypeError, OverflowError, BadZipFile,
+        NotImplementedError, RuntimeError, zlib.error, tokenize.TokenError,
+    ) as error:  # fmt: skip
+        if isinstance(error, RecursionError):
+            raise
         raise DataError(f"{path}: not a plain NumPy file of numbers. Save it again") from error
 
 

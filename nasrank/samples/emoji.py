@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.errors import DataError, needing
+from nasrank.limits import reading
 from nasrank.samples.samples import Samples, SampleSet, split_stratified
 from nasrank.seeds import numpy_generator
 
@@ -88,7 +89,8 @@ def _sheet(folder: Path, vendor: str, size: int) -> Path:
 def _listed(path: Path, vendors: Sequence[str]) -> list[tuple[str, int, int]]:
     """Names and places on the sheet of the emoji that all vendors have."""
     try:
-        entries: Any = json.loads(path.read_bytes())
+        with reading(path):
+            entries: Any = json.loads(path.read_bytes())
         found = [
             (str(entry["short_name"]), int(entry["sheet_x"]), int(entry["sheet_y"]))
             for entry in entries
@@ -141,7 +143,7 @@ def _open(path: Path) -> Image.Image:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path}: larger than 64 MiB. Install the package again")
-        with Image.open(path, formats=["PNG"]) as image:
+        with reading(path), Image.open(path, formats=["PNG"]) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise DataError(f"{path}: more than 64 megapixels. Install the package again")
             return image.convert("RGBA")

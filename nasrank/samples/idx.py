@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasrank.errors import DataError
+from nasrank.limits import reading, require_regular
 from nasrank.samples.samples import Samples, SampleSet
 
 __all__ = ["read_idx", "read_idx_set"]
@@ -36,13 +37,18 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     References:
         LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
     """
+    require_regular(path)
     try:
-        raw = path.read_bytes()[:_MOST_BYTES]
-        if raw[:2] == b"\x1f\x8b":
-            unpacker = zlib.decompressobj(wbits=_GZIP)
-            raw = unpacker.decompress(raw, _MOST_BYTES)
-            if not unpacker.eof:
-                raise DataError(f"{path}: the gzip file is cut short. Fetch it again")
+        with reading(path), path.open("rb") as file:
+            raw = file.read(_MOST_BYTES)
+            if raw[:2] == b"\x1f\x8b":
+                unpacker = zlib.decompressobj(wbits=_GZIP)
+                raw = unpacker.decompress(raw, _MOST_BYTES)
+                if not unpacker.eof:
+                    raise DataError(
+                        f"{path}: the gzip file is cut short, or unpacks to more than 1 GiB. "
+                        "Fetch it again"
+                    )
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path") from error
     except zlib.error as error:

@@ -6,14 +6,17 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
 from nasrank.tables import Table, about_of, read_parquet, read_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["RESULTS_VERSION", "Code", "FinishedRuns", "Identity", "rows_of_tables"]
 
@@ -92,7 +95,7 @@ class FinishedRuns:
             whole: Whether a row has all its optional parts that are asked for.
         """
         try:
-            table = read_parquet(self.path(run))
+            table = self._read(self.path(run))
             rows, about = table.to_pylist(), about_of(table.schema)
         except DataError:
             known, about = self._in_tables, self._about
@@ -104,6 +107,13 @@ class FinishedRuns:
         if not whole(row):
             return None
         return row if self._is_ours(run, about) else None
+
+    def _read(self, path: Path) -> pa.Table:
+        """Read a file of this version: these columns, and no others."""
+        table, names = read_parquet(path), self._table.schema.names
+        if table.schema.names != names:
+            raise DataError(f"{path}: of another version of nasrank")
+        return self._table.checked(table, path, names)
 
     def _is_ours(self, run: Identity, about: Mapping[str, Any]) -> bool:
         """Say whether a run may be used, by the code that computed it."""
@@ -183,13 +193,14 @@ class FinishedRuns:
             if fleet.is_symlink():
                 continue
             try:
-                table = read_parquet(fleet)
+                table = self._read(fleet)
                 about = about_of(table.schema)
                 runs = [self._kind(**run) for run in about["runs"]]
                 rows = table.to_pylist()
-                if table.schema.names != self._table.schema.names or len(rows) != len(runs):
+                ids = [run.run_id for run in runs]
+                if [row["run_id"] for row in rows] != ids:
                     raise ValueError("not a fleet of this version")
-            except (DataError, TypeError, KeyError, ValueError):
+            except (DataError, TypeError, KeyError, ValueError, AttributeError):
                 # Already recovered by another process, or damaged or of another version, and
                 # then trained again.
                 with contextlib.suppress(OSError):
@@ -262,7 +273,7 @@ def rows_of_tables(
             columns = [name for name in read_schema(path).names if name in names]
             if path.stem in lists or "run_id" not in columns:
                 continue
-            rows = read_parquet(path, columns).to_pylist()
+            rows = _like(kept, columns).load(path, marked=False).to_pylist()
             if len({row["run_id"] for row in rows}) == len(rows):
                 for row in rows:
                     if row["run_id"] not in without:
@@ -274,11 +285,12 @@ def rows_of_tables(
         with contextlib.suppress(DataError, KeyError):
             path = folder / f"{name}.parquet"
             if alone:
-                ids = set(read_parquet(path, ["run_id"])["run_id"].to_pylist()) - set(without)
+                ids = set(_like(kept, ["run_id"]).load(path, marked=False)["run_id"].to_pylist())
+                ids -= set(without)
                 found |= {run_id: {"run_id": run_id} for run_id in ids}
             if not found:
                 return {}
-            table = read_parquet(path, ["run_id", *(c.partition(".")[2] for c in nested)])
+            table = _like(kept, ["run_id", *nested], within=name).load(path, marked=False)
             # Every score of every run may stand there: only lines of the runs that are asked for.
             asked = pc.is_in(table["run_id"], value_set=pa.array(list(found), pa.string()))
             lines = table.filter(asked).to_pylist()
@@ -293,3 +305,21 @@ def rows_of_tables(
     return {
         row["run_id"]: {name: row[name] for name in order} for row in whole if row.keys() == names
     }
+
+
+def _like(kept: Table, names: Iterable[str], *, within: str = "") -> Table:
+    """Return the table in which columns of a kept row stand, as far as they say what it is.
+
+    Args:
+        kept: The kept row.
+        names: Some of its columns.
+        within: Name of that table, where lists of a kept row are cells of a row each there.
+    """
+    columns = []
+    for column in map(kept.column, names):
+        if within and column.name.startswith(f"{within}."):
+            name, kind = column.name.removeprefix(f"{within}."), column.type[len("list<") : -1]
+            columns.append(replace(column, name=name, type=kind, null=""))
+        else:
+            columns.append(column)
+    return Table(kept.name, kept.about, tuple(columns))

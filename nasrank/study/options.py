@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 
 from nasrank.errors import DataError, UsageError
 from nasrank.grammar import split_list
+from nasrank.limits import reading, require_regular
 from nasrank.own import trust
 from nasrank.registry import Registry, unknown_name
 
@@ -55,6 +56,9 @@ __all__ = [
 
 HOW, OUTPUT = "How to run", "Output"
 """Panels of ``--help`` that every command has."""
+
+_LONGEST = 2**20
+"""Bytes of a file of options; ours are a thousand times smaller."""
 
 ARCHS = "archs:"
 """Prefix of data that consists of the architectures of a task."""
@@ -315,13 +319,21 @@ def read_settings(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     """
     if path is None:
         return {}
+    require_regular(path)
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
+        with reading(path):
+            if path.stat().st_size > _LONGEST:
+                raise DataError(
+                    f"{path}: longer than {_LONGEST:,} bytes. Keep options alone in it"
+                )
+            content = tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}. Give --config an existing file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not TOML ({error}). Write lines like seeds = 10") from error
+    except ValueError as error:
+        # Not TOML, not UTF-8, or a number with more digits than Python converts.
+        raise DataError(
+            f"{path}: not TOML ({' '.join(str(error).split())[:200]}). Write lines like seeds = 10"
+        ) from error
     settings = {}
     for key, value in content.items():
         name = key.replace("-", "_")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nasrank.errors import DataError
+from nasrank.limits import reading, require_regular
 from nasrank.tables import read_schema
 
 __all__ = ["ABOUT", "claim"]
@@ -41,10 +42,12 @@ def claim(folder: Path, names: Iterable[str]) -> None:
 
 def _is_about(path: Path) -> bool:
     try:
+        require_regular(path)
         if path.stat().st_size > _LONGEST:
             return False
-        about = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        with reading(path):
+            about = json.loads(path.read_bytes())
+    except (OSError, ValueError, DataError):
         return False
     return isinstance(about, dict) and isinstance(about.get("command"), str)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import needing
+from nasrank.escapes import visible
 from nasrank.files import replacing
 
 if TYPE_CHECKING:
@@ -65,8 +66,31 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
         yield figure
         if title:
             figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+        _as_plain_text(figure)
         with replacing(path) as part:
             figure.savefig(part, format="svg", metadata={"Date": None})
+
+
+def _as_plain_text(figure: Figure) -> None:
+    """Let no name in a picture be a formula, which may not be one and would then end the drawing.
+
+    Ticks of a log scale are formulas of matplotlib's own.
+    """
+    from matplotlib.category import StrCategoryFormatter
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter | StrCategoryFormatter):
+                for label in axis.get_ticklabels():
+                    label.set_parse_math(False)
+    for text in figure.findobj(Text):
+        words = text.get_text()
+        if "$" in words and r"\mathdefault" not in words:
+            text.set_parse_math(False)
+        if visible(words) != words:
+            text.set_text(visible(words))
 
 
 def legend_beside(axes: Axes, *, size: float = 8, **more: Any) -> None:  # noqa: ANN401 - matplotlib's

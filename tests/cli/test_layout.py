@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from nasrank.cli.layout import ENDLESS, lay_out, visible, wrapped
+from nasrank.cli.layout import ENDLESS, lay_out, wrapped
+from nasrank.escapes import visible
 from nasrank.study.view import Field, Sheet
 
 ROWS = [

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from nasrank.benchmarks.importers.column_names import column_of
 from nasrank.errors import DataError, UsageError
+from nasrank.limits import reading
+from nasrank.tables import require_few_cells
 
 __all__ = ["ParquetColumns", "column_names", "open_columns"]
 
@@ -153,7 +155,8 @@ class ParquetColumns:
             raise self.error(f"it has no column {name}")
         try:
             written = self.written.get(name, name)
-            column = self.file.read(columns=[written], use_threads=False).column(written)
+            with reading(self.path):
+                column = self.file.read(columns=[written], use_threads=False).column(written)
         except (pa.ArrowException, ValueError, KeyError, OSError, MemoryError) as error:
             raise self.error(f"column {name} is damaged") from error
         if len(column) != self.rows:
@@ -202,6 +205,7 @@ def open_columns(path: Path, renamed: Mapping[str, str] | None = None) -> Parque
         raise table.error(f"it has {rows:,} rows, not 1 to {ROW_LIMIT:,}")
     if not 0 <= declared <= BYTE_LIMIT:
         raise table.error(f"it declares {declared:,} bytes of data, more than {BYTE_LIMIT:,}")
+    require_few_cells(path, file)
     written = {name: column_of(text, names, "column") for name, text in (renamed or {}).items()}
     new = {text: name for name, text in written.items()}
     shown = [new.get(name, name) for name in names if name in new or name not in written]

@@ -41,6 +41,8 @@ from nasrank.benchmarks.importers.parquet_file import column_names, open_columns
 from nasrank.benchmarks.importers.shown import shown
 from nasrank.benchmarks.importers.tracking_export import is_export, read_export
 from nasrank.errors import DataError, UsageError
+from nasrank.limits import reading, reading_parts
+from nasrank.tables import require_few_cells
 
 __all__ = [
     "COLUMN_LIMIT",
@@ -232,17 +234,20 @@ def record_chunks(
     if kind in STUDY_SUFFIXES:
         raise DataError(f"{path}: a study of Optuna is no list of candidates. Import it instead")
     number = -1
+    chunks: Iterator[_Chunk]
     if kind == ".parquet":
         chunks = _parquet_chunks(path, size, wanted)
     elif kind == ".json":
         chunks = _json_chunks(path, size, whole)
     else:
         chunks = _text_chunks(path, kind, size, wanted, whole)
-    for number, columns, rows, places in chunks:
+    for number, columns, rows, places in reading_parts(path, chunks):
         if wanted(number):
             unit = "row" if kind in {".parquet", ".json"} else "line"
             records = Records(path, columns, rows, places, unit, remedy)
-            yield number, _understood(records, {}, OWN)
+            with reading(path):
+                understood = _understood(records, {}, OWN)
+            yield number, understood
     if number < 0:
         raise DataError(f"{path}: it holds no architecture. {remedy}")
 
@@ -391,6 +396,7 @@ def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Ite
 
     try:
         with pq.ParquetFile(path) as file:
+            require_few_cells(path, file)
             names = tuple(file.schema_arrow.names)
             if len(set(names)) != len(names):
                 raise DataError(f"{path}: it has two columns of the same name. {_REMEDY}")

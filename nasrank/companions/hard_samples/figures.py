@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasrank.companions.hard_samples.tables import HARD, HARD_ARCHS, spelled_setting
+from nasrank.escapes import for_script
 from nasrank.files import replacing
 from nasrank.statistics import mean_interval
 from nasrank.study.pictures import look, mean_dot, name_lines, picture
@@ -153,8 +154,7 @@ def write_page(pictures: Mapping[str, Any], data: str, path: Path) -> None:
     Raises:
         DataError: The folder cannot be written.
     """
-    # In a script "</" could end it.
-    content = json.dumps(_plain(dict(pictures)), separators=(",", ":")).replace("</", "<\\/")
+    content = for_script(json.dumps(_plain(dict(pictures)), separators=(",", ":")))
     page = files(__package__).joinpath(_PAGE).read_text(encoding="utf-8")
     page = page.replace("%TITLE%", html.escape(f"Hard samples on {data}"))
     with replacing(path) as part:

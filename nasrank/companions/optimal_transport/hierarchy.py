@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from nasrank.errors import DataError, UsageError
+from nasrank.limits import reading, require_regular
 
 __all__ = ["Hierarchy", "hierarchy_of_columns", "parse_hierarchy", "read_hierarchy"]
 
@@ -162,6 +163,7 @@ def read_hierarchy(path: Path, class_names: Sequence[str]) -> Hierarchy:
         DataError: See there; or the file cannot be read.
         UsageError: All classes are equally far apart.
     """
+    require_regular(path)
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path}: larger than 10 MB, which no tree of classes is")
@@ -170,7 +172,8 @@ def read_hierarchy(path: Path, class_names: Sequence[str]) -> Hierarchy:
         raise DataError(f"{path}: {error.strerror}. Give --tree an existing file") from error
     except ValueError as error:
         raise DataError(f"{path}: not a text file. Write lines like 'group: child'") from error
-    return parse_hierarchy(text, path.name, class_names)
+    with reading(path):
+        return parse_hierarchy(text, path.name, class_names)
 
 
 def hierarchy_of_columns(
@@ -232,7 +235,7 @@ def _edges_of_json(text: str, name: str) -> Iterable[tuple[str, str]]:
         # Objects become lists of pairs, so that a key given twice is not lost.
         document = json.loads(text, object_pairs_hook=_Pairs)
         return list(_pairs(document, None, name))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: not JSON of groups and children ({error})") from error
 
 

@@ -15,6 +15,7 @@ from nasrank.companions.optimal_transport.hierarchy import Hierarchy, hierarchy_
 from nasrank.companions.optimal_transport.made import MADE, make_mixture
 from nasrank.companions.optimal_transport.trees import DEFAULT_TREES, load_tree
 from nasrank.errors import DataError, UsageError
+from nasrank.limits import reading, require_regular
 from nasrank.samples import Samples, SampleSet, load_samples, split_stratified
 from nasrank.samples.arrays import read_columns
 from nasrank.seeds import numpy_generator
@@ -124,8 +125,9 @@ def read_costs(path: Path, class_names: Sequence[str]) -> Float64[np.ndarray, "c
     Raises:
         DataError: The file cannot be read, lacks a class, or holds something else.
     """
+    require_regular(path)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with reading(path), path.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except OSError as error:
         raise DataError(

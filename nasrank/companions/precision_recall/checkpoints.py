@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tokenize
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -16,6 +18,7 @@ from nasrank.companions.precision_recall.networks import Network, Weights
 from nasrank.companions.precision_recall.training import Trained
 from nasrank.errors import DataError
 from nasrank.files import replacing
+from nasrank.limits import reading, require_regular
 
 __all__ = ["checkpoint_digest", "load_checkpoint", "save_checkpoint"]
 
@@ -51,8 +54,10 @@ def checkpoint_digest(path: Path) -> str:
     Raises:
         DataError: It cannot be read.
     """
+    require_regular(path)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}). Name a file that pr train --keep-models "
@@ -76,13 +81,17 @@ def load_checkpoint(
     Raises:
         DataError: The file cannot be read, or holds another model.
     """
+    require_regular(path)
     try:
         # A lone array would be no archive.
-        with ZipFile(path), np.load(path, allow_pickle=False) as loaded:
+        with reading(path), ZipFile(path), np.load(path, allow_pickle=False) as loaded:
             arrays = {name: loaded[name] for name in loaded.files if name != "about"}
         if not all(each.dtype.kind == "f" and np.isfinite(each).all() for each in arrays.values()):
             raise ValueError("weights that are not finite numbers")
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (
+        OSError, ValueError, KeyError, EOFError, BadZipFile, SyntaxError, TypeError, OverflowError,
+        NotImplementedError, zlib.error, tokenize.TokenError,
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path}: not a checkpoint of plain arrays. Name a file that pr train --keep-models "
             "has written"

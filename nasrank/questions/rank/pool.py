@@ -21,7 +21,7 @@ from nasrank.graphs.settings import Setting
 from nasrank.questions.rank.case import Case, Reduction
 from nasrank.questions.rank.model import Model
 from nasrank.questions.rank.tables import SCORES
-from nasrank.tables import read_parquet, write_parquet
+from nasrank.tables import open_parquet, read_parquet, write_parquet
 
 __all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space", "scratch_of"]
 
@@ -122,13 +122,8 @@ class PoolFile:
         """Number of rows where the file says it, as Parquet does."""
         if self.path.suffix.lower() != ".parquet":
             return None
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return int(pq.read_metadata(self.path).num_rows)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{self.path}: not a readable Parquet file. Check the path") from error
+        with open_parquet(self.path) as file:
+            return int(file.metadata.num_rows)
 
     def chunks(self, wanted: Callable[[int], bool] = lambda _: True) -> Iterator[tuple[int, Rows]]:
         """Yield the number of each wanted chunk and its rows.
