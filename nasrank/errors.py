@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = [
+    "EXTRAS",
     "CheckFailed",
     "DataError",
     "Interrupted",
@@ -58,6 +59,18 @@ class Interrupted(NasrankError):  # noqa: N818 - the user's own act
     exit_code = 130
 
 
+EXTRAS = {
+    "plot": "matplotlib pillow",
+    "trees": "scikit-learn",
+    "dask": "distributed",
+    "gen": "zuko",
+    "ot": "POT",
+    "metric": "pytorch-metric-learning",
+}
+"""The packages of each extra. Errors name these: wherever nasrank was installed from, they can be
+installed by name."""
+
+
 @contextmanager
 def needing(extra: str, what: str) -> Iterator[None]:
     """Import a package of an extra within the block; where it is missing, say how to install it.
@@ -73,9 +86,9 @@ def needing(extra: str, what: str) -> Iterator[None]:
         >>> with needing("ot", "emd needs POT"):
         ...     raise ImportError
         Traceback (most recent call last):
-        nasrank.errors.UsageError: emd needs POT. Install it with: pip install 'nasrank[ot]'
+        nasrank.errors.UsageError: emd needs POT. Install it with: pip install POT
     """
     try:
         yield
     except ImportError as error:
-        raise UsageError(f"{what}. Install it with: pip install 'nasrank[{extra}]'") from error
+        raise UsageError(f"{what}. Install it with: pip install {EXTRAS[extra]}") from error

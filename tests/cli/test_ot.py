@@ -249,7 +249,7 @@ def test_without_matplotlib_there_are_tables(elsewhere, monkeypatch):
     from nasrank.companions.optimal_transport import figures as ot_figures
 
     def missing(*_arguments):
-        raise UsageError("pictures need matplotlib. Install it with: pip install 'nasrank[plot]'")
+        raise UsageError("pictures need matplotlib. Install it with: pip install matplotlib")
 
     monkeypatch.setattr(ot_figures, "draw_measures", missing)
     done = nasrank("train", *QUICK)
