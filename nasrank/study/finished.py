@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from nasrank.errors import DataError
 from nasrank.files import remove_stale_parts
@@ -34,12 +34,23 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class Identity:
-    """Everything that the results of a run depend on; the fields of a subclass."""
+    """Everything that the results of a run depend on; the fields of a subclass.
+
+    Attributes:
+        added: Fields that came later; None in them is what all runs were before.
+    """
+
+    added: ClassVar[frozenset[str]] = frozenset()
 
     @cached_property
     def run_id(self) -> str:
         """Sixteen hexadecimal digits that identify it in tables and file names."""
-        text = json.dumps([RESULTS_VERSION, asdict(self)], sort_keys=True)
+        known = {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in self.added or value is not None
+        }
+        text = json.dumps([RESULTS_VERSION, known], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

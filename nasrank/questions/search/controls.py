@@ -26,11 +26,16 @@ Control = Callable[[Problem, int, int, int], Order]
 
 
 def starting_order(problem: Problem, seed: int) -> Order:
-    """``[U]`` a random order of all classes, the same for every method of a seed.
+    """Return a random order of all places, the same for every method of a seed.
 
-    Every search begins with the head of it, and random search is all of it.
+    Every search begins with the head of it, and random search is all of it. Of texts whose class
+    is evaluated once, the first of each class is left.
     """
-    return numpy_generator(seed, stream="search").permutation(len(problem)).astype(np.int64)
+    order = numpy_generator(seed, stream="search").permutation(len(problem)).astype(np.int64)
+    if problem.protocol == "unique-strings":
+        _, first = np.unique(problem.classes[order], return_index=True)
+        order = order[np.sort(first)]
+    return order
 
 
 def random_search(problem: Problem, seed: int, _initial: int, budget: int) -> Order:
@@ -101,7 +106,11 @@ def oracle(problem: Problem, _seed: int, _initial: int, budget: int) -> Order:
     Its first evaluation is the optimum. It shows what the rest of the table could be, and that
     labels, ranks and regret are those of the task.
     """
-    return np.argsort(-problem.labels, kind="stable")[:budget].astype(np.int64)
+    order = np.argsort(-problem.labels, kind="stable").astype(np.int64)
+    if problem.protocol == "unique-strings":
+        _, first = np.unique(problem.classes[order], return_index=True)
+        order = order[np.sort(first)]
+    return order[:budget]
 
 
 CONTROLS: Mapping[str, Control] = {
@@ -122,33 +131,36 @@ class _Walk:
         self.order = start[: min(initial, budget)].tolist()
         self.seen = set(self.order)
         self._problem, self._fresh = problem, iter(start[len(self.order) :].tolist())
-        self._budget = min(budget, len(problem))
+        self._budget = min(budget, len(start))
+        # What a class is evaluated by; places, where its texts can be evaluated one by one.
+        self._by_class = problem.protocol == "unique-strings"
+        self._taken = {self._key(place) for place in self.order}
 
     @property
     def goes_on(self) -> bool:
         return len(self.order) < self._budget
 
     def evaluate(self, place: int) -> bool:
-        """Evaluate a class unless that is done; say whether it was new."""
-        if place in self.seen:
+        """Evaluate a place unless that is done; say whether it was new."""
+        if self._key(place) in self._taken:
             return False
+        self._taken.add(self._key(place))
         self.seen.add(place)
         self.order.append(place)
         return True
 
     def fresh(self) -> int:
-        """Return the next class of the random order that is not evaluated."""
-        fresh: int = next(place for place in self._fresh if place not in self.seen)
+        """Return the next place of the random order that is not evaluated."""
+        fresh: int = next(place for place in self._fresh if self._key(place) not in self._taken)
         return fresh
 
+    def _key(self, place: int) -> int:
+        return int(self._problem.classes[place]) if self._by_class else place
+
     def near(self, place: int) -> NDArray[np.int64]:
-        """Return the other classes that one mutation of its architecture leads to."""
+        """Return the other places that one mutation of its architecture leads to."""
         problem = self._problem
         found = neighbourhood_of(problem.task.space).of(int(problem.architecture[place]))
-        classes = np.unique(problem.task.space.class_of[found])
-        at = np.searchsorted(problem.classes, classes)
-        inside = at < len(problem)
-        at, classes = at[inside], classes[inside]
-        at = at[problem.classes[at] == classes]
+        at = problem.places_of(found)
         others: NDArray[np.int64] = at[at != place]
         return others

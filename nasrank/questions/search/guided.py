@@ -39,6 +39,7 @@ class Found:
 
     Attributes:
         run: Its identity.
+        seen: The problem as it sees it.
         order: Places of the evaluated classes in the problem, in the order of evaluation.
         rounds: The round in which each was evaluated; 0 is the start.
         seconds: The predictor's own seconds in each round: fitting and scoring, the fleet's time
@@ -46,6 +47,7 @@ class Found:
     """
 
     run: SearchRun
+    seen: Problem
     order: list[int]
     rounds: list[int]
     seconds: list[float] = field(default_factory=lambda: [0.0])
@@ -62,7 +64,8 @@ def search_fleet(
 
     In every round each search fits the predictor to all it has evaluated, from new weights, and
     evaluates the batch its acquisition prefers. Nothing can be gained once the optimum is
-    evaluated, so a search ends there; a real one would not know. Searches do not see each other:
+    evaluated, so a search ends there; a real one would not know. One that is told single trainings
+    goes on, as it may take another for the best. Searches do not see each other:
     one alone is the same, up to rounding.
 
     Args:
@@ -77,57 +80,73 @@ def search_fleet(
     every = []
     for run in runs:
         start = starting_order(problem, run.seed)[: min(run.initial, run.budget)].tolist()
-        every.append(Found(run, start, [0] * len(start)))
-        _cut_at_optimum(problem, every[-1])
+        every.append(Found(run, _seen(problem, run), start, [0] * len(start)))
+        _cut_at_optimum(every[-1])
     number = 0
     report = on_evaluated or (lambda _count: None)
-    active = [found for found in every if _goes_on(problem, found)]
-    report(sum(_spent(problem, found) for found in every))
+    active = [found for found in every if _goes_on(found)]
+    report(sum(map(_spent, every)))
     while active:
         number += 1
-        before = sum(_spent(problem, found) for found in active)
+        before = sum(map(_spent, active))
         _round(problem, predictor, active, number)
-        report(sum(_spent(problem, found) for found in active) - before)
-        active = [found for found in active if _goes_on(problem, found)]
+        report(sum(map(_spent, active)) - before)
+        active = [found for found in active if _goes_on(found)]
     return every
 
 
 def run_control(problem: Problem, control: Control, run: SearchRun) -> Found:
     """Run a control; all it evaluates is of round 0, and it too ends at the optimum."""
-    order = control(problem, run.seed, run.initial, run.budget).tolist()
-    found = Found(run, order, [0] * len(order))
-    _cut_at_optimum(problem, found)
+    seen = _seen(problem, run)
+    order = control(seen, run.seed, run.initial, run.budget).tolist()
+    found = Found(run, seen, order, [0] * len(order))
+    _cut_at_optimum(found)
     return found
 
 
-def candidates_of(problem: Problem, found: Found, number: int) -> NDArray[np.int64]:
+def _seen(problem: Problem, run: SearchRun) -> Problem:
+    """Return the problem as a search sees it; the oracle knows all."""
+    single = run.labels == "single" and run.control != "oracle"
+    return problem.seen_by(run.seed) if single else problem
+
+
+def candidates_of(found: Found, number: int) -> NDArray[np.int64]:
     """Return the places a search may evaluate next.
 
     With ``all`` these are all that are not evaluated; with ``mutations`` the neighbours of the
     ten best evaluated ones and 100 random others, so that the search goes on from what is known
-    to be good and doubt far away counts for less.
+    to be good and doubt far away counts for less. Where a class is evaluated once, one place of
+    each class.
     """
-    free = np.ones(len(problem), bool)
-    free[found.order] = False
+    problem = found.seen
+    free = problem.left(found.order)
     left = np.flatnonzero(free)
     if found.run.candidates == "all" or len(left) <= _STRANGERS:
-        return left
-    space = problem.task.space
+        return _one_of_each(problem, left)
     order = np.array(found.order)
     parents = order[np.argsort(-problem.labels[order], kind="stable")[:_PARENTS]]
-    near = neighbourhood_of(space)
+    near = neighbourhood_of(problem.task.space)
     mutated = np.concatenate([near.of(int(problem.architecture[place])) for place in parents])
-    wanted = np.isin(problem.classes, space.class_of[mutated])
+    wanted = np.zeros(len(problem), bool)
+    wanted[problem.places_of(mutated)] = True
     rng = numpy_generator(found.run.seed, stream="search", part="strangers", round=number)
     wanted[rng.choice(left, _STRANGERS, replace=False)] = True
-    return np.flatnonzero(wanted & free)
+    return _one_of_each(problem, np.flatnonzero(wanted & free))
+
+
+def _one_of_each(problem: Problem, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keep the first place of each class where one is all that can be evaluated of it."""
+    if problem.protocol != "unique-strings":
+        return places
+    _, first = np.unique(problem.classes[places], return_index=True)
+    return places[np.sort(first)]
 
 
 def _round(problem: Problem, predictor: Predictor, searches: Sequence[Found], number: int) -> None:
     started = time.perf_counter()
-    pools = [candidates_of(problem, found, number) for found in searches]
+    pools = [candidates_of(found, number) for found in searches]
     # Where all labels so far are one there is nothing to learn, and chance decides.
-    taught = [len(set(problem.told(found.order).tolist())) > 1 for found in searches]
+    taught = [len(set(found.seen.told(found.order).tolist())) > 1 for found in searches]
     students = [found for found, can in zip(searches, taught, strict=True) if can]
     outlooks = iter(
         _outlooks(
@@ -148,7 +167,7 @@ def _round(problem: Problem, predictor: Predictor, searches: Sequence[Found], nu
         chosen = pool[choose(worth, picks, rng)].tolist()
         found.order += chosen
         found.rounds += [number] * len(chosen)
-        _cut_at_optimum(problem, found)
+        _cut_at_optimum(found)
     share = (time.perf_counter() - started) / len(searches)
     for found in searches:
         found.seconds.append(share)
@@ -164,7 +183,7 @@ def _outlooks(
     """Fit once, score once, and say what each search makes of it."""
     if not searches:
         return
-    members = [_member(problem, found, number) for found in searches]
+    members = [_member(found, number) for found in searches]
     fitted = predictor.fit(members)
     wanted = np.unique(np.concatenate([*pools, *(found.order for found in searches)]))
     acquisitions = [parse_acquisition(found.run.acquisition or "") for found in searches]
@@ -180,8 +199,8 @@ def _outlooks(
         )
 
 
-def _member(problem: Problem, found: Found, number: int) -> Member:
-    run, order = found.run, found.order
+def _member(found: Found, number: int) -> Member:
+    run, order, problem = found.run, found.order, found.seen
     loss = parse(run.loss or "")
     if isinstance(loss, PiecewiseSpec):
         loss = loss.at(len(order))
@@ -200,19 +219,22 @@ def _views(
     return fitted.scores(items), fitted.spread(items) if unsure else None, None
 
 
-def _cut_at_optimum(problem: Problem, found: Found) -> None:
-    """Drop what would be evaluated after the optimum."""
-    best = problem.labels[found.order] == problem.best
-    if best.any():
+def _cut_at_optimum(found: Found) -> None:
+    """Drop what would be evaluated after the optimum, where a search can know it."""
+    best = found.seen.labels[found.order] == found.seen.best
+    if best.any() and found.run.labels is None:
         count = int(best.argmax()) + 1
         del found.order[count:], found.rounds[count:]
 
 
-def _goes_on(problem: Problem, found: Found) -> bool:
-    short = len(found.order) < min(found.run.budget, len(problem))
-    return short and float(problem.labels[found.order].max()) < problem.best
+def _goes_on(found: Found) -> bool:
+    problem, order = found.seen, found.order
+    short = len(order) < found.run.budget and bool(problem.left(order).any())
+    if not short or found.run.labels is not None:
+        return short
+    return float(problem.labels[order].max()) < problem.best
 
 
-def _spent(problem: Problem, found: Found) -> int:
+def _spent(found: Found) -> int:
     """Evaluations made, or all of them for a search that needs no more."""
-    return len(found.order) if _goes_on(problem, found) else found.run.budget
+    return len(found.order) if _goes_on(found) else found.run.budget

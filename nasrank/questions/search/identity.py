@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nasrank.study.finished import Identity
 
@@ -23,7 +24,11 @@ class SearchRun(Identity):
             that follows is None.
         batch: Evaluations of a round.
         candidates: ``all`` or ``mutations``.
+        labels: ``single`` where an evaluation tells one training; None where it tells the mean.
+        protocol: ``strings`` or ``unique-strings``; None where classes are evaluated.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"labels", "protocol"})
 
     task: str
     fingerprint: str
@@ -36,6 +41,8 @@ class SearchRun(Identity):
     loss: str | None = None
     batch: int | None = None
     candidates: str | None = None
+    labels: str | None = None
+    protocol: str | None = None
 
     @property
     def method(self) -> str:

@@ -22,8 +22,9 @@ class SearchConfig(Seeded, OnDevice):
     random search, regularised evolution, local search, and an oracle that knows all labels.
 
     An evaluation is one architecture trained; no two of one isomorphism class are, since the
-    second would be the same network. The best there is, and what is found, are judged by the
-    task's own label, the mean of its class; the test label is reported where there is one.
+    second would be the same network, unless --protocol says so. The best there is, and what is
+    found, are judged by the task's own label, the mean of its class, whatever a search is told;
+    the test label is reported where there is one.
     """
 
     command: ClassVar[str] = "search"
@@ -72,5 +73,18 @@ class SearchConfig(Seeded, OnDevice):
         "auto",
         "Score everything left, or mutations of the ten best and 100 random ones; auto takes "
         "mutations where the space has enough of them.",
+    )
+    labels: Literal["mean", "single"] = _loop(
+        "mean",
+        "What an evaluation tells: the mean of all trainings of its class, or one training of one "
+        "architecture, as a real search sees it.",
+    )
+    protocol: Literal["classes", "strings", "unique-strings"] = _loop(
+        "classes",
+        "What counts as an architecture: an isomorphism class, or every text of one, so that "
+        "published counts compare; unique-strings leaves out texts whose class is evaluated.",
+    )
+    within: float = _loop(
+        0.0, "Regret at which the best counts as found, in the metric's unit.", ge=0
     )
     seeds: int = seeds_option(20, "Searches of each method.")

@@ -55,7 +55,12 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
             )
     runs: list[SearchRun] = []
     for name in tasks:
-        problem = load_problem(name)
+        problem = load_problem(name, config.protocol)
+        if config.labels == "single" and not problem.is_repeated:
+            raise UsageError(
+                f"--labels single needs several trainings of an architecture, and {name} has one "
+                "of each; use --labels mean"
+            )
         if config.initial >= len(problem):
             raise UsageError(
                 f"--initial {config.initial}: {name} has {len(problem):,} different "
@@ -68,6 +73,8 @@ def plan_searches(config: SearchConfig) -> tuple[SearchRun, ...]:
             initial=config.initial,
             budget=config.budget,
             seed=config.seed,
+            labels=None if config.labels == "mean" else config.labels,
+            protocol=None if config.protocol == "classes" else config.protocol,
         )
         guided = [
             replace(

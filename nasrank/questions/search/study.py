@@ -15,6 +15,7 @@ from nasrank.questions.search.plan import cut_fleets, plan_searches
 from nasrank.questions.search.problem import load_problem
 from nasrank.questions.search.summary import checkpoints, method_rows, summary_rows
 from nasrank.questions.search.tables import (
+    EVALUATIONS_MARGIN,
     SEARCH,
     SEARCH_METHODS,
     SEARCH_SUMMARY,
@@ -27,7 +28,7 @@ from nasrank.runs.code import code_of
 from nasrank.runs.features import predictor_on
 from nasrank.study.device import choose_device, kind_of
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import Field, Part, Sheet, fixed, grouped, number
+from nasrank.study.view import Field, Part, Sheet, fixed, grouped, joined, number
 
 if TYPE_CHECKING:
     from nasrank.predictors.predictor import Predictor
@@ -52,7 +53,7 @@ def _searcher(config: SearchConfig, _plan: Plan[SearchRun]) -> Worker[SearchRun]
 
     def work(fleet: Sequence[SearchRun], on_work: OnWork) -> list[Row]:
         first = fleet[0]
-        problem = load_problem(first.task)
+        problem = load_problem(first.task, first.protocol or "classes")
         if first.control is not None:
             control = CONTROLS[first.control]
             found = [run_control(problem, control, run) for run in fleet]
@@ -74,7 +75,7 @@ def _answer(job: Job[SearchConfig, SearchRun]) -> Answer:
     rows = [
         row for run, kept in zip(job.runs, job.rows, strict=True) for row in rows_of(run, kept)
     ]
-    summary = summary_rows(rows, job.config.budget, headline)
+    summary = summary_rows(rows, job.config.budget, headline, job.config.within)
     return Answer(
         {SEARCH_METHODS: method_rows(summary, headline), SEARCH_SUMMARY: summary, SEARCH: rows}
     )
@@ -82,40 +83,63 @@ def _answer(job: Job[SearchConfig, SearchRun]) -> Answer:
 
 def _view(result: Result[SearchConfig]) -> Iterable[Part]:
     config = result.config
+    told = ["one training each"] if config.labels == "single" else []
+    kinds = {"strings": "texts", "unique-strings": "texts, one of a class"}
     for (task,), rows in grouped(result.rows, ("task",)).items():
-        yield Sheet(
-            rows,
-            _fields(rows),
-            f"{task}, {rows[0]['n_seeds']} searches of {config.budget} evaluations, "
-            f"{config.initial} to start, {config.per_round} a round",
-        )
+        title = [
+            task,
+            f"{rows[0]['n_seeds']} searches of {config.budget} evaluations",
+            f"{config.initial} to start",
+            f"{config.per_round} a round",
+            kinds.get(config.protocol, ""),
+            *told,
+        ]
+        yield Sheet(rows, _fields(rows, config.within), joined(title))
+    counted = {
+        "classes": "Evaluations count distinct architectures (isomorphism classes) trained",
+        "strings": "Evaluations count texts of architectures trained, equal ones too",
+        "unique-strings": "Evaluations count texts of architectures trained, one of each class",
+    }
+    in_hand = (
+        "In hand is what looked best in its one training; regret is that of its mean. "
+        if told
+        else ""
+    )
     yield (
         "Median and 95 % interval over searches; > where half of them or more did not reach it. "
-        "Evaluations count distinct architectures (isomorphism classes) trained, the start "
-        "included. * headline; = not significantly different from it (paired, Holm, p > .05). "
-        "Seconds are those of the predictor alone."
+        f"{counted[config.protocol]}, the start included. {in_hand}* headline; = surely within "
+        f"{100 * EVALUATIONS_MARGIN:.0f} % of its evaluations, ? undecided, + surely fewer, no "
+        "mark: surely more (median of paired ratios). Seconds are those of the predictor alone."
     )
 
 
-def _fields(rows: Sequence[Mapping[str, Any]]) -> list[Field]:
+def _fields(rows: Sequence[Mapping[str, Any]], within: float) -> list[Field]:
     """Columns of one task; those with nothing to say are left out."""
     budget = rows[0]["budget"]
 
     def known(name: str) -> bool:
         return any(row[name] is not None for row in rows)
 
-    noise = Field("noise", "within its\nnoise", of=_evaluations("evaluations_to_noise"),
-                  right=True, keep=3)  # fmt: skip
-    hours = Field("gpu_hours_to_optimum", "GPU-hours\nto optimum", _hours, right=True, keep=3)
+    goal = "noise" if known("noise_share") else "optimum"
+    best = "optimum" if within == 0 else f"within {within:g}"
+    titles = {"noise": "within noise\nof the best", "optimum": f"evaluations\nto {best}"}
+
+    def reached(name: str, keep: int) -> list[Field]:
+        share = "hit_share" if name == "optimum" else "noise_share"
+        of = _evaluations(f"evaluations_to_{name}")
+        return [
+            Field(name, titles[name], of=of, right=True, keep=keep),
+            *([Field("mark", "", of=_mark(name), keep=8)] if name == goal else []),
+            Field(share, "found", _percent, right=True, keep=keep - 2),
+        ]
+
+    hours = Field(f"gpu_hours_to_{goal}", "GPU-hours\nto that", _hours, right=True, keep=3)
     test = Field("test_label_at_budget", f"test label\nat {budget}", fixed(2), right=True)
-    optimum = _evaluations("evaluations_to_optimum")
     return [
         Field("method", keep=9),
         Field("loss", show=lambda loss: loss or "", keep=8),
-        Field("optimum", "evaluations\nto optimum", of=optimum, right=True, keep=9),
-        Field("mark", "", of=_mark, keep=8),
-        Field("hit_share", "found", lambda share: f"{100 * share:.0f} %", right=True, keep=7),
-        *([noise] if known("noise_share") else []),
+        *reached(goal, 9),
+        *([hours] if known(hours.key) else []),
         *(
             Field(
                 "regret_at_budget" if at == budget else f"regret_at_{at}",
@@ -126,10 +150,14 @@ def _fields(rows: Sequence[Mapping[str, Any]]) -> list[Field]:
             )
             for at in checkpoints(budget)
         ),
+        *(reached("optimum", 6) if goal == "noise" else []),
         *([test] if known(test.key) else []),
-        *([hours] if known(hours.key) else []),
         Field("predictor_seconds", "seconds\na search", _seconds, right=True, keep=3),
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _hours(hours: float | None) -> str:
@@ -158,12 +186,16 @@ def _evaluations(name: str) -> Callable[[Mapping[str, Any]], str]:
     return evaluations
 
 
-def _mark(row: Mapping[str, Any]) -> str:
-    """Mark the headline and what does not differ significantly from it."""
-    if row["headline"]:
-        return "*"
-    p_holm = row["evaluations_to_optimum_p_holm"]
-    return "=" if p_holm is None or p_holm > 0.05 else ""
+_MARKS = {"equivalent": "=", "undecided": "?", "better": "+"}
+
+
+def _mark(goal: str) -> Callable[[Mapping[str, Any]], str]:
+    """Mark the headline, and what is known of the others against it."""
+
+    def mark(row: Mapping[str, Any]) -> str:
+        return "*" if row["headline"] else _MARKS.get(row[f"evaluations_to_{goal}_verdict"], "")
+
+    return mark
 
 
 def _code_of(run: SearchRun) -> tuple[str, str]:

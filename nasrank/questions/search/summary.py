@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,11 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.questions.search.tables import CHECKPOINTS, SEARCH_METHODS
+from nasrank.questions.search.tables import CHECKPOINTS, EVALUATIONS_MARGIN, SEARCH_METHODS
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import (
+    Interval,
+    Verdict,
     holm,
+    judged,
     mean_interval,
+    median_interval,
     order_statistic,
     paired_p,
     share_interval,
@@ -79,7 +84,10 @@ def censored_median(values: FloatArray) -> Censored:
 
 
 def summary_rows(
-    searches: Sequence[Row], budget: int, headline: tuple[str, str | None]
+    searches: Sequence[Row],
+    budget: int,
+    headline: tuple[str, str | None],
+    within: float = 0.0,
 ) -> list[dict[str, Any]]:
     """Summarise every method of every task.
 
@@ -87,6 +95,7 @@ def summary_rows(
         searches: Rows of ``search``, those of one search in order.
         budget: Most evaluations of a search.
         headline: Method and loss that the others are compared with.
+        within: Regret at which the best counts as found.
 
     Returns:
         Rows of ``search_summary``.
@@ -98,7 +107,7 @@ def summary_rows(
             if row["task"] == task:
                 own = runs.setdefault((row["method"], row["loss"]), {})
                 own.setdefault(row["seed"], []).append(row)
-        rows += _of_task(task, runs, budget, headline)
+        rows += _of_task(task, runs, budget, headline, within)
     return rows
 
 
@@ -133,12 +142,15 @@ _CELLS = [column.name for column in SEARCH_METHODS.columns[6:]]
 """Columns of ``search_methods`` that come from a row of the summary each."""
 
 
-def _cell(own: Mapping[str, Row], name: str) -> float | None:
-    part = next((end for end in ("lower", "upper", "p_holm") if name.endswith(f"_{end}")), "value")
+def _cell(own: Mapping[str, Row], name: str) -> float | str | None:
+    part = next(
+        (end for end in ("lower", "upper", "verdict", "p_holm") if name.endswith(f"_{end}")),
+        "value",
+    )
     metric = name.removesuffix(f"_{part}")
     if metric.endswith("_at_budget"):
         metric = metric.removesuffix("budget") + str(own["hit_share"]["budget"])
-    value: float | None = own[metric][part] if metric in own else None
+    value: float | str | None = own[metric][part] if metric in own else None
     return value
 
 
@@ -147,8 +159,14 @@ class _Metric:
     name: str
     statistic: Literal["median", "mean"]
     values: Mapping[tuple[str, str | None], Mapping[int, float]]
-    # What a search that did not get there counts as in differences; they need one.
-    missed_as: float | None = None
+    # 1 where more is better, -1 where less is; None where that depends on the task.
+    sign: float | None = None
+    # What a search that did not get there counts as in ratios, by method and seed.
+    missed_as: Mapping[tuple[str, str | None], Mapping[int, float]] | None = None
+
+    @property
+    def margin(self) -> float:
+        return 0.0 if self.missed_as is None else EVALUATIONS_MARGIN
 
 
 def _of_task(
@@ -156,10 +174,11 @@ def _of_task(
     runs: Mapping[tuple[str, str | None], Mapping[int, Sequence[Row]]],
     budget: int,
     headline: tuple[str, str | None],
+    within: float,
 ) -> Iterable[dict[str, Any]]:
-    for metric in _metrics(runs, budget):
+    for metric in _metrics(runs, budget, within):
         compared = _compared(metric, headline)
-        corrected = dict(zip(compared, holm([p for _, p in compared.values()]), strict=True))
+        corrected = dict(zip(compared, holm([c.p for c in compared.values()]), strict=True))
         for key, by_seed in metric.values.items():
             values = np.array(list(by_seed.values()))
             if metric.statistic == "median":
@@ -183,17 +202,20 @@ def _of_task(
                 "lower": of.lower,
                 "upper": of.upper,
                 "against": " ".join(filter(None, headline)) if key in compared else None,
-                "difference": compared[key][0] if key in compared else None,
+                **(compared[key].columns if key in compared else dict.fromkeys(_DIFFERENCE)),
+                "margin": metric.margin,
                 "p_holm": corrected.get(key),
             }
 
 
 def _metrics(
-    runs: Mapping[tuple[str, str | None], Mapping[int, Sequence[Row]]], budget: int
+    runs: Mapping[tuple[str, str | None], Mapping[int, Sequence[Row]]],
+    budget: int,
+    within: float,
 ) -> Iterable[_Metric]:
     for goal, share in zip(("optimum", "noise"), _SHARES, strict=True):
         first = {
-            key: {seed: _first(rows, goal) for seed, rows in own.items()}
+            key: {seed: _first(rows, goal, within) for seed, rows in own.items()}
             for key, own in runs.items()
         }
         some = next(iter(next(iter(runs.values())).values()))[0]
@@ -206,13 +228,20 @@ def _metrics(
                 key: {s: np.inf if row is None else float(row[column]) for s, row in own.items()}
                 for key, own in first.items()
             }
-            missed_as = budget + 1.0 if column == "evaluations" else None
-            yield _Metric(f"{column}_to_{goal}", "median", times, missed_as)
+            spent = {
+                key: {
+                    seed: budget + 1.0 if column == "evaluations" else float(rows[-1][column])
+                    for seed, rows in own.items()
+                }
+                for key, own in runs.items()
+            }
+            yield _Metric(f"{column}_to_{goal}", "median", times, -1.0, spent)
         yield _Metric(
             share,
             "mean",
             {key: {s: float(row is not None) for s, row in own.items()}
              for key, own in first.items()},
+            1.0,
         )  # fmt: skip
     for at in checkpoints(budget):
         for column in ("best_label", "test_label", "regret"):
@@ -225,20 +254,24 @@ def _metrics(
                 for key, own in runs.items()
             }
             if all(values.values()):
-                yield _Metric(f"{column}_at_{at}", "mean", values)
+                sign = -1.0 if column == "regret" else None
+                yield _Metric(f"{column}_at_{at}", "mean", values, sign)
     seconds = {
         key: {seed: rows[-1]["predictor_seconds"] for seed, rows in own.items()}
         for key, own in runs.items()
         if key[1] is not None
     }
-    yield _Metric("predictor_seconds", "mean", seconds)
+    yield _Metric("predictor_seconds", "mean", seconds, -1.0)
 
 
-def _first(rows: Sequence[Row], goal: str) -> Row | None:
+def _first(rows: Sequence[Row], goal: str, within: float) -> Row | None:
     """The row in which a search got there."""
     there = (
-        row for row in rows if (row["rank"] == 1 if goal == "optimum" else row["within_noise"])
-    )
+        row
+        for row in rows
+        if (row["rank"] == 1 or row["regret"] <= within if goal == "optimum"
+            else row["within_noise"])
+    )  # fmt: skip
     return next(there, None)
 
 
@@ -247,23 +280,62 @@ def _last_by(rows: Sequence[Row], evaluations: int) -> Row:
     return [row for row in rows if row["evaluations"] <= evaluations][-1]
 
 
+_DIFFERENCE = ("difference", "difference_lower", "difference_upper", "verdict")
+
+
+@dataclass(frozen=True)
+class _Against:
+    """A method against the headline."""
+
+    difference: Interval
+    verdict: Verdict | None
+    p: float | None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        own = self.difference
+        return dict(zip(_DIFFERENCE, (own.mean, own.lower, own.upper, self.verdict), strict=True))
+
+
 def _compared(
     metric: _Metric, headline: tuple[str, str | None]
-) -> dict[tuple[str, str | None], tuple[float, float | None]]:
-    """Mean difference to the headline, and p, by method."""
-    if headline not in metric.values or (
-        metric.statistic == "median" and metric.missed_as is None
-    ):
+) -> dict[tuple[str, str | None], _Against]:
+    """Difference from the headline on the same seeds, by method."""
+    if headline not in metric.values:
         return {}
-    compared = {}
-    other = metric.values[headline]
-    for key, own in metric.values.items():
-        shared = [seed for seed in own if seed in other]
-        if key == headline or not shared:
-            continue
-        # What missed took longer than the budget; by how much nobody knows.
-        cap = np.inf if metric.missed_as is None else metric.missed_as
-        here, there = (np.minimum([side[seed] for seed in shared], cap) for side in (own, other))
+    return {
+        key: _against(metric, key, headline)
+        for key, own in metric.values.items()
+        if key != headline and any(seed in metric.values[headline] for seed in own)
+    }
+
+
+def _against(
+    metric: _Metric, key: tuple[str, str | None], headline: tuple[str, str | None]
+) -> _Against:
+    seeds = [seed for seed in metric.values[key] if seed in metric.values[headline]]
+    here, there = (
+        np.array([metric.values[side][seed] for seed in seeds]) for side in (key, headline)
+    )
+    if metric.missed_as is None:
+        difference = mean_interval(here - there)
         p = paired_p(here, there, numpy_generator(0, stream="flips"))
-        compared[key] = float((here - there).mean()), p
-    return compared
+        verdict = None if metric.sign is None else judged(difference, metric.sign)
+        return _Against(difference, verdict, p)
+    spent = [
+        np.array([metric.missed_as[side][seed] for seed in seeds]) for side in (key, headline)
+    ]
+    # What missed took longer than what it spent; by how much nobody knows.
+    here, there = np.log(np.minimum(here, spent[0])), np.log(np.minimum(there, spent[1]))
+    ratio = median_interval(here - there)
+    verdict = judged(ratio, -1.0, math.log1p(metric.margin))
+    found = Interval(
+        ratio.n_seeds, _less_1(ratio.mean), _less_1(ratio.lower), _less_1(ratio.upper), None
+    )
+    p = paired_p(here, there, numpy_generator(0, stream="flips"))
+    return _Against(found, verdict, p)
+
+
+def _less_1(logarithm: float | None) -> float | None:
+    """A ratio less 1, from its logarithm."""
+    return None if logarithm is None else math.expm1(logarithm)

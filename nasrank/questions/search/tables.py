@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKPOINTS",
+    "EVALUATIONS_MARGIN",
     "SEARCH",
     "SEARCHED",
     "SEARCH_METHODS",
@@ -37,6 +38,9 @@ __all__ = [
 
 CHECKPOINTS = (50, 100, 150)
 """Evaluations at which published searches are compared."""
+
+EVALUATIONS_MARGIN = 0.1
+"""A ratio of evaluations, or of their GPU-hours, of 1.1, either way, does not matter."""
 
 _UNIT = "metric"
 _CONTROL = "a control, which no predictor guides"
@@ -57,7 +61,7 @@ SEARCH = Table(
         count("seed", "", "Seed of the search"),
         count("round", "", "Fits so far; 0 is the start", _CONTROL),
         count("evaluations", "evaluations", "Architectures evaluated so far"),
-        number("best_label", _UNIT, "Label of the best one so far"),
+        number("best_label", _UNIT, "Label of the best one so far, as far as it was told"),
         number("test_label", _UNIT, "Test label of that one, in the direction of its own metric",
                "the task has no test metric, or it is missing there"),
         number("regret", _UNIT, "Regret against the best there is; 0 is best", better="lower"),
@@ -104,8 +108,16 @@ SEARCH_SUMMARY = Table(
         *bounds(_UNIT, _INTERVAL, _OPEN),
         text("against", "The headline method", "the headline itself"),
         number("difference", _UNIT,
-               "Mean difference to it on the same seeds; what missed counts as the budget and one",
+               "Mean difference to it on the same seeds; of evaluations and hours the median of "
+               "ratios to it, minus 1, where what missed counts as what was spent and one more",
                "the headline itself, or no shared value"),
+        *bounds(_UNIT, "95 % interval: Student for means, exact for medians",
+                "the headline itself, or too few searches", of="difference"),
+        number("margin", _UNIT, "Difference that does not matter, either way; of evaluations and "
+               "hours a ratio that does not"),
+        text("verdict", "better or worse than the headline where the interval is beyond the "
+             "margin, equivalent where it is all within, or undecided",
+             "the headline itself, or neither more nor less is better"),
         share("p_holm", "Paired sign-flip test of that difference, Holm-corrected over methods",
               "the headline itself, or no shared value"),
     ),
@@ -119,6 +131,8 @@ def _compared(name: str, unit: str, about: str, null: str) -> tuple[Column, ...]
     return (
         number(name, unit, about, null, better="lower"),
         *bounds(unit, _INTERVAL, f"{null}; {_OPEN}", of=name),
+        text(f"{name}_verdict", "Against the headline, see search_summary",
+             f"the headline itself, or no shared value; {null}"),
         share(f"{name}_p_holm",
               "Paired sign-flip test against the headline, Holm-corrected over methods",
               f"the headline itself, or no shared value; {null}"),
@@ -133,7 +147,10 @@ SEARCH_METHODS = Table(
         flag("headline", "Whether the others are compared with it"),
         *SEARCH_SUMMARY.pick("n_seeds", "budget"),
         *_compared(
-            "evaluations_to_optimum", "evaluations", "Median until the best is found", _BEYOND
+            "evaluations_to_optimum",
+            "evaluations",
+            "Median until the best, or what is --within of it, is found",
+            _BEYOND,
         ),
         share("hit_share", "Share that found the best", better="higher"),
         *_compared(
@@ -144,9 +161,14 @@ SEARCH_METHODS = Table(
         ),
         share("noise_share", "Share that found something within noise of the best",
               "the task has one training seed", better="higher"),
-        number("gpu_hours_to_optimum", "h", "Median training time until the best is found",
-               "half of the searches or more did not reach it, or there are no training times",
-               better="lower"),
+        *(
+            column
+            for goal, found in (("optimum", "the best is found"), ("noise", "within its noise"))
+            for column in _compared(
+                f"gpu_hours_to_{goal}", "h", f"Median training time until {found}",
+                f"{_BEYOND}, or there are no training times",
+            )
+        ),
         number("predictor_seconds", "s", "Mean of fitting and scoring", _CONTROL),
         *(
             column
@@ -172,8 +194,7 @@ def search_rows(problem: Problem, found: Found) -> list[dict[str, Any]]:
         last one of each round. A control has no rounds, so its last row is that of its budget.
     """
     order, rounds = np.array(found.order, np.int64), np.array(found.rounds, np.int64)
-    labels = problem.labels[order]
-    best = np.maximum.accumulate(labels)
+    best = np.maximum.accumulate(found.seen.labels[order])
     better = np.diff(best, prepend=-np.inf) > 0
     # Where the best so far stands among the evaluated: the last place that was better.
     holder = order[np.maximum.accumulate(np.where(better, np.arange(len(order)), 0))]

@@ -75,6 +75,6 @@ def make_search(problem):
 def toy(problem, monkeypatch):
     """Studies search the toy problem, whatever its name."""
     for module in (search_module, plan_module):
-        monkeypatch.setattr(module, "load_problem", lambda name: problem)
+        monkeypatch.setattr(module, "load_problem", lambda name, *_: problem)
     monkeypatch.setattr(plan_module, "parse_task", lambda name: name)
     return problem

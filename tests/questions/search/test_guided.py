@@ -91,12 +91,12 @@ def test_mutations_are_neighbours_and_strangers(load, make_search, knowing):
     problem = problem_of(load("nb201/cifar10"))
     found = run_control(problem, lambda p, *_: starting_order(p, 0)[:10], make_search())
     found.run = make_search(candidates="mutations")
-    pool = candidates_of(problem, found, 1)
+    pool = candidates_of(found, 1)
     assert not set(pool.tolist()) & set(found.order)
     # Ten parents of 24 neighbours each at most, and 100 others.
     assert 100 <= len(pool) <= 340
-    assert candidates_of(problem, found, 1).tolist() == pool.tolist()
-    assert candidates_of(problem, found, 2).tolist() != pool.tolist()
+    assert candidates_of(found, 1).tolist() == pool.tolist()
+    assert candidates_of(found, 2).tolist() != pool.tolist()
 
 
 def test_progress_adds_up_to_all_budgets(problem, knowing, make_search):

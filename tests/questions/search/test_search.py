@@ -121,7 +121,7 @@ def test_the_grid(toy):
     methods = {(run.method, run.loss) for run in plan_searches(config)}
     # Two acquisitions with three losses; the process always minimises its own.
     assert len(methods) == 6 + 2 + 4
-    assert ("gp ucb(kappa=1)", "mse") in methods
+    assert ("gp ucb(kappa=1)", "mse(targets=robust)") in methods
     assert ("random", None) in methods
 
 
@@ -156,7 +156,7 @@ def test_candidates_are_mutations_where_there_are_any(toy, make_task, monkeypatc
     task = make_task()
     space = replace(task.space, architectures=[f"a{n} b{n}" for n in range(len(task))])
     lonely = problem_of(replace(task, space=space))
-    monkeypatch.setattr(plan_module, "load_problem", lambda name: lonely)
+    monkeypatch.setattr(plan_module, "load_problem", lambda *_: lonely)
     assert plan_searches(config)[0].candidates == "all"
     assert plan_searches(SearchConfig(**SMALL, candidates="mutations"))[0].candidates == (
         "mutations"

@@ -103,13 +103,68 @@ def test_a_summary_by_hand():
 
 def test_differences_to_the_headline_by_hand():
     found = cells()
-    assert found["gp ei", "evaluations_to_optimum"]["against"] is None
+    headline = found["gp ei", "evaluations_to_optimum"]
+    assert headline["against"] is headline["difference"] is headline["verdict"] is None
     random = found["random", "evaluations_to_optimum"]
-    # 61 - 20, 50 - 40 and 61 - 61; one of 2^2 sign patterns of the two that differ and its
-    # mirror reach that sum, each with either sign of the zero: 4 of 8.
-    assert random["difference"] == pytest.approx((41 + 10 + 0) / 3)
+    # 61 to 20, 50 to 40 and 61 to 61: ratios 3.05, 1.25 and 1; one of 2^2 sign patterns of the two
+    # that differ and its mirror reach that sum, each with either sign of the zero: 4 of 8.
+    assert random["difference"] == pytest.approx(0.25)
+    assert (random["margin"], random["verdict"]) == (0.1, "undecided")
     assert random["p_holm"] == pytest.approx(0.5)
     assert random["against"] == "gp ei mse"
+    regret = found["random", "regret_at_60"]
+    # 3, 0 and 3 less 0, 0 and 1.
+    assert regret["difference"] == pytest.approx(5 / 3)
+    assert regret["difference_lower"] < 0 < regret["difference_upper"]
+
+
+def verdicts(worse_by):
+    """A method that needs so many times the evaluations, with so much more regret."""
+    rows = []
+    for seed in range(8):
+        rows += [row(seed, 1, 9, 4.0), row(seed, 20 + seed, 1, 0.5)]
+        late = round(worse_by * (20 + seed))
+        rows += [
+            row(seed, 1, 9, 4.0, method="random", loss=None),
+            row(seed, late, 1, 0.5 * worse_by + 0.01 * seed, method="random", loss=None),
+        ]
+    summary = summary_rows(rows, 100, ("gp ei", "mse"))
+    found = {each["metric"]: each for each in summary if each["method"] == "random"}
+    methods = {each["method"]: each for each in method_rows(summary, ("gp ei", "mse"))}
+    for metric in ("evaluations_to_optimum", "regret_at_100"):
+        assert methods["random"][f"{metric}_verdict"] == found[metric]["verdict"]
+    return found["evaluations_to_optimum"]["verdict"], found["regret_at_100"]["verdict"]
+
+
+def test_a_verdict_has_a_direction():
+    assert verdicts(2.0) == ("worse", "worse")
+    assert verdicts(0.5) == ("better", "better")
+    assert verdicts(1.0)[0] == "equivalent"
+
+
+def test_the_target_may_be_near_the_best():
+    rows = summary_rows(ROWS, 60, ("gp ei", "mse"), 1.0)
+    found = {(each["method"], each["metric"]): each for each in rows}
+    # The third search never has the best, but at 60 something 1.0 from it.
+    assert found["gp ei", "hit_share"]["value"] == 1.0
+    assert found["gp ei", "evaluations_to_optimum"]["value"] == 40.0
+    assert found["gp ei", "evaluations_to_optimum"]["n_missed"] == 0
+    assert found["random", "hit_share"]["value"] == pytest.approx(1 / 3)
+
+
+def test_hours_are_compared_too_and_what_missed_took_at_least_all_it_spent():
+    hours = {("gp ei", 20): 2.0, ("gp ei", 40): 4.0, ("gp ei", 60): 9.0,
+             ("random", 60): 12.0, ("random", 50): 8.0}  # fmt: skip
+    rows = [
+        {**each, "gpu_hours": hours.get((each["method"], each["evaluations"]), 0.1)}
+        for each in ROWS
+    ]
+    summary = summary_rows(rows, 60, ("gp ei", "mse"))
+    found = {(each["method"], each["metric"]): each for each in summary}
+    random = found["random", "gpu_hours_to_optimum"]
+    # 12 to 2, 8 to 4 and 12 to 9, the last two of searches that were cut off.
+    assert random["difference"] == pytest.approx(1.0)
+    assert method_rows(summary, ("gp ei", "mse"))[0]["gpu_hours_to_optimum"] == 4.0
 
 
 def test_a_method_in_one_row():
