@@ -1,6 +1,7 @@
 """What tests share: a small space of one's own making, real tasks, finished runs of a toy task."""
 
 import os
+import sys
 import tempfile
 from itertools import count
 
@@ -36,6 +37,25 @@ def pytest_configure():
 # Two cores that do other things at the same time say nothing of how fast a case is.
 settings.register_profile("nasrank", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nasrank")
+
+
+@pytest.fixture(autouse=True)
+def pictures_are_sound(monkeypatch):
+    """Every picture that a test draws is looked at: texts apart from each other, none cut off."""
+    figure = sys.modules.get("matplotlib.figure")
+    found = []
+    if figure is not None:
+        write = figure.Figure.savefig
+
+        def savefig(self, *places, **options):
+            from picture_checks import faults
+
+            found.extend(faults(self))
+            return write(self, *places, **options)
+
+        monkeypatch.setattr(figure.Figure, "savefig", savefig)
+    yield
+    assert found == []
 
 
 VOCABULARY = ("input", "output", "conv", "pool", "skip")

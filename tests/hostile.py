@@ -314,9 +314,8 @@ def files():
         "code.pickle": pickle.dumps({"a": [1.5, Danger()]}, protocol=2),
         "picture.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g id="a">'
         b'<path d="M 0 0" style="fill: #ff0000"/><text x="1" y="2">mse</text></g></svg>',
-        "embeddings.html": b'<script id="data" type="application/json">{"m": {"names": {"1": "x"},'
-        b' "classes": [["1"], ["1"], ["1"]], "epochs": [{"real": [[0.5, 1]]}], "log": {}}}'
-        b"</script>",
+        "embeddings.json": b'{"m": {"names": {"1": "x"}, "classes": [["1"], ["1"], ["1"]],'
+        b' "epochs": [{"real": [[0.5, 1]]}], "log": {}}}',
     }
     for name, value in (
         ("vectors.npy", rng.random((6, 3))),
@@ -393,7 +392,7 @@ FILES = {
     "code.pickle": lambda path: safe_loads(path.read_bytes(), "x", allowed=COLLECTIONS),
     "saved.pth": read_torch,
     "picture.svg": lambda path: inline_picture(path, "p"),
-    "embeddings.html": read_film,
+    "embeddings.json": read_film,
     "vectors.npy": read_vectors, "vectors.npz": read_vectors,
     "vectors.parquet": lambda path: read_vectors(path, "c"),
 }  # fmt: skip

@@ -62,6 +62,15 @@ DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Print runs, estimated time and folder.", rich_help_panel=HOW),
 ]
+FiguresOption = Annotated[
+    str | None,
+    typer.Option(
+        "--figures",
+        metavar="svg|pdf|png,...",
+        help="Formats of pictures; pdf holds its fonts. [default: svg]",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 
 def help_of(config: type[Config]) -> str:
@@ -129,6 +138,7 @@ def _execute(
     study = study_of(config) if study is None else study
     how = {name: bool(common[name]) for name in ("only_cached", "any_code", "force")}
     quiet, output_format = common["quiet"], common["output_format"]
+    figures = _figures(common["figures"])
     if quiet:
         logging.getLogger("nasrank").setLevel(logging.WARNING)
     if common["dry_run"]:
@@ -147,7 +157,7 @@ def _execute(
     # The page and JSON contain the notes themselves.
     if not quiet and output_format not in {"table", "json"}:
         _tell("note", result.notes)
-    pictures = _draw(study, result)
+    pictures = _draw(study, result, figures)
     if not quiet:
         say(f"tables: {result.out}")
         if pictures:
@@ -161,17 +171,32 @@ def _tell(what: str, lines: tuple[str, ...]) -> None:
         say(f"{what}: {line}")
 
 
-def _draw(study: "Study[Any, Any]", result: "Result[Any]") -> str:
+def _figures(given: str | None) -> tuple[str, ...]:
+    """Read the formats of pictures; refused before any work."""
+    from nasrank.study.pictures import FORMATS
+
+    if given is None:
+        return FORMATS[:1]
+    names = tuple(dict.fromkeys(each.strip().lower() for each in given.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise unknown_name("picture format", name, FORMATS)
+    return names
+
+
+def _draw(study: "Study[Any, Any]", result: "Result[Any]", figures: tuple[str, ...]) -> str:
     """Draw pictures and say which; continue without where they cannot be drawn."""
     from nasrank.study.drawn import drawn_before, picture_key, remember
+    from nasrank.study.pictures import drawn_as, written_as
 
     if study.pictures is None:
         return ""
-    key = picture_key(study, result)
+    key = picture_key(study, result, figures)
     paths = drawn_before(result.out, key)
     if paths is None:
         try:
-            paths = list(study.pictures(result))
+            with drawn_as(figures):
+                paths = [file for path in study.pictures(result) for file in written_as(path)]
         except UsageError as error:
             return f"no pictures: {error}"
         remember(result.out, key, paths)
@@ -221,8 +246,8 @@ def _completed(incomplete: str, known: Any) -> list[str]:  # noqa: ANN401 - any 
 
 
 _COMMON = (
-    "subset", "config", "only_cached", "any_code", "force", "dry_run", "out", "output_format",
-    "quiet",
+    "subset", "config", "only_cached", "any_code", "force", "dry_run", "out", "figures",
+    "output_format", "quiet",
 )  # fmt: skip
 
 
@@ -261,6 +286,7 @@ def _common(config: type[Config]) -> list[inspect.Parameter]:
             else []
         ),
         ("out", out, None),
+        *([("figures", FiguresOption, None)] if config.draws else []),
         ("output_format", FormatOption, "table"),
         ("quiet", QuietOption, False),
     ]

@@ -1,10 +1,9 @@
-"""Embeddings epoch by epoch, taken from the page that ``nasrank hard`` writes."""
+"""Embeddings epoch by epoch, as ``nasrank hard`` writes them."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 from nasrank.errors import DataError
 from nasrank.limits import reading, require_regular
 
-__all__ = ["PAGE", "read_film"]
+__all__ = ["FILM", "read_film"]
 
-PAGE = "embeddings.html"
+FILM = "embeddings.json"
 _LARGEST = 2**24
-_DATA = re.compile(r'<script id="data" type="application/json">(.*?)</script>', re.DOTALL)
 _KINDS = ("real", "positive", "negative")
 _LOG = ("triplet_loss", "active_share")
 
@@ -25,7 +23,7 @@ def read_film(path: Path) -> dict[str, Any]:
     """Read the embeddings of every method, in a form that a page can play.
 
     Args:
-        path: The page that ``nasrank hard`` wrote.
+        path: The file that ``nasrank hard`` wrote.
 
     Returns:
         By method: ``names`` of the classes, and ``epochs``, each with ``points`` of x, y, place of
@@ -39,8 +37,7 @@ def read_film(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _LARGEST:
             raise ValueError("too large")
         with reading(path):
-            found = _DATA.search(path.read_text(encoding="utf-8"))
-            data = json.loads(found[1]) if found else {}
+            data = json.loads(path.read_text(encoding="utf-8"))
             return {str(method): _film(run) for method, run in data.items()}
     except (OSError, ValueError, LookupError, TypeError, OverflowError, AttributeError) as error:
         raise DataError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasrank.errors import DataError
 from nasrank.limits import reading, require_regular
-from nasrank.report.films import PAGE
+from nasrank.report.films import FILM
 from nasrank.study.ownership import ABOUT
 from nasrank.tables import Table, about_of, read_parquet
 
@@ -73,7 +73,7 @@ class Stored:
         config: Its options by name.
         tables: Its tables by name.
         pictures: Its pictures.
-        films: Its pages of embeddings by epoch.
+        films: Its files of embeddings by epoch.
         versions: Versions of nasrank that wrote its tables.
         fingerprints: Digest of the data of each task, where they were written down.
         code: Digests of the code that computed its runs, where they were written down.
@@ -166,7 +166,7 @@ def _read(folder: Path) -> Stored:
         config=config if isinstance(config, dict) else {},
         tables=tables,
         pictures=sorted(folder.glob("*.svg")),
-        films=sorted(folder.glob(PAGE)),
+        films=sorted(folder.glob(FILM)),
         versions=sorted({version for version, _ in said if version}),
         fingerprints={task: digest for each in prints for task, digest in _texts(each).items()},
         code=_texts(about.get("code")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,15 @@ _FILE = "pictures.json"
 _LONGEST = 2**20
 
 
-def picture_key(study: Study[Any, Any], result: Result[Any]) -> str | None:
+def picture_key(
+    study: Study[Any, Any], result: Result[Any], formats: Sequence[str] = ("svg",)
+) -> str | None:
     """Return a digest of all that pictures depend on; None where that is more than tables."""
     if study.pictures is None or result.shown is not None:
         return None
     module = study.pictures.__module__
     code = source_digest([module], (module.rpartition(".")[0], "nasrank.study.pictures"))
-    content = [__version__, code, result.config.model_dump(mode="json"), result.tables]
+    content = [__version__, code, *formats, result.config.model_dump(mode="json"), result.tables]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -83,6 +83,7 @@ class Config(BaseModel):
         examples: Command lines to show below ``--help``.
         subsets: Settings by name, for ``--subset``.
         keeps_runs: Whether its study saves run by run, and so can be resumed.
+        draws: Whether its study draws pictures.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -92,6 +93,7 @@ class Config(BaseModel):
     examples: ClassVar[tuple[str, ...]] = ()
     subsets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     keeps_runs: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:

@@ -8,8 +8,11 @@ cannot be written.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +24,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["file_stem", "legend_beside", "look", "mean_dot", "name_lines", "picture", "slug"]
+__all__ = [
+    "FORMATS",
+    "drawn_as",
+    "file_stem",
+    "legend_beside",
+    "look",
+    "mean_dot",
+    "move_apart",
+    "name_ends",
+    "name_lines",
+    "picture",
+    "slug",
+    "written_as",
+]
 
 # Okabe and Ito's eight colours, distinguishable with every kind of colour vision; further lines
 # repeat them with other dashes.
@@ -29,10 +45,27 @@ _COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
 )  # fmt: skip
 _MARKERS = "osD^vP*X<>hd"
+
+FORMATS = ("svg", "pdf", "png")
+"""What pictures can be written as; the first is the default."""
+_DOTS = 200
+"""Dots an inch of a picture that is not made of lines."""
+_MOST_MOVES = 300
+_EDGE = 6.0
+"""Room between a title and what stands beside it, in dots of a hundredth of an inch."""
+# The same picture gives the same file.
+_UNDATED: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {"Software": None},
+}
+_formats: ContextVar[tuple[str, ...]] = ContextVar("formats", default=FORMATS[:1])
 _STYLE: dict[Any, Any] = {
     # The same picture gives the same file, and its text stays text.
     "svg.hashsalt": "nasrank",
     "svg.fonttype": "none",
+    # Fonts stand in the file, as outlines that printers and publishers take.
+    "pdf.fonttype": 42,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -43,11 +76,31 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextmanager
+def drawn_as(formats: Sequence[str]) -> Iterator[None]:
+    """Write every picture within the block in these formats, some of `FORMATS`."""
+    token = _formats.set(tuple(formats))
+    try:
+        yield
+    finally:
+        _formats.reset(token)
+
+
+def written_as(path: Path) -> list[Path]:
+    """Return the files that a picture is written to, given the one that what draws it names."""
+    if path.suffix != ".svg":
+        return [path]
+    return [path.with_suffix(f".{each}") for each in _formats.get()]
+
+
+@contextmanager
 def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[Figure]:
-    """Draw a picture in the house style within the block, which is written as SVG at its end.
+    """Draw a picture in the house style within the block, which is written at its end.
+
+    It is written as SVG, or in the formats of `drawn_as`. Titles that are wider than their panel
+    are broken into lines.
 
     Args:
-        path: The file.
+        path: The file, as SVG.
         size: Width and height in inches.
         title: Stands above.
 
@@ -67,8 +120,35 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
         if title:
             figure.suptitle(title, fontsize=9, x=0.01, ha="left")
         _as_plain_text(figure)
-        with replacing(path) as part:
-            figure.savefig(part, format="svg", metadata={"Date": None})
+        _break_titles(figure)
+        for place in written_as(path):
+            kind = place.suffix[1:]
+            with replacing(place) as part:
+                figure.savefig(part, format=kind, dpi=_DOTS, metadata=_UNDATED[kind])
+
+
+def _break_titles(figure: Figure) -> None:
+    """Break titles where they would stand in the next panel or beyond the edge."""
+    from matplotlib.text import Text
+
+    figure.draw_without_rendering()
+    edge = figure.bbox.width - _EDGE
+    heading = figure.get_suptitle()
+    titled = [(text, edge) for text in figure.texts if heading and text.get_text() == heading]
+    for axes in figure.axes:
+        left = axes.get_window_extent().x0
+        boxes = [o.get_tightbbox() for o in figure.axes if o.get_window_extent().x0 > left + 1]
+        right = min((box.x0 for box in boxes if box is not None), default=edge)
+        titled += [
+            (text, right - _EDGE - left)
+            for text in axes.findobj(Text)
+            if text.get_text() and text.get_text() == axes.get_title(loc="left")
+        ]
+    for text, room in titled:
+        width = text.get_window_extent().width
+        if width > room > 0:
+            letters = max(12, int(len(text.get_text()) * room / width))
+            text.set_text("\n".join(textwrap.wrap(text.get_text(), letters)))
 
 
 def _as_plain_text(figure: Figure) -> None:
@@ -96,6 +176,84 @@ def _as_plain_text(figure: Figure) -> None:
 def legend_beside(axes: Axes, *, size: float = 8, **more: Any) -> None:  # noqa: ANN401 - matplotlib's
     """Name the lines of a panel to the right of it."""
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=size, **more)
+
+
+def name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, size: float = 8) -> None:
+    """Write the names of lines to the right of a panel, as near to their ends as they fit.
+
+    Limits and everything else of the figure have to be settled before.
+
+    Args:
+        axes: The panel.
+        ends: Of each line the height at which it ends, its name and its colour.
+        size: Size of the letters in points.
+    """
+    figure = axes.get_figure(root=True)
+    if figure is None or not ends:
+        return
+    _as_plain_text(figure)
+    figure.draw_without_rendering()
+    box = axes.get_window_extent()
+    gap = 1.25 * size * figure.dpi / 72
+    wanted = [axes.transData.transform((1, height))[1] for height, _, _ in ends]
+    order = sorted(range(len(ends)), key=lambda place: wanted[place])
+    # From below each goes just above the one before; then all are pulled back below the top.
+    placed: list[float] = []
+    for place in order:
+        lowest = placed[-1] + gap if placed else box.y0
+        placed.append(max(min(wanted[place], box.y1), lowest))
+    highest = max(box.y1, box.y0 + gap * (len(ends) - 1))
+    for step in range(len(placed) - 1, -1, -1):
+        placed[step] = min(placed[step], highest)
+        highest = placed[step] - gap
+    for place, at in zip(order, placed, strict=True):
+        _, name, colour = ends[place]
+        axes.annotate(
+            name, (1.02, (at - box.y0) / box.height), xycoords="axes fraction",
+            color=colour, fontsize=size, va="center", annotation_clip=False,
+        )  # fmt: skip
+
+
+def move_apart(axes: Axes) -> None:
+    """Move texts within a panel up and down until none stands on another or leaves the panel.
+
+    Limits and everything else of the figure have to be settled before.
+
+    Args:
+        axes: The panel; its texts stand at places of its data.
+    """
+    figure = axes.get_figure(root=True)
+    texts = list(axes.texts)
+    if figure is None or len(texts) < 2:
+        return
+    _as_plain_text(figure)
+    figure.draw_without_rendering()
+    panel = axes.get_window_extent()
+    boxes = [text.get_window_extent() for text in texts]
+    widths = [box.width for box in boxes]
+    height = max(box.height for box in boxes)
+    left = [
+        min(max(box.x0, panel.x0), panel.x1 - width)
+        for box, width in zip(boxes, widths, strict=True)
+    ]
+    low = [min(max(box.y0, panel.y0), panel.y1 - height) for box in boxes]
+    for _ in range(_MOST_MOVES):
+        moved = False
+        for first, second in combinations(range(len(texts)), 2):
+            across = min(left[first] + widths[first], left[second] + widths[second]) - max(
+                left[first], left[second]
+            )
+            lacking = height - abs(low[first] - low[second])
+            if across > 0 and lacking > 0.5:
+                upper, lower = (first, second) if low[first] > low[second] else (second, first)
+                low[upper] = min(low[upper] + lacking / 2, panel.y1 - height)
+                low[lower] = max(low[lower] - lacking / 2, panel.y0)
+                moved = True
+        if not moved:
+            break
+    back = axes.transData.inverted()
+    for text, x, y, box in zip(texts, left, low, boxes, strict=True):
+        text.set_position(tuple(back.transform((x + box.width / 2, y + box.height / 2))))
 
 
 def mean_dot(

@@ -58,7 +58,7 @@ def test_a_table_for_people(own, elsewhere):
     folder = elsewhere / "nasrank-out" / "hard"
     for name in (
         "hard.parquet", "hard_epochs.parquet", "hard_summary.parquet", "claims.parquet",
-        "run.json", "methods.svg", "epochs.svg", "embeddings.html",
+        "run.json", "methods.svg", "epochs.svg", "embeddings.json",
     ):  # fmt: skip
         assert (folder / name).exists(), name
     assert nasrank(*own, *QUICK, *TWO).stdout == done.stdout

@@ -1,7 +1,6 @@
 """Embeddings in a page: what is played is what was written, whatever else the file holds."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from nasrank.errors import DataError
 from nasrank.report.films import read_film
 
 RESULTS = Path(__file__).parents[2] / "results"
-PAGE = RESULTS / "hard" / "digits" / "embeddings.html"
+PLAYED = RESULTS / "hard" / "digits" / "embeddings.json"
 
 
-def page_of(folder, data):
-    path = folder / "embeddings.html"
+def file_of(folder, data):
+    path = folder / "embeddings.json"
     text = data if isinstance(data, str) else json.dumps(data)
-    path.write_text(f'<script id="data" type="application/json">{text}</script>')
+    path.write_text(text)
     return path
 
 
@@ -34,7 +33,7 @@ RUN = {
 
 
 def test_points_know_their_class_and_kind(tmp_path):
-    film = read_film(page_of(tmp_path, {"<i>": RUN}))["<i>"]
+    film = read_film(file_of(tmp_path, {"<i>": RUN}))["<i>"]
     assert film["names"] == ["three", "<b>"]
     first, second = film["epochs"]
     assert first["points"] == [[0, 1, 0, 0], [2, 3.0, 1, 0], [4, 5, 1, 1]]
@@ -42,10 +41,9 @@ def test_points_know_their_class_and_kind(tmp_path):
     assert second["log"] == {}
 
 
-def test_every_point_of_a_committed_page_is_there():
-    found = re.search(r'<script id="data"[^>]*>(.*?)</script>', PAGE.read_text(), re.DOTALL)
-    written = json.loads(found[1])
-    films = read_film(PAGE)
+def test_every_point_of_a_committed_file_is_there():
+    written = json.loads(PLAYED.read_text())
+    films = read_film(PLAYED)
     assert films.keys() == written.keys()
     for method, film in films.items():
         for epoch, there in zip(film["epochs"], written[method]["epochs"], strict=True):
@@ -68,8 +66,8 @@ def test_every_point_of_a_committed_page_is_there():
     ],
 )
 def test_what_cannot_be_played_is_an_error_of_one_line(tmp_path, data):
-    with pytest.raises(DataError, match=r"embeddings\.html") as caught:
-        read_film(page_of(tmp_path, data))
+    with pytest.raises(DataError, match=r"embeddings\.json") as caught:
+        read_film(file_of(tmp_path, data))
     assert "\n" not in str(caught.value)
 
 
@@ -82,7 +80,7 @@ VALUES = st.recursive(
 
 @given(VALUES, st.sampled_from(["names", "classes", "epochs", "log"]))
 def test_any_content_is_played_or_refused(tmp_path_factory, value, key):
-    path = page_of(tmp_path_factory.mktemp("film"), {"m": {**RUN, key: value}})
+    path = file_of(tmp_path_factory.mktemp("film"), {"m": {**RUN, key: value}})
     try:
         film = read_film(path)
     except DataError:

@@ -1,26 +1,21 @@
-"""Pictures of metric learning with hard samples: SVG, and one page that plays the epochs."""
+"""Pictures of metric learning with hard samples, and embeddings to be played by epoch."""
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from nasrank.companions.hard_samples.tables import HARD, HARD_ARCHS, spelled_setting
-from nasrank.escapes import for_script
 from nasrank.files import replacing
 from nasrank.statistics import mean_interval
 from nasrank.study.pictures import look, mean_dot, name_lines, picture
 
-__all__ = ["draw_archs", "draw_hard", "write_page"]
+__all__ = ["draw_archs", "draw_hard", "write_embeddings"]
 
 Row = Mapping[str, Any]
-
-_PAGE = "embeddings.html"
 
 _METRICS = (
     ("recall_at_1", "Recall@1"),
@@ -139,26 +134,21 @@ def draw_archs(rows: Sequence[Row], folder: Path) -> Path:
     return path
 
 
-def write_page(pictures: Mapping[str, Any], data: str, path: Path) -> None:
-    """Write a page that plays real and generated embeddings epoch by epoch.
-
-    The page holds everything it needs, its script included, and asks nothing of a network.
+def write_embeddings(pictures: Mapping[str, Any], path: Path) -> None:
+    """Write real and generated embeddings epoch by epoch, as ``nasrank report`` plays them.
 
     Args:
         pictures: By method: ``classes`` (of real samples, generated positives and generated
             negatives), ``names`` of classes, ``epochs`` (points ``real``, ``positive`` and
             ``negative`` by epoch), ``log`` (numbers by epoch) and ``seed``.
-        data: Name of the data.
-        path: Where to write it.
+        path: The file, as JSON.
 
     Raises:
         DataError: The folder cannot be written.
     """
-    content = for_script(json.dumps(_plain(dict(pictures)), separators=(",", ":")))
-    page = files(__package__).joinpath(_PAGE).read_text(encoding="utf-8")
-    page = page.replace("%TITLE%", html.escape(f"Hard samples on {data}"))
+    content = json.dumps(_plain(dict(pictures)), separators=(",", ":"), allow_nan=False)
     with replacing(path) as part:
-        part.write_text(page.replace("%DATA%", content), encoding="utf-8")
+        part.write_text(content + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types

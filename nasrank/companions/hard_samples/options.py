@@ -50,6 +50,7 @@ class HardConfig(Seeded, OnDevice, OnSamples):
     """
 
     command: ClassVar[str] = "hard"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.hard_samples.study:study_of_data"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasrank.companions.hard_samples.figures import draw_hard, write_page
+from nasrank.companions.hard_samples.figures import draw_hard, write_embeddings
 from nasrank.companions.hard_samples.options import HardConfig
 from nasrank.companions.hard_samples.tables import spelled_setting
 from nasrank.study.study import Result
@@ -111,9 +111,9 @@ def _signed(row: Row) -> str:
 
 
 def draw_samples(result: Result[HardConfig]) -> Iterable[Path]:
-    """Write the page of embeddings and draw pictures."""
+    """Write the embeddings, for a report to play, and draw pictures."""
     if result.shown:
-        page = result.out / "embeddings.html"
-        write_page(result.shown, result.rows[0]["data"], page)
-        yield page
+        played = result.out / "embeddings.json"
+        write_embeddings(result.shown, played)
+        yield played
     yield from draw_hard(result.tables, result.out)

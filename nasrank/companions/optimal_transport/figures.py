@@ -13,7 +13,7 @@ from nasrank.companions.optimal_transport.hierarchy import Hierarchy
 from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.tables import OT_ARCHS
 from nasrank.statistics import mean_interval
-from nasrank.study.pictures import file_stem, legend_beside, look, picture
+from nasrank.study.pictures import file_stem, legend_beside, look, move_apart, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,6 +83,8 @@ def draw_features(rows: Sequence[Row], tree: Hierarchy, title: str, path: Path) 
             _scatter(axes[0, column], row, tree)
             _dendrogram(axes[1, column], np.array(row["class_distances"]), tree)
             axes[1, column].set_title("by average linkage of emd", fontsize=8, loc="left")
+        for panel in axes[0, 1:]:
+            move_apart(panel)
 
 
 def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
@@ -119,7 +121,7 @@ def draw_measures(rows: Sequence[Row], title: str, path: Path) -> None:
             measured = any(row[metric] is not None for row in rows for metric, _ in metrics)
             if label == _LACKING and measured:
                 own.set_xscale("log")
-            own.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1)
+            own.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
         axes[0].set_yticks(range(len(methods)), methods)
         axes[0].invert_yaxis()
 
@@ -292,8 +294,9 @@ def _scatter(axes: Axes, row: Row, tree: Hierarchy) -> None:
         axes.scatter(
             own[:, 0], own[:, 1], s=7, alpha=0.5, linewidths=0, color=_colour(tree, number)
         )
-        axes.annotate(
-            name, tuple(own.mean(axis=0)), fontsize=7, ha="center", va="center",
+        x, y = own.mean(axis=0).tolist()
+        axes.text(
+            x, y, name, fontsize=7, ha="center", va="center",
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.7, "linewidth": 0},
         )  # fmt: skip
     axes.set_title(row["method"], fontsize=8, loc="left")

@@ -37,6 +37,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     """
 
     command: ClassVar[str] = "ot train"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.optimal_transport.study:train_study"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (
@@ -115,6 +116,7 @@ class DiagnoseConfig(Config):
     """
 
     command: ClassVar[str] = "ot diagnose"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.optimal_transport.study:DIAGNOSE"
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank ot diagnose features.parquet --labels kind,family",
@@ -143,6 +145,7 @@ class SpeedConfig(OnDevice):
     """
 
     command: ClassVar[str] = "ot speed"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.optimal_transport.study:SPEEDS"
     examples: ClassVar[tuple[str, ...]] = ("nasrank ot speed --distances emd,fastft --repeats 3",)
 

@@ -36,6 +36,7 @@ class TheoryConfig(Config):
     """
 
     command: ClassVar[str] = "pr theory"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.precision_recall.study:THEORY"
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank pr theory --mean 1 --lambdas 0.2,1,5",
@@ -88,6 +89,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     """
 
     command: ClassVar[str] = "pr train"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.precision_recall.study:train_study"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (

@@ -48,6 +48,7 @@ class TheoryConfig(Config):
     """
 
     command: ClassVar[str] = "supcon theory"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.supcon.study:theory_study"
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank supcon theory --classes 10 --instances 50 --temperatures 0.1 --alphas 0,0.2,1",
@@ -78,6 +79,7 @@ class SimulateConfig(Seeded, OnDevice):
     """
 
     command: ClassVar[str] = "supcon simulate"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.supcon.study:SIMULATE"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (
@@ -123,6 +125,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     """
 
     command: ClassVar[str] = "supcon train"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.companions.supcon.study:train_study"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (

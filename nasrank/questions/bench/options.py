@@ -21,6 +21,7 @@ class BenchConfig(OnDevice):
     """
 
     command: ClassVar[str] = "bench"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.questions.bench.study:BENCHED"
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank bench",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasrank.benchmarks.titles import task_title
 from nasrank.runs.discovery import mean_discovery
-from nasrank.study.pictures import legend_beside, look, picture, slug
+from nasrank.study.pictures import look, name_ends, picture, slug
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_comparison"]
@@ -21,13 +21,16 @@ __all__ = ["draw_comparison"]
 Row = Mapping[str, Any]
 
 _PICTURE, _LINE = "picture", "line"
+_MOST_COLOURS = 6
+"""Lines up to which all are in colour; of more, two fewer and the first that was named."""
 
 
 def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[Path]:
     """Draw tau against training size, and discovery against evaluations, for every task.
 
     The lines of a picture are the losses of one predictor. Where several predictors have one loss
-    each, the lines are the predictors.
+    each, the lines are the predictors. Of many lines the best few and the first that was named
+    are in colour.
 
     Pictures are ``TASK-PREDICTOR-tau.svg`` and ``TASK-PREDICTOR-discovery.svg``, or these with
     ``predictors``.
@@ -36,11 +39,27 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
     lines = list(dict.fromkeys(row[_LINE] for row in tables["summary"]))
     paths = []
     for key in dict.fromkeys(row[_PICTURE] for row in tables["summary"]):
+        styles = _styles(key, lines, tables["summary"])
         for kind, draw in (("tau", _draw_tau), ("discovery", _draw_discovery)):
-            paths.append(folder / f"{slug(_title(key))}-{kind}.svg")
+            paths.append(folder / f"{slug(_file(key))}-{kind}.svg")
             with picture(paths[-1], (9.0, 4.2)) as figure:
-                draw(figure, key, lines, tables)
+                draw(figure, key, styles, tables)
     return paths
+
+
+def _styles(
+    key: tuple[str, str, str], lines: Sequence[str], summary: Sequence[Row]
+) -> dict[str, dict[str, Any]]:
+    """Return how each line looks: many are grey, so that a few can be followed."""
+    taus: dict[str, list[float]] = {line: [] for line in lines}
+    for row in summary:
+        if row[_PICTURE] == key and row["metric"] == "kendall_tau" and row["mean"] is not None:
+            taus[row[_LINE]].append(row["mean"])
+    here = [line for line in lines if taus[line]]
+    best = sorted(here, key=lambda line: -sum(taus[line]) / len(taus[line]))
+    chosen = {*here} if len(here) <= _MOST_COLOURS else {*best[: _MOST_COLOURS - 2], lines[0]}
+    grey = {"color": "0.72", "linestyle": "-", "marker": None, "zorder": 1}
+    return {line: look(lines.index(line)) if line in chosen else grey for line in reversed(best)}
 
 
 def _arranged(rows: Sequence[Row]) -> list[Row]:
@@ -63,7 +82,7 @@ def _arranged(rows: Sequence[Row]) -> list[Row]:
 def _draw_tau(
     figure: Figure,
     key: tuple[str, str, str],
-    lines: Sequence[str],
+    styles: Mapping[str, Mapping[str, Any]],
     tables: Mapping[str, Sequence[Row]],
 ) -> None:
     axes = figure.subplots()
@@ -73,25 +92,29 @@ def _draw_tau(
         if row[_PICTURE] == key and row["metric"] == "kendall_tau" and row["mean"] is not None
     ]
     sizes = sorted({row["n_train"] for row in rows})
-    for place, line in enumerate(lines):
+    ends = []
+    for place, (line, style) in enumerate(styles.items()):
         own = sorted((row for row in rows if row[_LINE] == line), key=lambda r: r["n_train"])
-        if not own:
+        ends.append((own[-1]["mean"], line, _ink(style)))
+        if style["marker"] is None:
+            axes.plot([r["n_train"] for r in own], [r["mean"] for r in own], linewidth=1, **style)
             continue
         # Side by side, so that intervals of different lines can be seen.
-        shift = 1.012 ** (place - (len(lines) - 1) / 2)
+        shift = 1.012 ** (place - (len(styles) - 1) / 2)
         mean = np.array([row["mean"] for row in own])
         # One seed has no interval.
-        ends = [
+        bounds = [
             [row["mean"] if row[end] is None else row[end] for row in own]
             for end in ("lower", "upper")
         ]
         axes.errorbar(
             np.array([row["n_train"] for row in own]) * shift,
             mean,
-            yerr=np.abs(np.array(ends) - mean),
+            yerr=np.abs(np.array(bounds) - mean),
             capsize=2,
-            linewidth=1.2,
-            **look(place),
+            linewidth=1.4,
+            markersize=4,
+            **style,
         )
     ceiling = [
         run["ceiling_tau"]
@@ -108,59 +131,73 @@ def _draw_tau(
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("training architectures")
-    axes.set_ylabel("Kendall tau (mean and 95 % interval over seeds)")
-    axes.set_title(_title(key), loc="left", fontsize=9)
-    _legend(axes, lines)
+    axes.set_ylabel("Kendall's tau, mean and 95 % interval")
+    axes.set_title(f"{_title(key)}: order of what was not trained on", loc="left", fontsize=9)
+    name_ends(axes, ends)
 
 
 def _draw_discovery(
     figure: Figure,
     key: tuple[str, str, str],
-    lines: Sequence[str],
+    styles: Mapping[str, Mapping[str, Any]],
     tables: Mapping[str, Sequence[Row]],
 ) -> None:
     runs = {run["run_id"]: run for run in tables["runs"] if run[_PICTURE] == key}
     sizes = sorted({run["n_train"] for run in runs.values()})
     names = {run_id: (run["n_train"], run[_LINE]) for run_id, run in runs.items()}
     rates = mean_discovery(names, tables["discovery"], 0.01)
+    figure.suptitle(f"{_title(key)}: share of the best 1 % in hand", x=0.01, ha="left", fontsize=9)
     panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
+    universe = 1
     for axes, size in zip(panels, sizes, strict=True):
         universe = next(r["n_test"] + size for r in runs.values() if r["n_train"] == size)
-        for place, line in enumerate(lines):
+        for line, style in styles.items():
             points = rates.get((size, line), [])
             if points:
                 axes.plot(
                     [size + k for k, _ in points],
                     [100 * rate for _, rate in points],
                     markersize=3,
-                    linewidth=1.2,
-                    **look(place),
+                    linewidth=1 if style["marker"] is None else 1.4,
+                    **style,
                 )
-        axes.plot(
-            grid := np.geomspace(size, universe, 60),
-            100 * grid / universe,
-            color="0.5",
-            linestyle=":",
-            linewidth=1,
-            label="random search",
-        )
+        grid = np.geomspace(size, universe, 60)
+        axes.plot(grid, 100 * grid / universe, color="0.5", linestyle=":", linewidth=1.2)
         axes.set_xscale("log")
-        ticks = [t * 10**e for e in range(8) for t in (1, 2, 5) if size <= t * 10**e <= universe]
-        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], rotation=45)
+        round_ = [t * 10**e for e in range(1, 8) for t in (1, 2, 5)]
+        ticks = [each for each in round_ if size <= each <= universe]
+        coarse = [each for each in ticks if str(each).startswith("1")]
+        ticks = coarse if len(coarse) > 1 else [*ticks[:1], *ticks[1:][-1:]]
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.set_xticks([], minor=True)
-        axes.set_title(f"{size} trained", loc="left", fontsize=9)
+        axes.set_title(f"{size:,} trained", loc="left", fontsize=9)
         axes.set_xlabel("evaluations")
-    panels[0].set_ylabel("top 1 % found, %")
-    figure.suptitle(_title(key), x=0.01, ha="left", fontsize=9)
-    _legend(panels[-1], lines)
+    panels[0].set_ylabel("best 1 % found, %")
+    # Lines meet at the end, so they are named by their height half way.
+    last, height = panels[-1], []
+    middle = (sizes[-1] * universe) ** 0.5
+    for line, style in styles.items():
+        points = rates.get((sizes[-1], line), [])
+        if points:
+            steps, shares = zip(*points, strict=True)
+            at = np.interp(np.log(middle), np.log(np.array(steps) + sizes[-1]), shares)
+            height.append((100 * float(at), line, _ink(style)))
+    height.append((100 * middle / universe, "random search", "0.35"))
+    name_ends(last, height)
 
 
 def _title(key: tuple[str, str, str]) -> str:
     task, predictor, sampling = key
+    return f"{task_title(task)}, {predictor}" + (
+        "" if sampling == "random" else f", {sampling} sampling"
+    )
+
+
+def _file(key: tuple[str, str, str]) -> str:
+    task, predictor, sampling = key
     return f"{task}, {predictor}" + ("" if sampling == "random" else f", {sampling} sampling")
 
 
-def _legend(axes: Axes, lines: Sequence[str]) -> None:
-    for place, line in enumerate(lines):
-        axes.plot([], [], label=line, markersize=4, **look(place))
-    legend_beside(axes)
+def _ink(style: Mapping[str, Any]) -> str:
+    """Return the colour of a line's name: grey ones are darker, to be read."""
+    return "0.45" if style["marker"] is None else str(style["color"])

@@ -29,6 +29,7 @@ class CompareConfig(Seeded, OnDevice, OnEngines):
     """
 
     command: ClassVar[str] = "compare"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.questions.compare.study:COMPARE"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (

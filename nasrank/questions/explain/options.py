@@ -28,6 +28,7 @@ class ExplainConfig(OnDevice):
     """
 
     command: ClassVar[str] = "explain"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.questions.explain.study:EXPLAIN"
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank explain --space my-space",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasrank.benchmarks.titles import metric_unit, task_title
 from nasrank.statistics import mean_interval
 from nasrank.study.pictures import legend_beside, look, picture, slug
 
@@ -29,8 +30,9 @@ def draw_searches(searches: Sequence[Row], folder: Path) -> list[Path]:
         paths.append(folder / f"{slug(task)}-search.svg")
         with picture(paths[-1], (8.0, 4.2)) as figure:
             axes = figure.subplots()
-            _draw_task(axes, [row for row in searches if row["task"] == task])
-            axes.set_title(task, loc="left", fontsize=9)
+            _draw_task(axes, [row for row in searches if row["task"] == task], metric_unit(task))
+            title = f"{task_title(task)}: what the best one found lacks to the best there is"
+            axes.set_title(title, loc="left", fontsize=9)
     return paths
 
 
@@ -56,7 +58,7 @@ def mean_regret(rows: Sequence[Row], at: Sequence[int]) -> NDArray[np.float64]:
     return np.stack(curves)
 
 
-def _draw_task(axes: Axes, rows: Sequence[Row]) -> None:
+def _draw_task(axes: Axes, rows: Sequence[Row], unit: str) -> None:
     last = max(row["evaluations"] for row in rows)
     at = np.unique(np.linspace(1, last, min(last, _MOST_POINTS)).astype(np.int64)).tolist()
     drawn: list[tuple[str, Any, Any, Any]] = []
@@ -82,5 +84,6 @@ def _draw_task(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_yscale("log")
     axes.set_ylim(bottom=floor)
     axes.set_xlabel("evaluations")
-    axes.set_ylabel("regret (mean and 95 % interval over searches)")
+    unit = f", {unit}" if unit else ""
+    axes.set_ylabel(f"regret{unit}, mean and 95 % interval")
     legend_beside(axes)

@@ -28,6 +28,7 @@ class SearchConfig(Seeded, OnDevice):
     """
 
     command: ClassVar[str] = "search"
+    draws: ClassVar[bool] = True
     study: ClassVar[str] = "nasrank.questions.search.study:SEARCHES"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (
