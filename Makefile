@@ -42,6 +42,7 @@ reliability:
 statistics:
 	$(PYTHON) tests/reliability/coverage.py --out results/reliability
 	$(PYTHON) tests/reliability/evaluation_power.py --out results/reliability
+	$(PYTHON) tests/reliability/list_coverage.py --out results/reliability
 
 # How often `nasrank check` cries wolf and how often it is right, from 1,200 predictors: about a
 # quarter of an hour on two cores, resumed where it was stopped.

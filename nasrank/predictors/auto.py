@@ -54,7 +54,7 @@ _LEAST = 0.02
 _COVERED = 0.6827
 """Share of the labels that lie within one standard deviation, as of a normal distribution."""
 _FOREST: Mapping[str, int] = {"trees": 100}
-_BOOSTERS: Mapping[str, int] = {"rounds": 100, "ensemble": 3}
+_BOOSTERS: Mapping[str, int] = {"rounds": 100, "ensemble": 2}
 """Sizes of what is made of trees: small, as it is fitted once a fold."""
 
 

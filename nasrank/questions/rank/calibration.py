@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 __all__ = ["Calibration", "Line", "calibrate"]
 
-ISOTONIC_FROM = 40
+ISOTONIC_FROM = 20
 """Labels from which on a monotone map is tried beside a straight line."""
-_BINS = ((120, 4), (40, 2), (0, 1))
-"""From so many labels on, so many bins of the score have interval widths of their own."""
+_QUARTERS_FROM = 120
+"""Labels from which on every quarter of the scores has an interval width of its own."""
+_BEYOND = 0.25
+"""Share of its slope with which a map goes on above the greatest score: architectures that are
+chosen for high scores owe a part of these to chance, and labels crowd below a limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,19 +90,21 @@ def calibrate(
 ) -> Calibration:
     r"""Fit the map on out-of-fold scores, and interval widths on its out-of-fold errors.
 
-    The map is the least-squares line with a slope of at least 0; from 40 labels on it is the
+    The map is the least-squares line with a slope of at least 0; from 20 labels on it is the
     isotonic regression instead where that has the smaller mean absolute error on folds left out.
-    Isotonic values are joined by straight lines. Beyond the ends it goes on with the slope, at
-    least 0, of the least-squares line through the nearest third of the labels.
+    Isotonic values are joined by straight lines. Below the least score it goes on with the slope,
+    at least 0, of the least-squares line, which for isotonic values is that through the nearest
+    third of the labels; above the greatest score with a quarter of that slope.
 
     For the interval every label is compared with the map fitted without its fold,
     :math:`r_i = |y_i - f_{-k(i)}(s_i)|`. The half width is the
-    :math:`\lceil c (m + 1) \rceil`-th smallest of the m errors in the same bin of the score (one
-    bin below 40 labels, two below 120, else four of equal counts), for the confidence c; there
-    is none where that exceeds m. This is split conformal prediction with folds in the place of
-    the held-out half: it holds about a share c of the labels of architectures that were drawn as
-    the evaluated ones were. The best of many candidates are not drawn so: they were chosen for
-    high scores, and their labels tend to lie lower in the interval.
+    :math:`\lceil c (m + 1) \rceil`-th smallest of the m errors in the same bin of the score, for
+    the confidence c; there is none where that exceeds m. The bins are the highest quarter, or as
+    many labels as its width needs, and the others; from 120 labels on all quarters. This is split
+    conformal prediction with folds in the place of the held-out half: it holds about a share c of
+    the labels of architectures that were drawn as the evaluated ones were. The best of many
+    candidates are not drawn so. They get the width of the highest quarter, and the flat end of
+    the map; how often their intervals then hold is simulated in ``results/reliability``.
 
     Args:
         scores: ``[n]`` out-of-fold scores, in a unit that is the same in all folds.
@@ -121,11 +126,11 @@ def calibrate(
     errors = {method: np.abs(labels - guess) for method, guess in guesses.items()}
     # The line wins ties, since it still separates scores beyond those it has seen.
     method = min(methods, key=lambda name: float(errors[name].mean()))
-    bins = next(number for least, number in _BINS if count >= least)
-    edges = np.quantile(scores, np.arange(1, bins) / bins)
+    edges = _edges(scores, confidence)
     bin_of = np.searchsorted(edges, scores, side="right")
     own = errors[method]
-    reach = np.array([_quantile(own[bin_of == place], confidence) for place in range(bins)])
+    bins = range(len(edges) + 1)
+    reach = np.array([_quantile(own[bin_of == place], confidence) for place in bins])
     without = np.array([
         _quantile(own[(bin_of == bin_of[item]) & (fold_of != fold_of[item])], confidence)
         for item in range(count)
@@ -144,6 +149,20 @@ def calibrate(
         float((own <= without)[known].mean()) if known.any() else None,
         np.stack([guess, guess - without, guess + without]),
     )
+
+
+def _edges(scores: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
+    """Scores at which intervals may change their width."""
+    count = len(scores)
+    # A fold takes away some of them, and the others still have to be enough.
+    enough = math.ceil(round(1.25 * confidence / (1 - confidence), 9))
+    top = max(math.ceil(count / 4), enough)
+    if count >= _QUARTERS_FROM:
+        edges = np.quantile(scores, [0.25, 0.5, 0.75])
+    else:
+        edges = np.sort(scores)[count - top : count - top + 1] if 2 * top <= count else np.empty(0)
+    # Scores that are all the least one leave nothing below.
+    return np.unique(edges[edges > scores.min()])
 
 
 def _quantile(errors: NDArray[np.float64], confidence: float) -> float:
@@ -173,8 +192,9 @@ def _slope(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
 
 def _fit(method: str, scores: NDArray[np.float64], labels: NDArray[np.float64]) -> Line:
     if method == "linear":
-        slope = _slope(scores, labels)
-        return Line(scores.mean(keepdims=True), labels.mean(keepdims=True), slope, slope)
+        slope, high = _slope(scores, labels), scores.max(keepdims=True)
+        level = labels.mean() + slope * (high - scores.mean())
+        return Line(high, level, slope, _BEYOND * slope)
     from scipy.optimize import isotonic_regression
 
     knots, inverse = np.unique(scores, return_inverse=True)
@@ -184,4 +204,4 @@ def _fit(method: str, scores: NDArray[np.float64], labels: NDArray[np.float64]) 
     order = np.argsort(scores, kind="stable")
     third = max(2, len(order) // 3)
     below, above = (_slope(scores[part], labels[part]) for part in (order[:third], order[-third:]))
-    return Line(knots, levels, below, above)
+    return Line(knots, levels, below, _BEYOND * above)

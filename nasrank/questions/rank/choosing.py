@@ -10,12 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasrank.losses import parse
+from nasrank.errors import DataError
+from nasrank.losses import LossSpec, PiecewiseSpec, parse
 from nasrank.metrics import kendall_tau, precision_at
+from nasrank.predictors.kernel import FOLDS, Machines
+from nasrank.predictors.predictor import Member
 from nasrank.predictors.specification import PredictorSpec
 from nasrank.questions.rank.case import Case
 from nasrank.questions.rank.folds import folds_of
-from nasrank.questions.rank.scorer import Steps, score_folds
+from nasrank.questions.rank.scorer import Steps, predictor_of, score_folds
 from nasrank.seeds import numpy_generator
 from nasrank.statistics import holm, mean_interval, paired_interval
 
@@ -66,7 +69,7 @@ def choose_loss(
     device: torch.device,
     on_step: Steps | None = None,
 ) -> Choice:
-    """Compare losses by repeated cross-validation; all of it is one fleet.
+    """Compare losses by repeated cross-validation; all of it is one fleet, or one kernel.
 
     In every fold Kendall's tau of the held-out architectures is taken. A loss replaces the
     default (`DEFAULT`, or the first loss where that is not among them) only if its tau is better
@@ -92,12 +95,13 @@ def choose_loss(
         drawn = numpy_generator(seed, stream="choice").permutation(len(case.items))
         case = case.part(np.sort(drawn[:MOST_ITEMS]))
     count = len(case.items)
-    repeats = 3 if count <= 50 else 2 if count <= 200 else 1
-    folds = folds_of(case.units, MOST_FOLDS, repeats, seed)
-    scores = score_folds(
-        case, spec, [parse(name) for name in names], folds, seed=seed, device=device,
-        on_step=on_step,
-    )  # fmt: skip
+    asked = [parse(name) for name in names]
+    if spec.name == "kernel":
+        scores, folds = _of_one_kernel(case, spec, asked, seed, on_step)
+    else:
+        repeats = 3 if count <= 50 else 2 if count <= 200 else 1
+        folds = folds_of(case.units, MOST_FOLDS, repeats, seed)
+        scores = score_folds(case, spec, asked, folds, seed=seed, device=device, on_step=on_step)
     measures = {name: _measures(case, scores[row], folds) for row, name in enumerate(names)}
     held_out = 1 / len(folds[0])
     against = [
@@ -117,7 +121,36 @@ def choose_loss(
     for place, row in enumerate(rows, 1):
         row |= {"place": place, "chosen": row is chosen}
     reason = _reason(rows, chosen, usual, count)
-    return Choice(chosen["loss"], rows, reason, count, len(folds[0]), repeats)
+    return Choice(chosen["loss"], rows, reason, count, len(folds[0]), len(folds))
+
+
+def _of_one_kernel(
+    case: Case,
+    spec: PredictorSpec,
+    losses: Sequence[LossSpec | PiecewiseSpec],
+    seed: int,
+    on_step: Steps | None,
+) -> tuple[NDArray[np.float64], list[list[NDArray[np.int64]]]]:
+    """Score with all losses on one kernel, by the folds on which each chose its penalty.
+
+    A kernel machine spends most of its time on the kernel, which knows nothing of the loss.
+
+    Returns:
+        ``[losses, repeats, n]`` scores, and the positions that each fold of a repeat held out.
+    """
+    members = [Member(case.items, case.labels, loss, seed, case.units) for loss in losses]
+    machine = predictor_of(case, spec, torch.device("cpu"))
+    fitted = machine.fit(members, on_step=on_step)
+    if not isinstance(fitted, Machines) or not len(fitted.held[0]):
+        raise DataError(
+            f"{case.task.name}: fewer than three groups of architectures are too few to compare "
+            "losses. Choose --loss"
+        )
+    held = np.stack(fitted.held)
+    folds = [np.flatnonzero(~np.isnan(row)) for row in held[0]]
+    repeats = [folds[start : start + FOLDS] for start in range(0, len(folds), FOLDS)]
+    scores = np.nanmean(held.reshape(len(losses), len(repeats), -1, len(case.items)), axis=2)
+    return scores, repeats
 
 
 def _measures(

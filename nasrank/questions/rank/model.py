@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nasrank.errors import DataError
 from nasrank.losses import parse
 from nasrank.metrics import kendall_tau
+from nasrank.predictors.auto import Mixture
 from nasrank.predictors.specification import PredictorSpec
 from nasrank.questions.rank.calibration import Calibration, calibrate
 from nasrank.questions.rank.case import Case
@@ -68,15 +69,21 @@ class Model:
     folds: list[NDArray[np.int64]]
 
     @property
+    def mixture(self) -> Mixture | None:
+        """What the predictor chose to be a mixture of, if it chose."""
+        return self.scorer.mixture
+
+    @property
     def tau(self) -> float:
         """Kendall tau of the out-of-fold scores; NaN where they are all equal."""
         return kendall_tau(self.held, self.case.labels)
 
 
 def learn(case: Case, training: Training, confidence: float, progress: Progress = SILENT) -> Model:
-    """Calibrate by cross-validation, then train on everything evaluated.
+    """Train on everything evaluated, and calibrate by cross-validation.
 
-    There are ten folds up to 100 labels and five beyond.
+    There are ten folds up to 100 labels and five beyond. A mixture has scores of what was held out
+    from its race already, and none of its models is trained once more.
 
     Raises:
         DataError: Training diverged.
@@ -84,22 +91,26 @@ def learn(case: Case, training: Training, confidence: float, progress: Progress 
     # More folds where labels are few: predictors then learn from nearly all of them.
     most = 10 if len(case.items) <= _MANY else 5
     (folds,) = folds_of(case.units, most, 1, training.seed)
-    with progress.stage("calibrating") as tell:
-        held = score_folds(
-            case,
-            training.spec,
-            [parse(training.loss)],
-            [folds],
-            seed=training.seed,
-            device=training.device,
-            on_step=tell,
-        )[0, 0]
+    with progress.stage("training") as tell:
+        scorer = training.fit(case, tell)
+    raced = None if scorer.mixture is None else scorer.mixture.held
+    if raced is not None and np.isfinite(raced).all():
+        held = (raced - scorer.centre) / scorer.scale
+    else:
+        with progress.stage("calibrating") as tell:
+            held = score_folds(
+                case,
+                training.spec,
+                [parse(training.loss)],
+                [folds],
+                seed=training.seed,
+                device=training.device,
+                on_step=tell,
+            )[0, 0]
     if not np.isfinite(held).all():
         raise DataError(
             f"{case.task.name}: training {training.spec} with {training.loss} diverged. Choose "
             "another --loss"
         )
-    with progress.stage("training") as tell:
-        scorer = training.fit(case, tell)
     calibration = calibrate(held, case.labels, folds, confidence)
     return Model(case, training, scorer, calibration, held, folds)

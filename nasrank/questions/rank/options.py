@@ -24,9 +24,9 @@ class RankConfig(OnDevice):
     what raises the score. Scoring of a long pool resumes where it was stopped.
 
     The answer of --format json: task, unit, better, predictor, loss, evaluated, best_known,
-    candidates, passed_over, score_seconds, choice, calibration, usual_operations, told_by
-    (graph or settings), settings, update, held_back; its tables: ranking, calibration, and choice
-    where a loss was chosen.
+    candidates, passed_over, score_seconds, mixture, choice, calibration, usual_operations, told_by
+    (graph or settings), settings, update, held_back; its tables: ranking, calibration, race where
+    auto chose a predictor, and choice where a loss was chosen.
     """
 
     command: ClassVar[str] = "rank"
@@ -58,9 +58,10 @@ class RankConfig(OnDevice):
         panel=_WHAT,
         ge=1,
     )
-    loss: str = option(
-        "auto",
+    loss: str | None = option(
+        None,
         "The loss, or auto to choose one by cross-validation.",
+        usual="listmle; auto with --losses",
         panel=_LEARNING,
         complete=lambda: ("auto", *LOSSES.all_names()),
         names=LOSSES,
@@ -74,11 +75,14 @@ class RankConfig(OnDevice):
         min_length=1,
     )
     predictor: str = option(
-        "gnn", "The predictor, with options.", panel=_LEARNING, names=PREDICTORS
+        "auto",
+        "The predictor, with options; auto races several on folds of your labels.",
+        panel=_LEARNING,
+        names=PREDICTORS,
     )
     ensemble: int = option(
         4,
-        "Trainings that are averaged; their spread is the uncertainty.",
+        "Trainings of a network that are averaged; their spread is the uncertainty.",
         panel=_LEARNING,
         ge=1,
         le=64,
@@ -102,6 +106,11 @@ class RankConfig(OnDevice):
     all_scores: bool = option(
         False, "Write the score of every candidate to OUT/scores.", panel=OUTPUT
     )
+
+    @property
+    def chooses_loss(self) -> bool:
+        """Whether a loss has to be chosen."""
+        return self.loss == "auto" or (self.loss is None and self.losses is not None)
 
     @model_validator(mode="before")
     @classmethod

@@ -8,19 +8,32 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
+from nasrank.benchmarks.proxies import space_proxies
 from nasrank.errors import DataError
 from nasrank.grammar import read_call
 from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
 from nasrank.predictors import PREDICTORS
+from nasrank.predictors.auto import Mixed, Mixture
 from nasrank.predictors.ensemble import Ensemble
-from nasrank.predictors.predictor import Fitted, Member
+from nasrank.predictors.predictor import Fitted, Member, Predictor
 from nasrank.predictors.specification import PredictorSpec, make_predictor, parse_predictor
+from nasrank.predictors.targets import normal_scores
+from nasrank.proxies import compute_proxies
 from nasrank.questions.rank.case import Case
 from nasrank.seeds import derive_seed
 
-__all__ = ["Scorer", "fit_scorer", "own_unit", "score_folds", "with_ensemble"]
+__all__ = [
+    "ProxyScale",
+    "Scorer",
+    "fit_scorer",
+    "own_unit",
+    "predictor_of",
+    "score_folds",
+    "with_ensemble",
+]
 
 Steps = Callable[[int, int], None]
 
@@ -69,6 +82,49 @@ def own_unit(
 
 
 @dataclass(frozen=True, eq=False)
+class ProxyScale:
+    """Training-free proxies of a space as normal quantiles, and those of other graphs beside it.
+
+    Attributes:
+        known: ``[P, classes]`` proxies of the space, each in ascending order.
+        of_space: ``[classes, P]`` the quantiles of the space's graphs.
+    """
+
+    known: NDArray[np.float64]
+    of_space: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, case: Case) -> ProxyScale:
+        """Measure the proxies of a space, from the user's cache where they are known.
+
+        Raises:
+            UsageError: The space has operations without proxies.
+        """
+        raw = space_proxies(case.task.space.name, case.graphs)
+        own = np.stack([normal_scores(column) for column in raw.T], axis=1)
+        return cls(np.sort(raw.T, axis=1), own)
+
+    def read(self, graphs: GraphBatch) -> NDArray[np.float64]:
+        """Return ``[graphs, P]`` the proxies of any graphs as quantiles of the space."""
+        raw, count = compute_proxies(graphs), self.known.shape[1]
+        quantiles = np.empty(raw.shape)
+        for column, (values, known) in enumerate(zip(raw.T, self.known, strict=True)):
+            place = (np.searchsorted(known, values) + np.searchsorted(known, values, "right")) / 2
+            quantiles[:, column] = ndtri(np.clip(place, 0.5, count - 0.5) / count)
+        return quantiles
+
+
+def predictor_of(case: Case, spec: PredictorSpec, device: torch.device) -> Predictor:
+    """Make a predictor for the graphs of a space, with their proxies where it asks for them.
+
+    Raises:
+        UsageError: The space has operations without proxies.
+    """
+    proxies = ProxyScale.of(case).of_space if spec.needs_proxies else None
+    return make_predictor(spec, case.graphs, proxies=proxies, device=device)
+
+
+@dataclass(frozen=True, eq=False)
 class Scorer:
     """One trained predictor.
 
@@ -76,11 +132,18 @@ class Scorer:
         fitted: It, as the only member.
         centre: Mean of its scores on its own training graphs.
         scale: Their standard deviation.
+        proxies: How it sees proxies, or None.
     """
 
     fitted: Fitted
     centre: float
     scale: float
+    proxies: ProxyScale | None = None
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """What it is a mixture of, and why, where it chose that itself."""
+        return self.fitted.mixtures[0] if isinstance(self.fitted, Mixed) else None
 
     def score(self, graphs: GraphBatch) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Score canonical graphs of the space's vocabulary, whatever else is in the batch.
@@ -100,7 +163,8 @@ class Scorer:
         )
 
     def _part(self, graphs: GraphBatch) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        here = self.fitted.on(graphs)
+        proxies = None if self.proxies is None else self.proxies.read(graphs)
+        here = self.fitted.on(graphs, proxies)
         if isinstance(here, Ensemble) and here.size > 1:
             # Mean and spread from one pass over the graphs.
             parts = here.parts()[0]
@@ -127,12 +191,15 @@ def fit_scorer(
     Raises:
         DataError: Training diverged.
     """
-    predictor = make_predictor(spec, case.graphs, device=device)
-    fitted = predictor.fit([Member(case.items, case.labels, loss, seed)], on_step=on_step)
+    predictor = predictor_of(case, spec, device)
+    fitted = predictor.fit(
+        [Member(case.items, case.labels, loss, seed, case.units)], on_step=on_step
+    )
     if fitted.diverged[0]:
         raise DataError(f"{case.task.name}: training {spec} with {loss} diverged. Choose --loss")
     trained = fitted.scores(case.items)[0]
-    return Scorer(fitted, float(trained.mean()), float(trained.std()) or 1.0)
+    measured = ProxyScale.of(case) if spec.needs_proxies else None
+    return Scorer(fitted, float(trained.mean()), float(trained.std()) or 1.0, measured)
 
 
 def score_folds(
@@ -168,8 +235,10 @@ def score_folds(
                 kept = np.setdiff1d(np.arange(count), held)
                 own = derive_seed(seed, stream="fold", repeat=repeat, fold=number)
                 places.append((row, repeat, held, kept))
-                members.append(Member(case.items[kept], case.labels[kept], loss, own))
-    fitted = make_predictor(spec, case.graphs, device=device).fit(members, on_step=on_step)
+                members.append(
+                    Member(case.items[kept], case.labels[kept], loss, own, case.units[kept])
+                )
+    fitted = predictor_of(case, spec, device).fit(members, on_step=on_step)
     scores = fitted.scores(case.items)
     result = np.full((len(losses), len(folds), count), np.nan)
     for member, (row, repeat, held, kept) in enumerate(places):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,17 @@ from nasrank.benchmarks.tasks import parse_task
 from nasrank.errors import DataError, UsageError
 from nasrank.losses import parse
 from nasrank.predictors import PREDICTORS
-from nasrank.predictors.specification import parse_predictor
+from nasrank.predictors.specification import PredictorSpec, parse_predictor
 from nasrank.questions.rank.case import Case, load_case, reduction_of, task_of_space
 from nasrank.questions.rank.checking import Change, change_row, notes_of, truth_row
-from nasrank.questions.rank.choosing import CANDIDATES, Choice, choose_loss
+from nasrank.questions.rank.choosing import CANDIDATES, DEFAULT, Choice, choose_loss
 from nasrank.questions.rank.explaining import usual_operations
 from nasrank.questions.rank.listing import KEPT_FOR_EACH, list_order, list_rows
 from nasrank.questions.rank.model import Model, Training, learn
 from nasrank.questions.rank.options import RankConfig
 from nasrank.questions.rank.pool import Found, PoolFile, rank_pool, rank_space, scratch_of
 from nasrank.questions.rank.scorer import with_ensemble
-from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RANKING
+from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RACE, RANKING
 from nasrank.questions.rank.updating import read_labels, store_labels
 from nasrank.questions.rank.view import view_ranking
 from nasrank.runs.code import code_of
@@ -59,9 +60,9 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
             f"{task}: every architecture is evaluated, so there is none left to rank. Import "
             "candidates without a label, or give --pool FILE"
         )
-    choice = _choose(job, case, losses, device) if loss is None else None
-    training = Training(spec, choice.loss if choice else str(loss), config.seed, device)
-    model = learn(case, training, config.confidence, job.progress)
+    model, choice = _learnt(
+        job, case, Training(spec, loss or DEFAULT, config.seed, device), losses
+    )
     started = time.perf_counter()
     found = _score(job, model)
     seconds = time.perf_counter() - started
@@ -77,11 +78,13 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
         "held_back": truth_row(model, found, order),
     }
     tables: dict[Any, Sequence[Row]] = {RANKING: rows, CALIBRATION: _held_rows(model)}
-    if choice is None:
-        # The choice of an earlier list would pass for that of this one.
-        (out / f"{CHOICE.name}.parquet").unlink(missing_ok=True)
-    else:
-        tables[CHOICE] = choice.rows
+    own = {RACE: _race_rows(model), CHOICE: None if choice is None else choice.rows}
+    for table, chosen in own.items():
+        if chosen is None:
+            # The choice of an earlier list would pass for that of this one.
+            (out / f"{table.name}.parquet").unlink(missing_ok=True)
+        else:
+            tables[table] = chosen
     about = {name: record[name] for name in ("task", "loss", "predictor", "unit")}
     return Answer(
         tables, record=record, notes=notes, about={**about, "fingerprint": case.task.fingerprint}
@@ -90,11 +93,11 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
 
 def _given_loss(config: RankConfig, own: str | None) -> str | None:
     """Return the loss to train with, None where it has to be chosen."""
-    given = None if config.loss == "auto" else str(parse(config.loss))
+    given = None if config.loss in {None, "auto"} else str(parse(config.loss or ""))
     if config.losses is not None and given is not None:
         raise UsageError("--losses are what --loss auto chooses from; leave out one of the two")
     if own is None:
-        return given
+        return None if config.chooses_loss else given or DEFAULT
     if given not in {None, own} or config.losses is not None:
         raise UsageError(
             f"--predictor {config.predictor} has a loss of its own; leave out --loss and --losses"
@@ -118,12 +121,27 @@ def _update(path: Path, pool: Path | None, task: str) -> Change:
     return Change(before, *store_labels(labels, task, source))
 
 
-def _choose(
-    job: Job[RankConfig, Any], case: Case, losses: Sequence[str], device: torch.device
-) -> Choice:
-    alone = parse_predictor(job.config.predictor)
-    with job.progress.stage(f"comparing {len(losses)} losses") as tell:
-        return choose_loss(case, alone, losses, seed=job.config.seed, device=device, on_step=tell)
+def _learnt(
+    job: Job[RankConfig, Any], case: Case, training: Training, losses: Sequence[str]
+) -> tuple[Model, Choice | None]:
+    """Choose a predictor, then a loss where one is asked for and the predictor takes one."""
+    confidence, progress = job.config.confidence, job.progress
+    if not (job.config.chooses_loss and PREDICTORS[training.spec.name].own_loss is None):
+        return learn(case, training, confidence, progress), None
+    judged, model = parse_predictor(job.config.predictor), None
+    if training.spec.name == "auto":
+        model = learn(case, training, confidence, progress)
+        # Of what auto mixes, the kernel machine alone is trained with the loss.
+        judged = PredictorSpec("kernel", judged.options)
+        if model.mixture is None or "kernel" not in model.mixture.weights:
+            return model, None
+    with progress.stage(f"comparing {len(losses)} losses") as tell:
+        choice = choose_loss(
+            case, judged, losses, seed=training.seed, device=training.device, on_step=tell
+        )
+    if model is None or choice.loss != training.loss:
+        model = learn(case, replace(training, loss=choice.loss), confidence, progress)
+    return model, choice
 
 
 def _score(job: Job[RankConfig, Any], model: Model) -> Found:
@@ -188,6 +206,8 @@ def _record(model: Model, choice: Choice | None) -> Row:
         "loss": model.training.loss,
         "evaluated": len(case.items),
         "best_known": {"id": case.names[best], "label": float(case.sign * case.labels[best])},
+        "mixture": model.mixture
+        and {"reason": model.mixture.reason, "architectures": len(case.items)},
         "choice": choice
         and {
             "reason": choice.reason,
@@ -207,6 +227,22 @@ def _record(model: Model, choice: Choice | None) -> Row:
         "told_by": case.told_by,
         "settings": [] if case.graphs.settings is None else list(case.graphs.settings.names),
     }
+
+
+def _race_rows(model: Model) -> list[Row] | None:
+    """Return rows of `RACE`, the greatest share first; None without a race."""
+    if model.mixture is None:
+        return None
+    return [
+        {
+            "predictor": each.name,
+            "weight": each.weight,
+            "kendall_tau": _known(each.kendall_tau),
+            "folds": each.folds,
+            "stopped": each.stopped,
+        }
+        for each in model.mixture.standings
+    ]
 
 
 def _held_rows(model: Model) -> list[Row]:

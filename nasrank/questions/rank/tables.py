@@ -12,7 +12,7 @@ from nasrank.tables import (
     text,
 )
 
-__all__ = ["CALIBRATION", "CHOICE", "RANKING", "SCORES"]
+__all__ = ["CALIBRATION", "CHOICE", "RACE", "RANKING", "SCORES"]
 
 _ALONE = "a predictor without uncertainty, such as an ensemble of one"
 _SMALL = "too few evaluated architectures for this confidence"
@@ -59,6 +59,18 @@ SCORES = Table(
         number("score", "sd of training scores", "Predicted", better="higher"),
         number("uncertainty", "sd of training scores", "Spread of the score", _ALONE),
         number("value", _UNIT, "Calibrated prediction of the label"),
+    ),
+)
+
+RACE = Table(
+    "race",
+    "One predictor that auto tried on folds of the evaluated architectures",
+    (
+        text("predictor", "Name of the predictor"),
+        share("weight", "Its share in the score"),
+        share("kendall_tau", "Mean over the folds it was tried on", "not tried", better="higher"),
+        count("folds", "folds", "Folds it was tried on"),
+        flag("stopped", "Whether it was stopped, as worse than the best"),
     ),
 )
 

@@ -24,11 +24,14 @@ def view_ranking(result: Result[RankConfig]) -> Iterable[Part]:
     record = result.record or {}
     labels = [row["label"] for row in result.tables["calibration"]]
     digits, unit = _digits(labels), "" if record["unit"] == "1" else f" {record['unit']}"
+    if record["mixture"] is not None:
+        yield _race(record["mixture"], result.tables["race"])
+        yield f"{_capital(record['mixture']['reason'])}."
     if record["choice"] is not None:
         yield _choice(record["choice"], result.tables["choice"], unit)
         reason = record["choice"]["reason"]
         yield (
-            f"{reason[0].upper()}{reason[1:]}. Means over held-out folds; intervals and the "
+            f"{_capital(reason)}. Means over held-out folds; intervals and the "
             "paired test allow for folds that share training data (corrected t, Holm)."
         )
     if record["update"] is not None:
@@ -40,6 +43,32 @@ def view_ranking(result: Result[RankConfig]) -> Iterable[Part]:
     if record["held_back"] is not None:
         yield _truth(record["held_back"], record["candidates"], len(result.rows), digits, unit)
     yield from (f"! {note}" for note in result.notes)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
+
+
+def _race(mixture: Row, rows: Sequence[Row]) -> Sheet:
+    cells = [
+        {
+            "predictor": row["predictor"],
+            "weight": f"{100 * row['weight']:.0f} %" if row["weight"] else "",
+            "tau": number(None if row["kendall_tau"] is None else round(row["kendall_tau"], 2)),
+            "folds": f"{row['folds']}",
+            "mark": "stopped" if row["stopped"] else "",
+        }
+        for row in rows
+    ]
+    fields = (
+        Field("predictor", keep=9),
+        Field("weight", "share of the score", right=True, keep=9),
+        Field("tau", "Kendall tau", right=True, keep=8),
+        Field("folds", right=True, keep=4),
+        Field("mark", "", keep=6),
+    )
+    title = f"Choosing a predictor: {mixture['architectures']} labels"
+    return Sheet(cells, fields, title)
 
 
 def _choice(choice: Row, rows: Sequence[Row], unit: str) -> Sheet:
@@ -124,8 +153,8 @@ def _reading(record: Row, digits: int, unit: str) -> str:
     if found["coverage"] is not None:
         text += f"; {100 * found['coverage']:.0f} % of held-out labels lie in their interval"
     text += (
-        "). Intervals hold for architectures drawn like the evaluated ones; labels of the best of "
-        "many tend to lie low in theirs."
+        "). Intervals hold for architectures drawn like the evaluated ones; those of the list are "
+        "as wide as the highest held-out scores need."
     )
     usual = record["usual_operations"]
     if len(usual) > 1:

@@ -17,12 +17,17 @@ def data(count, seed, bend=False):
 
 
 def test_few_labels_get_a_straight_line():
-    scores, labels, folds = data(30, 0)
+    scores, labels, folds = data(19, 0)
     found = calibrate(scores, labels, folds, 0.9)
     slope, start = np.polyfit(scores, labels, 1)
     assert found.method == "linear"
     np.testing.assert_allclose(
-        found.values(np.array([-5.0, 0.0, 7.0])), start + slope * np.array([-5.0, 0.0, 7.0])
+        found.values(np.array([-5.0, 0.0])), start + slope * np.array([-5.0, 0.0])
+    )
+    # Beyond the greatest score it rises by a quarter of its slope.
+    high = scores.max()
+    np.testing.assert_allclose(
+        found.values(np.array([high + 2.0])), start + slope * (high + 0.25 * 2)
     )
     assert found.reach.shape == (1,)
 
@@ -37,7 +42,8 @@ def test_bent_data_get_the_isotonic_map_which_goes_on_beyond_its_ends():
     )
     beyond = found.values(np.array([found.low - 1, found.low, found.high, found.high + 1]))
     assert beyond[1] - beyond[0] == pytest.approx(8, abs=0.8)
-    assert 0 <= beyond[3] - beyond[2] < 1
+    # A quarter of .2, the slope of the upper third.
+    assert beyond[3] - beyond[2] == pytest.approx(0.05, abs=0.05)
     # The noise is the same everywhere, the bins have widths of their own.
     assert found.reach.shape == (4,)
 
@@ -55,8 +61,12 @@ def test_the_half_width_is_an_order_statistic():
     scores, labels, folds = data(19, 3)
     found = calibrate(scores, labels, folds, 0.8)
     errors = np.abs(labels - found.held_out[0])
-    # ceil(0.8 * 20) = 16
-    assert found.reach[0] == pytest.approx(np.sort(errors)[15])
+    # The highest five, of which the width needs four and a fold takes some: ceil(0.8 * 6) = 5,
+    # and ceil(0.8 * 15) = 12 of the others.
+    order = np.argsort(scores)
+    assert found.reach[1] == pytest.approx(np.sort(errors[order[14:]])[4])
+    assert found.reach[0] == pytest.approx(np.sort(errors[order[:14]])[11])
+    assert found.reaches(scores[order])[13:15].tolist() == found.reach.tolist()
     assert found.error == pytest.approx(errors.mean())
 
 
@@ -79,6 +89,33 @@ def test_intervals_hold_their_share():
         inside = np.abs(found.values(fresh) - truth) <= found.reaches(fresh)
         shares.append(inside.mean())
     assert 0.77 < np.mean(shares) < 0.86
+
+
+def test_intervals_hold_on_the_list_where_labels_crowd_below_a_limit():
+    """What is chosen for its score among many owes a part of it to chance."""
+    shares = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+
+        def draw(count, rng=rng):
+            worth = rng.normal(size=count)
+            return worth + 0.5 * rng.normal(size=count), 94 - 2 * np.exp(-2 * worth)
+
+        scores, labels = draw(39)
+        (folds,) = folds_of(np.arange(39), 10, 1, seed)
+        found = calibrate(scores, labels, folds, 0.9)
+        fresh, truth = draw(3000)
+        listed = np.argsort(-fresh)[:20]
+        inside = np.abs(found.values(fresh) - truth) <= found.reaches(fresh)
+        shares.append(inside[listed].mean())
+    assert np.mean(shares) > 0.87
+
+
+def test_equal_scores_have_one_width():
+    (folds,) = folds_of(np.arange(50), 5, 1, 0)
+    found = calibrate(np.zeros(50), np.arange(50.0), folds, 0.9)
+    assert found.reach.shape == (1,)
+    assert np.isfinite(found.reach).all()
 
 
 def test_equal_scores_say_the_mean():

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from nasrank.errors import DataError, UsageError
+from nasrank.predictors import auto, kernel
+from nasrank.predictors.auto import CANDIDATES
+from nasrank.questions.rank.case import load_case
 from nasrank.questions.rank.options import RankConfig
-from nasrank.questions.rank.tables import CALIBRATION, RANKING
+from nasrank.questions.rank.scorer import ProxyScale
+from nasrank.questions.rank.tables import CALIBRATION, RACE, RANKING
 from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
 
@@ -127,5 +131,66 @@ def test_a_space_without_candidates(tmp_path):
 def test_a_predictor_with_doubt_of_its_own(tmp_path):
     found = conduct(quick(predictor="gp", loss="auto", n_train=40, top=3), tmp_path)
     assert found.record["choice"] is None
-    assert found.record["loss"] == "mse"
+    assert found.record["loss"] == "mse(targets=robust)"
     assert all(row["uncertainty"] > 0 for row in found.rows)
+
+
+@pytest.fixture(name="small_race")
+def _small_race(monkeypatch):
+    """Fewer trees and folds: what is tested does not depend on their number."""
+    pytest.importorskip("sklearn", reason="trees are among the candidates")
+    monkeypatch.setattr(auto, "_FOREST", {"trees": 10})
+    monkeypatch.setattr(auto, "_BOOSTERS", {"rounds": 10, "ensemble": 1})
+    monkeypatch.setattr(auto, "_REPEATS", ())
+    monkeypatch.setattr(kernel, "_REPEATS", 1)
+
+
+@pytest.mark.usefixtures("small_race")
+def test_the_default_races_predictors_and_says_what_it_chose(own_space, tmp_path):
+    own_space(60, 30)
+    config = RankConfig(space="my-space", loss="auto", losses=("listmle", "lr"), top=4)
+    found = conduct(config, tmp_path / "out")
+    race = RACE.read(tmp_path / "out" / "race.parquet")
+    assert {row["predictor"] for row in race} == set(CANDIDATES)
+    assert sum(row["weight"] for row in race) == pytest.approx(1)
+    assert race[0]["weight"] == max(row["weight"] for row in race)
+    assert found.record["predictor"] == "auto"
+    assert "share the score" in found.record["mixture"]["reason"]
+    # One kernel for both losses, and folds on which each chose its penalty.
+    assert {row["loss"] for row in found.tables["choice"]} == {"listmle", "lr"}
+    assert found.record["choice"]["folds"] == 5
+    assert all(row["uncertainty"] > 0 for row in found.rows)
+    assert found.record["calibration"]["kendall_tau"] > 0.5
+    conduct(RankConfig(space="my-space", predictor="gp", top=4), tmp_path / "out")
+    assert not (tmp_path / "out" / "race.parquet").exists()
+
+
+def test_proxies_are_used_where_they_are_asked_for(own_space, tmp_path, monkeypatch):
+    own_space(40, 20)
+    case = load_case("my-space/own")
+    raw = {
+        name: np.array([place, -float(place % 7)])
+        for place, name in enumerate(keys_of(case.graphs))
+    }
+
+    def known(graphs):
+        return np.stack([raw.get(name, np.zeros(2)) for name in keys_of(graphs)])
+
+    monkeypatch.setattr("nasrank.questions.rank.scorer.compute_proxies", known)
+    monkeypatch.setattr(
+        "nasrank.questions.rank.scorer.space_proxies", lambda _name, graphs: known(graphs)
+    )
+    scale = ProxyScale.of(case)
+    np.testing.assert_allclose(scale.read(case.graphs[[5, 3]]), scale.of_space[[5, 3]])
+    config = RankConfig(space="my-space", predictor="gp(features=proxies)", loss="auto", top=3)
+    told = conduct(config, tmp_path / "out")
+    assert told.record["predictor"] == "gp(features=proxies)"
+    assert len(told.rows) == 3
+
+
+def keys_of(graphs):
+    """What tells graphs apart, whatever their padding."""
+    return [
+        (graphs.operations[item][mask].tobytes(), graphs.adjacency[item][mask][:, mask].tobytes())
+        for item, mask in enumerate(graphs.mask)
+    ]
