@@ -73,6 +73,11 @@ format:
 results:
 	nasrank compare --subset full --out results
 
+# Tables of README files and docs from those of the results; a second, and after every change of them.
+.PHONY: figures
+figures:
+	$(PYTHON) tests/figures_in_pages.py
+
 # All of them as one page; quick, and to be made again whenever they change.
 report:
 	nasrank report results --out results/report.html

@@ -1,0 +1,306 @@
+"""Write the tables of pages from the tables of results.
+
+    python tests/figures_in_pages.py
+
+A page holds ``<!-- table: NAME -->`` and ``<!-- end -->``; what stands between them is written by
+the function of that name. ``tests/test_figures.py`` fails where a page says anything else.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nasrank.statistics import paired_p
+from nasrank.tables import read_parquet
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+BLOCK = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+LOSSES = ("mse", "mse+sr", "hr", "lr", "softtau", "listmle", "listnet", "approxndcg", "ew",
+          "mape", "warp", "lambdarank")  # fmt: skip
+MARKS = {"equivalent": " =", "undecided": " ?"}
+
+
+def frame(name):
+    return read_parquet(RESULTS / f"{name}.parquet").to_pandas()
+
+
+def table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)
+
+
+def tuned():
+    rows = []
+    for row in frame("tuning/tuned-kernel").to_dict("records"):
+        same = row["loss"] == row["setting"]
+        ends = "" if same else f" [{row['gain_lower']:+.3f}, {row['gain_upper']:+.3f}]"
+        gains = ("", "") if same else (f"{row['tuned_gain']:+.3f}", f"{row['gain']:+.3f}{ends}")
+        kept = "the default" if same else f"`{row['setting']}`"
+        rows.append([f"`{row['loss']}`", kept, *gains, "" if same else row["verdict"]])
+    return table(["loss", "chosen", "gain there", "gain elsewhere [95 %]", "verdict"], rows)
+
+
+def losses():
+    """Tau of the reference comparison, marked by verdict against the best of a column."""
+    cells = [("nb201/cifar10", n) for n in (39, 78, 156, 469)]
+    cells += [("nb201/cifar100", 78), ("nb201/imagenet16-120", 78)]
+    summary = frame("summary")
+    named = {"nb201/cifar10": "CIFAR-10", "nb201/cifar100": "CIFAR-100",
+             "nb201/imagenet16-120": "ImageNet16-120"}  # fmt: skip
+
+    def cell(loss, task, n, metric, digits):
+        here = (summary["task"] == task) & (summary["n_train"] == n)
+        of = (summary["metric"] == metric) & (summary["loss"] == loss)
+        own = summary[here & of].iloc[0]
+        text = f"{own['mean']:.{digits}f}"
+        return f"**{text}**" if own["rank"] == 1 else text + MARKS.get(own["verdict"], "")
+
+    rows = [
+        [
+            f"`{loss}`",
+            *(cell(loss, task, n, "kendall_tau", 3) for task, n in cells),
+            cell(loss, "nb201/cifar10", 78, "discovery_1pct_at_100", 2),
+        ]
+        for loss in LOSSES
+    ]
+    return table(["loss", *(f"{named[t]}, {n}" for t, n in cells), "top 1 % found"], rows)
+
+
+TAU = ("gnn", "gnn(features=proxies)", "mlp", "gp", "gp(features=proxies)", "trees",
+       "trees(features=proxies)", "boosting", "blend", "blend(features=proxies)")  # fmt: skip
+
+
+def predictors(folders, sizes):
+    """Tau of predictors by task, sizes side by side, the best of each bold."""
+    runs = pd.concat(frame(f"predictors/{folder}/runs") for folder in folders)
+    mean = runs.groupby(["predictor", "task", "n_train"])["kendall_tau"].mean()
+    known = [name for name in TAU if name in mean.index.get_level_values(0)]
+    tasks = list(dict.fromkeys(runs["task"]))
+    rows = []
+    for name in known:
+        cells = []
+        for task in tasks:
+            texts = []
+            for n in sizes:
+                text = f"{mean[name, task, n]:.3f}"
+                best = max(mean[each, task, n] for each in known)
+                texts.append(f"**{text}**" if mean[name, task, n] == best else text)
+            cells.append(" / ".join(texts))
+        rows.append([f"`{name}`", *cells])
+    shown = [task.split("/")[1].removesuffix(":test_acc") for task in tasks]
+    by = " / ".join(f"{n:,}" for n in sizes)
+    return table(["predictor", *(f"{task}: {by}" for task in shown)], rows)
+
+
+def seconds():
+    """Tau on CIFAR-10 and the seconds that were stored with it."""
+    runs = pd.concat(frame(f"predictors/{f}/runs") for f in ("nb201-test", "nb201-test-large"))
+    runs = runs[runs["task"] == "nb201/cifar10:test_acc"]
+    runs = runs.assign(seconds=runs["fit_seconds"] + runs["predict_seconds"])
+    groups = runs.groupby(["predictor", "n_train"])
+    # One run that waited for other work would decide a mean.
+    mean = pd.DataFrame({"kendall_tau": groups["kendall_tau"].mean(),
+                         "seconds": groups["seconds"].median()})  # fmt: skip
+    sizes = sorted(runs["n_train"].unique())
+    order = sorted(TAU, key=lambda name: mean.loc[(name, 156), "kendall_tau"])
+    best = {n: mean["kendall_tau"].xs(n, level="n_train").max() for n in sizes}
+    rows = []
+    for name in order:
+        taus = [mean.loc[(name, n), "kendall_tau"] for n in sizes]
+        texts = [
+            f"**{tau:.3f}**" if tau == best[n] else f"{tau:.3f}"
+            for n, tau in zip(sizes, taus, strict=True)
+        ]
+        taken = [f"{mean.loc[(name, n), 'seconds']:.1f}" for n in (78, 156, 469, 1563)]
+        rows.append([f"`{name}`", *texts, " / ".join(taken)])
+    header = ["predictor", *(f"{n:,}" for n in sizes), "seconds at 78 / 156 / 469 / 1,563"]
+    return table(header, rows)
+
+
+PAIRS = {
+    "nb201/cifar10:test_acc": ("losses-nb201-test", "hr", "mape"),
+    "nb201/cifar100:test_acc": ("losses-nb201-test", "hr", "mape"),
+    "nb201/imagenet16-120:test_acc": ("losses-nb201-test", "hr", "mape"),
+    "transnas-micro/jigsaw": ("losses-transnas-jigsaw", "mse", "ew"),
+    "transnas-micro/object": ("losses-transnas", "hr", "warp"),
+    "transnas-micro/scene": ("losses-transnas", "hr", "warp"),
+    "nbgraph/cora": ("losses-nbgraph", "hr", "mape"),
+    "nbgraph/arxiv": ("losses-nbgraph", "hr", "mape"),
+}
+
+
+def pairs():
+    """Regret after 100 evaluations of piecewise pairs, beside their parts."""
+    rows = []
+    for task, (folder, first, second) in PAIRS.items():
+        own = frame(f"search/{folder}/search")
+        own = own[(own["task"] == task) & own["loss"].notna() & (own["evaluations"] <= 100)]
+        regret = own.pivot_table(index="loss", columns="seed", values="regret", aggfunc="last")
+        pair, reverse = f"pw({first},{second},50)", f"pw({second},{first},50)"
+        shown = (first, second, pair, reverse, "listmle")
+        against = (first, second, reverse, "listmle")
+        rng = np.random.default_rng(0)
+        p = [paired_p(regret.loc[pair], regret.loc[each], rng) for each in against]
+        rows.append(
+            [
+                task.removesuffix(":test_acc"),
+                f"{first}, {second}",
+                *(f"{regret.loc[each].mean():.3f}" for each in shown),
+                ", ".join(f"{each:.2f}" for each in p),
+            ]
+        )
+    header = ["task", "A, B", "A alone", "B alone", "A then B", "B then A", "`listmle`",
+              "p against A, B, reverse, `listmle`"]  # fmt: skip
+    return table(header, rows)
+
+
+def medians():
+    """Evaluations to the optimum on test accuracies."""
+    methods = frame("search/nb201-test/search_methods")
+    named = {"gp ei": "`gp`, expected improvement", "local": "local search",
+             "evolution": "regularised evolution", "random": "random search"}  # fmt: skip
+    tasks = list(dict.fromkeys(methods["task"]))
+    rows = []
+    for method, name in named.items():
+        cells = []
+        for task in tasks:
+            own = methods[(methods["task"] == task) & (methods["method"] == method)].iloc[0]
+            middle, low, high = (
+                own[f"evaluations_to_optimum{e}"] for e in ("", "_lower", "_upper")
+            )
+            bold = "**" if method == "gp ei" else ""
+            found = f"> {own['budget']} ({100 * own['hit_share']:.0f} % found)"
+            known = f"{bold}{middle:g}{bold} [{low:g}, {high:g}]"
+            cells.append(found if np.isnan(middle) else known)
+        rows.append([name, *cells])
+    shown = ["CIFAR-10", "CIFAR-100", "ImageNet16-120"]
+    return table(["evaluations to the optimum, median", *shown], rows)
+
+
+def coverage():
+    """How often intervals hold, in %, by number of seeds."""
+    found = frame("reliability/coverage")
+    shown = (
+        ("mean, Student", "normal"),
+        ("mean, Student", "Kendall tau of listmle, nb201/cifar10"),
+        ("mean, Student", "exponential"),
+        ("mean, Student", "regret at 50 of a search, nb201/imagenet16-120"),
+        ("paired difference, Student", "normal, shared"),
+        ("evaluations at confidence 0.8, exact", "exponential"),
+        ("share, Clopper-Pearson", "0.9"),
+    )
+    rows = []
+    for interval, law in shown:
+        cells = []
+        for seeds in (5, 10, 20, 30):
+            own = found[(found["interval"] == interval) & (found["law"] == law)
+                        & (found["n_seeds"] == seeds)].iloc[0]  # fmt: skip
+            cells.append(f"{100 * own['coverage']:.1f}" + (", open" if own["open_above"] else ""))
+        rows.append([interval, law, *cells])
+    return table(["interval", "values", "5", "10", "20", "30"], rows)
+
+
+def power():
+    """Seeds that 20 % more evaluations take: median over tasks, for half and nine in ten pairs."""
+    found = frame("reliability/evaluation-power")
+    rows = []
+    for (predictor, n), own in found.groupby(["predictor", "n_train"], sort=True):
+        cells = [
+            ", ".join(f"{np.ceil(part[name].median()):.0f}" for name in ("seeds", "seeds_90"))
+            for _, part in own.groupby("metric")
+        ]
+        rows.append([f"`{predictor}`", n, *cells])
+    return table(["predictor", "training set", "top 0.1 %", "top 1 %"], rows)
+
+
+def shares():
+    """Share of cells in which so many seeds serve half of the pairs of losses."""
+    found = frame("reliability/evaluation-power")
+    named = {"evaluations_0.1pct": "top 0.1 %", "evaluations_1pct": "top 1 %"}
+    rows = [
+        [named[metric], len(own), *(f"{100 * (own['seeds'] <= n).mean():.0f} %"
+                                    for n in (10, 30, 100))]
+        for metric, own in found.groupby("metric")
+    ]  # fmt: skip
+    return table(["evaluations to the", "cells", "10 seeds", "30 seeds", "100 seeds"], rows)
+
+
+TABLES = {
+    "tuned": tuned,
+    "losses": losses,
+    "seconds": seconds,
+    "predictors-nb201-test": lambda: predictors(
+        ("nb201-test", "nb201-test-large"), (78, 156, 469, 781, 1563)
+    ),
+    "predictors-nb201-validation": lambda: predictors(("nb201-validation",), (78, 156, 469)),
+    "predictors-transnas-micro": lambda: predictors(("transnas-micro",), (78, 156, 469)),
+    "predictors-nbgraph": lambda: predictors(("nbgraph",), (78, 156, 469)),
+    "pairs": pairs,
+    "medians": medians,
+    "coverage": coverage,
+    "power": power,
+    "shares": shares,
+}
+"""Tables of pages by name."""
+
+
+def sentences():
+    """What pages say of figures, by page; blanks do not matter."""
+    found = frame("reliability/coverage")
+    ratios = found[(found["interval"] == "mean of log ratios, Student") & (found["n_seeds"] == 10)]
+    low, high = (
+        f"{100 * end:.0f}" for end in (ratios["coverage"].min(), ratios["coverage"].max())
+    )
+    exact = found[found["interval"] == "median of ratios, exact"]["coverage"]
+    methods = frame("search/nb201-validation/search_methods").set_index(["method", "task"])
+    tasks = list(dict.fromkeys(methods.index.get_level_values(1)))
+    reached = [
+        ["> 150" if np.isnan(value) else f"{value:g}"
+         for value in methods.loc[method].loc[tasks, "evaluations_to_optimum"]]
+        for method in ("gp ei", "local")
+    ]  # fmt: skip
+    own, local = (f"{a}, {b} and {c}" for a, b, c in reached)
+    hits = [
+        [f"{100 * share:.0f}" for share in frame(f"search/{folder}/search_methods")
+         .query("method == 'gp ei'")["hit_share"]]
+        for folder in ("transnas-micro", "nbgraph")
+    ]  # fmt: skip
+    return {
+        "docs/compare.md": [f"Student interval at 95 % holds in {low} to {high} of 100 cases"],
+        "results/reliability/README.md": [
+            f"would have an interval that holds in {low} to {high} % of cases with 10 seeds",
+            *(["whose exact interval held in all of 4,000"] if (exact == 1).all() else []),
+        ],
+        "docs/search.md": [
+            f"the medians are {own} (local search {local})",
+            f"TransNAS micro in {hits[0][0]}, {hits[0][1]} and {hits[0][2]} % of 20 searches",
+            f"NAS-Bench-Graph in {hits[1][0]} and {hits[1][1]} %",
+        ],
+    }
+
+
+def pages():
+    """Pages that hold a table."""
+    found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *RESULTS.rglob("*.md")]
+    return [page for page in sorted(found) if BLOCK.search(page.read_text(encoding="utf-8"))]
+
+
+def written(text):
+    """Return a page with its tables as the results say."""
+    return BLOCK.sub(lambda m: m[1] + "\n" + TABLES[m[2]]() + "\n" + m[3], text)
+
+
+def main():
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        new = written(text)
+        if new != text:
+            page.write_text(new, encoding="utf-8")
+            print(f"{page.relative_to(ROOT)}: tables written")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
