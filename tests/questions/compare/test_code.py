@@ -30,7 +30,7 @@ LOSS = """
 @pytest.fixture(autouse=True)
 def _forget(load, monkeypatch):
     # As in a new process, which reads every source once.
-    monkeypatch.setattr(run_code, "code_of", run_code.code_of.__wrapped__)
+    monkeypatch.setattr(run_code, "_digest", run_code._digest.__wrapped__)
     compare = conduct_module.study_of(CompareConfig())
     runs = compare.runs
     object.__setattr__(runs, "code", lambda run: run_code.code_of(run.predictor, run.loss))
