@@ -92,23 +92,26 @@ class FleetTrainer:
                     device, self.settings.recipe, self.settings.extras
                 )
             trainer = self._trainers[device]
-            return [row for part in parts for row in trainer.train(part, on_work)]
+            rows = [row for part in parts for row in trainer.train(part, on_work)]
+        # The trainer tells CUDA devices from the rest.
+        return [{**row, "device": "mps"} for row in rows] if device.type == "mps" else rows
 
 
 def device_of(kind: str, number: int) -> torch.device:
     """Return the device that a fleet goes to: CUDA devices take turns.
 
     Args:
-        kind: ``cpu`` or ``cuda``.
+        kind: ``cpu``, ``cuda`` or ``mps``.
         number: A number of the fleet's own.
 
     Raises:
-        UsageError: There is no CUDA device here.
+        UsageError: There is no such device here.
     """
     import torch
 
-    if choose_device(kind).type == "cpu":
-        return torch.device("cpu")
+    device = choose_device(kind)
+    if device.type != "cuda":
+        return device
     return torch.device("cuda", number % max(1, torch.cuda.device_count()))
 
 

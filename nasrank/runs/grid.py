@@ -18,15 +18,15 @@ __all__ = ["cut", "estimated_seconds", "evenly", "losses_for", "work"]
 
 R = TypeVar("R")
 
-_SECONDS_PER_LIST_ITEM = {"cpu": 3.0e-5, "cuda": 2.0e-6}
+_SECONDS_PER_LIST_ITEM = {"cpu": 3.0e-5, "cuda": 2.0e-6, "mps": 1.0e-5}
 """Training time of one item of one list in a full fleet, for estimates; measured with the GNN on
-two cores, assumed for CUDA."""
-_SECONDS_PER_RUN = {"cpu": 0.15, "cuda": 0.05}
+two cores, assumed for the others."""
+_SECONDS_PER_RUN = {"cpu": 0.15, "cuda": 0.05, "mps": 0.15}
 """Scoring the space and computing the metrics of one run, for estimates."""
 _SECONDS_PER_STEP = 1e-3
 """What a member's step counts as beside predictors that have none, for progress."""
-_MOST_SECONDS = {"cpu": 60.0, "cuda": 300.0}
-_MOST_MEMBERS = {"cpu": 40, "cuda": 512}
+_MOST_SECONDS = {"cpu": 60.0, "cuda": 300.0, "mps": 60.0}
+_MOST_MEMBERS = {"cpu": 40, "cuda": 512, "mps": 128}
 """On a CPU a larger fleet no longer fits the caches and gains nothing."""
 
 

@@ -64,7 +64,7 @@ def fleet_bytes(
     n = max(run.n_train for run in runs)
     nodes, classes = space.graphs.nodes, len(space.graphs)
     networks = len(runs) * PREDICTORS.facts(spec.name).networks(options)
-    total = (_PROCESS if kind == "cpu" else 0) + _LAID_OUT * classes * nodes
+    total = (0 if kind == "cuda" else _PROCESS) + _LAID_OUT * classes * nodes
     if networks:
         weights = _WEIGHTS[0] + _WEIGHTS[1] * len(space.graphs.vocabulary)
         listed = -(-n // recipe.lists(n))

@@ -19,19 +19,27 @@ _CARDS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 """Files of drivers: Nvidia's cards and boards, Windows' cards seen from Linux, AMD's."""
 
 
+_CHOSEN = ("cuda", "mps")
+"""Devices that are there because somebody says so."""
+
+
 def choose_device(name: str) -> torch.device:
     """Return the device of a name.
 
     Args:
-        name: ``cpu``, ``cuda``, or ``auto``: ``cuda`` where it is available.
+        name: ``cpu``, ``cuda``, ``mps``, or ``auto``: ``cuda`` where it is available.
 
     Raises:
         UsageError: The name is unknown, or there is no such device.
     """
     import torch
 
-    if name not in {"auto", "cpu", "cuda"}:
-        raise UsageError(f"unknown device {name!r}. Known: auto, cpu, cuda.")
+    if name not in {"auto", "cpu", "cuda", "mps"}:
+        raise UsageError(f"unknown device {name!r}. Known: auto, cpu, cuda, mps.")
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise UsageError("--device mps: torch sees no Apple GPU here. Use --device cpu.")
+        return torch.device("mps")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise UsageError("--device cuda: torch sees no CUDA device here. Use --device cpu.")
@@ -39,7 +47,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def kind_of(config: Config) -> str:
-    """Return ``cpu`` or ``cuda``: what the runs of a command are computed on.
+    """Return ``cpu``, ``cuda`` or ``mps``: what the runs of a command are computed on.
 
     Raises:
         UsageError: There is no such device here.
@@ -47,9 +55,9 @@ def kind_of(config: Config) -> str:
     if not isinstance(config, OnDevice):
         return "cpu"
     # Only the workers of a cluster know their devices.
-    if isinstance(config, OnEngines) and config.engine == "dask" and config.device == "cuda":
-        return "cuda"
-    if config.device != "cuda" and (config.device == "cpu" or _no_card()):
+    if isinstance(config, OnEngines) and config.engine == "dask" and config.device in _CHOSEN:
+        return config.device
+    if config.device not in _CHOSEN and (config.device == "cpu" or _no_card()):
         return "cpu"
     return choose_device(config.device).type
 

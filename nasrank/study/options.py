@@ -33,6 +33,7 @@ __all__ = [
     "HOW",
     "OUTPUT",
     "Config",
+    "OnAnyDevice",
     "OnDevice",
     "OnSamples",
     "Seeded",
@@ -187,6 +188,16 @@ class OnDevice(Config):
 
     device: Literal["auto", "cpu", "cuda"] = option(
         "auto", "Where to compute; auto uses CUDA where it is available.", panel=HOW
+    )
+
+
+class OnAnyDevice(OnDevice):
+    """Options of commands that train predictors, which need no double precision on the device."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = option(  # type: ignore[assignment]
+        "auto",
+        "Where to compute; auto uses CUDA where it is available, mps is Apple's GPU.",
+        panel=HOW,
     )
 
 

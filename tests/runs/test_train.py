@@ -10,13 +10,15 @@ from nasrank.metrics import kendall_tau
 from nasrank.predictors import networks
 from nasrank.predictors.fleet import train_fleet
 from nasrank.predictors.recipe import Recipe
+from nasrank.questions.compare.options import CompareConfig
 from nasrank.runs import train as train_module
 from nasrank.runs.evaluate import curve_items
 from nasrank.runs.extras import Extras
 from nasrank.runs.features import predictor_on
+from nasrank.runs.fleets import device_of
 from nasrank.runs.grid import work
 from nasrank.runs.train import Trainer, split_of
-from nasrank.study.device import choose_device
+from nasrank.study.device import choose_device, kind_of
 
 RECIPE = Recipe(epochs=4, list_length=10)
 CPU = torch.device("cpu")
@@ -46,7 +48,7 @@ def without_clock(rows):
 
 def test_devices_by_name(monkeypatch):
     assert choose_device("cpu") == CPU
-    with pytest.raises(UsageError, match=r"unknown device 'gpu'\. Known: auto, cpu, cuda\."):
+    with pytest.raises(UsageError, match=r"unknown device 'gpu'\. Known: auto, cpu, cuda, mps\."):
         choose_device("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
@@ -56,6 +58,17 @@ def test_devices_by_name(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto").type == choose_device("cuda").type == "cuda"
     assert choose_device("cpu") == CPU
+
+
+def test_an_apple_gpu_is_used_only_where_it_is_named(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"no Apple GPU here. Use --device cpu"):
+        choose_device("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("mps") == torch.device("mps")
+    assert device_of("mps", 5) == torch.device("mps")
+    assert kind_of(CompareConfig(device="mps")) == "mps"
+    assert choose_device("auto").type != "mps"
 
 
 def test_runs_are_trained_and_returned_in_their_order(toy, runs):

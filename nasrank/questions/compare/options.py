@@ -12,14 +12,22 @@ from nasrank.losses.catalogue import Targets
 from nasrank.predictors import PREDICTORS
 from nasrank.runs.own_metrics import METRICS
 from nasrank.study.engines.engine import OnEngines
-from nasrank.study.options import OUTPUT, OnDevice, Seeded, Some, option, options_in, seeds_option
+from nasrank.study.options import (
+    OUTPUT,
+    OnAnyDevice,
+    Seeded,
+    Some,
+    option,
+    options_in,
+    seeds_option,
+)
 
 __all__ = ["CompareConfig"]
 
 _grid, _data = options_in("What to compare"), options_in("Data of a run")
 
 
-class CompareConfig(Seeded, OnDevice, OnEngines):
+class CompareConfig(Seeded, OnAnyDevice, OnEngines):
     """Compare losses: order, discovery of the top, and evaluations saved.
 
     Trains a predictor for every task, loss, training size and seed, and reports Kendall tau, the

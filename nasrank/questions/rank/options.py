@@ -9,14 +9,14 @@ from pydantic import model_validator
 
 from nasrank.losses import LOSSES
 from nasrank.predictors import PREDICTORS
-from nasrank.study.options import HOW, OUTPUT, OnDevice, option
+from nasrank.study.options import HOW, OUTPUT, OnAnyDevice, option
 
 __all__ = ["RankConfig"]
 
 _WHAT, _LEARNING, _LIST = "What to rank", "What to learn with", "The list"
 
 
-class RankConfig(OnDevice):
+class RankConfig(OnAnyDevice):
     """Rank the candidates of your own space: what to evaluate next.
 
     Learns from the evaluated architectures of an imported space and lists the best candidates:

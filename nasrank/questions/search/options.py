@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal
 
 from nasrank.losses import LOSSES
 from nasrank.predictors import PREDICTORS
-from nasrank.study.options import OnDevice, Seeded, Some, options_in, seeds_option
+from nasrank.study.options import OnAnyDevice, Seeded, Some, options_in, seeds_option
 
 __all__ = ["SearchConfig"]
 
 _grid, _loop = options_in("What to search"), options_in("How a search goes")
 
 
-class SearchConfig(Seeded, OnDevice):
+class SearchConfig(Seeded, OnAnyDevice):
     """Search with a predictor: how many evaluations until the best is found?
 
     Simulates searches on a benchmark: random architectures to start with, then round by round a

@@ -25,7 +25,7 @@ _MANY_NEIGHBOURS = 8.0
 """Neighbours of an architecture, on average, from which ``auto`` takes mutations."""
 _LARGE = 50_000
 """Classes above which it always does, as scoring them all would take longer than the fits."""
-_MOST_MEMBERS = {"cpu": 20, "cuda": 512}
+_MOST_MEMBERS = {"cpu": 20, "cuda": 512, "mps": 128}
 """Trainings at a time. On a CPU more gain little, and a fleet is kept when all of it is done."""
 
 
