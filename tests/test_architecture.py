@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "runs": GROUND | MIDDLE | {"study"},
     "questions": GROUND | MIDDLE | {"study", "runs"},
     "companions": GROUND | MIDDLE | {"study", "runs"},
-    "report": GROUND | {"studies", "study", "runs", "questions"},
+    "report": GROUND | {"studies", "study", "benchmarks", "runs", "questions"},
     "cli": GROUND | MIDDLE | {"studies", "study", "runs", "questions", "companions", "report"},
     "__main__": {"cli"},
 }

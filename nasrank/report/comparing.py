@@ -13,9 +13,11 @@ from nasrank.report.sheets import MISSING
 from nasrank.study.claims import FEWEST_SEEDS
 from nasrank.study.view import number, plural, with_interval
 
-__all__ = ["Section", "section_of"]
+__all__ = ["Section", "closed_gap", "section_of"]
 
 _HIT = "first_hit_0.1pct"
+_LEAST_GAP = 0.01
+"""Difference of tau from which on it is said which share of it is closed."""
 _SHADE = 0.1
 """Distance from the best, in tau, that is shaded in full."""
 
@@ -64,6 +66,24 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """How much of the gap between two losses is closed by feeding one with other targets.
+
+    Attributes:
+        base: The loss as it is published.
+        best: The loss that it is behind of.
+        columns: Places.
+        rows: A method, and its share at each place and over all, in percent; nothing where the
+            gap is too small to share.
+    """
+
+    base: str
+    best: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
 class AtSize:
     """What is shown for one training size."""
 
@@ -75,6 +95,7 @@ class AtSize:
     regret: Matrix
     discovery: Sequence[Panel]
     seconds: Sequence[Panel]
+    closed: Closed | None
 
 
 @dataclass(frozen=True)
@@ -266,7 +287,49 @@ def _at_size(c: Comparison, n: int) -> AtSize:
         regret=_regret(c, n, here),
         discovery=[discovery_panel(c, place, n) for place in here],
         seconds=[seconds_panel(c, place, n) for place in here],
+        closed=closed_gap(c, n, here),
     )
+
+
+def closed_gap(c: Comparison, n: int, places: Sequence[Place]) -> Closed | None:
+    """Say which share of a gap between losses is the target; None where no target differs.
+
+    The gap is that of mean tau between a loss as it is published and the best of the other
+    losses, over all places.
+
+    Args:
+        c: The comparison.
+        n: A training size.
+        places: Where something was compared with that size.
+    """
+    fed = {m: m.partition("(targets=")[0] for m in c.methods if "(targets=" in m}
+    base = next((name for name in fed.values() if name in c.methods), None)
+    others = [m for m in c.methods if m != base and fed.get(m) != base]
+    taus = {
+        m: [c.value(place, n, m, ORDER)["mean"] for place in places]
+        for m in (base, *others, *fed)
+        if m is not None
+    }
+    known = {m: own for m, own in taus.items() if own and None not in own}
+    others = [m for m in others if m in known]
+    if base is None or base not in known or not others:
+        return None
+    best = max(others, key=lambda m: sum(known[m]))
+    rows = []
+    for method, own in fed.items():
+        if own == base and method in known:
+            cells = [
+                _share(a, b, most)
+                for a, b, most in zip(known[base], known[method], known[best], strict=True)
+            ]
+            total = _share(*(sum(known[m]) / len(places) for m in (base, method, best)))
+            rows.append((method, [*cells, total]))
+    columns = [place.text(sampled=c.sampled) for place in places]
+    return Closed(base, best, [*columns, "all together"], rows) if rows else None
+
+
+def _share(low: float, value: float, high: float) -> str:
+    return f"{100 * (value - low) / (high - low):.0f} %" if high - low > _LEAST_GAP else ""
 
 
 def _columns(c: Comparison, places: Sequence[Place]) -> list[tuple[str, str, str]]:

@@ -14,6 +14,8 @@ __all__ = ["DIGITS", "embedded", "packed", "unpacked"]
 DIGITS = 6
 """Significant digits of numbers in a page."""
 
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""Places of up to so many distinct values, a letter each."""
 # As they stand in scripts: the first three could end one, the others end a line of it.
 _UNSAFE = {each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
@@ -37,8 +39,8 @@ def packed(table: StoredTable) -> dict[str, Any]:
     """Return a table by columns: names, meaning, and values.
 
     Values of a column are a list, ``{"all": value}`` where all rows have the same, or
-    ``{"of": distinct values, "at": places in them}`` where many repeat. Numbers have six
-    significant digits; what is no finite number is null.
+    ``{"of": distinct values, "at": places in them}`` where many repeat; up to 62 places are the
+    letters of one text. Numbers have six significant digits; what is no finite number is null.
 
     Args:
         table: The table.
@@ -63,7 +65,9 @@ def unpacked(values: Any, rows: int) -> list[Any]:  # noqa: ANN401 - JSON has ma
     if isinstance(values, Mapping):
         if "all" in values:
             return [values["all"]] * rows
-        return [values["of"][place] for place in values["at"]]
+        at = values["at"]
+        places = map(_LETTERS.index, at) if isinstance(at, str) else at
+        return [values["of"][place] for place in places]
     return list(values)
 
 
@@ -76,7 +80,10 @@ def _packed(values: Sequence[Any]) -> Any:  # noqa: ANN401 - JSON has many types
     if len(places) == 1:
         return {"all": values[0]}
     plain = len(json.dumps(values, separators=(",", ":")))
-    coded = {"of": [value for _, value in places], "at": [places[key] for key in keys]}
+    at: Any = [places[key] for key in keys]
+    if len(places) <= len(_LETTERS):
+        at = "".join(_LETTERS[place] for place in at)
+    coded = {"of": [value for _, value in places], "at": at}
     return coded if len(json.dumps(coded, separators=(",", ":"))) < plain else list(values)
 
 

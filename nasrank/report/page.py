@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from nasrank.benchmarks.titles import works_of
 from nasrank.errors import DataError
 from nasrank.files import replacing
 from nasrank.report.changes import Changes, changes_of
@@ -23,6 +24,7 @@ from nasrank.report.folders import Stored, find_studies
 from nasrank.report.panels import short
 from nasrank.report.sheets import OPEN, Sheet, rank_of, sheet_of
 from nasrank.study.claims import CLAIMS
+from nasrank.study.options import ARCHS
 from nasrank.study.view import joined
 from nasrank.version import __version__
 
@@ -298,6 +300,7 @@ def _rendered(
             }
             for place, study in enumerate(studies)
         ],
+        "works": works_of(_tasks(studies)),
         "left_out": left_out,
         "lacking": lacking,
     }
@@ -308,6 +311,17 @@ def _rendered(
         js=Markup(js),  # noqa: S704
         data=Markup(embedded(data)),  # noqa: S704
     )
+
+
+def _tasks(studies: Sequence[Stored]) -> Iterator[str]:
+    """Name the tasks that studies are about, as far as they say so."""
+    for study in studies:
+        yield from study.fingerprints
+        for name in ("tasks", "task", "space", "data"):
+            value = study.config.get(name)
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, str):
+                    yield each.removeprefix(ARCHS)
 
 
 def _origin(study: Stored) -> str:

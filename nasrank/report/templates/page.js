@@ -2,6 +2,7 @@
 // The page can be read without any of this: it sorts, filters, copies, colours and changes theme.
 (() => {
 const MOST = 200, GAP = 11.5;
+const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const tables = JSON.parse(document.getElementById("tables").textContent);
 const spoken = document.getElementById("spoken");
 const say = text => { spoken.textContent = text; };
@@ -31,6 +32,8 @@ async function copy(text, what) {
 function values(packed, rows) {
   if (Array.isArray(packed)) return packed;
   if ("all" in packed) return new Array(rows).fill(packed.all);
+  if (typeof packed.at === "string")
+    return Array.from(packed.at, letter => packed.of[LETTERS.indexOf(letter)]);
   return packed.at.map(place => packed.of[place]);
 }
 
