@@ -4,9 +4,8 @@ PYTHON ?= python
 
 .PHONY: check report lint types test bench reliability gate soak format results baseline
 
-# The documentation is built too, where its extra is installed.
+# Tests build the documentation too, where its extra is installed.
 check: lint types test
-	@if $(PYTHON) -c "import mkdocs, mkdocstrings" 2>/dev/null; then $(MAKE) docs; fi
 
 # As a site in build/site; any warning fails. Needs pip install -e '.[docs]'.
 .PHONY: docs
