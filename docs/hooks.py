@@ -227,7 +227,8 @@ def _loss(name: str) -> str:
         )
         if holds
     ]
-    reference = (LOSSES[name].__doc__ or "").partition("References:")[2].strip()
+    after = inspect.cleandoc(LOSSES[name].__doc__ or "").partition("References:\n")[2]
+    reference = " ".join(re.split(r"^\S", after, maxsplit=1, flags=re.MULTILINE)[0].split())
     parts = [
         f"# {name}",
         f"```text\n{info.formula}\n```",
@@ -235,7 +236,7 @@ def _loss(name: str) -> str:
         words,
         " ".join(yes),
         _table(("option", "what to write"), options) if options else "",
-        f"Where it was published:\n\n> {inspect.cleandoc(reference)}" if reference else "",
+        f"Where it was published:\n\n> {reference}" if reference else "",
         f"```sh\nnasrank compare --losses mse,{name}\nnasrank losses {name}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -49,6 +49,7 @@ def test_a_loss_has_a_page_with_formula_options_and_origin(made):
         page, info = made[f"losses/{name}.md"], LOSSES.entry(name)
         assert info.formula in page
         assert info.reference in page
+        assert ">>>" not in page
         assert all(f"`{each['option']}`" in page for each in details("losses", name)["option"])
         assert f"({name}.md)" in made["losses/index.md"]
     assert all(f"`{name}`" in made["predictors.md"] for name in PREDICTORS)
