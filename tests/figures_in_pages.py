@@ -228,8 +228,27 @@ def shares():
     return table(["evaluations to the", "cells", "10 seeds", "30 seeds", "100 seeds"], rows)
 
 
+def list_coverage():
+    """Shares of the first 20, and of all candidates, whose interval of 90 % holds."""
+    found = frame("reliability/list-coverage")
+    sizes = sorted(found["n_train"].unique())
+
+    def cell(own):
+        return f"{100 * own['listed'].mean():.0f}, all {100 * own['all'].mean():.0f}"
+
+    rows = [
+        [f"`{task}`", *(cell(own[own["n_train"] == size]) for size in sizes)]
+        for task, own in found.groupby("task")
+    ]
+    mean = ["mean", *(cell(found[found["n_train"] == size]) for size in sizes)]
+    draws = found.groupby(["task", "n_train"]).size()
+    count = [["draws", *(f"{min(of)} to {max(of)}" for _, of in draws.groupby("n_train"))]]
+    return table(["task", *(f"{size} labels" for size in sizes)], [*rows, mean, *count])
+
+
 TABLES = {
     "tuned": tuned,
+    "list-coverage": list_coverage,
     "losses": losses,
     "seconds": seconds,
     "predictors-nb201-test": lambda: predictors(
