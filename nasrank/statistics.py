@@ -33,6 +33,7 @@ __all__ = [
     "order_statistic",
     "paired_interval",
     "paired_p",
+    "ratio_interval",
     "seeds_needed",
     "share_interval",
     "top_stability",
@@ -232,6 +233,61 @@ def paired_interval(
         1.0
     """
     return mean_interval(_differences(a, b), level=level, held_out=held_out)
+
+
+def ratio_interval(a: npt.ArrayLike, b: npt.ArrayLike, *, level: float = LEVEL) -> Interval:
+    r"""Ratio of the means of paired values, with Fieller's interval.
+
+    Bounds are the ratios r for which the mean of :math:`a - r b` is not told from 0 by Student's
+    test. Where the mean of b itself is not told from 0 they are not an interval, and there are
+    none: nothing is known of a share of something that may be nothing.
+
+    Args:
+        a: One value for each seed ``[S]``, nan where a seed has none.
+        b: What it is a share of, for the same seeds ``[S]``.
+        level: Share of intervals that hold the true ratio, in (0, 1).
+
+    Returns:
+        The ratio of means over the seeds that have both, and its bounds; no p-value.
+
+    Raises:
+        ValueError: The arrays are not flat or differ in length.
+
+    References:
+        Fieller (1954), "Some problems in interval estimation", Journal of the Royal Statistical
+        Society B 16(2).
+
+    Examples:
+        >>> found = ratio_interval([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+        >>> found.mean, found.lower
+        (0.5, None)
+        >>> found = ratio_interval([1.0, 1.1, 0.9, 1.0], [2.0, 2.1, 2.0, 1.9])
+        >>> round(found.lower, 3), round(found.upper, 3)
+        (0.444, 0.556)
+    """
+    from scipy.special import stdtrit
+
+    first, second = _flat(a), _flat(b)
+    if len(first) != len(second):
+        raise ValueError(f"pairs should have two values; got {len(first)} and {len(second)}")
+    both = np.isfinite(first) & np.isfinite(second)
+    first, second = first[both], second[both]
+    count = len(first)
+    below = float(second.mean()) if count else 0.0
+    if count == 0 or below == 0:
+        return Interval(count, None, None, None, None)
+    ratio = float(first.mean()) / below
+    if count < 2:
+        return Interval(count, ratio, None, None, None)
+    (v_aa, v_ab), (_, v_bb) = (np.cov(first, second) / count).tolist()
+    edge = float(stdtrit(count - 1, (1 + level) / 2)) ** 2
+    # The roots of (mean a - r mean b)^2 = edge (v_aa - 2 r v_ab + r^2 v_bb).
+    square, middle = below**2 - edge * v_bb, float(first.mean()) * below - edge * v_ab
+    inside = middle**2 - square * (float(first.mean()) ** 2 - edge * v_aa)
+    if square <= 0:
+        return Interval(count, ratio, None, None, None)
+    half = math.sqrt(max(inside, 0.0))
+    return Interval(count, ratio, (middle - half) / square, (middle + half) / square, None)
 
 
 def share_interval(count: int, of: int, *, level: float = LEVEL) -> tuple[float, float]:

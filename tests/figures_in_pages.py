@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nasrank.statistics import paired_p
+from nasrank.statistics import paired_p, ratio_interval
 from nasrank.tables import read_parquet
 
 ROOT = Path(__file__).parents[1]
@@ -180,6 +180,27 @@ def medians():
     return table(["evaluations to the optimum, median", *shown], rows)
 
 
+def closed(folder, loss="listmle", fed="mse(targets=robust)"):
+    """Share of the gap between raw mse and a loss that robust targets close, task by task."""
+    runs = frame(f"targets/{folder}/runs")
+    sizes = sorted(runs["n_train"].unique())
+    rows = []
+    for task in dict.fromkeys(runs["task"]):
+        cells = []
+        for n in sizes:
+            own = runs[(runs["task"] == task) & (runs["n_train"] == n) & ~runs["diverged"]]
+            tau = own.pivot_table(index="seed", columns="loss", values="kendall_tau")
+            found = ratio_interval(tau[fed] - tau["mse"], tau[loss] - tau["mse"])
+            means = " / ".join(f"{tau[name].mean():.3f}" for name in ("mse", fed, loss))
+            share = "no sure gap"
+            if found.lower is not None:
+                share = f"{found.mean:.2f} [{found.lower:.2f}, {found.upper:.2f}]"
+            cells += [means, share]
+        rows.append([task, *cells])
+    header = [title for n in sizes for title in (f"{n}: raw / robust / `{loss}`", "closed [95 %]")]
+    return table(["task", *header], rows)
+
+
 def coverage():
     """How often intervals hold, in %, by number of seeds."""
     found = frame("reliability/coverage")
@@ -261,6 +282,8 @@ TABLES = {
     "medians": medians,
     "coverage": coverage,
     "power": power,
+    "targets-kernel": lambda: closed("kernel"),
+    "targets-gnn": lambda: closed("gnn"),
     "shares": shares,
 }
 """Tables of pages by name."""

@@ -20,6 +20,7 @@ from nasrank.statistics import (
     order_statistic,
     paired_interval,
     paired_p,
+    ratio_interval,
     seeds_needed,
     share_interval,
     top_stability,
@@ -126,6 +127,36 @@ def test_intervals_over_folds_cover_where_folds_share_their_data():
         plain.append(mean_interval(own))
     assert 0.94 <= coverage([(f.lower, f.upper) for f in found], 0.0) <= 0.96
     assert coverage([(f.lower, f.upper) for f in plain], 0.0) < 0.88
+
+
+def test_a_ratio_of_means_is_covered_where_there_is_one():
+    draws = np.random.default_rng(8)
+    held = []
+    for _ in range(3000):
+        whole = draws.normal(0.05, 0.04, 10)
+        part = 0.6 * whole + draws.normal(0.0, 0.02, 10)
+        found = ratio_interval(part, whole)
+        held.append((found.lower, found.upper))
+    # Where the whole may be nothing there is no interval, and nothing is claimed.
+    assert 0.94 <= coverage(held, 0.6) <= 0.965
+    assert 0.5 < np.mean([low is not None for low, _ in held]) < 1
+
+
+def test_bounds_of_a_ratio_are_where_student_s_test_turns():
+    a, b = np.array([1.0, 1.3, 0.8, 1.1, NAN]), np.array([2.0, 2.2, 1.7, 2.4, 3.0])
+    found = ratio_interval(a, b)
+    assert found.n_seeds == 4
+    assert found.mean == pytest.approx(4.2 / 8.3)
+    for end in (found.lower, found.upper):
+        assert mean_interval(a - end * b).p_value == pytest.approx(0.05)
+    assert found.lower < found.mean < found.upper
+    turned = ratio_interval(-a, b)
+    assert (turned.lower, turned.upper) == pytest.approx((-found.upper, -found.lower))
+    assert ratio_interval([], []).mean is None
+    assert ratio_interval([1.0], [2.0]).lower is None
+    assert ratio_interval([1.0, 2.0], [-1.0, 1.0]).mean is None
+    with pytest.raises(ValueError, match="pairs"):
+        ratio_interval([1.0], [1.0, 2.0])
 
 
 # --- shares -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from nasrank.statistics import (
     median_interval,
     order_statistic,
     paired_interval,
+    ratio_interval,
     share_interval,
 )
 from nasrank.tables import Column, Table, read_parquet
@@ -151,7 +152,19 @@ def clusters(trials, rng_of):
         yield "mean over spaces, Student", "overall, recommend", law, spaces, found, 1.0
 
 
-KINDS = (means, differences, ratios, quantiles, shares, folds, clusters)
+def gaps(trials, rng_of):
+    """Shares of a gap, of parts that follow the whole and of wholes that may be nothing."""
+    for seeds in (10, 30):
+        rng = rng_of(f"gaps {seeds}")
+        whole = rng.normal(0.05, 0.04, (trials, seeds))
+        part = 0.6 * whole + rng.normal(0, 0.02, (trials, seeds))
+        found = [ratio_interval(*each) for each in zip(part, whole, strict=True)]
+        known = [each for each in found if each.lower is not None]
+        law = "normal, where the whole is surely something"
+        yield "share of a gap, Fieller", "results/targets", law, seeds, known, 0.6
+
+
+KINDS = (means, differences, ratios, quantiles, shares, folds, clusters, gaps)
 
 
 def simulate(trials, kinds=KINDS):
@@ -172,7 +185,7 @@ def simulate(trials, kinds=KINDS):
                     "printed_by": printed_by,
                     "law": law,
                     "n_seeds": seeds,
-                    "trials": trials,
+                    "trials": len(held),
                     "coverage": float(np.mean(held)),
                     "open_above": float(np.mean([high is None for _, high in ends])),
                 }
