@@ -87,8 +87,10 @@ def print_result(
     """
     if known_format(output_format) == "table":
         from nasrank.study.claims import claims_parts
+        from nasrank.study.controls import controls_parts
 
-        print_parts([*view(result), *claims_parts(result.claims)])
+        controls = controls_parts(result.tables.get("controls", ()))
+        print_parts([*view(result), *claims_parts(result.claims), *controls])
     elif output_format == "json":
         print_json(result.document())
     elif result.main in result.tables:

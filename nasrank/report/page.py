@@ -38,7 +38,7 @@ _WORTH = 3
 """Pictures have their turn as if they were so many times smaller: more is seen in them."""
 _MOST_CELLS = 120_000
 """Cells of a table that a page can hold; tables of single evaluations have more."""
-_VERDICTS = ("holds", "fails", "equivalent", "undecided")
+_VERDICTS = ("holds", "fails", "equivalent", "undecided", "not measurable")
 
 
 @dataclass(frozen=True)

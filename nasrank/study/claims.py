@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasrank.statistics import mean_interval, verdict_of
-from nasrank.study.view import Field, Part, Sheet
+from nasrank.study.view import Field, Part, Sheet, number
 from nasrank.tables import Column, Table, count, share, text
 
 __all__ = [
@@ -55,8 +55,13 @@ CLAIMS = Table(
         share("upper", "Upper bound of the mean, 95 % Student interval", _FEW),
         share("p_value", "Two-sided Student test that the mean is 0", _FEW),
         text("verdict", "holds; fails; equivalent, where a difference is surely within the "
-             "margin; undecided"),
+             "margin; undecided; not measurable, where a control fools a measure"),
         text("source", "Table and columns the numbers come from"),
+        text("measures", "Columns that it rests on, each of which has controls"),
+        text("control", "The measure and the control that counts most: one that is not passed, "
+             "else the one nearest to it", "the controls were not run"),
+        share("control_value", "What the measure says of it",
+              "it says that it has no value, or there is no control"),
     ),
 )  # fmt: skip
 
@@ -64,7 +69,8 @@ CLAIMS = Table(
 _READING = (
     "Estimates above 0 support the claim. It holds where the whole interval lies above 0, fails "
     f"where all of it lies below, and is undecided with fewer than {FEWEST_SEEDS} seeds. "
-    "Equivalent: any difference is within the margin."
+    "Equivalent: any difference is within the margin. Not measurable: a control fools a measure "
+    "that it rests on."
 )
 
 
@@ -78,6 +84,7 @@ def claims_parts(rows: Sequence[Mapping[str, Any]]) -> list[Part]:
         Field("estimate", show=_signed, right=True, keep=8),
         Field("interval", "95 % interval", right=True, keep=7),
         Field("n_seeds", "seeds", right=True, keep=6),
+        Field("control", of=_control, show=str, keep=5),
     )
     shown = [
         {**row, "interval": f"[{_signed(row['lower'])}, {_signed(row['upper'])}]"} for row in rows
@@ -86,6 +93,13 @@ def claims_parts(rows: Sequence[Mapping[str, Any]]) -> list[Part]:
         Sheet(shown, fields, "Claims"),
         _READING,
     ]
+
+
+def _control(row: Row) -> str:
+    if row["control"] is None:
+        return "-"
+    value = row["control_value"]
+    return str(row["control"]) + ("" if value is None else f" {number(value)}")
 
 
 def _signed(value: float | None) -> str:
@@ -99,6 +113,7 @@ def claim_row(
     values: npt.ArrayLike,
     *,
     source: str,
+    measures: Sequence[str] = (),
     margin: float = 0.0,
     negligible: float = 0.0,
 ) -> dict[str, Any]:
@@ -115,6 +130,7 @@ def claim_row(
         values: One number per seed ``[S]``, above ``margin`` where it supports the claim; nan
             where a seed has none.
         source: Table and columns.
+        measures: The columns that it rests on; `nasrank.study.controls` looks for their controls.
         margin: What the mean must exceed. A claim that two things differ by at most e is made
             with ``e - abs(difference)``.
         negligible: A claim that would be undecided is equivalent where the whole interval lies
@@ -150,6 +166,9 @@ def claim_row(
         "p_value": found.p_value,
         "verdict": verdict,
         "source": source,
+        "measures": ", ".join(measures),
+        "control": None,
+        "control_value": None,
     }
 
 
@@ -229,6 +248,11 @@ class Claim:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that decide."""
         raise NotImplementedError
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Those of them that are measured, and need controls."""
+        return self.columns
 
     @property
     def options(self) -> Mapping[str, float]:
@@ -336,6 +360,11 @@ class Rises(Claim):
         """Names of the columns that decide, and the option."""
         return *self.of.names, self.over
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the columns that decide."""
+        return self.of.names
+
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return a rank correlation for each seed."""
         curves: dict[int, dict[float, float]] = {}
@@ -392,6 +421,7 @@ def judge(
             data,
             claim.values(rows),
             source=f"{table}: {', '.join(claim.columns)}",
+            measures=claim.measures,
             **claim.options,
         )
         for claim in claims

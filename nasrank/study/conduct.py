@@ -21,6 +21,7 @@ from nasrank.study.options import Config, trust_names, usual_folder
 from nasrank.study.ownership import ABOUT, claim
 from nasrank.study.study import (
     SILENT,
+    Answer,
     Job,
     OnWork,
     Plan,
@@ -150,7 +151,7 @@ def conduct(
         if made := loop.code_of(present):
             about["code"] = made
             write_json(about, folder / ABOUT)
-    answer = study.answer(job)
+    answer = _with_controls(study, job, study.answer(job))
     if study.runs is None:
         claim(folder, (name for table in answer.tables for name in _files(table)))
     if study.runs is None or answer.about:
@@ -162,7 +163,10 @@ def conduct(
     for table, found in answer.tables.items():
         tables[table.name] = [dict(row) for row in found]
         table.write(tables[table.name], folder / f"{table.name}.parquet", about)
-    told = {"notes": [*others, *answer.notes], "left_out": [*absent, *answer.left_out]}
+    told = {
+        "notes": [*job.plan.notes, *others, *answer.notes],
+        "left_out": [*absent, *answer.left_out],
+    }
     if any(told.values()):
         # With the answer, for whoever looks at the folder later.
         write_json({**about, **told}, folder / ABOUT)
@@ -178,6 +182,22 @@ def conduct(
         shown=answer.shown,
         error=answer.error,
     )
+
+
+def _with_controls(study: Study[C, R], job: Job[C, R], answer: Answer) -> Answer:
+    """Run the controls of what claims rest on, and let the claims follow from them."""
+    from nasrank.study.claims import CLAIMS
+    from nasrank.study.controls import CONTROLS, vouched
+
+    claims = answer.tables.get(CLAIMS)
+    if claims is None:
+        return answer
+    # In an order that is the same in every process.
+    names = sorted({name for row in claims for name in row["measures"].split(", ") if name})
+    with job.progress.stage("controls"):
+        controls = [each for each in study.controls(job, names) if each.measure in names]
+    added = {CLAIMS: vouched(claims, controls), CONTROLS: [each.row() for each in controls]}
+    return replace(answer, tables={**answer.tables, **added})
 
 
 def _files(table: Table) -> tuple[str, str]:

@@ -7,7 +7,7 @@ its command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from nasrank.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nasrank.study.controls import Control
 
 __all__ = [
     "SILENT",
@@ -110,6 +112,7 @@ class Plan(Generic[R]):
         context: What was loaded to plan, for the worker and the tables.
         about: Metadata of the tables beside the configuration, such as fingerprints.
         out: Folder of the study, for workers that write more than rows; `conduct` sets it.
+        notes: What to keep in mind about the data, one line each.
     """
 
     fleets: Sequence[Sequence[R]] = ()
@@ -118,6 +121,7 @@ class Plan(Generic[R]):
     context: Any = None
     about: Mapping[str, Any] = field(default_factory=dict)
     out: Path = Path()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.runs:
@@ -315,6 +319,9 @@ class Study(Generic[C, R]):
         runs: What it computes run by run; None for a study that computes its answer at once.
         view: What people see of its result in a terminal.
         pictures: Draws into the folder, and returns the files.
+        controls: Measures inputs whose answer is known, for the columns that claims rest on: takes
+            the job and the names of these columns. Claims on a column without a control are not
+            measurable.
         extras: Packages it needs and the extra of nasrank that brings each.
     """
 
@@ -324,6 +331,7 @@ class Study(Generic[C, R]):
     runs: Runs[C, R] | None = None
     view: Callable[[Result[C]], Iterable[Part]] = _main_table
     pictures: Callable[[Result[C]], Iterable[Path]] | None = None
+    controls: Callable[[Job[C, R], Collection[str]], Iterable[Control]] = lambda _job, _names: ()
     extras: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, config: C) -> None:

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from nasrank.seeds import numpy_generator
 from nasrank.study.claims import CLAIMS, claim_row
+from nasrank.study.controls import positive
 from nasrank.study.finished import Identity
 from nasrank.study.options import Seeded, Some, option
 from nasrank.study.study import Answer, Plan, Runs, Study
@@ -52,7 +53,9 @@ def throw(tosses, _on_work):
 
 def answer(job):
     heights = [row["mean"] - job.config.above for row in job.rows]
-    claim = claim_row("toy", "The mean is above", "dice", heights, source="toy: mean")
+    claim = claim_row(
+        "toy", "The mean is above", "dice", heights, source="toy: mean", measures=("mean",)
+    )
     return Answer({TOSSES: job.rows, CLAIMS: [claim]})
 
 
@@ -66,5 +69,6 @@ TOY = Study(
         worker=lambda _config, _plan: throw,
     ),
     answer=answer,
+    controls=lambda job, measures: [positive("mean", "a six", 6.0, best=6.0, chance=3.5)],
     view=lambda result: [over_seeds(result.rows, ["sides"], [Measure("mean", "mean")])],
 )
