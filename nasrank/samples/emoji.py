@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.errors import DataError, needing
+from nasrank.errors import DataError
 from nasrank.limits import reading
+from nasrank.samples.pictures import open_png
 from nasrank.samples.samples import Samples, SampleSet, split_stratified
 from nasrank.seeds import numpy_generator
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 __all__ = ["EMOJI_FOLDERS", "EMOJI_INSTALL", "read_emoji"]
 
@@ -27,12 +26,21 @@ EMOJI_INSTALL = "npm install emoji-datasource-google emoji-datasource-twitter"
 
 _VENDORS = ("google", "twitter", "facebook", "apple")
 _SIDE = 32
-_MOST_BYTES = 64 << 20
-_MOST_PIXELS = 1 << 26
+
+
+@dataclass(frozen=True)
+class _Emoji:
+    name: str
+    place: tuple[int, int]
+    topics: tuple[str, ...]
 
 
 def read_emoji(
-    folders: Sequence[Path], *, sizes: Sequence[int] = (32,), name: str = "emoji"
+    folders: Sequence[Path],
+    *,
+    sizes: Sequence[int] = (32,),
+    topics: bool = False,
+    name: str = "emoji",
 ) -> SampleSet:
     """Cut the sheets of the packages ``emoji-datasource-VENDOR`` into images.
 
@@ -46,10 +54,13 @@ def read_emoji(
             least two vendors is used, with all vendors in it.
         sizes: Sides of the sheets in pixels: 16, 20, 32 or 64; other sides than 32 are resampled
             to it.
+        topics: Whether a class is a topic, such as animal-bird within Animals & Nature, instead of
+            an emoji. Then 30 % of the emoji of each topic are for testing, by all vendors.
         name: Name of the set.
 
     Returns:
-        Images ``[n, 3, 32, 32]`` in [0, 1], 30 % of each class for testing.
+        Images ``[n, 3, 32, 32]`` in [0, 1], 30 % of each class for testing; ``above`` holds the
+        topics of each class, where the packages name them.
 
     Raises:
         UsageError: Pillow is not installed.
@@ -73,26 +84,58 @@ def read_emoji(
     listed = _listed(folder / f"emoji-datasource-{vendors[0]}" / "emoji.json", vendors)
     # Neighbours in the list are of one topic, and classes are often split in this order.
     listed = [listed[at] for at in numpy_generator(0, stream="emoji").permutation(len(listed))]
-    places = np.array([(column, row) for _, column, row in listed])
+    places = np.array([each.place for each in listed])
     images = [
         _cut(_sheet(folder, vendor, size), size, places) for vendor in vendors for size in sizes
     ]
+    values = np.concatenate(images)
+    if topics:
+        return _by_topic(name, values, listed, len(images))
     classes = np.tile(np.arange(len(listed)), len(images))
-    samples = Samples(np.concatenate(images), classes, tuple(each for each, _, _ in listed))
+    above = tuple(each.topics for each in listed)
+    names = tuple(each.name for each in listed)
+    samples = Samples(values, classes, names, above=above if all(above) else ())
     return split_stratified(name, samples)
+
+
+def _by_topic(
+    name: str, values: NDArray[np.float32], listed: Sequence[_Emoji], repeats: int
+) -> SampleSet:
+    """Take topics for the classes; all drawings of one emoji are on one side of the split."""
+    if not all(each.topics for each in listed):
+        raise DataError(f"{name}: emoji.json names no topics. Install version 16 of the packages")
+    topics = sorted({each.topics for each in listed})
+    own = np.array([topics.index(each.topics) for each in listed], np.int64)
+    once = Samples(
+        np.arange(len(listed), dtype=np.float32)[:, None],
+        own,
+        tuple("/".join(each) for each in topics),
+        above=tuple(each[:-1] for each in topics),
+    )
+    split = split_stratified(name, once)
+    parts = []
+    for part in (split.train, split.test):
+        chosen = part.values[:, 0].astype(np.int64)
+        rows = (np.arange(repeats)[:, None] * len(listed) + chosen).ravel()
+        parts.append(replace(part, values=values[rows], classes=np.tile(part.classes, repeats)))
+    return SampleSet(name, *parts)
 
 
 def _sheet(folder: Path, vendor: str, size: int) -> Path:
     return folder / f"emoji-datasource-{vendor}" / "img" / vendor / "sheets" / f"{size}.png"
 
 
-def _listed(path: Path, vendors: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Names and places on the sheet of the emoji that all vendors have."""
+def _listed(path: Path, vendors: Sequence[str]) -> list[_Emoji]:
+    """Names, places on the sheet and topics of the emoji that all vendors have."""
     try:
         with reading(path):
             entries: Any = json.loads(path.read_bytes())
         found = [
-            (str(entry["short_name"]), int(entry["sheet_x"]), int(entry["sheet_y"]))
+            _Emoji(
+                str(entry["short_name"]),
+                (int(entry["sheet_x"]), int(entry["sheet_y"])),
+                tuple(str(entry[key]) for key in ("category", "subcategory") if key in entry),
+            )
             for entry in entries
             if all(entry[f"has_img_{vendor}"] for vendor in vendors)
         ]
@@ -109,7 +152,9 @@ def _listed(path: Path, vendors: Sequence[str]) -> list[tuple[str, int, int]]:
 
 def _cut(path: Path, size: int, places: NDArray[np.intp]) -> NDArray[np.float32]:
     """Cut tiles ``[n, 3, 32, 32]`` out of a sheet."""
-    sheet = np.asarray(_open(path), dtype=np.float32) / np.float32(255)
+    sheet = np.asarray(
+        open_png(path, "RGBA", "Install the package again"), dtype=np.float32
+    ) / np.float32(255)
     colour, alpha = sheet[..., :3], sheet[..., 3:]
     colour = colour * alpha + (1 - alpha)
     # Every tile has one transparent pixel around it.
@@ -135,17 +180,3 @@ def _resized(tiles: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         return np.asarray(cut.mean(axis=(3, 5)))
     nearest = (np.arange(_SIDE) * side) // _SIDE
     return tiles[..., nearest[:, None], nearest]
-
-
-def _open(path: Path) -> Image.Image:
-    with needing("plot", "PNG images are read with Pillow, which comes with matplotlib"):
-        from PIL import Image
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path}: larger than 64 MiB. Install the package again")
-        with reading(path), Image.open(path, formats=["PNG"]) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise DataError(f"{path}: more than 64 megapixels. Install the package again")
-            return image.convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a PNG image. Install the package again") from error

@@ -24,11 +24,16 @@ class Samples:
             float32 and finite.
         classes: Indices into ``class_names`` ``[n]``, int64.
         class_names: One name per class, in the order of the indices; a class may have no sample.
+        notes: What was left out or changed when they were read, one line each.
+        above: For each class the groups that it is in, from the coarsest down; empty where the
+            data has no tree.
     """
 
     values: NDArray[np.float32]
     classes: NDArray[np.int64]
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    above: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -66,6 +71,16 @@ class SampleSet:
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.train.class_names
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or changed when they were read, one line each."""
+        return self.train.notes
+
+    @property
+    def above(self) -> tuple[tuple[str, ...], ...]:
+        """For each class the groups that it is in; empty where the data has no tree."""
+        return self.train.above
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,7 +155,7 @@ def split_by_class(data: SampleSet, unseen: int | None = None) -> SampleSet:
         )
     values = np.concatenate([data.train.values, data.test.values])
     classes = np.concatenate([data.train.classes, data.test.classes])
-    pooled = Samples(values, classes, data.class_names)
+    pooled = replace(data.train, values=values, classes=classes)
     tested = classes >= count - unseen
     return SampleSet(data.name, pooled.take(~tested), pooled.take(tested))
 

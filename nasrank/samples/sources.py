@@ -10,8 +10,10 @@ import numpy as np
 
 from nasrank.errors import needing
 from nasrank.registry import unknown_name
-from nasrank.samples.arrays import read_vectors
+from nasrank.samples.arrays import ENDINGS, Reading, read_samples
+from nasrank.samples.elpv import read_elpv
 from nasrank.samples.emoji import EMOJI_FOLDERS, read_emoji
+from nasrank.samples.folders import CLIPART_FOLDERS, CLIPART_INSTALL, read_folders
 from nasrank.samples.idx import read_idx_set
 from nasrank.samples.samples import Samples, SampleSet, split_stratified
 
@@ -42,26 +44,35 @@ IMAGE_SETS: Mapping[str, _IdxSource] = {
 }  # fmt: skip
 """Image sets of other packages, read from IDX files where those install them or in --data-dir."""
 
-DATA_SETS = ("digits", *IMAGE_SETS, "emoji")
-"""Names of the data sets; a path of a .parquet, .npy or .npz file works as well."""
+DATA_SETS = ("digits", *IMAGE_SETS, "emoji", "emoji-topics", "elpv", "openclipart")
+"""Names of the data sets; a path of a .parquet, .npy or .npz file or of a folder of pictures works
+as well."""
 
 
-def load_samples(
-    name: str, *, data_dir: Path | None = None, label: str | None = None
+def load_samples(  # noqa: PLR0911 - one per kind of source
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    label: str | None = None,
+    reading: Reading | None = None,
 ) -> SampleSet:
     """Load a data set by name.
 
     - ``digits``: the 1,797 images of 8x8 pixels in scikit-learn, 30 % of each class for testing.
     - ``mnist``, ``fashion-mnist``: 60,000 and 10,000 images of 28x28 pixels, as published.
     - ``emoji``: images of the npm packages emoji-datasource by vendor, 32x32 pixels; see
-      `nasrank.samples.emoji.read_emoji`.
+      `nasrank.samples.emoji.read_emoji`; ``emoji-topics`` has topics for its classes.
+    - ``elpv``: photographs of solar cells, 50x50 pixels; see `nasrank.samples.elpv.read_elpv`.
+    - ``openclipart``: drawings in folders, 32x32 pixels, and a path of a folder of one's own; see
+      `nasrank.samples.folders.read_folders`.
     - a path: the user's vectors, 30 % of each class for testing; see
-      `nasrank.samples.arrays.read_vectors`.
+      `nasrank.samples.arrays.read_samples`.
 
     Args:
         name: A name or a path.
         data_dir: Folder of the image files; by default where packages install them.
-        label: Class column of a Parquet file.
+        label: Class column of a Parquet file, or array of a .npz file.
+        reading: How to read a path.
 
     Raises:
         UsageError: There is no such data set, or scikit-learn is not installed.
@@ -75,11 +86,23 @@ def load_samples(
         if data_dir is not None:
             folders = [data_dir, data_dir / name]
         return read_idx_set(name, folders, source.class_names, source.install)
-    if name == "emoji":
-        folders = [Path(folder) for folder in EMOJI_FOLDERS]
-        return read_emoji([data_dir, data_dir / name] if data_dir is not None else folders)
-    if Path(name).suffix in {".parquet", ".npy", ".npz"}:
-        return split_stratified(name, read_vectors(Path(name), label))
+    own = None if data_dir is None else [data_dir, data_dir / name]
+    match name:
+        case "emoji" | "emoji-topics":
+            folders = own or [Path(folder) for folder in EMOJI_FOLDERS]
+            return read_emoji(folders, topics=name != "emoji", name=name)
+        case "elpv":
+            return read_elpv(own)
+        case "openclipart":
+            return read_folders(
+                own or [Path(folder) for folder in CLIPART_FOLDERS],
+                name=name, depth=2, fewest=20, install=CLIPART_INSTALL,
+            )  # fmt: skip
+        case _ if Path(name).is_dir():
+            return read_folders([Path(name)], name=name)
+    if Path(name).suffix in ENDINGS:
+        labels = () if label is None else (label,)
+        return split_stratified(name, read_samples(Path(name), labels, reading).samples)
     raise unknown_name("data set", name, (*DATA_SETS, "a .parquet, .npy or .npz file"))
 
 

@@ -15,7 +15,7 @@ Image = pytest.importorskip("PIL.Image")
 NAMES = ("cat", "dog", "sun", "tree")
 
 
-def package(folder, vendor, size=32, names=NAMES, lacking=()):
+def package(folder, vendor, size=32, names=NAMES, lacking=(), topics=None):
     """A sheet of 2x2 tiles, each of one grey of its own, with clear borders."""
     root = folder / f"emoji-datasource-{vendor}"
     sheet = np.zeros((2 * (size + 2), 2 * (size + 2), 4), np.uint8)
@@ -25,7 +25,12 @@ def package(folder, vendor, size=32, names=NAMES, lacking=()):
         top, left = y * (size + 2) + 1, x * (size + 2) + 1
         sheet[top : top + size, left : left + size] = (*[40 * number] * 3, 255)
         has = {f"has_img_{each}": name not in lacking for each in ("google", "twitter", "apple")}
-        listed.append({"short_name": name, "sheet_x": x, "sheet_y": y, **has})
+        own = (
+            {}
+            if topics is None
+            else dict(zip(("category", "subcategory"), topics[number], strict=True))
+        )
+        listed.append({"short_name": name, "sheet_x": x, "sheet_y": y, **has, **own})
     place = root / "img" / vendor / "sheets"
     place.mkdir(parents=True)
     Image.fromarray(sheet, "RGBA").save(place / f"{size}.png")
@@ -106,3 +111,37 @@ def test_the_published_packages(request):
         pytest.skip("emoji-datasource packages are not installed in ./node_modules")
     data = load_samples("emoji")
     assert len(data.class_names) > 1_700
+
+
+TOPICS = (("Nature", "animal"), ("Nature", "animal"), ("Nature", "sky"), ("Nature", "plant"))
+
+
+def test_emoji_have_the_tree_of_their_topics(tmp_path):
+    for vendor in ("google", "twitter"):
+        package(tmp_path, vendor, topics=TOPICS)
+    data = load_samples("emoji", data_dir=tmp_path)
+    by_name = dict(zip(data.class_names, data.above, strict=True))
+    assert by_name["cat"] == by_name["dog"] == ("Nature", "animal")
+    assert by_name["sun"] == ("Nature", "sky")
+
+
+def test_a_drawing_of_an_emoji_is_never_on_both_sides_of_topics(tmp_path):
+    for vendor in ("google", "twitter"):
+        package(tmp_path, vendor, topics=TOPICS)
+    data = load_samples("emoji-topics", data_dir=tmp_path)
+    assert data.class_names == ("Nature/animal", "Nature/plant", "Nature/sky")
+    assert data.above == (("Nature",),) * 3
+    greys = [set(np.round(255 * part.values[:, 0, 0, 0]).astype(int)) for part in
+             (data.train, data.test)]  # fmt: skip
+    assert len(data.train) + len(data.test) == 8
+    assert not greys[0] & greys[1]
+    # One of the two animals is for testing, by both vendors.
+    assert np.bincount(data.test.classes, minlength=3).tolist() == [2, 0, 0]
+
+
+def test_topics_that_packages_do_not_name_are_missed(tmp_path):
+    for vendor in ("google", "twitter"):
+        package(tmp_path, vendor)
+    assert load_samples("emoji", data_dir=tmp_path).above == ()
+    with pytest.raises(DataError, match="names no topics"):
+        load_samples("emoji-topics", data_dir=tmp_path)
