@@ -33,7 +33,7 @@ from nasrank.companions.optimal_transport.problem import read_costs
 from nasrank.errors import NasrankError
 from nasrank.report.drawings import inline_picture
 from nasrank.report.films import read_film
-from nasrank.samples.arrays import read_vectors
+from nasrank.samples.arrays import read_samples
 from nasrank.samples.idx import read_idx
 from nasrank.study.options import read_settings
 
@@ -393,8 +393,8 @@ FILES = {
     "saved.pth": read_torch,
     "picture.svg": lambda path: inline_picture(path, "p"),
     "embeddings.json": read_film,
-    "vectors.npy": read_vectors, "vectors.npz": read_vectors,
-    "vectors.parquet": lambda path: read_vectors(path, "c"),
+    "vectors.npy": read_samples, "vectors.npz": read_samples,
+    "vectors.parquet": lambda path: read_samples(path, ["c"]),
 }  # fmt: skip
 """The function that reads each file."""
 

@@ -6,7 +6,7 @@ A companion declares its methods and what stands beside the loss; runs, resuming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from nasrank.runs.side import Start, train_with_side
 from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS, Ahead, Claim, Of, judge
+from nasrank.study.controls import Control
 from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
@@ -186,6 +187,7 @@ def archs_study(
     identity: type[BesideRun] = BesideRun,
     view: Callable[[Result[C]], Iterable[Part]] | None = None,
     pictures: Callable[[Result[C]], Iterable[Path]] | None = None,
+    controls: Callable[[Job[C, Any], Collection[str]], Iterable[Control]],
 ) -> Study[C, Any]:
     """Declare the study of a method beside the ranking loss.
 
@@ -202,6 +204,7 @@ def archs_study(
         identity: What identifies a run, where it is not its `Run`.
         view: What people see; `view_archs` by default.
         pictures: Draws into the folder.
+        controls: Measures inputs whose answer is known; see `Study`.
     """
     kept = _kept(table)
 
@@ -233,6 +236,7 @@ def archs_study(
         answer=answer,
         view=view or view_archs,
         pictures=pictures,
+        controls=controls,
     )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_training_for_people(elsewhere):
 def test_rows_for_machines():
     document = json.loads(nasrank("train", *QUICK, "--format", "json", "--quiet").stdout)
     rows = document["tables"]["pr"]
-    assert document["tables"].keys() == {"pr", "pr_frontiers"}
+    assert document["tables"].keys() == {"pr", "pr_frontiers", "controls"}
     assert document["claims"]
     assert len(rows) == 9
     assert {row["method"] for row in rows} == {"pr", "hinge", "data"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from nasrank.companions.controls import archs_controls
 from nasrank.companions.hard_samples.figures import draw_archs
 from nasrank.companions.hard_samples.methods import MINERS, parse_method, possible_method
 from nasrank.companions.hard_samples.options import ARCHS_METHODS, HardConfig
@@ -91,5 +92,6 @@ TIERS = archs_study(
     ),
     view=_view,
     pictures=lambda result: [draw_archs(result.rows, result.out)],
+    controls=archs_controls,
 )
 """``archs:TASK``: triplets beside the ranking loss of a predictor."""

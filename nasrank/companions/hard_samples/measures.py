@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nasrank.companions.hard_samples.training import Trained
     from nasrank.samples import Samples
 
-__all__ = ["covered_modes", "judge", "judge_generated", "own_and_other"]
+__all__ = ["covered_modes", "judge", "judge_generated", "own_and_other", "variance_within"]
 
 FloatArray = NDArray[np.floating]
 
@@ -125,7 +125,7 @@ def judge_generated(
             f"{name}_other_distance": float(np.mean(to_other)),
             f"{name}_own_share": float(np.mean(to_own < to_other)),
             f"{name}_coverage": covered_modes(points, own, real, classes),
-            f"{name}_spread": _variance_within(points, own) / _variance_within(real, classes),
+            f"{name}_spread": variance_within(points, own) / variance_within(real, classes),
         }
     return numbers
 
@@ -246,7 +246,8 @@ def _random_triplets(classes: Int64[np.ndarray, "n"], rng: np.random.Generator) 
     return Triplets(*(torch.from_numpy(np.concatenate(part).astype(np.int64)) for part in parts))
 
 
-def _variance_within(points: Float[FloatArray, "n d"], classes: Int64[np.ndarray, "n"]) -> float:
+def variance_within(points: Float[FloatArray, "n d"], classes: Int64[np.ndarray, "n"]) -> float:
+    """Return the variance within classes, summed over dimensions: the mean over samples."""
     spread = [points[classes == c].var(axis=0).sum() for c in np.unique(classes)]
     counts = [np.sum(classes == c) for c in np.unique(classes)]
     return float(np.average(spread, weights=counts))

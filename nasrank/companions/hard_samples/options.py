@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nasrank.companions.files import PICTURES, OnPictures
 from nasrank.companions.hard_samples.methods import GENERATORS, MINERS
 from nasrank.study.options import OnDevice, OnSamples, Seeded, Some, options_in
 
@@ -28,7 +29,7 @@ _archs = options_in("Architectures", of="archs")
 _ALL = "archs samples"
 
 
-class HardConfig(Seeded, OnDevice, OnSamples):
+class HardConfig(Seeded, OnDevice, OnSamples, OnPictures):
     """Learn a metric from hard samples: do generated ones beat mined ones?
 
     Trains embeddings on some classes and measures retrieval, clusters and verification on others:
@@ -71,11 +72,11 @@ class HardConfig(Seeded, OnDevice, OnSamples):
 
     data: str = _data(
         "digits",
-        "digits, mnist, fashion-mnist, emoji, a .parquet or .npz file, or archs:TASK.",
+        f"digits, mnist, fashion-mnist, {PICTURES}, a .parquet or .npz file, or archs:TASK.",
         of=_ALL,
         min_length=1,
     )
-    label: str | None = _data(None, "Class column of a Parquet file.")
+    label: str | None = _data(None, "Class column of a .parquet file, or array of a .npz file.")
     unseen: int | None = _data(
         None, "Classes to measure on, the last ones.", usual="half of them", ge=1
     )

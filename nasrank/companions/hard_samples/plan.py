@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasrank.companions.backbone import through_backbone
 from nasrank.companions.hard_samples.methods import UNTRAINED, possible_method
 from nasrank.companions.hard_samples.options import SAMPLES_METHODS
 from nasrank.companions.hard_samples.training import HardRun
@@ -74,7 +75,7 @@ def plan_study(config: HardConfig) -> Plan[HardRun]:
             tuned += [Variant("", "", base), *variants(base)]
     every = dict.fromkeys([*runs, *(each.run for each in (*swept, *tuned))])
     context = Grid(data, inner, runs, tuple(swept), tuple(tuned))
-    return Plan([(run,) for run in every], context=context)
+    return Plan([(run,) for run in every], context=context, notes=data.notes)
 
 
 def load_data(config: HardConfig) -> SampleSet:
@@ -87,7 +88,10 @@ def load_data(config: HardConfig) -> SampleSet:
     name = config.data
     if Path(name).suffix == ".parquet" and config.label is None:
         raise UsageError(f"{name}: which column is the class? Name it with --label")
-    loaded = load_samples(name, data_dir=config.data_dir, label=config.label)
+    loaded = load_samples(
+        name, data_dir=config.data_dir, label=config.label, reading=config.reading
+    )
+    loaded = through_backbone(loaded, config.backbone)
     data = split_by_class(loaded, config.unseen).limited(config.train_limit, config.test_limit)
     for part, samples in (("seen", data.train), ("unseen", data.test)):
         counts = np.bincount(samples.classes)

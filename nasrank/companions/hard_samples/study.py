@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasrank.companions.files import why_diverged
 from nasrank.companions.hard_samples.archs import TIERS
 from nasrank.companions.hard_samples.claims import hard_claims
+from nasrank.companions.hard_samples.controls import hard_controls
 from nasrank.companions.hard_samples.options import HardConfig
 from nasrank.companions.hard_samples.plan import plan_study
 from nasrank.companions.hard_samples.tables import (
@@ -71,7 +73,10 @@ def _answer(job: Job[HardConfig, HardRun]) -> Answer:
     return Answer(
         tables,
         record=None if proposed is None else {"proposed": proposed},
-        notes=_classes_of_one(grid.data),
+        notes=(
+            *_classes_of_one(grid.data),
+            *why_diverged(job.rows, grid.data, "Lower --learning-rate"),
+        ),
         left_out=_without_costs([*rows, *others]),
         shown=_pictures(present, kept, grid.data),
     )
@@ -179,6 +184,7 @@ SAMPLES = Study(
     answer=_answer,
     view=view_samples,
     pictures=draw_samples,
+    controls=lambda job, measures: hard_controls(job.plan.context.data, measures),
     extras={"pytorch_metric_learning": "metric", "sklearn": "metric"},
 )
 

@@ -21,8 +21,8 @@ from nasrank.companions.optimal_transport.options import DiagnoseConfig
 from nasrank.companions.optimal_transport.tables import CLASSES, GEOMETRY, VERDICT
 from nasrank.companions.optimal_transport.trees import DEFAULT_TREES, load_tree
 from nasrank.errors import DataError, UsageError, needing
-from nasrank.samples import Samples
-from nasrank.samples.arrays import read_columns
+from nasrank.samples import Samples, read_samples
+from nasrank.samples.arrays import ENDINGS
 from nasrank.seeds import derive_seed, numpy_generator, torch_generator
 from nasrank.study.study import Tell
 from nasrank.tables import Table
@@ -39,7 +39,7 @@ _EQUAL, _APART = 0.02, 0.05
 
 def diagnose(
     config: DiagnoseConfig, tell: Tell = lambda _done, _of: None
-) -> dict[Table, list[dict[str, Any]]]:
+) -> tuple[dict[Table, list[dict[str, Any]]], tuple[str, ...]]:
     """Say whether distances of distributions see more than distances of means.
 
     CPCC is the same for distances that differ by scale and shift, so that means are enough where
@@ -56,7 +56,7 @@ def diagnose(
         tell: Is told of each class whose components are counted.
 
     Returns:
-        Rows of `VERDICT`, `CLASSES` and `GEOMETRY`.
+        Rows of `VERDICT`, `CLASSES` and `GEOMETRY`; and what the reader of the file says.
 
     Raises:
         UsageError: There is no such label or tree, or an extra is not installed.
@@ -94,7 +94,7 @@ def diagnose(
         "one_shape_correlation": expected,
         **by_tree,
     }
-    return {VERDICT: [record], CLASSES: rows, GEOMETRY: geometry}
+    return {VERDICT: [record], CLASSES: rows, GEOMETRY: geometry}, samples.notes
 
 
 def count_modes(values: Float64[FloatArray, "n d"], most: int, seed: int) -> tuple[int, int, int]:
@@ -144,18 +144,21 @@ def _load(source: str, config: DiagnoseConfig) -> tuple[Samples, Hierarchy | Non
     if source in MADE:
         samples = make_mixture(source, config.seed).train
         return samples, load_tree(config.tree or DEFAULT_TREES[source], samples.class_names)
-    if Path(source).suffix != ".parquet":
+    if Path(source).suffix not in ENDINGS:
         raise UsageError(
-            f"{source}: features are read from .parquet, or made as {' or '.join(MADE)}"
+            f"{source}: features are read from {', '.join(ENDINGS)}, or made as "
+            f"{' or '.join(MADE)}"
         )
-    samples, texts = read_columns(Path(source), config.labels)
+    usual = ("label",) if Path(source).suffix == ".parquet" else ()
+    found = read_samples(Path(source), config.labels or usual, config.reading)
+    samples = found.samples
     if len(samples.class_names) < 2:
         raise DataError(f"{source}: one class alone. Distances need two classes or more")
     tree = None
     if config.tree is not None:
         tree = load_tree(config.tree, samples.class_names)
-    elif len(texts) > 1:
-        columns = dict(zip(config.labels, (text.tolist() for text in texts), strict=True))
+    elif len(found.labels) > 1:
+        columns = {name: text.tolist() for name, text in found.labels.items()}
         tree = hierarchy_of_columns(source, columns, samples.class_names)
     return samples, tree
 

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
+from nasrank.companions.files import PICTURES, OnFiles, OnPictures
 from nasrank.companions.optimal_transport.distances import DISTANCES
 from nasrank.study.options import (
-    Config,
     OnDevice,
     OnSamples,
     Seeded,
@@ -25,7 +25,7 @@ _grid, _samples = options_in("What to train"), options_in("What to train", of="s
 _training = options_in("How a training goes", of="samples")
 
 
-class TrainConfig(Seeded, OnDevice, OnSamples):
+class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     """Train with a label tree: does transport keep it better than class means?
 
     Adds 1 - CPCC to the cross-entropy: how far the distances of classes in the features are from
@@ -47,12 +47,14 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
 
     data: str = _grid(
         "digits",
-        "digits, mnist, fashion-mnist, one-mode, two-modes, a .parquet file of features, or "
-        "archs:TASK.",
+        f"digits, mnist, fashion-mnist, {PICTURES}, one-mode, two-modes, a .parquet or .npz file "
+        "of features, or archs:TASK.",
         min_length=1,
     )
     labels: tuple[str, ...] = _samples(
-        (), "Label columns of the file, from the classes up to the coarsest groups."
+        (),
+        "Label columns of a .parquet file, or arrays of a .npz file, from the classes up to the "
+        "coarsest groups.",
     )
     tree: str | None = _samples(
         None,
@@ -106,7 +108,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     )
 
 
-class DiagnoseConfig(Config):
+class DiagnoseConfig(OnFiles):
     """Ask whether class means hide structure that transport sees: yes, no or perhaps.
 
     Counts the normal components of each class by BIC and AIC, and compares the distances of
@@ -124,11 +126,14 @@ class DiagnoseConfig(Config):
 
     features: str = option(
         ...,
-        "A .parquet file of features with label columns; or one-mode or two-modes.",
+        "A .parquet file of features with label columns, a .npz file of arrays values and "
+        "classes, or one-mode or two-modes.",
         argument=True,
     )
     labels: tuple[str, ...] = option(
-        ("label",), "Label columns, from the classes up to the coarsest groups."
+        (),
+        "Label columns or arrays, from the classes up to the coarsest groups.",
+        usual="label; classes of a .npz file",
     )
     tree: str | None = option(None, "A file with lines 'group: child, child', or JSON.")
     per_class: int = option(128, "Samples of a class to compare.", ge=2)

@@ -16,7 +16,6 @@ __all__ = ["PLAIN", "OtRun", "plan_runs"]
 PLAIN = "plain"
 """The method without a regulariser."""
 
-_IMAGE_FILES = ("mnist", "fashion-mnist")
 _EPOCHS = {"images": 10, "other": 40}
 _RATES = {"images": 0.05, "other": 0.1}
 
@@ -57,7 +56,8 @@ def plan_runs(config: TrainConfig, problem: Problem) -> tuple[OtRun, ...]:
     if config.steps is not None and config.epochs is not None:
         raise UsageError("--steps replaces --epochs; leave one out")
     methods = dict.fromkeys(str(parse_distance(each)) for each in config.distances)
-    kind = "images" if config.data in _IMAGE_FILES else "other"
+    pictures = len(problem.data.shape) == 3 and config.data != "digits"
+    kind = "images" if pictures else "other"
     encoder: str = config.encoder
     if encoder == "auto":
         encoder = "cnn" if kind == "images" else "mlp"

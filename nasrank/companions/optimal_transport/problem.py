@@ -11,13 +11,22 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from nasrank.companions.backbone import through_backbone
+from nasrank.companions.files import Backbone
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy, hierarchy_of_columns
 from nasrank.companions.optimal_transport.made import MADE, make_mixture
 from nasrank.companions.optimal_transport.trees import DEFAULT_TREES, load_tree
 from nasrank.errors import DataError, UsageError
 from nasrank.limits import reading, require_regular
-from nasrank.samples import Samples, SampleSet, load_samples, split_stratified
-from nasrank.samples.arrays import read_columns
+from nasrank.samples import (
+    Reading,
+    Samples,
+    SampleSet,
+    load_samples,
+    read_samples,
+    split_stratified,
+)
+from nasrank.samples.arrays import ENDINGS
 from nasrank.seeds import numpy_generator
 
 __all__ = ["Problem", "load_problem", "only_classes", "read_costs"]
@@ -60,39 +69,43 @@ def load_problem(
     train_limit: int | None = None,
     test_limit: int | None = None,
     data_dir: Path | None = None,
+    reading: Reading | None = None,
+    backbone: Backbone = "none",
 ) -> Problem:
     """Load a data set with its tree.
 
     Args:
         name: ``digits``, ``mnist``, ``fashion-mnist``, ``one-mode``, ``two-modes``, or a path.
-        labels: Label columns of a Parquet file, from the classes up to the coarsest groups.
+        labels: Label columns of a file, from the classes up to the coarsest groups.
         tree: A tree by name or from a file; by default the label columns', or the data set's own.
         costs: CSV file of what mistakes cost, see `read_costs`.
         train_limit: Most training samples; made data is always whole.
         test_limit: Most test samples.
         data_dir: Folder of image files.
+        reading: How to read a path.
+        backbone: Frozen network for images.
 
     Raises:
         UsageError: There is no such data or tree, or the data has none of its own.
         DataError: A file is missing, damaged or does not fit, or there are fewer than 3 classes.
     """
     columns: dict[str, Sequence[str]] = {}
-    file = Path(name).suffix == ".parquet"
+    file = Path(name).suffix in ENDINGS
     if labels and not file:
-        raise UsageError(f"--labels names columns of a .parquet file, which {name} is not")
+        raise UsageError(f"--labels names columns of a file, which {name} is not")
     if name in MADE:
         data = make_mixture(name, 0)
     elif file:
-        if not labels:
+        if not labels and Path(name).suffix == ".parquet":
             raise UsageError(
                 f"{name}: which columns hold the labels? Name them with --labels, from the "
                 "classes up to the coarsest groups"
             )
-        samples, texts = read_columns(Path(name), labels)
-        columns = dict(zip(labels, (text.tolist() for text in texts), strict=True))
-        data = split_stratified(name, samples)
+        found_in = read_samples(Path(name), labels, reading)
+        columns = {each: text.tolist() for each, text in found_in.labels.items()}
+        data = split_stratified(name, found_in.samples)
     else:
-        data = load_samples(name, data_dir=data_dir)
+        data = through_backbone(load_samples(name, data_dir=data_dir), backbone)
     _require_classes(data)
     if name not in MADE:
         data = data.limited(train_limit, test_limit)
@@ -102,6 +115,9 @@ def load_problem(
         hierarchy = hierarchy_of_columns(name, columns, data.class_names)
     elif name in DEFAULT_TREES:
         hierarchy = load_tree(DEFAULT_TREES[name], data.class_names)
+    elif data.above and all(data.above):
+        paths = zip(data.above, data.class_names, strict=True)
+        hierarchy = Hierarchy(name, tuple((*above, each) for above, each in paths))
     else:
         raise UsageError(
             f"{name} has no tree of its own. Give --tree FILE with lines 'group: child, child', "
@@ -163,7 +179,8 @@ def only_classes(samples: Samples, classes: Int64[np.ndarray, "chosen"]) -> Samp
     number[classes] = np.arange(len(classes))
     kept = samples.take(number[samples.classes] >= 0)
     names = tuple(samples.class_names[each] for each in classes)
-    return Samples(kept.values, number[kept.classes], names)
+    above = tuple(samples.above[each] for each in classes) if samples.above else ()
+    return Samples(kept.values, number[kept.classes], names, samples.notes, above)
 
 
 def _shuffled(data: SampleSet) -> SampleSet:

@@ -16,12 +16,13 @@ from nasrank.companions.optimal_transport.tables import SLOPES, SPEED
 from nasrank.companions.optimal_transport.training import clock
 from nasrank.seeds import numpy_generator, torch_generator
 from nasrank.study.claims import CLAIMS, claim_row
+from nasrank.study.controls import Control
 from nasrank.study.device import choose_device
 from nasrank.study.measurement import watched_memory
 from nasrank.study.study import Tell
 from nasrank.tables import Table
 
-__all__ = ["AXES", "measure_speed"]
+__all__ = ["AXES", "measure_speed", "time_controls"]
 
 AXES = ("samples", "dimension", "classes")
 """What varies, one at a time; also the names of the columns."""
@@ -75,6 +76,25 @@ def measure_speed(
         tell(len(rows), len(settings))
     slopes = [_slope(rows, str(spec), axis) for spec in specs for axis in AXES]
     return {SPEED: rows, SLOPES: slopes, CLAIMS: _claims(rows)}
+
+
+def time_controls(config: SpeedConfig) -> list[Control]:
+    """Time one piece of work and three of them, five times: three take about three times as long.
+
+    A machine that does something else meanwhile, or a clock that ticks too seldom, fails this.
+    """
+    device = choose_device(config.device)
+    work = _work(DistanceSpec("fastft"), _Point("samples", samples=_AT), config.seed, device)
+    work()
+
+    def seconds(times: int) -> float:
+        began = clock(device)
+        for _ in range(4 * times):
+            work()
+        return clock(device) - began
+
+    ratio = float(np.median([seconds(3) / max(seconds(1), 1e-9) for _ in range(5)]))
+    return [Control("seconds", "positive", "three times the work", ratio, least=2.0, most=4.5)]
 
 
 def _points(config: SpeedConfig) -> list[_Point]:
@@ -172,6 +192,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 data,
                 [_LINEAR - _fit(seconds, settings) for seconds in fast.values()],
                 source="speed: seconds by samples",
+                measures=("seconds",),
             )
         )
     exact = by_samples.get("emd", {})
@@ -185,6 +206,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 data,
                 [exact[r][_AT] / fast[r][_AT] for r in both],
                 source="speed: seconds",
+                measures=("seconds",),
                 margin=_TIMES,
             )
         )

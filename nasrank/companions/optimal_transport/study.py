@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nasrank.benchmarks import load_task
+from nasrank.companions.controls import archs_controls
+from nasrank.companions.files import why_diverged
 from nasrank.companions.optimal_transport import figures, view
 from nasrank.companions.optimal_transport.claims import ot_claims
 from nasrank.companions.optimal_transport.confusions import confusion_rows
+from nasrank.companions.optimal_transport.controls import ot_controls
 from nasrank.companions.optimal_transport.diagnose import diagnose
 from nasrank.companions.optimal_transport.distances import parse_distance
 from nasrank.companions.optimal_transport.options import (
@@ -20,7 +23,7 @@ from nasrank.companions.optimal_transport.options import (
 )
 from nasrank.companions.optimal_transport.plan import PLAIN, OtRun, plan_runs
 from nasrank.companions.optimal_transport.problem import Problem, load_problem
-from nasrank.companions.optimal_transport.speed import measure_speed
+from nasrank.companions.optimal_transport.speed import measure_speed, time_controls
 from nasrank.companions.optimal_transport.tables import (
     CONFUSIONS,
     GEOMETRY,
@@ -58,10 +61,13 @@ def _plan(config: TrainConfig) -> Plan[OtRun]:
         train_limit=config.train_limit,
         test_limit=config.test_limit,
         data_dir=config.data_dir,
+        reading=config.reading,
+        backbone=config.backbone,
     )
     return Plan(
         [(run,) for run in plan_runs(config, problem)],
         context=problem,
+        notes=problem.data.notes,
         about={"fingerprint": problem.data.fingerprint},
     )
 
@@ -70,10 +76,10 @@ def _trained(job: Job[TrainConfig, OtRun]) -> Answer:
     problem: Problem = job.plan.context
     rows = [OT.project(row) for row in job.rows]
     confusions = confusion_rows(job.rows, problem.tree, problem.data.class_names)
-    notes: tuple[str, ...] = ()
+    notes = why_diverged(job.rows, problem.data, "Lower --learning-rate or --weights")
     if any(row["confusion"] is None and not row["diverged"] for row in job.rows):
         confusions = _kept_confusions(job.out, rows)
-        notes = (_FROM_TABLES,)
+        notes = (*notes, _FROM_TABLES)
     return Answer(
         {OT: rows, CONFUSIONS: confusions, CLAIMS: ot_claims(rows)},
         notes=notes,
@@ -105,6 +111,9 @@ TRAIN = Study(
     answer=_trained,
     view=view.view_trained,
     pictures=lambda result: figures.draw_trained(result.shown[1], result.shown[0], result.out),
+    controls=lambda job, measures: ot_controls(
+        job.plan.context, [row["method"] for row in job.rows], measures
+    ),
 )
 
 
@@ -148,6 +157,7 @@ TRAIN_ARCHS = archs_study(
     ),
     view=view.view_architectures,
     pictures=lambda result: [figures.draw_archs(result.rows, result.out)],
+    controls=archs_controls,
 )
 """``archs:TASK``: a tree of operation family and accuracy tier beside the ranking loss."""
 
@@ -159,8 +169,8 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
 
 def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
     with job.progress.stage("counting components") as tell:
-        tables = diagnose(job.config, tell)
-    return Answer(tables, record=tables[VERDICT][0])
+        tables, notes = diagnose(job.config, tell)
+    return Answer(tables, record=tables[VERDICT][0], notes=notes)
 
 
 DIAGNOSE: Study[DiagnoseConfig, Any] = Study(
@@ -191,4 +201,5 @@ SPEEDS: Study[SpeedConfig, Any] = Study(
     pictures=lambda result: [
         figures.draw_speed(result.rows, result.tables[SLOPES.name], result.out / "speed.svg")
     ],
+    controls=lambda job, _measures: time_controls(job.config),
 )

@@ -135,6 +135,7 @@ def _tuned(where: str, side: str, pr: Sequence[Row], tuned: Sequence[Row]) -> li
                 for _, own in sorted(gaps.items())
             ],
             source=source,
+            measures=(side,),
         )
         for name, statement, size in (
             (f"tuned-{side}", f"{begin} lacks less than {_MARGIN:g} to {end}", _lack),

@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32
 
+from nasrank.companions.backbone import through_backbone
+from nasrank.companions.files import Backbone
 from nasrank.companions.precision_recall.features import train_classifier
 from nasrank.companions.precision_recall.ring import RING_MODES, Ring
 from nasrank.errors import DataError, UsageError
 from nasrank.registry import unknown_name
-from nasrank.samples import DATA_SETS, Samples, SampleSet, load_samples
+from nasrank.samples import DATA_SETS, Reading, Samples, SampleSet, load_samples
 
 __all__ = ["Material", "load_material", "shrink"]
 
@@ -43,6 +45,7 @@ class Material:
         ceiling: As many training samples there, or all: what a perfect model would draw.
         measure: How precision and recall are measured, in words, with ``{}`` for k.
         ring: The ring, if it is the data.
+        notes: What was left out or changed when a file was read, one line each.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Material:
     ceiling: Float32[FloatArray, "c f"]
     measure: str
     ring: Ring | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_images(self) -> bool:
@@ -68,6 +72,8 @@ def load_material(
     *,
     data_dir: Path | None = None,
     label: str | None = None,
+    reading: Reading | None = None,
+    backbone: Backbone = "none",
     train_limit: int = 10_000,
     side: int | None = None,
     mode_weights: tuple[float, ...] | None = None,
@@ -77,7 +83,9 @@ def load_material(
     Args:
         name: ``ring``, a name of `nasrank.samples.DATA_SETS`, or a path of vectors.
         data_dir: Folder of image files.
-        label: Class column of a Parquet file.
+        label: Class column of a Parquet file, or array of a .npz file.
+        reading: How to read a path.
+        backbone: Frozen network for images, whose features are then the samples.
         train_limit: Most training samples of images and vectors.
         side: Images are shrunk to this side by averaging; as they are if None.
         mode_weights: Weights of the ring's modes; even if None.
@@ -88,11 +96,12 @@ def load_material(
     """
     if name == "ring":
         return _ring(Ring() if mode_weights is None else Ring(mode_weights))
-    if name not in DATA_SETS and not Path(name).suffix:
+    if name not in DATA_SETS and not Path(name).suffix and not Path(name).is_dir():
         raise unknown_name(
             "data", name, ("ring", *DATA_SETS, "archs:TASK", "a .parquet, .npy or .npz file")
         )
-    loaded = load_samples(name, data_dir=data_dir, label=label).limited(train_limit, _MOST_REAL)
+    loaded = load_samples(name, data_dir=data_dir, label=label, reading=reading)
+    loaded = through_backbone(loaded, backbone).limited(train_limit, _MOST_REAL)
     if len(loaded.shape) == 3:
         return _images(loaded if side is None else shrink(loaded, side))
     if side is not None:
@@ -177,6 +186,7 @@ def _vectors(data: SampleSet) -> Material:
         scale(data.test.values),
         scale(train[: len(data.test)]),
         "{}-NN on standardised vectors",
+        notes=data.notes,
     )
 
 

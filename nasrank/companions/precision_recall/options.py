@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from nasrank.companions.files import PICTURES, OnPictures
 from nasrank.study.options import ARCHS, Config, OnDevice, OnSamples, Seeded, Some, options_in
 
 __all__ = ["TheoryConfig", "TrainConfig"]
@@ -77,7 +78,7 @@ def _known_predictors() -> Collection[str]:
     return PREDICTORS
 
 
-class TrainConfig(Seeded, OnDevice, OnSamples):
+class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     """Train generators that keep a promise on precision and recall.
 
     A model that is too small for its data must choose between good draws and all kinds of draws.
@@ -101,8 +102,8 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
 
     data: str = _grid(
         "ring",
-        "ring, digits, mnist, fashion-mnist, archs:TASK, or a .npy, .npz or .parquet file of "
-        "vectors.",
+        f"ring, digits, mnist, fashion-mnist, {PICTURES}, archs:TASK, or a .npy, .npz or .parquet "
+        "file of vectors.",
         complete=_known_data,
     )
     lambdas: Some[_Weight] = _grid(

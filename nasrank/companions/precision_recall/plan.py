@@ -62,6 +62,8 @@ def plan_training(config: TrainConfig) -> Plan[PRRun]:
             config.data,
             data_dir=config.data_dir,
             label=config.label,
+            reading=config.reading,
+            backbone=config.backbone,
             train_limit=config.train_limit,
             side=config.side,
             mode_weights=config.mode_weights,
@@ -74,7 +76,13 @@ def plan_training(config: TrainConfig) -> Plan[PRRun]:
     if config.target is not None:
         ends = min(config.lambdas), max(config.lambdas)
         runs = tuple(run for lam in ends for run in seeded_runs(runs, lam))
-    return Plan(cut_fleets(runs), runs=runs, context=material, about={"fingerprint": fingerprint})
+    return Plan(
+        cut_fleets(runs),
+        runs=runs,
+        context=material,
+        about={"fingerprint": fingerprint},
+        notes=() if material is None else material.notes,
+    )
 
 
 def _archs_runs(config: TrainConfig, start: str | None) -> tuple[str, tuple[PRRun, ...]]:

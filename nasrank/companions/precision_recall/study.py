@@ -8,6 +8,7 @@ from typing import Any
 
 from nasrank.companions.precision_recall.bisection import MOST_TRIED, Tried, replay, target_rows
 from nasrank.companions.precision_recall.claims import claims_of
+from nasrank.companions.precision_recall.controls import pr_controls
 from nasrank.companions.precision_recall.figures import draw_theory, draw_trainings
 from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfig
 from nasrank.companions.precision_recall.plan import cut_fleets, plan_training, seeded_runs
@@ -73,6 +74,7 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, PRRun]:
             result.shown[1],
             result.out,
         ),
+        controls=lambda job, measures: pr_controls(job.config, job.plan.context, measures),
     )
 
 

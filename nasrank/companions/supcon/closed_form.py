@@ -16,10 +16,12 @@ from nasrank.registry import unknown_name
 __all__ = [
     "ANCHORS",
     "Batch",
+    "Noisy",
     "Optimum",
     "alpha_for",
     "alpha_star",
     "gram_matrix",
+    "noisy_optimum",
     "optimal_embedding",
     "optimum",
     "temperature_star",
@@ -249,6 +251,70 @@ def temperature_star(batch: Batch, alpha: Given) -> Float64[NDArray[np.float64],
     safe = np.where(at.alpha < 1, logarithm, 1.0)
     warm = np.where(at.alpha < 1, at.m / ((at.m - 1) * np.where(kept, safe, 1.0)), np.inf)
     return np.where(kept, warm, 0.0).reshape(at.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Noisy:
+    """Optimal embeddings under wrong labels.
+
+    Attributes:
+        wrong_pairs: Share of pairs of one label that are of different classes.
+        between_cosine: Cosine of two classes.
+        total_variance: Variance of all embeddings; 0 where everything is one point.
+    """
+
+    wrong_pairs: Float64[NDArray[np.float64], "*shape"]
+    between_cosine: Float64[NDArray[np.float64], "*shape"]
+    total_variance: Float64[NDArray[np.float64], "*shape"]
+
+
+def noisy_optimum(classes: Given, temperature: Given, label_noise: Given) -> Noisy:
+    r"""Return what pure supervision does to classes some of whose labels are wrong.
+
+    An encoder that cannot tell a wrong label from a right one puts every class into one point. Of
+    the pairs of one label a share q is then of different classes. Where a share e of the labels
+    is replaced by another class at random,
+
+    .. math:: q = 1 - (1 - e)^2 - \frac{e^2}{m - 1},
+
+    and the loss of many instances asks for the cosine of two classes
+
+    .. math:: s = 1 + \tau \ln \frac{q}{(1 - q)(m - 1)},
+
+    but not below the -1/(m - 1) of a simplex. The variance of all embeddings,
+    ``(m - 1)(1 - s) / m``, goes to 0 with growing noise: nearly all of them end in one point, and
+    no training undoes that.
+
+    Args:
+        classes: m, at least 2; equally large.
+        temperature: tau, above 0; all three are broadcast.
+        label_noise: e, at least 0; from (m - 1)/m on labels say nothing.
+
+    Raises:
+        UsageError: A value is out of range.
+
+    Example:
+        >>> found = noisy_optimum(2, 0.5, [0.0, 0.1, 0.3, 0.5])
+        >>> found.between_cosine.round(3).tolist(), found.total_variance.round(3).tolist()
+        ([-1.0, 0.242, 0.839, 1.0], [1.0, 0.379, 0.081, 0.0])
+    """
+    m, t, e = np.broadcast_arrays(
+        *(np.asarray(each, dtype=np.float64) for each in (classes, temperature, label_noise))
+    )
+    _setting(Batch(m, 2, 1, t), 0.0)
+    most = (m - 1) / m
+    bad = e[~((e >= 0) & (e <= most + 1e-12))]
+    if bad.size:
+        raise UsageError(
+            f"label noise {bad.flat[0]:g} is not between 0 and (m - 1)/m, where labels say "
+            "nothing. Give less"
+        )
+    wrong: Array = np.asarray(1 - (1 - e) ** 2 - e**2 / (m - 1))
+    with np.errstate(divide="ignore"):
+        # Rounding must not make the labels say less than nothing.
+        odds = np.minimum(np.log(wrong / ((1 - wrong) * (m - 1))), 0.0)
+    between: Array = np.asarray(np.maximum(1 + t * odds, -1 / (m - 1)))
+    return Noisy(wrong, between, np.asarray(most * (1 - between)))
 
 
 def gram_matrix(

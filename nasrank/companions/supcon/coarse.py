@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from nasrank.errors import DataError, UsageError
-from nasrank.samples import SampleSet, load_samples, split_stratified
-from nasrank.samples.arrays import read_columns
+from nasrank.samples import Reading, SampleSet, load_samples, read_samples, split_stratified
+from nasrank.samples.arrays import ENDINGS
 
 __all__ = ["Grouped", "group_by_remainder", "load_grouped"]
 
@@ -44,18 +44,21 @@ def load_grouped(
     data_dir: Path | None = None,
     label: str | None = None,
     coarse: str | None = None,
+    reading: Reading | None = None,
 ) -> Grouped:
     """Load a data set with the coarse classes that are usual for it.
 
     - ``digits``, ``mnist``: even and odd.
     - ``fashion-mnist``: tops, legs and dresses, shoes, bags.
+    - emoji, solar cells, drawings and folders: the coarsest groups of their tree.
     - a file: its column ``coarse``, or even and odd numbers of its sorted classes.
 
     Args:
         name: See `nasrank.samples.load_samples`.
         data_dir: Folder of image files.
-        label: Column of a Parquet file with the fine classes.
-        coarse: Column with the coarse ones.
+        label: Column or array of a file with the fine classes.
+        coarse: That with the coarse ones.
+        reading: How to read a path.
 
     Raises:
         UsageError: There is no such data set, or a column is named where there is none.
@@ -63,20 +66,23 @@ def load_grouped(
             classes do not lie within coarse ones.
     """
     if coarse is None:
-        data = load_samples(name, data_dir=data_dir, label=label)
+        data = load_samples(name, data_dir=data_dir, label=label, reading=reading)
         if name == "fashion-mnist":
             groups = tuple(dict.fromkeys(_CLOTHES.values()))
             numbers = [groups.index(_CLOTHES[each]) for each in data.class_names]
             return Grouped(data, np.array(numbers, np.int64), groups)
         _require_classes(data)
+        if data.above and all(data.above):
+            groups = tuple(dict.fromkeys(each[0] for each in data.above))
+            numbers = [groups.index(each[0]) for each in data.above]
+            return Grouped(data, np.array(numbers, np.int64), groups)
         names = ("even", "odd")
         return Grouped(data, np.arange(len(data.class_names), dtype=np.int64) % 2, names)
-    if label is None or Path(name).suffix != ".parquet":
-        raise UsageError(
-            "--coarse names a column of a .parquet file, beside the fine classes of --label"
-        )
-    samples, (fine, above) = read_columns(Path(name), [label, coarse])
-    data = split_stratified(name, samples)
+    if label is None or Path(name).suffix not in ENDINGS:
+        raise UsageError("--coarse names a column of a file, beside the fine classes of --label")
+    found = read_samples(Path(name), [label, coarse], reading)
+    fine, above = found.labels[label], found.labels[coarse]
+    data = split_stratified(name, found.samples)
     _require_classes(data)
     groups = tuple(str(each) for each in np.unique(above))
     coarse_of = np.zeros(len(data.class_names), np.int64)

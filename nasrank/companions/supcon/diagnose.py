@@ -19,7 +19,7 @@ from nasrank.metrics.embeddings import (
     simplex_distance,
     sphere_variance,
 )
-from nasrank.samples.arrays import read_vectors
+from nasrank.samples import Reading, read_samples
 from nasrank.study.view import grouped
 
 __all__ = [
@@ -39,6 +39,9 @@ than random views of one sample leave in trained encoders."""
 NEAR = 0.15
 """Share below which they are nearly so: a mean cosine above .85, or 32 degrees."""
 
+_CHANCE = 4.0
+"""Standard errors by which neighbours of one class must be more frequent than by chance."""
+
 Row = dict[str, Any]
 
 
@@ -50,9 +53,11 @@ class Diagnosis:
         rows: Rows of ``diagnosis``: one for all embeddings and one for each class.
         simplex_distance: How far the class means are from a regular simplex, 0 to 1.41.
         total_variance: Of the unit embeddings, at most 1; far below, they share a direction.
-        neighbours: Share of embeddings whose nearest other one is of their class.
-        verdict: collapsed, near or healthy.
+        neighbours: Share of embeddings, of classes of several, whose nearest other one is of
+            their class.
+        verdict: collapsed, near, not learned or healthy.
         reason: Why, in one sentence.
+        notes: What the reader of the file says.
     """
 
     rows: list[Row]
@@ -61,6 +66,7 @@ class Diagnosis:
     neighbours: float
     verdict: str
     reason: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,19 +88,21 @@ class SweepCheck:
     seeds: int
 
 
-def diagnose(path: Path, label: str | None = None) -> Diagnosis:
+def diagnose(path: Path, label: str | None = None, reading: Reading | None = None) -> Diagnosis:
     """Measure embeddings from a file.
 
     Args:
         path: A .parquet file with a class column, or a .npz file with ``values`` and ``classes``.
-        label: The class column.
+        label: The class column or array.
+        reading: How to read it.
 
     Raises:
         UsageError: The file is of another kind, or has no such column.
         DataError: It is missing or damaged, holds NaN, or has fewer than two classes, no class
             with two embeddings, or an embedding of length 0.
     """
-    name, samples = str(path), read_vectors(path, label)
+    labels = () if label is None else (label,)
+    name, samples = str(path), read_samples(path, labels, reading).samples
     rows, classes = samples.values.reshape(len(samples), -1), samples.classes
     sizes = np.bincount(classes, minlength=len(samples.class_names))
     if (sizes > 0).sum() < 2:
@@ -121,29 +129,45 @@ def diagnose(path: Path, label: str | None = None) -> Diagnosis:
             lines.append(_row(each, unit[classes == number], within, between, spread.total))
     lines[0]["mean_cosine"] = _pair_cosine(unit, classes)
     share = lines[0]["within_share"]
-    found = verdict(share)
+    near = _own_neighbours(unit, classes)
+    # A class of one embedding has no other, and asks nothing.
+    asked = sizes[sizes > 1]
+    chance = float((asked * (asked - 1)).sum() / (asked.sum() * (len(unit) - 1)))
+    found = verdict(share, near - chance, _CHANCE * (chance * (1 - chance) / asked.sum()) ** 0.5)
     return Diagnosis(
         lines,
         simplex_distance(spread.class_means[sizes > 0]),
         spread.total,
-        _own_neighbours(unit, classes),
+        near,
         found,
-        _reason(found, share, [line for line in lines[1:] if line["embeddings"] > 1]),
+        _reason(
+            found,
+            share,
+            [line for line in lines[1:] if line["embeddings"] > 1],
+            f"{100 * near:.1f} % of them, as {100 * chance:.1f} % would by chance",
+        ),
+        samples.notes,
     )
 
 
-def verdict(share: float) -> str:
-    """Judge by the share of the variance that lies within classes.
+def verdict(share: float, lead: float = 1.0, noise: float = 0.0) -> str:
+    """Judge by the share of the variance that lies within classes, and by the neighbours.
 
     Args:
         share: Within-class variance over total variance, 0 to 1.
+        lead: By how much the share of embeddings whose nearest other one is of their class is
+            above that of chance.
+        noise: What of this chance alone explains.
 
     Returns:
-        ``collapsed`` below `COLLAPSED`, ``near`` below `NEAR`, or ``healthy``.
+        ``collapsed`` below `COLLAPSED`, ``near`` below `NEAR`, ``not learned`` where neighbours
+        are no more often of one class than by chance, or ``healthy``.
     """
     if share < COLLAPSED:
         return "collapsed"
-    return "near" if share < NEAR else "healthy"
+    if share < NEAR:
+        return "near"
+    return "healthy" if lead > noise else "not learned"
 
 
 def check_sweep(folder: Path, alpha: float) -> SweepCheck:
@@ -203,6 +227,7 @@ def _pair_cosine(unit: Float64[np.ndarray, "n d"], classes: Int64[np.ndarray, "n
 
 
 def _own_neighbours(unit: Float64[np.ndarray, "n d"], classes: Int64[np.ndarray, "n"]) -> float:
+    """Share of those with another of their class whose nearest other one is of it."""
     right = 0
     size = max(1, 2_000_000 // len(unit))
     for start in range(0, len(unit), size):
@@ -210,10 +235,11 @@ def _own_neighbours(unit: Float64[np.ndarray, "n d"], classes: Int64[np.ndarray,
         here = np.arange(len(likeness))
         likeness[here, start + here] = -np.inf
         right += int((classes[likeness.argmax(axis=1)] == classes[start : start + size]).sum())
-    return right / len(unit)
+    asks = np.bincount(classes)[classes] > 1
+    return right / int(asks.sum())
 
 
-def _reason(found: str, share: float, lines: Sequence[Row]) -> str:
+def _reason(found: str, share: float, lines: Sequence[Row], near: str) -> str:
     said = f"{100 * share:.1f} % of the variance lies within classes"
     match found:
         case "collapsed":
@@ -225,6 +251,11 @@ def _reason(found: str, share: float, lines: Sequence[Row]) -> str:
             return (
                 f"{said}, below {100 * NEAR:g} %: members of a class have a mean cosine above "
                 f"{1 - NEAR:g}, so finer differences are faint"
+            )
+        case "not learned":
+            return (
+                f"{said}, and the nearest other embedding is of the same class for {near}: these "
+                "classes are not in the embeddings"
             )
         case _:
             gone = [line["class"] for line in lines if line["verdict"] == "collapsed"]

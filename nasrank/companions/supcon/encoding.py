@@ -30,10 +30,11 @@ from nasrank.predictors.recipe import one_cycle
 from nasrank.seeds import numpy_generator, seeded_torch, torch_generator
 from nasrank.study.finished import Identity
 
-__all__ = ["Encoding", "train_encoder"]
+__all__ = ["PROJECTION", "Encoding", "train_encoder"]
 
 _RATE, _DECAY = 2e-3, 1e-4
-_PROJECTION = 128
+PROJECTION = 128
+"""Length of what the loss is taken on."""
 _TURN, _NOISE = 20.0, 0.5
 _AT_ONCE = 2_000
 _MEASURES = tuple(column.name for column in TRAINING.columns if column.null is not None)
@@ -99,7 +100,7 @@ def train_encoder(run: Encoding, data: Grouped, device: torch.device) -> Row:
         head = nn.Sequential(
             nn.Linear(body.features, body.features),
             nn.ReLU(),
-            nn.Linear(body.features, _PROJECTION),
+            nn.Linear(body.features, PROJECTION),
         )
     with torch.no_grad():
         for weight in body.parameters():

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from nasrank.companions.files import PICTURES, OnFiles, OnPictures
 from nasrank.encoders import ENCODERS
 from nasrank.losses import LOSSES
 from nasrank.study.options import (
@@ -65,6 +66,10 @@ class TheoryConfig(Config):
         ("included", "excluded"),
         "Whether an anchor is in its own softmax, as in the theory, or not, as in usual code.",
     )
+    label_noises: Some[Annotated[float, Field(ge=0, le=1)]] = option(
+        (0.0,),
+        "Shares of wrong labels; what pure supervision then does is a table of its own.",
+    )
     gram: bool = option(
         False, "Print the cosines of the optimal embeddings of one setting instead.", panel=OUTPUT
     )
@@ -105,7 +110,7 @@ class SimulateConfig(Seeded, OnDevice):
     steps: int = option(800, "Steps of Adam.", panel=HOW, ge=10, le=100_000)
 
 
-class TrainConfig(Seeded, OnDevice, OnSamples):
+class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     """Train encoders with coarse labels, and see what is left of finer ones.
 
     Trains with coarse classes (even and odd digits, four groups of clothes) and a range of alpha,
@@ -137,7 +142,8 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
     )
 
     data: str = _data(
-        "digits", "digits, mnist, fashion-mnist, a .parquet or .npz file, or archs:TASK."
+        "digits",
+        f"digits, mnist, fashion-mnist, {PICTURES}, a .parquet or .npz file, or archs:TASK.",
     )
     label: str | None = _samples(None, "Column with the finer classes of a file.")
     coarse: str | None = _samples(None, "Column with the coarse ones.", usual="even and odd")
@@ -195,11 +201,12 @@ class TrainConfig(Seeded, OnDevice, OnSamples):
         return given
 
 
-class DiagnoseConfig(Config):
+class DiagnoseConfig(OnFiles):
     """Say whether the classes of embeddings are collapsed, and what to train with instead.
 
     Embeddings are scaled to length 1 first. Variance within classes is judged as a share of all
-    variance: collapsed below 5 %, near below 15 %, healthy otherwise.
+    variance: collapsed below 5 %, near below 15 %; beyond that not learned where the nearest
+    other embedding is of the same class no more often than by chance, and healthy otherwise.
 
     The answer of --format json holds verdict, reason, embeddings, within_share, within_variance,
     between_variance, effective_rank, total_variance, simplex_distance (0: the class means form a

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nasrank.companions.backbone import through_backbone
 from nasrank.companions.supcon.closed_form import Batch, alpha_star, temperature_star
 from nasrank.companions.supcon.coarse import Grouped, group_by_remainder, load_grouped
 from nasrank.companions.supcon.encoding import Encoding
@@ -61,7 +62,8 @@ def plan_training(config: TrainConfig) -> Plan[Encoding]:
         DataError: The data is missing or damaged.
     """
     data = load_data(config)
-    return Plan([[run] for run in plan_encodings(config, data)], context=data)
+    runs = plan_encodings(config, data)
+    return Plan([[run] for run in runs], context=data, notes=data.samples.notes)
 
 
 def load_data(config: TrainConfig) -> Grouped:
@@ -72,9 +74,14 @@ def load_data(config: TrainConfig) -> Grouped:
         DataError: The data is missing or damaged.
     """
     found = load_grouped(
-        config.data, data_dir=config.data_dir, label=config.label, coarse=config.coarse
+        config.data,
+        data_dir=config.data_dir,
+        label=config.label,
+        coarse=config.coarse,
+        reading=config.reading,
     )
-    limited = found.samples.limited(config.train_limit, config.test_limit)
+    samples = through_backbone(found.samples, config.backbone)
+    limited = samples.limited(config.train_limit, config.test_limit)
     return replace(found, samples=replace(limited, name=Path(limited.name).name))
 
 

@@ -63,6 +63,7 @@ def simulation_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 data,
                 _left(within),
                 source="simulate: within_variance, predicted_within",
+                measures=("within_variance",),
             ),
             claim_row(
                 f"threshold-{anchor}",
@@ -70,6 +71,7 @@ def simulation_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 data,
                 [0.5 - sum(map(_misjudged, own)) for own in by_seed.values()],
                 source="simulate: within_variance, view_spread, alpha, alpha_star",
+                measures=("within_variance", "view_spread"),
             ),
             claim_row(
                 f"view-spread-{anchor}",
@@ -78,6 +80,7 @@ def simulation_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 data,
                 _left(spread),
                 source="simulate: view_spread, predicted_spread",
+                measures=("view_spread",),
             ),
             claim_row(
                 f"total-variance-{anchor}",
@@ -85,6 +88,7 @@ def simulation_claims(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 data,
                 _left(total),
                 source="simulate: total_variance",
+                measures=("total_variance",),
             ),
         ]
     return claims

@@ -6,9 +6,12 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
+from nasrank.companions.controls import archs_controls
+from nasrank.companions.files import why_diverged
 from nasrank.companions.supcon.advice import guideline
 from nasrank.companions.supcon.archs_claims import ARCH_FACTORS, archs_claims
 from nasrank.companions.supcon.closed_form import Batch, optimum
+from nasrank.companions.supcon.controls import simulation_controls, training_controls
 from nasrank.companions.supcon.diagnose import check_sweep, diagnose
 from nasrank.companions.supcon.encoding import Encoding, train_encoder
 from nasrank.companions.supcon.figures import (
@@ -30,12 +33,13 @@ from nasrank.companions.supcon.simulate_claims import simulation_claims
 from nasrank.companions.supcon.tables import (
     ARCHITECTURES,
     DIAGNOSIS,
+    NOISE,
     SIMULATION,
     THEORY,
     TRAINING,
     gram_table,
 )
-from nasrank.companions.supcon.theory import gram_rows, phases, theory_rows
+from nasrank.companions.supcon.theory import gram_rows, noise_rows, phases, theory_rows
 from nasrank.companions.supcon.train_claims import base_rows, training_claims
 from nasrank.companions.supcon.view import (
     view_architectures,
@@ -69,10 +73,15 @@ def theory_study(config: TheoryConfig) -> Study[TheoryConfig, Any]:
     )
 
 
+def _calculated(job: Job[TheoryConfig, Any]) -> Answer:
+    noisy = noise_rows(job.config)
+    return Answer({THEORY: theory_rows(job.config), **({NOISE: noisy} if noisy else {})})
+
+
 _THEORY: Study[TheoryConfig, Any] = Study(
     config=TheoryConfig,
     main=THEORY,
-    answer=lambda job: Answer({THEORY: theory_rows(job.config)}),
+    answer=_calculated,
     view=view_theory,
     pictures=lambda result: [draw_phases(result.out / "phases.svg", *phases(result.config))],
 )
@@ -92,6 +101,7 @@ SIMULATE = Study(
     answer=lambda job: Answer({SIMULATION: job.rows, CLAIMS: simulation_claims(job.rows)}),
     view=view_simulation,
     pictures=lambda result: [draw_simulation(result.rows, result.out / "simulate.svg")],
+    controls=lambda _job, measures: simulation_controls(measures),
 )
 
 
@@ -113,9 +123,13 @@ _TRAIN = Study(
         what="encoders",
         work=lambda run: run.steps,
     ),
-    answer=lambda job: Answer({TRAINING: job.rows, CLAIMS: training_claims(job.rows)}),
+    answer=lambda job: Answer(
+        {TRAINING: job.rows, CLAIMS: training_claims(job.rows)},
+        notes=why_diverged(job.rows, job.plan.context.samples, "Raise --temperatures"),
+    ),
     view=view_training,
     pictures=lambda result: [draw_training(base_rows(result.rows), result.out / "train.svg")],
+    controls=lambda job, measures: training_controls(job.plan.context, measures),
 )
 
 
@@ -131,6 +145,7 @@ _ARCHITECTURES = archs_study(
     pictures=lambda result: [
         draw_archs(base_rows(result.rows, ARCH_FACTORS), result.out / "archs.svg")
     ],
+    controls=archs_controls,
 )
 
 
@@ -139,7 +154,7 @@ _WHOLE = ("embeddings", "within_share", "within_variance", "between_variance", "
 
 def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
     config = job.config
-    found = diagnose(config.embeddings, config.label)
+    found = diagnose(config.embeddings, config.label, config.reading)
     classes = len(found.rows) - 1 if config.classes is None else config.classes
     batch = Batch(classes, config.instances, config.views, config.temperature, config.anchor)
     advice = guideline(batch)
@@ -164,7 +179,7 @@ def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:
             "sweep": seen,
         },
     }
-    return Answer({DIAGNOSIS: found.rows}, record=record)
+    return Answer({DIAGNOSIS: found.rows}, record=record, notes=found.notes)
 
 
 DIAGNOSE = Study(config=DiagnoseConfig, main=DIAGNOSIS, answer=_diagnosed, view=view_diagnosis)

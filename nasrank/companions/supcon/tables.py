@@ -5,7 +5,15 @@ from __future__ import annotations
 from nasrank.runs.tables import RUNS
 from nasrank.tables import Better, Column, Table, count, flag, number, share, text
 
-__all__ = ["ARCHITECTURES", "DIAGNOSIS", "SIMULATION", "THEORY", "TRAINING", "gram_table"]
+__all__ = [
+    "ARCHITECTURES",
+    "DIAGNOSIS",
+    "NOISE",
+    "SIMULATION",
+    "THEORY",
+    "TRAINING",
+    "gram_table",
+]
 
 _GONE = "diverged"
 _NO, _NO_END = "not pre-trained", "not pre-trained, or diverged"
@@ -43,6 +51,20 @@ THEORY = Table(
         share("within_cosine", "Cosine of two instances of one class"),
         share("between_cosine", "Cosine of two classes' embeddings"),
         share("loss", "Value of the loss there, which is the least there is"),
+    ),
+)  # fmt: skip
+
+
+NOISE = Table(
+    "noise",
+    "What pure supervision does to classes some of whose labels are wrong",
+    (
+        count("classes", "classes", "Classes m, equally large"),
+        share("temperature", "Temperature tau of the softmax"),
+        share("label_noise", "Share of labels replaced by another class"),
+        share("wrong_pairs", "Share of pairs of one label that are of different classes"),
+        share("between_cosine", "Optimal cosine of two classes' embeddings"),
+        share("total_variance", "Optimal variance of all embeddings, 0 to 1"),
     ),
 )  # fmt: skip
 

@@ -11,13 +11,14 @@ from nasrank.companions.supcon.closed_form import (
     Batch,
     alpha_star,
     gram_matrix,
+    noisy_optimum,
     optimum,
     temperature_star,
 )
 from nasrank.companions.supcon.options import TheoryConfig
 from nasrank.errors import UsageError
 
-__all__ = ["gram_rows", "phases", "theory_rows"]
+__all__ = ["gram_rows", "noise_rows", "phases", "theory_rows"]
 
 _MOST_SETTINGS = 1_000_000
 _MOST_GRAM = 400
@@ -67,6 +68,32 @@ def theory_rows(config: TheoryConfig) -> list[Row]:
         lines = zip(*(values.tolist() for values in columns.values()), strict=True)
         rows += [dict(zip(columns, line, strict=True)) for line in lines]
     return rows
+
+
+def noise_rows(config: TheoryConfig) -> list[Row]:
+    """Compute the optimum of pure supervision under label noise.
+
+    Returns:
+        Rows of :data:`~nasrank.companions.supcon.tables.NOISE`; none where no noise is asked for.
+
+    Raises:
+        UsageError: More labels are wrong than there can be.
+    """
+    if not any(config.label_noises):
+        return []
+    lists = (config.classes, config.temperatures, config.label_noises)
+    m, t, e = (each.ravel() for each in np.meshgrid(*lists, indexing="ij"))
+    found = noisy_optimum(m, t, e)
+    columns = {
+        "classes": m,
+        "temperature": t,
+        "label_noise": e,
+        "wrong_pairs": found.wrong_pairs,
+        "between_cosine": found.between_cosine,
+        "total_variance": found.total_variance,
+    }
+    lines = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return [dict(zip(columns, line, strict=True)) for line in lines]
 
 
 def gram_rows(config: TheoryConfig) -> list[Row]:

@@ -185,6 +185,7 @@ def _sweep_claims(
             if all(seed in fine[alpha] for alpha in others)
         ],
         source="train: fine_probe_accuracy",
+        measures=("fine_probe_accuracy",),
     )
     return [worst, *judge(alike, base, data=data, table=TRAINING.name)]
 

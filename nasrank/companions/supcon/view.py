@@ -79,6 +79,23 @@ def view_theory(result: Result[TheoryConfig]) -> Iterable[Part]:
         "where views spread, they share the mean of their views. Cosines are those of two views "
         "of an instance, two instances of a class, two classes."
     )
+    if "noise" in result.tables:
+        yield Sheet(
+            result.tables["noise"],
+            (
+                Field("classes", "m", right=True, keep=9),
+                Field("temperature", "tau", right=True, keep=9),
+                Field("label_noise", "wrong\nlabels", right=True, keep=9),
+                Field("wrong_pairs", "wrong\npairs", fixed(4), right=True),
+                Field("between_cosine", "cosine\nclasses", fixed(3), right=True, keep=8),
+                Field("total_variance", "variance\nof all", fixed(4), right=True, keep=9),
+            ),
+            "Pure supervision under wrong labels",
+        )
+        yield (
+            "Of an encoder that cannot tell wrong labels from right ones, each class one point: "
+            "the more labels are wrong, the nearer together the loss asks the classes to be."
+        )
 
 
 def _fate(row: Row) -> str:

@@ -2,15 +2,18 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from nasrank.companions.supcon.closed_form import (
     Batch,
     alpha_star,
     gram_matrix,
+    noisy_optimum,
     optimal_embedding,
     optimum,
     temperature_star,
 )
+from nasrank.companions.supcon.loss import contrastive_loss, pair_up
 from nasrank.errors import UsageError
 
 BOTH = pytest.mark.parametrize("anchor", ["included", "excluded"])
@@ -191,3 +194,55 @@ def test_an_excluded_anchor_needs_two_views():
     assert optimum(Batch(2, 3, 1, 1, anchor="excluded"), 0.0).collapsed
     with pytest.raises(UsageError, match="unknown anchor"):
         optimum(Batch(2, 3, 1, 1, anchor="in"), 0.5)
+
+
+def test_label_noise_by_hand():
+    # Two classes, e = .3: q = 2 * .3 * .7 = .42, s = 1 + .5 ln(.42 / .58), variance (1 - s) / 2.
+    found = noisy_optimum(2, 0.5, 0.3)
+    assert float(found.wrong_pairs) == pytest.approx(0.42)
+    assert float(found.between_cosine) == pytest.approx(1 + 0.5 * math.log(0.42 / 0.58))
+    assert float(found.total_variance) == pytest.approx(0.0807, abs=1e-4)
+
+
+@pytest.mark.parametrize("m", [2, 3, 10])
+def test_without_noise_classes_form_a_simplex_and_without_labels_a_point(m):
+    found = noisy_optimum(m, [0.1, 1.0], 0.0)
+    assert found.between_cosine == pytest.approx(-1 / (m - 1))
+    assert found.total_variance == pytest.approx(1)
+    nothing = noisy_optimum(m, [0.1, 1.0], (m - 1) / m)
+    assert nothing.between_cosine == pytest.approx(1)
+    assert nothing.total_variance == pytest.approx(0)
+    steps = noisy_optimum(m, 0.3, np.linspace(0, (m - 1) / m, 20)).total_variance
+    assert (np.diff(steps) <= 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("m", "noise", "temperature"), [(2, 0.3, 0.5), (2, 0.1, 0.5), (4, 0.3, 0.5)]
+)
+def test_descent_on_the_loss_itself_ends_there(m, noise, temperature):
+    """One free point a class: an encoder that cannot see which labels are wrong."""
+    rng = np.random.default_rng(0)
+    true = np.repeat(np.arange(m), 600 // m)
+    told = true.copy()
+    for number in range(m):
+        own = rng.permutation(np.flatnonzero(true == number))[: round(noise * 600 / m)]
+        told[own] = (number + 1 + np.arange(len(own)) % (m - 1)) % m
+    pairs = pair_up(torch.from_numpy(told)[None], torch.arange(600)[None], anchor="included")
+    points = torch.randn(m, m, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    adam = torch.optim.Adam([points], lr=0.05)
+    for _ in range(120):
+        unit = torch.nn.functional.normalize(points, dim=1)
+        loss = contrastive_loss(unit[true][None], pairs, alpha=0.0, temperature=temperature)
+        adam.zero_grad()
+        loss.sum().backward()
+        adam.step()
+    gram = torch.nn.functional.normalize(points.detach(), dim=1)
+    found = (gram @ gram.T)[~torch.eye(m, dtype=torch.bool)]
+    wanted = float(noisy_optimum(m, temperature, noise).between_cosine)
+    assert found.numpy() == pytest.approx(wanted, abs=0.03)
+
+
+@pytest.mark.parametrize(("m", "noise"), [(2, 0.6), (3, -0.1), (1, 0.1)])
+def test_impossible_noise_is_refused(m, noise):
+    with pytest.raises(UsageError):
+        noisy_optimum(m, 0.5, noise)

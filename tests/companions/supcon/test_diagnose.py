@@ -124,3 +124,29 @@ def test_the_sweep_is_looked_up(tmp_path):
     assert check_sweep(tmp_path, 0.1).accuracy == pytest.approx(0.6)
     with pytest.raises(DataError, match="no such file"):
         check_sweep(tmp_path / "none", 0.1)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_random_vectors_with_random_labels_are_not_healthy(tmp_path, classes):
+    rng = np.random.default_rng(classes)
+    for place in range(5):
+        values, labels = rng.normal(size=(400, 16)), rng.integers(0, classes, 400)
+        found = diagnose(store(tmp_path / f"{place}.npz", values, labels))
+        assert found.verdict == "not learned"
+        assert "not in the embeddings" in found.reason
+
+
+def test_classes_that_are_learned_with_much_variance_are_healthy(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, 300)
+    values = 2 * np.eye(5, 16)[labels] + rng.normal(size=(300, 16)) * 0.7
+    assert diagnose(store(tmp_path / "v.npz", values, labels)).verdict == "healthy"
+    # The same vectors under shuffled labels are not.
+    shuffled = store(tmp_path / "w.npz", values, rng.permutation(labels))
+    assert diagnose(shuffled).verdict == "not learned"
+
+
+def test_classes_of_one_embedding_do_not_lower_the_neighbours(tmp_path):
+    values = np.vstack([np.eye(4)[[0, 0, 1, 1]] + 0.3, np.eye(4)[2:]])
+    found = diagnose(store(tmp_path / "v.npz", values, np.array([0, 0, 1, 1, 2, 3])))
+    assert found.neighbours == 1
