@@ -134,6 +134,10 @@ def diagnose(path: Path, label: str | None = None, reading: Reading | None = Non
     asked = sizes[sizes > 1]
     chance = float((asked * (asked - 1)).sum() / (asked.sum() * (len(unit) - 1)))
     found = verdict(share, near - chance, _CHANCE * (chance * (1 - chance) / asked.sum()) ** 0.5)
+    if found == "not learned":
+        for line in lines:
+            # Variance within a class that is not there says nothing good of it.
+            line["verdict"] = found if line["verdict"] == "healthy" else line["verdict"]
     return Diagnosis(
         lines,
         simplex_distance(spread.class_means[sizes > 0]),

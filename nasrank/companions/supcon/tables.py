@@ -177,7 +177,7 @@ DIAGNOSIS = Table(
         share("mean_cosine", "Mean cosine of two embeddings of one class",
               "the class has one embedding"),
         share("effective_rank", "Effective rank of the class about its mean"),
-        text("verdict", "collapsed, near, healthy, or one embedding"),
+        text("verdict", "collapsed, near, healthy, not learned, or one embedding"),
     ),
 )  # fmt: skip
 

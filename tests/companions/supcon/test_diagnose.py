@@ -134,6 +134,7 @@ def test_random_vectors_with_random_labels_are_not_healthy(tmp_path, classes):
         found = diagnose(store(tmp_path / f"{place}.npz", values, labels))
         assert found.verdict == "not learned"
         assert "not in the embeddings" in found.reason
+        assert "healthy" not in {row["verdict"] for row in found.rows}
 
 
 def test_classes_that_are_learned_with_much_variance_are_healthy(tmp_path):
