@@ -19,8 +19,9 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank import limits
 from nasrank.errors import DataError, UsageError
+from nasrank.limits import reading as limited
+from nasrank.limits import require_regular
 from nasrank.samples.samples import Samples
 from nasrank.tables import read_parquet
 
@@ -94,7 +95,7 @@ def read_samples(
         UsageError: The ending is unknown, or a name is not in the file.
         DataError: The file is missing, damaged, empty, not of numbers, or holds NaN.
     """
-    limits.require_regular(path)
+    require_regular(path)
     how = Reading() if reading is None else reading
     match path.suffix:
         case ".parquet":
@@ -107,7 +108,7 @@ def read_samples(
                 )
             if how.columns:
                 raise UsageError(f"{path}: NumPy files have no columns. Leave out --columns")
-            with limits.reading(path):
+            with limited(path):
                 return _read_numpy(path, labels, how)
         case _:
             raise UsageError(

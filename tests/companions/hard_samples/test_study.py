@@ -298,7 +298,8 @@ def test_sweeps_and_proposals_are_found_in_the_final_tables(config, tmp_path, fe
 def test_what_was_not_swept_makes_no_table(config, tmp_path, few):
     conduct(config(), tmp_path)
     found = conduct(config(sensitivity=True, tune=True), tmp_path, only_cached=True)
-    assert found.tables.keys() == {"hard", "hard_epochs", "hard_summary", "claims"}
+    tables = {"hard", "hard_epochs", "hard_summary", "claims", "controls"}
+    assert found.tables.keys() == tables
     assert found.record is None
     # Three variants, and those and the settings asked for on held-out classes.
     assert found.left_out[0].startswith("14 of 20 runs are missing from")
