@@ -32,6 +32,8 @@ bench:
 # What `make check` does in small, at length: importers against 2,000 damaged files each, 1,000
 # command lines and configuration files a command, 60 kills; then the soak. Under an hour.
 reliability:
+	$(PYTHON) tests/reliability/hostile_inputs.py --out results/reliability
+	$(PYTHON) tests/reliability/engine_kills.py --out results/reliability
 	$(PYTHON) tests/reliability/long_checks.py --out results/reliability
 	$(MAKE) gate soak statistics
 
@@ -42,6 +44,12 @@ statistics:
 	$(PYTHON) tests/reliability/coverage.py --out results/reliability
 	$(PYTHON) tests/reliability/evaluation_power.py --out results/reliability
 	$(PYTHON) tests/reliability/list_coverage.py --out results/reliability
+
+# Other versions of Python and packages, and less than usual of everything: name further Pythons,
+# with the packages in them, such as PYTHONS="/tmp/old/bin/python /tmp/py313/bin/python".
+.PHONY: matrix
+matrix:
+	$(PYTHON) tests/reliability/matrix.py --out results/reliability $(addprefix --python ,$(PYTHONS))
 
 # How often `nasrank check` cries wolf and how often it is right, from 1,200 predictors: about a
 # quarter of an hour on two cores, resumed where it was stopped.

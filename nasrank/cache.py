@@ -1,8 +1,10 @@
 """Numbers that are costly to compute, kept in the user's cache folder.
 
 Columns are kept as Parquet; arrays as they lie in memory, so that all processes share one copy.
-The cache is never trusted: a copy is used only if its key, shapes and content digest are right,
-and is computed again otherwise. It is never required either: where the folder cannot be written,
+The cache is never trusted: a copy is used only if nobody but its reader or root can write it, and
+its key, shapes and content digest are right, which for the benchmarks' known files is a digest
+that stands elsewhere; it is computed again otherwise. It is never required either: where the
+folder cannot be written,
 work continues without it.
 """
 
@@ -16,6 +18,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +195,7 @@ def _mapped(path: Path, key: str) -> Arrays:
     """Map a file into memory after checking all of it."""
     try:
         with path.open("rb") as file:
-            state = os.fstat(file.fileno())
-            if state.st_uid not in {os.getuid(), 0} or state.st_mode & 0o022:
-                raise DataError(f"{path}: another user could have written it")
+            _require_own(path, os.fstat(file.fileno()))
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         os.utime(path)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
@@ -247,7 +249,26 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _require_own(path: Path, state: os.stat_result) -> None:
+    """Refuse a file that others could have written: its digests say nothing then."""
+    user = getattr(os, "getuid", lambda: state.st_uid)()  # Windows has no numbers of users.
+    if state.st_uid not in {user, 0} or (os.name == "posix" and state.st_mode & 0o022):
+        raise DataError(f"{path}: another user could have written it")
+
+
+@cache
+def _known() -> Mapping[str, str]:
+    """Digests of what the benchmarks' known files hold, by the names of their cache files."""
+    shipped = files("nasrank.benchmarks").joinpath("shipped", "known-columns.json")
+    known: dict[str, str] = json.loads(shipped.read_text(encoding="utf-8"))
+    return known
+
+
 def _load(path: Path, key: str, schema: Mapping[str, str], rows: int) -> Columns:
+    try:
+        _require_own(path, path.stat())
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
     table = read_parquet(path)
     metadata = table.schema.metadata or {}
     found = [(field.name, str(field.type)) for field in table.schema]
@@ -261,8 +282,11 @@ def _load(path: Path, key: str, schema: Mapping[str, str], rows: int) -> Columns
     columns: Columns = {
         column: np.from_dlpack(table.column(column).combine_chunks()) for column in schema
     }
-    if metadata.get(b"nasrank.digest") != _digest(columns).encode():
+    digest = _digest(columns)
+    if metadata.get(b"nasrank.digest") != digest.encode():
         raise DataError(f"{path}: its content does not match its digest")
+    if _known().get(path.stem, digest) != digest:
+        raise DataError(f"{path}: its numbers are not those of the benchmark")
     return columns
 
 
@@ -273,6 +297,9 @@ def _store(path: Path, key: str, columns: Columns) -> None:
         {"nasrank.key": key, "nasrank.digest": _digest(columns)}
     )
     write_parquet(table, path)
+    # Whatever the user's mask: a file that others may write is not believed.
+    with contextlib.suppress(OSError):
+        path.chmod(0o644)
 
 
 def _digest(columns: Columns) -> str:

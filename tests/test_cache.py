@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasrank.cache import cache_folder, cached_arrays, cached_columns, past_cache
+from nasrank.benchmarks import tasks
+from nasrank.cache import _known, _store, cache_folder, cached_arrays, cached_columns, past_cache
 from nasrank.errors import DataError
+from nasrank.tables import read_parquet
 
 KEY = "ab" * 32
 SCHEMA = {"accuracy": "float64", "key": "int64"}
@@ -352,3 +354,58 @@ def test_old_arrays_make_room(cache, monkeypatch):
     keep(0)
     keep(4)
     assert [name[5] for name in files(cache)] == ["0", "3", "4"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners and modes are of POSIX")
+@pytest.mark.parametrize("how", ["mode", "owner"])
+def test_columns_that_another_user_could_have_written_are_not_used(
+    how, cache, monkeypatch, caplog
+):
+    make = Maker()
+    assert_right(get(make))
+    (path,) = cache.rglob("*.parquet")
+    if how == "mode":
+        path.chmod(0o664)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
+        if path.stat().st_uid == 0:
+            os.chown(path, 12345, -1)
+    with caplog.at_level(logging.WARNING, "nasrank"):
+        assert_right(get(make))
+    assert make.calls == 2
+    assert "another user could have written it" in caplog.text
+
+
+def test_whatever_the_mask_a_kept_file_is_believed(cache):
+    before, make = os.umask(0o002), Maker()
+    try:
+        get(make)
+        get(make)
+    finally:
+        os.umask(before)
+    assert make.calls == 1
+
+
+def test_a_poisoned_copy_of_a_benchmark_is_not_believed(load, warm_cache, caplog):
+    best = load("analog/cifar10:analog_accuracy").values.max()
+    (path,) = warm_cache.glob("benchmarks/analog-*.parquet")
+    kept = path.read_bytes()
+    table = read_parquet(path)
+    columns = {name: 100 - table.column(name).to_numpy() for name in table.column_names}
+    # As somebody would who can write as we can: the digest in the file is right.
+    _store(path, table.schema.metadata[b"nasrank.key"].decode(), columns)
+    tasks._load.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING, "nasrank"):
+            assert load("analog/cifar10:analog_accuracy").values.max() == best
+        assert "its numbers are not those of the benchmark" in caplog.text
+    finally:
+        path.write_bytes(kept)
+
+
+def test_all_bundled_benchmarks_are_known(load, warm_cache):
+    for task in ("nb201/cifar10", "nbgraph/cora", "analog/cifar10", "hpolib/protein"):
+        load(task)
+    for path in warm_cache.glob("benchmarks/*-v1.parquet"):
+        if "proxies" not in path.name and not path.name.startswith("toy"):
+            assert path.stem in _known(), "make known-columns.json again"

@@ -5,8 +5,8 @@
 A small comparison runs on each engine again and again. What is killed is the command itself, a
 worker, or the scheduler of a Dask cluster. After each kill every file has to be whole, runs that
 were saved before have to be there, and no process of the command may be left; whenever the
-command gets through, its tables have to equal those of an undisturbed one. An engine that has a
-row is not tried again, unless something was lost or ``--force`` is given.
+command gets through, its tables have to equal those of an undisturbed one. The table is written
+after every kill; repeat a stopped command to go on. ``--force`` begins anew.
 """
 
 import argparse
@@ -203,25 +203,32 @@ def tables(folder):
     }
 
 
-def attack(name, kills, scratch):
-    """Return the row of one engine."""
+def attack(name, kills, scratch, earlier):
+    """Yield the row of one engine after every kill, counted on from an earlier row."""
     reference = scratch / "reference"
     begun = time.monotonic()
     subprocess.run([*COMPARE, "--out", str(reference)], stdout=subprocess.DEVNULL, check=True)
     seconds = time.monotonic() - begun
     engine = Engine(name, scratch, tables(reference), seconds)
+    engine.row |= earlier
+
+    def row():
+        spent = earlier.get("seconds", 0.0) + time.monotonic() - begun
+        return engine.row | {"seconds": spent, "load": os.getloadavg()[0]}
+
     try:
         while engine.kills() < kills:
             targets = TARGETS[name]
             engine.disturb(targets[engine.kills() % len(targets)])
+            yield row()
         # Undisturbed, what is left of the last one is made whole.
         process = engine.command()
         process.communicate(timeout=600)
         engine.look(finished=process.returncode == 0)
+        yield row()
     finally:
         if engine.cluster is not None:
             engine.cluster.stop()
-    return engine.row | {"seconds": time.monotonic() - begun, "load": os.getloadavg()[0]}
 
 
 def main():
@@ -238,14 +245,14 @@ def main():
     if path.exists() and not given.force:
         rows = {row["engine"]: row for row in KILLS.read(path)}
     for name in given.engines.split(","):
-        if name in rows and not any(
-            rows[name][each] for each in ("runs_lost", "files_damaged", "orphans", "tracebacks")
-        ):
+        earlier = rows.get(name, {})
+        if sum(earlier.get(f"{target}_kills", 0) for target in TARGETS["dask"]) >= given.kills:
             continue
         with tempfile.TemporaryDirectory(prefix="nasrank-kills-") as scratch:
-            rows[name] = attack(name, given.kills, Path(scratch))
-        print(rows[name], flush=True)  # noqa: T201
-        KILLS.write(rows.values(), path, {"kills": given.kills})
+            for row in attack(name, given.kills, Path(scratch), earlier):
+                rows[name] = row
+                print(row, flush=True)  # noqa: T201
+                KILLS.write(rows.values(), path, {"kills": given.kills})
     bad = ("runs_lost", "files_damaged", "orphans", "tracebacks")
     return int(any(row[each] for row in rows.values() for each in bad))
 
