@@ -58,14 +58,14 @@ def features(tmp_path):
 
 
 def test_features_of_ones_own(features):
-    [record] = diagnose(DiagnoseConfig(features=features()))[VERDICT]
+    [record] = diagnose(DiagnoseConfig(features=features()))[0][VERDICT]
     assert (record["classes"], record["samples"], record["dimensions"]) == (3, 30, 3)
     assert record["cpcc_l2"] is None
     assert record["one_shape_correlation"] is not None
 
 
 def test_two_classes_have_one_distance_and_no_correlation(features):
-    [record] = diagnose(DiagnoseConfig(features=features(kinds=2)))[VERDICT]
+    [record] = diagnose(DiagnoseConfig(features=features(kinds=2)))[0][VERDICT]
     assert record["answer"] == "unknown"
     assert record["l2_emd_correlation"] is None
 
@@ -73,13 +73,13 @@ def test_two_classes_have_one_distance_and_no_correlation(features):
 def test_equal_distances_are_the_reason(tmp_path):
     columns = {"x0": [1.0] * 36, "x1": [2.0] * 36, "label": [f"k{each % 3}" for each in range(36)]}
     write_parquet(pa.table(columns), tmp_path / "f.parquet")
-    [record] = diagnose(DiagnoseConfig(features=str(tmp_path / "f.parquet")))[VERDICT]
+    [record] = diagnose(DiagnoseConfig(features=str(tmp_path / "f.parquet")))[0][VERDICT]
     assert record["answer"] == "unknown"
     assert "all distances of classes are equal" in record["reason"]
 
 
 def test_small_classes_are_not_fitted(features):
-    found = diagnose(DiagnoseConfig(features=features(n=12)))
+    found = diagnose(DiagnoseConfig(features=features(n=12)))[0]
     assert [row["components_bic"] for row in found[CLASSES]] == [None] * 3
     assert found[VERDICT][0]["answer"] == "unknown"
     assert "10 samples or more" in found[VERDICT][0]["reason"]
