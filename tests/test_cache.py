@@ -401,11 +401,3 @@ def test_a_poisoned_copy_of_a_benchmark_is_not_believed(load, warm_cache, caplog
         assert "its numbers are not those of the benchmark" in caplog.text
     finally:
         path.write_bytes(kept)
-
-
-def test_all_bundled_benchmarks_are_known(load, warm_cache):
-    for task in ("nb201/cifar10", "nbgraph/cora", "analog/cifar10", "hpolib/protein"):
-        load(task)
-    for path in warm_cache.glob("benchmarks/*-v1.parquet"):
-        if "proxies" not in path.name and not path.name.startswith("toy"):
-            assert path.stem in _known(), "make known-columns.json again"

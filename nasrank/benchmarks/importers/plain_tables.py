@@ -1,6 +1,6 @@
 """Candidates from tables of the plainest form, ten times as fast as row by row.
 
-Most large pools are written by a program: CSV without quotes, Parquet or JSON lines, with a name
+Most large pools are written by a program: plain CSV, Parquet or JSON lines, with a name
 and a graph in text. Arrow reads only these columns, and graphs are made of them by operations on
 whole columns. Whatever is out of the ordinary is left to the reader of rows: what is read here
 is read there in the same way.
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NotPlainError", "PlainRows", "plain_chunks"]
 
-_HEADER = re.compile(r"[A-Za-z_][\w.-]*(,[A-Za-z_][\w.-]*)*", re.ASCII)
+_HEADER = re.compile(r'("?)[A-Za-z_][\w.-]*\1(,("?)[A-Za-z_][\w.-]*\3)*', re.ASCII)
 _NAME = r"^[!#-&(-~]([ -~]{0,254}[!-~])?$"
 """A name on one line: ASCII without blanks around it, and no quote at its start."""
 _OPERATION = re.compile(r"[A-Za-z0-9_][\w.+:/-]{0,63}", re.ASCII)
 _EDGE = re.compile(r"(\d{1,3})-(\d{1,3})", re.ASCII)
-_ODD = (b'"', b"'", b"{", b"\0")
+_ODD = (b"'", b"{", b"\0")
 """Bytes that may mean something in CSV."""
+_ODD_QUOTE = re.compile(rb'[^,\n]"[^,\n\r]|[,\n]"[,\n\r]')
+"""A quote that does not stand at one end of a cell."""
 _FORMS = (("operations", "edges"), ("arch_str",))
 _MOST_PARALLEL = 255
 _SAMPLE = 2**16
@@ -156,12 +158,11 @@ def _csv(path: Path) -> Iterator["pa.RecordBatch"]:
         complete = len(start) < _SAMPLE
         if not _HEADER.fullmatch(header) or separator_of(sample, complete=complete) != ",":
             raise NotPlainError
-        columns = _chosen(header.split(","))
+        columns = _chosen(header.replace('"', "").split(","))
         file.seek(0)
         with csv.open_csv(
             pa.PythonFile(_Watched(file), mode="r"),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-            parse_options=csv.ParseOptions(quote_char=False),
             convert_options=csv.ConvertOptions(
                 include_columns=columns,
                 column_types=dict.fromkeys(columns, pa.string()),
@@ -176,7 +177,8 @@ class _Watched:
 
     def __init__(self, file: Any) -> None:  # noqa: ANN401 - any binary file
         self._file = file
-        self._last = b""
+        # What was handed over and can only be judged with what follows.
+        self._rest = b"\n"
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
@@ -184,13 +186,13 @@ class _Watched:
         block: bytes = self._file.read(size)
         if not block.isascii() or any(each in block for each in _ODD):
             raise NotPlainError
-        # A line may end as Windows ends it; a return alone is another matter.
-        if b"\r" in block or self._last == b"\r":
-            joined = self._last + block if self._last == b"\r" else block
-            alone = joined.count(b"\r") - joined.count(b"\r\n")
-            if alone > (1 if joined.endswith(b"\r") and size else 0):
-                raise NotPlainError
-        self._last = block[-1:]
+        window = self._rest + (block or b"\n")
+        judged = window.rstrip(b'"\r')
+        self._rest = window[max(0, len(judged) - 1) :]
+        # Quotes stand around whole cells, and a line ends as Unix or Windows ends it.
+        odd = b'"' in judged and _ODD_QUOTE.search(judged)
+        if odd or judged.count(b"\r") != judged.count(b"\r\n"):
+            raise NotPlainError
         return block
 
 

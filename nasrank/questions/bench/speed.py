@@ -28,6 +28,7 @@ from nasrank.predictors.network import Network
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.recipe import Recipe
 from nasrank.questions.bench.matrix_rate import products_of, replay
+from nasrank.questions.bench.paths import measure_paths
 from nasrank.questions.bench.scaling import (
     Series,
     installed,
@@ -66,6 +67,7 @@ class Effort:
         rounds: Times that fleet and lone members are trained, in turns.
         repeats: Repetitions of what is short.
         whole_command: Whether to run the default command itself.
+        paths: Whether to measure what commands and reading cost, beside their floors.
         scaling: What of the cost of each predictor to measure: ``none``, ``fleets`` or ``all``.
     """
 
@@ -76,12 +78,15 @@ class Effort:
     rounds: int = 3
     repeats: int = 5
     whole_command: bool = True
+    paths: bool = False
     scaling: Literal["none", "fleets", "all"] = "none"
 
 
-FULL = Effort(scaling="all")
+FULL = Effort(paths=True, scaling="all")
 """Within a quarter of an hour on two idle cores."""
-USUAL = Effort(epochs=4, alone=8, rounds=2, repeats=1, whole_command=False, scaling="fleets")
+USUAL = Effort(
+    epochs=4, alone=8, rounds=2, repeats=1, whole_command=False, paths=True, scaling="fleets"
+)
 """Within a minute on two idle cores."""
 QUICK = Effort(epochs=3, alone=8, rounds=2, repeats=1, whole_command=False)
 """Within twenty seconds on two idle cores."""
@@ -102,6 +107,8 @@ def measure(effort: Effort, device: torch.device) -> Iterator[Measurement]:
         for measurement in group(bench, found):
             found[measurement.name] = measurement.value
             yield measurement
+    if effort.paths:
+        yield from measure_paths(effort.repeats)
     if effort.scaling != "none":
         yield from measure_scaling(
             _series(effort.scaling, device),

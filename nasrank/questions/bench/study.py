@@ -54,9 +54,19 @@ def _line(row: Row) -> str:
     return f"{where}{row['name']} {number(row['value'])} {row['unit']}"
 
 
+_PATHS = (
+    Field("name", "path", keep=9),
+    Field("value", "figure", right=True, keep=9),
+    Field("unit", keep=9),
+    Field("floor", right=True, keep=8),
+    Field("ratio", show=lambda value: f"{value:,.1f}", right=True, keep=8),
+    Field("note", keep=2),
+)
+
+
 def _view_bench(result: Result[BenchConfig]) -> Iterable[Part]:
     machine = (result.record or {})["environment"]
-    alone = [row for row in result.rows if row["axis"] is None]
+    alone = [row for row in result.rows if row["axis"] is None and row["floor"] is None]
     fields = (
         Field("name", keep=9),
         Field("value", right=True, keep=9),
@@ -70,6 +80,9 @@ def _view_bench(result: Result[BenchConfig]) -> Iterable[Part]:
         f"{machine['torch_threads']} torch threads, {machine['devices'][-1]}"
     )
     yield Sheet(alone, fields, title)
+    paths = [row for row in result.rows if row["floor"] is not None]
+    if paths:
+        yield Sheet(paths, _PATHS, "By path: what it costs beside the least that it could")
     series = [row for row in result.rows if row["axis"] is not None]
     for axis in dict.fromkeys(row["axis"] for row in series):
         yield _series(axis, [row for row in series if row["axis"] == axis])

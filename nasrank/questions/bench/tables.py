@@ -26,6 +26,8 @@ BENCH = Table(
         number("goal", "", "The goal for it.", "no goal"),
         text("better", "higher or lower."),
         flag("reached", "Whether the goal is reached.", "no goal"),
+        number("floor", "", "The least that it could be here, measured beside it.", "none known"),
+        number("ratio", "1", "How many times the floor it is.", "no floor", better="lower"),
         text("note", "How it was measured."),
     ),
 )
@@ -77,6 +79,7 @@ class Measurement:
         goal: What is aimed at, or None.
         better: ``higher`` or ``lower``.
         setting: The series or the point of one that it belongs to; None for what stands alone.
+        floor: The least that it could be here, or None.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Measurement:
     goal: float | None = None
     better: str = "lower"
     setting: Setting | Trend | None = None
+    floor: float | None = None
 
     @property
     def reached(self) -> bool | None:
@@ -106,5 +110,7 @@ class Measurement:
             "goal": self.goal,
             "better": self.better,
             "reached": self.reached,
+            "floor": self.floor,
+            "ratio": self.value / self.floor if self.floor else None,
             "note": self.note,
         }

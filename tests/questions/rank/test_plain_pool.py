@@ -1,5 +1,6 @@
 """A pool read by column and the same pool read row by row."""
 
+import io
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasrank.benchmarks.importers.plain_tables import NotPlainError, plain_chunks
+from nasrank.benchmarks.importers.plain_tables import NotPlainError, _Watched, plain_chunks
 from nasrank.benchmarks.nb201 import architecture_string, official_order
 from nasrank.errors import DataError
 from nasrank.graphs import joined
@@ -92,15 +93,18 @@ def assert_same(found, expected):
     chunk=st.integers(1, 5),
     form=st.sampled_from(["csv", "parquet", "jsonl"]),
     numbered=st.booleans(),
+    quoted=st.booleans(),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-def test_both_readers_say_the_same(tmp_path, plain, odd, place, chunk, form, numbered):
+def test_both_readers_say_the_same(tmp_path, plain, odd, place, chunk, form, numbered, quoted):
     """Whatever a table holds, and however it is written: names, graphs, chunks and complaints."""
     rows = [*plain[:place], *odd, *plain[place:]]
     if numbered:
         rows = [(f"{name}{number}", *graph) for number, (name, *graph) in enumerate(rows)]
     if not rows:
         rows = [("z", *ROWS[0][1:])]
+    if quoted and form == "csv":
+        rows = [tuple(f'"{cell}"' for cell in row) for row in rows]
     source = pool(written(tmp_path, rows, form), chunk)
     assert_same(read(source, source.chunks()), read(source, source._row_by_row(lambda _: True)))
 
@@ -141,6 +145,31 @@ def test_cells_of_nas_bench_201(tmp_path):
     source = PoolFile(path, vocabulary, (), Reduction(("none",), ("skip_connect",)), 20)
     assert [len(rows) for rows in plain_chunks(path, 20, vocabulary)] == [20, 20, 10]
     assert_same(read(source, source.chunks()), read(source, source._row_by_row(lambda _: True)))
+
+
+def test_a_file_with_quotes_around_its_cells_is_plain_too(tmp_path):
+    path = tmp_path / "pool.csv"
+    names = ("id", "operations", "edges")
+    lines = [",".join(f'"{cell}"' for cell in row) for row in [names, *ROWS * 3]]
+    path.write_text("\n".join(lines))
+    with pytest.raises(NotPlainError):  # names come twice within a chunk
+        [*plain_chunks(path, 9, VOCABULARY)]
+    assert [len(rows) for rows in plain_chunks(path, 3, VOCABULARY)] == [3, 3, 3]
+
+
+@given(st.text('ab",\r\n', max_size=40), st.integers(1, 7))
+@settings(max_examples=300)
+def test_bytes_are_judged_alike_however_they_are_cut(text, size):
+    def accepted(size):
+        file = _Watched(io.BytesIO(text.encode()))
+        try:
+            while file.read(size):
+                pass
+        except NotPlainError:
+            return False
+        return True
+
+    assert accepted(size) == accepted(1000)
 
 
 def test_a_windows_file_is_plain_too(tmp_path):
