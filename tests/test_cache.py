@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasrank.benchmarks import tasks
-from nasrank.cache import _known, _store, cache_folder, cached_arrays, cached_columns, past_cache
+from nasrank.cache import _store, cache_folder, cached_arrays, cached_columns, past_cache
 from nasrank.errors import DataError
 from nasrank.tables import read_parquet
 
