@@ -88,7 +88,7 @@ def test_small_classes_are_not_fitted(features):
 def test_what_cannot_be_looked_at(features, tmp_path):
     for source, settings, error, message in (
         (features(kinds=1), {}, DataError, "one class alone"),
-        ("f.csv", {}, UsageError, "read from .parquet"),
+        ("f.csv", {}, UsageError, "read from"),
         (str(tmp_path / "no.parquet"), {}, DataError, "no such file"),
         ("one-mode", {"tree": "clothes"}, DataError, "not in the tree"),
     ):

@@ -108,6 +108,10 @@ def test_one_shot_takes_gradient_steps_as_written():
     rng = RNG(2)
     shots = torch.tensor(rng.normal(size=(3, 4)), dtype=torch.float32)
     asked = torch.tensor(rng.normal(size=(40, 4)), dtype=torch.float32)
+    # Around their mean, in units of their root mean square; then both are in those units.
+    centre = shots.mean(dim=0)
+    spread = (shots - centre).square().mean().sqrt()
+    shots, asked = (shots - centre) / spread, (asked - centre) / spread
     layer = torch.nn.Linear(4, 3)
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.zeros_(layer.bias)
