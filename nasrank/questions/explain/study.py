@@ -44,6 +44,8 @@ Row = dict[str, Any]
 
 _SAMPLE = 60
 """Architectures over which rewards are averaged."""
+_LEAST_SAMPLE, _MOST_CELLS = 6, 20_000_000
+"""Fewest of them, and about how many pairs of nodes all their edits may have."""
 _MOST_LISTED = 40
 """Edits of an architecture that are kept, by each method."""
 _CLOSED = 0.5
@@ -73,7 +75,10 @@ def _explained(job: Job[ExplainConfig, Any]) -> Answer:
         values = [judge.fitted.scores()[0] for judge in judges]
     chosen = _chosen(config, case, values[0])
     classes = len(case.graphs)
-    sample = numpy_generator(config.seed, stream="explained").permutation(classes)[:_SAMPLE]
+    # Edits of one graph grow with its nodes, and so does each of them.
+    cells = case.graphs.nodes**3 * len(case.graphs.vocabulary)
+    size = max(_LEAST_SAMPLE, min(_SAMPLE, _MOST_CELLS // cells))
+    sample = numpy_generator(config.seed, stream="explained").permutation(classes)[:size]
     editor = Editor(case)
     with job.progress.stage("editing architectures"):
         first, others, closed = _seen(editor, worth, chosen, sample.tolist())
