@@ -273,7 +273,7 @@ def test_what_takes_too_long_is_stopped_and_nothing_is_left_behind(tmp_path, mon
 
     def parts():
         while True:
-            sum(range(1000))
+            sum(range(300_000))
             yield 1
 
     # Time adds up over parts.
