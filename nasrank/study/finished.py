@@ -112,6 +112,8 @@ class FinishedRuns:
             known, about = self._in_tables, self._about
             rows = [known[run.run_id]] if run.run_id in known else []
         names = {column.name for column in self._table.columns}
+        if any(_is_ragged(row) for row in rows):
+            return None
         if len(rows) != 1 or rows[0].keys() != names or rows[0]["run_id"] != run.run_id:
             return None
         row: dict[str, Any] = rows[0]
@@ -316,6 +318,15 @@ def rows_of_tables(
     return {
         row["run_id"]: {name: row[name] for name in order} for row in whole if row.keys() == names
     }
+
+
+def _is_ragged(row: Mapping[str, Any]) -> bool:
+    """Say whether the lists of one table, which are its columns, differ in length."""
+    lengths: dict[str, set[int]] = {}
+    for name, value in row.items():
+        if isinstance(value, list) and "." in name:
+            lengths.setdefault(name.partition(".")[0], set()).add(len(value))
+    return any(len(found) > 1 for found in lengths.values())
 
 
 def _like(kept: Table, names: Iterable[str], *, within: str = "") -> Table:

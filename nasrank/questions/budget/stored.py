@@ -153,6 +153,7 @@ def load_results(folders: Sequence[Path] = ()) -> StoredResults:
             f"{places[0]}: {DISCOVERY.name}.parquet lacks {lost} of the runs in "
             f"{RUNS.name}.parquet. Repeat the command that made them"
         )
+    _require_possible(places[0], runs, discovery)
     budget = frames[BUDGET.name].dropna(subset=["random_gpu_hours"])
     hours = (budget["random_gpu_hours"] / budget["random_evaluations"]).groupby(budget["task"])
     config = about_of(arrow[RUNS.name][0].schema).get("config", {})
@@ -165,6 +166,32 @@ def load_results(folders: Sequence[Path] = ()) -> StoredResults:
         tuple(p for p in places if (p / f"{PREDICTIONS.name}.parquet").exists()),
         config if isinstance(config, dict) else {},
     )
+
+
+def _require_possible(place: Path, runs: pd.DataFrame, discovery: pd.DataFrame) -> None:
+    """Refuse numbers that no comparison can give, as counts in the tables are reckoned with.
+
+    Raises:
+        DataError: There are some.
+    """
+    of = discovery["run_id"].map(runs.set_index("run_id")["universe"])
+    hits = [name for name in runs.columns if name.startswith("first_hit")]
+    steps = discovery.dropna(subset=["best_label", "regret", "best_rank"])
+    ranks, most = discovery["best_rank"], runs["universe"]
+    wrong = {
+        "n_train or n_test": not most.between(2, 2**31).all(),
+        "top_size": not discovery["top_size"].between(1, of).all(),
+        "k": not discovery["k"].between(0, of).all(),
+        "best_rank": not (ranks.isna() | ranks.between(1, of)).all(),
+        "first_hit": any(not (runs[name].isna() | (runs[name] <= most)).all() for name in hits),
+        "best_label": steps["run_id"].nunique() < len(runs),
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise DataError(
+                f"{place}: {name} of a run in the tables is impossible or missing. Repeat the "
+                "command that made them"
+            )
 
 
 def without_each(tasks: Sequence[str]) -> tuple[str, dict[str, list[str]]]:
