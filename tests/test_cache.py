@@ -292,11 +292,12 @@ def test_damaged_arrays_are_computed_again(cache, data):
     [path] = cache.rglob("*.arrays")
     content = bytearray(path.read_bytes())
     kind = data.draw(st.sampled_from(["changed", "cut", "other"]))
+    # A share, as the size of the header varies a little with the time in it.
+    place = int(data.draw(st.floats(0, 1, exclude_max=True)) * len(content))
     if kind == "changed":
-        place = data.draw(st.integers(0, len(content) - 1))
         content[place] ^= data.draw(st.integers(1, 255))
     elif kind == "cut":
-        del content[data.draw(st.integers(0, len(content) - 1)) :]
+        del content[place:]
     else:
         content = bytearray(data.draw(st.binary(max_size=300)))
     path.write_bytes(content)

@@ -100,8 +100,9 @@ def imported(tmp_path_factory):
     """A folder with the README's own table, grown to a size one can train on, and its data."""
     folder = tmp_path_factory.mktemp("readme")
     header, *rows = next(each for each in CSV if each.startswith("id,")).strip().splitlines()
-    more = [f"c{k},input;{';'.join(['conv3x3'] * k)};output,"
-            f"{';'.join(f'{n}-{n + 1}' for n in range(k + 1))},{90 - k / 10}"
+    chain = ";".join(f"{n}-{n + 1}" for n in range(8))
+    more = [f"c{k},input;{';'.join(('conv3x3', 'pool')[int(bit)] for bit in f'{k:07b}')};output,"
+            f"{chain},{90 - k / 10}"
             for k in range(3, 103)]  # fmt: skip
     (folder / "trials.csv").write_text(trials())
     (folder / "study.log").write_text(journal())

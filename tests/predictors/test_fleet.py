@@ -543,7 +543,7 @@ def test_scores_do_not_depend_on_how_many_are_scored_at_once(graphs, crowd, monk
     some = np.array([4, 4, 49, 0])
     np.testing.assert_allclose(trained.scores(some), whole[:, some], rtol=1e-10)
     assert trained.scores(np.array([], np.int64)).shape == (len(crowd), 0)
-    monkeypatch.setattr(fleet, "_SCORED_ROWS", 1)
+    monkeypatch.setattr("nasrank.predictors.network._SCORED_ROWS", 1)
     np.testing.assert_allclose(trained.scores(), whole, rtol=1e-10)
 
 

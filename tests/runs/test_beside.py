@@ -77,6 +77,7 @@ NUDGE = archs_study(
     ],
     beside=beside,
     claims=RIVALS,
+    controls=lambda _job, _measures: (),
 )
 
 
@@ -85,7 +86,9 @@ def test_a_method_beside_the_loss(tmp_path, warm_cache, monkeypatch):
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     config = NudgeConfig(seeds=2, device="cpu", weights=(0.5,))
     result = conduct(config, tmp_path, study=NUDGE)
-    assert list(result.tables) == ["nudged", "claims", "runs", "discovery", "summary"]
+    assert list(result.tables) == [
+        "nudged", "claims", "runs", "discovery", "summary", "controls",
+    ]  # fmt: skip
     assert [(r["method"], r["seed"], r["weight"], r["place"]) for r in result.rows] == [
         ("plain", 0, 0.0, None), ("plain", 1, 0.0, None), ("nudge", 0, 0.5, 0),
         ("nudge", 1, 0.5, 1),

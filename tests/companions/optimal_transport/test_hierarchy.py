@@ -83,7 +83,7 @@ def test_files(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     for bad, message in (
         (path, "text file"),
-        (tmp_path, "directory"),
+        (tmp_path, "a folder"),
         (tmp_path / "x", "No such"),
     ):
         with pytest.raises(DataError, match=message):
