@@ -24,6 +24,11 @@ types:
 test:
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
+# What takes too long for every change: kills at random, files that do not fit, another repository.
+.PHONY: long
+long:
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -m long
+
 # Speed is measured, not asserted; see also `nasrank bench`.
 bench:
 	$(PYTHON) -m pytest tests/benchmarks/speed -o python_files='bench_*.py' \
@@ -35,7 +40,7 @@ reliability:
 	$(PYTHON) tests/reliability/hostile_inputs.py --out results/reliability
 	$(PYTHON) tests/reliability/engine_kills.py --out results/reliability
 	$(PYTHON) tests/reliability/long_checks.py --out results/reliability
-	$(MAKE) gate soak statistics
+	$(MAKE) long gate soak statistics
 
 # How often each interval that is printed holds the truth, and how many seeds show a difference in
 # evaluations; from stored tables, in a minute.

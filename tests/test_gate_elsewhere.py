@@ -67,6 +67,7 @@ def hook(folder, environment):
     return typed(folder, environment, f"{declared['entry']} {shlex.join(asked['args'])}")
 
 
+@pytest.mark.long
 def test_the_gate_passes_where_nothing_changed_and_fails_where_it_is_worse(scratch):
     folder, environment = scratch
     done = workflow(folder, environment)

@@ -144,7 +144,7 @@ def test_what_is_refused_or_missing(arguments, code, text, warm_cache, monkeypat
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_pool_goes_on(elsewhere):
     count = 60_000
     rows = [f"p{name[3:]},{layers}" for name, layers, _ in chains(count, first=1000)]

@@ -104,7 +104,7 @@ def assert_same(folder, undisturbed):
     assert not leftover
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("warm_cache")
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same(command, undisturbed, tmp_path):
     fleets = plan_runs(TOY).fleets
@@ -161,7 +161,7 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_file_that_does_not_fit_is_one_line_and_can_be_gone_on_from(
     command, undisturbed, tmp_path
 ):
@@ -249,7 +249,7 @@ def test_a_read_only_folder_of_runs_is_said_before_any_training(command, tmp_pat
     assert f"{tmp_path / 'runs.d'}: cannot be written (Permission denied)" in line
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cache_that_cannot_be_read_or_written_is_gone_without(command, undisturbed, tmp_path):
     cache = tmp_path / "cache"
     cache.write_text("not a folder")
