@@ -12,7 +12,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import combinations
+from itertools import combinations, pairwise
+from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ from nasrank.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 __all__ = [
     "FORMATS",
@@ -53,6 +56,10 @@ _DOTS = 200
 _MOST_MOVES = 300
 _EDGE = 6.0
 """Room between a title and what stands beside it, in dots of a hundredth of an inch."""
+_BETWEEN = 4.0
+"""Room between two numbers in a line, in the same dots."""
+_MOST_WRITTEN = 6
+"""Steps of an axis whose numbers are long."""
 # The same picture gives the same file.
 _UNDATED: dict[str, dict[str, Any]] = {
     "svg": {"Date": None},
@@ -120,6 +127,7 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
         if title:
             figure.suptitle(title, fontsize=9, x=0.01, ha="left")
         _as_plain_text(figure)
+        _part_ticks(figure)
         _break_titles(figure)
         for place in written_as(path):
             kind = place.suffix[1:]
@@ -149,6 +157,107 @@ def _break_titles(figure: Figure) -> None:
         if width > room > 0:
             letters = max(12, int(len(text.get_text()) * room / width))
             text.set_text("\n".join(textwrap.wrap(text.get_text(), letters)))
+
+
+def _part_ticks(figure: Figure) -> None:
+    """Let no number at a tick stand on another, and no common factor stand apart at the end.
+
+    On log scales over a short range those between the powers are written only where there is room,
+    2 and 5 before others.
+    """
+    from matplotlib.ticker import Formatter, MaxNLocator, ScalarFormatter
+
+    class Whole(Formatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return self.fix_minus(f"{x:g}")
+
+        def format_ticks(self, values: Sequence[float]) -> list[str]:
+            return [self.fix_minus(number) for number in _distinct(list(values))]
+
+    figure.draw_without_rendering()
+    shown = [
+        axis
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if axes.get_visible() and axes.axison and axis.get_visible()
+    ]
+    factored = [
+        axis
+        for axis in shown
+        if isinstance(axis.get_major_formatter(), ScalarFormatter)
+        and axis.get_major_formatter().get_offset()
+    ]
+    for axis in factored:
+        axis.set_major_formatter(Whole())
+    if factored:
+        # Wider numbers leave less room to the panels.
+        figure.draw_without_rendering()
+    for axis in factored:
+        locator = axis.get_major_locator()
+        if isinstance(locator, MaxNLocator):
+            for most in range(_MOST_WRITTEN, 0, -1):
+                boxes = list(_written(axis, minor=False).values())
+                if not any(_touch(first, second) for first, second in combinations(boxes, 2)):
+                    break
+                locator.set_params(nbins=most)
+    for axis in shown:
+        if axis.get_scale() == "log":
+            _write_with_room(axis)
+
+
+def _distinct(values: list[float]) -> list[str]:
+    """Write numbers with as few digits as tell neighbours apart."""
+    step = min((abs(b - a) for a, b in pairwise(values) if a != b), default=0.0)
+    values = [0.0 if abs(value) < step / 1000 else value for value in values]
+    for digits in range(1, 17):
+        written = [f"{value:.{digits}g}" for value in values]
+        if all(abs(float(w) - v) <= step / 1000 for w, v in zip(written, values, strict=True)):
+            return written
+    return [f"{value:.17g}" for value in values]
+
+
+def _write_with_room(axis: Axis) -> None:
+    """Write numbers between the powers of a log scale only where they stand apart."""
+    from matplotlib.ticker import Formatter
+
+    minor = _written(axis, minor=True)
+    taken = list(_written(axis, minor=False).values())
+    kept = []
+    for value in sorted(minor, key=lambda value: (f"{value:.0e}"[0] not in "25", value)):
+        if not any(_touch(minor[value], other) for other in taken):
+            kept.append(value)
+            taken.append(minor[value])
+    if len(kept) == len(minor):
+        return
+    usual = axis.get_minor_formatter()
+
+    class Kept(Formatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return usual(x, pos) if any(isclose(x, value) for value in kept) else ""
+
+        def set_locs(self, locs: Any) -> None:  # noqa: ANN401 - matplotlib's
+            usual.set_locs(locs)
+
+    axis.set_minor_formatter(Kept())
+
+
+def _written(axis: Axis, *, minor: bool) -> dict[float, Bbox]:
+    """Return where numbers stand at the ticks of an axis, by their values."""
+    low, high = sorted(axis.get_view_interval())
+    labels = axis.get_ticklabels(minor=minor)
+    found = {}
+    for value, label in zip(axis.get_ticklocs(minor=minor), labels, strict=False):
+        inside = low <= value <= high or isclose(value, low) or isclose(value, high)
+        if inside and label.get_visible() and label.get_text():
+            found[float(value)] = label.get_window_extent()
+    return found
+
+
+def _touch(first: Bbox, second: Bbox) -> bool:
+    """Say whether two texts stand on one another, or nearly so in a line."""
+    across = min(first.x1, second.x1) - max(first.x0, second.x0)
+    up = min(first.y1, second.y1) - max(first.y0, second.y0)
+    return bool(across > -_BETWEEN and up > 0)
 
 
 def _as_plain_text(figure: Figure) -> None:

@@ -57,6 +57,31 @@ def test_titles_that_are_too_wide_are_broken(tmp_path):
     assert all("\n" in axes.get_title(loc="left") for axes in figure.axes)
 
 
+@pytest.mark.parametrize("limits", [(2e-3, 9e-3), (6e-4, 4e-3), (0.2, 0.95), (1e-5, 1e-1)])
+def test_numbers_at_ticks_of_a_short_log_scale_stand_apart(tmp_path, limits):
+    with picture(tmp_path / "one.svg", (4, 1.6)) as figure:
+        for axes in figure.subplots(1, 2, sharey=True):
+            axes.loglog(limits, limits)
+    assert faults(figure) == []
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        labels = (*axis.get_majorticklabels(), *axis.get_minorticklabels())
+        assert any(label.get_text() for label in labels)
+
+
+@pytest.mark.parametrize("limits", [(-2e-17, 5e-17), (1e8, 1e8 + 5), (1.2e7, 3.5e7)])
+def test_numbers_at_ticks_are_whole(tmp_path, limits):
+    with picture(tmp_path / "one.svg", (5, 2)) as figure:
+        for axes in figure.subplots(1, 2):
+            axes.plot(limits, limits)
+            axes.set_xlabel("as wide as the panel, or nearly")
+    assert faults(figure) == []
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            assert axis.get_offset_text().get_text() == ""
+            labels = [label.get_text() for label in axis.get_ticklabels()]
+            assert len(set(labels)) == len(labels)
+
+
 def test_faults_are_found():
     from matplotlib.figure import Figure
 
