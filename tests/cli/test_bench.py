@@ -138,17 +138,23 @@ def test_a_series_is_a_table_of_costs_of_one_predictor(monkeypatch, tmp_path):
 
 
 def test_the_usual_bench_measures_every_predictor_and_the_full_one_every_axis(monkeypatch):
-    asked = []
+    asked, paths = [], []
 
     def scaling(series, *_args, epochs, repeats):
         asked.append(list(series))
         return iter(())
 
+    def measure_paths(repeats):
+        paths.append(repeats)
+        return iter(())
+
     for group in ("_start_up", "_data", "_training", "_scoring", "_default_command"):
         monkeypatch.setattr(bench, group, lambda _bench, _found: iter(()))
     monkeypatch.setattr(bench, "measure_scaling", scaling)
+    monkeypatch.setattr(bench, "measure_paths", measure_paths)
     for effort in (bench.QUICK, bench.USUAL, bench.FULL):
         assert list(bench.measure(effort, torch.device("cpu"))) == []
+    assert paths == [bench.USUAL.repeats, bench.FULL.repeats]
     usual, full = asked
     assert {one.axis for one in usual} == {"members"}
     assert {"gnn", "mlp", "gp", "trees", "boosting"} <= {n for o in usual for n in o.predictors}

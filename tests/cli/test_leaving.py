@@ -73,8 +73,10 @@ def test_when_what_is_printed_does_not_fit():
 
 
 TRAINS = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# What runs the tests may ignore it, as nohup does, and what is ignored stays so.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from nasrank.cli import run
 from nasrank.lifetime import as_control_c
 sys.argv = ["nasrank", "compare", "--losses", "mse,hr", "--n-train", "78", "--seeds", "200",
