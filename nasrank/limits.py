@@ -128,9 +128,12 @@ def _within(size: int, spent: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    left = _seconds(size) - spent
+    if left <= 0:
+        raise _TooLongError
     _inside.on = True
     try:
-        with _memory(_bytes(size)), _time(max(0.01, _seconds(size) - spent)):
+        with _memory(_bytes(size)), _time(left):
             yield
     finally:
         _inside.on = False
