@@ -35,7 +35,9 @@ def pytest_configure():
 
 
 # Two cores that do other things at the same time say nothing of how fast a case is.
-settings.register_profile("nasrank", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "nasrank", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("nasrank")
 
 

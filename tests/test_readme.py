@@ -34,6 +34,8 @@ COMMANDS = list(
         if part.strip().startswith("nasrank ")
     )
 )
+LONG = ("nasrank ot speed", "nasrank pr theory", "nasrank hard ")
+"""Commands that take half a minute."""
 PYTHON, TEXT, CSV = blocks("python"), blocks("text"), blocks("csv")
 LINKS = [
     (page.relative_to(ROOT), link)
@@ -122,7 +124,13 @@ def imported(tmp_path_factory):
     return folder, {**os.environ, "NASRANK_DATA": str(folder / "data")}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(each, marks=pytest.mark.long if each.startswith(LONG) else ())
+        for each in COMMANDS
+    ],
+)
 def test_commands_can_be_typed(command, imported, tmp_path):
     folder, environment = imported
     if "test_acc" in command:

@@ -177,7 +177,7 @@ def test_a_file_that_does_not_fit_is_one_line_and_can_be_gone_on_from(
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_full_disk_is_one_line_and_can_be_gone_on_from(command, undisturbed, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
