@@ -24,7 +24,7 @@ types:
 test:
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
-# What takes too long for every change: kills at random, files that do not fit, another repository.
+# What takes too long for every change: kills at random, bombs, full disks, another repository.
 .PHONY: long
 long:
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -m long

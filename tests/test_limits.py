@@ -242,6 +242,7 @@ def ends(tmp_path_factory):
 
 @LINUX
 @pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.long
 def test_bombs_end_in_time_in_memory_and_in_one_line(name, ends):
     code, seconds, megabytes, printed = ends[name]
     assert code == 4, printed

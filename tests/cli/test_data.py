@@ -58,6 +58,7 @@ def test_list_names_every_task():
     assert {row["state"] for row in rows} == {"known"}
 
 
+@pytest.mark.long
 def test_what_is_declared_of_a_file_is_what_it_holds():
     for name in task_names():
         parsed, task = parse_task(name), load_task(name)

@@ -77,7 +77,7 @@ def in_child(tmp_path, warm_cache):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_command_opens_a_connection(in_child, tmp_path):
     own, out, baseline = tmp_path / "own.csv", tmp_path / "out", tmp_path / "baseline.parquet"
     own.write_text(OWN)

@@ -177,6 +177,7 @@ def test_a_diagnosis(elsewhere, features):
     assert record["tables"]["verdict"] == [record["answer"]]
 
 
+@pytest.mark.long
 def test_a_measurement_of_speed(elsewhere):
     line = ("speed", "--distances", "l2,fastft", "--samples", "4,8,16", "--dimensions", "2",
             "--classes", "2", "--repeats", "1", "--device", "cpu")  # fmt: skip

@@ -103,7 +103,7 @@ def figures(lines):
     return set(re.findall(r"[0-9][0-9.,e+-]*", " ".join(lines)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_command_at_every_width(tmp_path, warm_cache, monkeypatch):
     monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
     for folder in MADE_AGAIN:

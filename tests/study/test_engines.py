@@ -135,7 +135,7 @@ def test_processes_make_the_same_tables(undisturbed, tmp_path):
     assert not workers_of_this_process()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_a_killed_process_costs_nothing_but_time(undisturbed, tmp_path, caplog):
     def kill():
@@ -147,7 +147,7 @@ def test_a_killed_process_costs_nothing_but_time(undisturbed, tmp_path, caplog):
     assert "a worker process was killed; its work is executed again" in caplog.text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_a_dask_cluster_makes_the_same_tables_with_a_worker_killed(cluster, undisturbed, tmp_path):
     watcher = Watcher(lambda: kill_a_busy_worker(cluster))
