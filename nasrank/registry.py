@@ -10,7 +10,6 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from importlib.metadata import entry_points
 from operator import attrgetter
 from typing import Generic, TypeVar, cast, overload
 
@@ -201,6 +200,9 @@ class Registry(Generic[T]):
         if self._group_was_read:
             return
         self._group_was_read = True
+        # Slow to import, and most commands name nothing from other packages.
+        from importlib.metadata import entry_points
+
         for point in entry_points(group=cast("str", self.group)):
             self.register(point.name, target=point.value)
             self._of_others.add(point.name)

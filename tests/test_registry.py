@@ -6,7 +6,6 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from nasrank import registry
 from nasrank.errors import UsageError
 from nasrank.registry import Registry, unknown_name
 
@@ -99,7 +98,7 @@ def test_entry_points_are_read_once_and_on_a_miss_only(tools, monkeypatch):
         asked.append(group)
         return [EntryPoint("drill", "math:cos", group)]
 
-    monkeypatch.setattr(registry, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     assert tools["saw"](4.0) == 2.0
     assert list(tools) == ["hammer", "saw"]
     assert asked == []
@@ -111,7 +110,7 @@ def test_entry_points_are_read_once_and_on_a_miss_only(tools, monkeypatch):
 
 def test_an_entry_point_cannot_take_the_place_of_a_known_name(tools, monkeypatch):
     points = [EntryPoint("saw", "math:cos", "nasrank.tools")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     with pytest.raises(
         UsageError, match="'saw' is registered twice: as math:sqrt and as math:cos"
     ):

@@ -9,8 +9,6 @@ import traceback
 from collections.abc import Iterator
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 
 from nasrank.cli import (
     data,
@@ -21,7 +19,6 @@ from nasrank.cli import (
 from nasrank.cli.lazy import group_of
 from nasrank.cli.output import say
 from nasrank.errors import DataError, Interrupted, NasrankError
-from nasrank.escapes import visible
 from nasrank.version import __version__
 
 __all__ = ["app", "run"]
@@ -144,21 +141,19 @@ def _silence_stdout() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-class _Visible(logging.Formatter):
-    """Nothing in a message is obeyed by a terminal."""
+class _Lines(logging.Handler):
+    """A message is a line on stderr, like an error: what it is, then what it says."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = "note" if record.levelno < logging.WARNING else record.levelname.lower()
+        say(f"{kind}: {record.getMessage()}")
 
 
 @contextlib.contextmanager
 def _log_on_stderr() -> Iterator[None]:
     logger = logging.getLogger("nasrank")
     before = logger.propagate, logger.level
-    handler = RichHandler(
-        console=Console(stderr=True), show_time=False, show_path=False, markup=False
-    )
-    handler.setFormatter(_Visible())
+    handler = _Lines()
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(logging.INFO)

@@ -28,6 +28,7 @@ from nasrank.study.options import (
     shown_as,
     usual_folder,
 )
+from nasrank.study.view import envelope
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -133,7 +134,6 @@ def _execute(
     """Execute the command and show its result."""
     from nasrank.cli.progress import ProgressBar
     from nasrank.study.conduct import conduct, estimate, study_of
-    from nasrank.study.study import envelope
 
     study = study_of(config) if study is None else study
     how = {name: bool(common[name]) for name in ("only_cached", "any_code", "force")}

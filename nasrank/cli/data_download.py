@@ -3,8 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from nasrank.cli.output import FormatOption, QuietOption, show_rows
 from nasrank.study.view import Field
@@ -38,6 +36,7 @@ def download_file(
     """
     from nasrank.benchmarks.downloading import download, place_of
     from nasrank.benchmarks.remote_files import REMOTE_FILES, find_remote
+    from nasrank.cli.progress import bytes_bar
 
     if source is None:
         rows = []
@@ -58,7 +57,7 @@ def download_file(
         show_rows("data download", "files", rows, output_format, fields=columns)
         return
     remote = find_remote(source)
-    with _bar(quiet=quiet) as bar:
+    with bytes_bar(quiet=quiet) as bar:
         task = bar.add_task(remote.file, total=None)
         done = download(
             remote,
@@ -84,16 +83,3 @@ def _row(remote: Any, path: Any, state: str, size: int | None, following: str | 
         "page": remote.page,
         "next": following,
     }
-
-
-def _bar(*, quiet: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )

@@ -17,9 +17,7 @@ from nasrank.cli.output import (
 )
 from nasrank.cli.setting_page import setting_sheet
 from nasrank.errors import UsageError
-from nasrank.study.options import read_settings
-from nasrank.study.study import envelope
-from nasrank.study.view import Field, Part, Sheet
+from nasrank.study.view import Field, Part, Sheet, envelope
 
 __all__ = ["EPILOG", "import_space"]
 
@@ -195,6 +193,8 @@ def import_space(
 
 def _from_file(config: Path | None, known: Sequence[str]) -> dict[str, Any]:
     """Read options of a TOML file, each of the type that it has on the command line."""
+    from nasrank.study.options import read_settings
+
     content = read_settings(config, [*known, "higher_is_better"])
     if "higher_is_better" in content:
         content.setdefault("lower_is_better", not content.pop("higher_is_better"))

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from nasrank.cli.output import FormatOption, QuietOption, show_record
-from nasrank.cli.progress import CountBar
 
 __all__ = ["EPILOG", "compute_space"]
 
@@ -34,6 +33,7 @@ def compute_space(
     from nasrank.benchmarks import SPACES, load_task
     from nasrank.benchmarks.proxies import space_proxies
     from nasrank.cache import cache_folder
+    from nasrank.cli.progress import CountBar
 
     if "/" not in space and space in SPACES:
         # Any dataset will do: the architectures are the same.

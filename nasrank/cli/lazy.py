@@ -3,12 +3,11 @@
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-from nasrank.cli.command import command_of, epilog_of, help_of
-from nasrank.studies import STUDIES, config_of
+from nasrank.studies import STUDIES, config_of, summary_of
 
 __all__ = ["group_of"]
 
@@ -28,11 +27,25 @@ def group_of(prefix: str = "", order: tuple[str, ...] = ()) -> type[TyperGroup]:
             super().__init__(**how)
             self.commands: Any = _Commands(prefix, dict(self.commands), order)
 
+        def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's
+            self.commands.only_listed = True
+            super().format_help(ctx, formatter)
+
+        def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ANN401 - typer's
+            self.commands.only_listed = True
+            return super().shell_complete(ctx, incomplete)
+
     return Lazy
 
 
 class _Commands(MutableMapping[str, Any]):
-    """The commands of a group by name; those of studies are made when they are looked up."""
+    """The commands of a group by name; those of studies are made when they are looked up.
+
+    Attributes:
+        only_listed: Nothing but their names and summaries is wanted, so nothing is made.
+    """
+
+    only_listed = False
 
     def __init__(self, prefix: str, others: dict[str, Any], order: tuple[str, ...]) -> None:
         words = [name.rpartition(" ") for name in STUDIES]
@@ -43,7 +56,10 @@ class _Commands(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a command of typer's
         if self._made[name] is None:
-            self._made[name] = _made(f"{self._prefix} {name}".strip())
+            words = f"{self._prefix} {name}".strip()
+            if self.only_listed:
+                return TyperCommand(name, help=summary_of(words))
+            self._made[name] = _made(words)
         return self._made[name]
 
     def __setitem__(self, name: str, command: Any) -> None:  # noqa: ANN401
@@ -60,6 +76,9 @@ class _Commands(MutableMapping[str, Any]):
 
 
 def _made(command: str) -> Any:  # noqa: ANN401 - a command of typer's
+    # The options of a study need pydantic.
+    from nasrank.cli.command import command_of, epilog_of, help_of
+
     config = config_of(command)
     info = CommandInfo(
         name=command.rpartition(" ")[2],

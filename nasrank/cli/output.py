@@ -13,8 +13,7 @@ from rich.console import Console
 from nasrank.cli.layout import ENDLESS, lay_out, wrapped
 from nasrank.escapes import for_csv, for_json, for_latex, for_markdown, visible
 from nasrank.registry import unknown_name
-from nasrank.study.study import envelope
-from nasrank.study.view import Field, Part, Sheet
+from nasrank.study.view import Field, Part, Sheet, envelope
 from nasrank.tables import plain
 
 if TYPE_CHECKING:

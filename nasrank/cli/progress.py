@@ -6,10 +6,17 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.progress import Progress as RichProgress
 
-__all__ = ["CountBar", "ProgressBar"]
+__all__ = ["CountBar", "ProgressBar", "bytes_bar"]
 
 _QUIET_SECONDS = 10.0
 
@@ -149,3 +156,21 @@ class CountBar:
     def update(self, done: int, total: int | None) -> None:
         """Receive how many records are read, and their total where that is known."""
         self._bar.update(self._task, completed=done, total=total)
+
+
+def bytes_bar(*, quiet: bool) -> RichProgress:
+    """Make a bar of bytes received, with their speed; shown on a terminal alone.
+
+    Args:
+        quiet: Show nothing.
+    """
+    console = Console(stderr=True)
+    return RichProgress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )

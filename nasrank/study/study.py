@@ -17,9 +17,8 @@ from nasrank.errors import NasrankError, UsageError, needing
 from nasrank.registry import unknown_name
 from nasrank.study.finished import Code, Identity
 from nasrank.study.options import Config, flag_of, ordered_fields, shown_as
-from nasrank.study.view import Part, Sheet
+from nasrank.study.view import Part, Sheet, envelope
 from nasrank.tables import Table
-from nasrank.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,6 @@ __all__ = [
     "Study",
     "Told",
     "Worker",
-    "envelope",
     "one_by_one",
 ]
 
@@ -272,36 +270,6 @@ class Result(Told, Generic[C]):
             left_out=self.left_out,
             notes=self.notes,
         )
-
-
-def envelope(
-    command: str,
-    answer: Mapping[str, Any] | None,
-    *,
-    tables: Mapping[str, list[Row]] | None = None,
-    claims: Sequence[Row] = (),
-    left_out: Sequence[str] = (),
-    notes: Sequence[str] = (),
-) -> Row:
-    """Return the form that ``--format json`` has for every command.
-
-    Args:
-        command: Its words.
-        answer: One thing with named parts, where the answer is more than tables.
-        tables: Rows by table.
-        claims: Rows of ``claims``.
-        left_out: What is missing, one line each.
-        notes: What to keep in mind, one line each.
-    """
-    return {
-        "command": command,
-        "version": __version__,
-        "answer": answer,
-        "tables": tables or {},
-        "claims": list(claims),
-        "left_out": list(left_out),
-        "notes": list(notes),
-    }
 
 
 def _main_table(result: Result[Any]) -> Iterable[Part]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+from nasrank.version import __version__
+
 __all__ = [
     "SPREAD",
     "Field",
@@ -16,6 +18,7 @@ __all__ = [
     "Sheet",
     "bounds",
     "differing",
+    "envelope",
     "fixed",
     "grouped",
     "joined",
@@ -303,3 +306,33 @@ def joined(parts: Iterable[str]) -> str:
 
 def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def envelope(
+    command: str,
+    answer: Mapping[str, Any] | None,
+    *,
+    tables: Mapping[str, Sequence[Row]] | None = None,
+    claims: Sequence[Row] = (),
+    left_out: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the form that ``--format json`` has for every command.
+
+    Args:
+        command: Its words.
+        answer: One thing with named parts, where the answer is more than tables.
+        tables: Rows by table.
+        claims: Rows of ``claims``.
+        left_out: What is missing, one line each.
+        notes: What to keep in mind, one line each.
+    """
+    return {
+        "command": command,
+        "version": __version__,
+        "answer": answer,
+        "tables": tables or {},
+        "claims": list(claims),
+        "left_out": list(left_out),
+        "notes": list(notes),
+    }

@@ -7,8 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
+from nasrank.cli.command import help_of
 from nasrank.questions.bench.speed import HEAVY
-from nasrank.studies import STUDIES
+from nasrank.studies import STUDIES, config_of, summary_of
 
 
 def commands(command, path=()):
@@ -31,6 +32,11 @@ def _plain(monkeypatch):
 def test_there_are_commands():
     assert {("compare",), ("data", "info"), ("bench",), ("env",)} <= set(EVERY)
     assert {tuple(name.split()) for name in STUDIES} <= set(EVERY)
+
+
+@pytest.mark.parametrize("command", STUDIES)
+def test_the_list_of_commands_says_what_their_own_help_says(command):
+    assert summary_of(command) == help_of(config_of(command)).partition("\n\n")[0] != ""
 
 
 def test_every_command_has_help_an_example_and_every_option_in_full():

@@ -42,6 +42,8 @@ def _cached(warm_cache, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
+        (["--help"], {*NUMBERS, *DRAWING, "numpy", "pydantic", "pyarrow", "nasrank.losses"}),
+        (["ot", "--help"], {*NUMBERS, *DRAWING, "numpy", "pydantic", "pyarrow", "nasrank.losses"}),
         (["data", "list"], {*NUMBERS, *DRAWING, "pyarrow", "jinja2"}),
         (["data", "path"], {*NUMBERS, *DRAWING, "pyarrow", "jinja2"}),
         (["data", "info", "nb201/cifar10"], {"torch", "pandas", *DRAWING}),
@@ -50,6 +52,20 @@ def _cached(warm_cache, monkeypatch):
 )
 def test_asking_imports_little(arguments, unwanted):
     assert not unwanted & modules_of(*arguments)
+
+
+def test_names_of_commands_complete_without_their_options(monkeypatch):
+    monkeypatch.setenv("_NASRANK_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "nasrank co")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "nasrank"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "compare" in done.stdout
+    assert "pydantic" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["budget", "recommend"])

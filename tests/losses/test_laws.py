@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nasrank import registry
 from nasrank.losses import LOSSES, LossSpec, prepare, resolve
 from nasrank.losses.catalogue import LossRegistry
 from nasrank.losses.named import options_of
@@ -302,7 +301,7 @@ def test_names_and_facts_need_no_torch():
 
 def test_a_loss_of_another_package_is_known_by_its_entry_point(monkeypatch):
     points = [EntryPoint("huber", "torch.nn.functional:huber_loss", "nasrank.losses")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     losses = LossRegistry(())
     assert list(losses) == []
     info = losses.entry("huber")
