@@ -7,6 +7,8 @@ only the command line turns an error into text and an exit code.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nasrank.installing import install_command
+
 __all__ = [
     "EXTRAS",
     "CheckFailed",
@@ -83,12 +85,12 @@ def needing(extra: str, what: str) -> Iterator[None]:
         UsageError: The package is not installed.
 
     Example:
-        >>> with needing("ot", "emd needs POT"):
+        >>> with needing("ot", "emd needs POT"):  # doctest: +ELLIPSIS
         ...     raise ImportError
         Traceback (most recent call last):
-        nasrank.errors.UsageError: emd needs POT. Install it with: pip install POT
+        nasrank.errors.UsageError: emd needs POT. Install it with: ... install POT
     """
     try:
         yield
     except ImportError as error:
-        raise UsageError(f"{what}. Install it with: pip install {EXTRAS[extra]}") from error
+        raise UsageError(f"{what}. Install it with: {install_command(EXTRAS[extra])}") from error

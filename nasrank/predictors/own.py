@@ -33,8 +33,7 @@ from nasrank.named import Count, Option, Positive, options_of_signature
 from nasrank.own import guarded, place_of
 from nasrank.predictors.columns import GraphColumns
 from nasrank.predictors.ensemble import Ensemble, spelled_out
-from nasrank.predictors.predictor import Epoch, Fitted, Member, Predictor
-from nasrank.predictors.recipe import Recipe
+from nasrank.predictors.predictor import Epoch, Fitted, Given, Member, Predictor
 from nasrank.predictors.standard import Standard
 from nasrank.predictors.targets import robust_scores
 from nasrank.seeds import derive_seed, numpy_generator, seeded_torch
@@ -110,14 +109,13 @@ class _Own(Predictor):
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
         ensemble: Count = 1,
-        **options: Any,  # noqa: ANN401 - the constructor's own
+        **given: Any,  # noqa: ANN401 - what any predictor is given, and the constructor's own
     ) -> None:
-        super().__init__(graphs, proxies=proxies, device=device, recipe=recipe)
-        self.ensemble, self._options = ensemble, options
+        super().__init__(
+            graphs, **{name: given.pop(name) for name in Given.__annotations__ if name in given}
+        )
+        self.ensemble, self._options = ensemble, given
 
     @classmethod
     def options(cls) -> Mapping[str, Option]:
@@ -149,30 +147,21 @@ class OwnModule(_Own):
 
     Args:
         graphs: See `Predictor`.
-        proxies: Ignored.
-        device: Where to train and score.
-        recipe: How to train; the default recipe if None.
-        ensemble: Trainings of each member, whose scores are averaged.
-        learning_rate: Peak of the cycle; the recipe's if 0.
-        options: Those of the module's constructor.
+        learning_rate: Peak of the cycle; the recipe's if None.
+        given: See `Predictor`; proxies are ignored. ``ensemble`` trainings of each member have
+            their scores averaged; what else there is goes to the module's constructor.
     """
 
     def __init__(
         self,
         graphs: GraphBatch,
         *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        ensemble: Count = 1,
         learning_rate: Positive | None = None,
-        **options: Any,  # noqa: ANN401 - the constructor's own
+        **given: Any,  # noqa: ANN401 - see _Own
     ) -> None:
         from nasrank.graphs.pyg import BatchedGraphs
 
-        super().__init__(
-            graphs, proxies=proxies, device=device, recipe=recipe, ensemble=ensemble, **options
-        )
+        super().__init__(graphs, **given)
         self._rate = (learning_rate or self.recipe.learning_rate) / self.recipe.learning_rate
         self._laid_out = BatchedGraphs(graphs)
 
@@ -352,11 +341,9 @@ class OwnRegressor(_Own):
 
     Args:
         graphs: See `Predictor`.
-        proxies: Ignored.
-        device: Ignored; it computes on the CPU.
-        recipe: Ignored.
-        ensemble: Regressors of each member, whose predictions are averaged.
-        options: Those of the regressor.
+        given: See `Predictor`; proxies, device and recipe are ignored, and it computes on the
+            CPU. ``ensemble`` regressors of each member have their predictions averaged; what else
+            there is goes to the regressor's constructor.
     """
 
     own_loss = "mse(targets=robust)"
@@ -364,16 +351,9 @@ class OwnRegressor(_Own):
     def __init__(
         self,
         graphs: GraphBatch,
-        *,
-        proxies: Float64[np.ndarray, "items proxies"] | None = None,
-        device: torch.device | str = "cpu",
-        recipe: Recipe | None = None,
-        ensemble: Count = 1,
-        **options: Any,  # noqa: ANN401 - the regressor's own
+        **given: Any,  # noqa: ANN401 - see _Own
     ) -> None:
-        super().__init__(
-            graphs, proxies=proxies, device=device, recipe=recipe, ensemble=ensemble, **options
-        )
+        super().__init__(graphs, **given)
         self._made = GraphColumns(graphs)
         self._standard = Standard.of(self._made.reference.astype(np.float64))
         self._rows = self._standard.apply(self._made.reference.astype(np.float64))

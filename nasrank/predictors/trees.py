@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Unpack
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from nasrank.errors import UsageError
+from nasrank.errors import needing
 from nasrank.graphs import GraphBatch
 from nasrank.named import Above
 from nasrank.predictors.columns import GraphColumns
@@ -59,13 +59,8 @@ class TreePredictor(FeaturePredictor):
 
     @staticmethod
     def _ensembles() -> ModuleType:
-        try:
+        with needing("trees", "predictors made of trees need scikit-learn"):
             from sklearn import ensemble
-        except ImportError as error:
-            raise UsageError(
-                "predictors made of trees need scikit-learn. Install it with: "
-                "pip install 'nasrank[trees]'"
-            ) from error
         return ensemble  # type: ignore[no-any-return]
 
     @cached_property

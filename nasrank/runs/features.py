@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from nasrank.predictors.recipe import Recipe
 
 __all__ = ["predictor_on"]
-
-_LOG = logging.getLogger("nasrank")
 
 
 def predictor_on(
@@ -48,7 +45,6 @@ def predictor_on(
     spec = parse_predictor(name)
     proxies = None
     if spec.needs_proxies:
-        _LOG.info("proxies of %s: computed once, then kept", space.name)
         known = space_proxies(space.name, space.graphs)
         proxies = np.stack([normal_scores(column) for column in known.T], axis=1)
     return make_predictor(spec, space.graphs, proxies=proxies, device=device, recipe=recipe)

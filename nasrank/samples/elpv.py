@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from nasrank.errors import DataError
+from nasrank.installing import install_command
 from nasrank.limits import require_regular
 from nasrank.samples.pictures import read_square
 from nasrank.samples.samples import Samples, SampleSet, split_stratified
 
 __all__ = ["ELPV_INSTALL", "read_elpv"]
 
-ELPV_INSTALL = "pip install elpv-dataset==1.0.0.post1"
+ELPV_INSTALL = install_command("elpv-dataset==1.0.0.post1")
 """Installs the photographs, 91 MB."""
 
 _SIDE = 50

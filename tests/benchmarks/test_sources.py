@@ -10,6 +10,7 @@ from nasrank.benchmarks.nb201 import ORIGINS as NB201
 from nasrank.benchmarks.nbgraph import ORIGINS as NBGRAPH
 from nasrank.benchmarks.sources import read_source
 from nasrank.errors import DataError
+from nasrank.installing import install_command
 
 ORIGINS = [ANALOG, *NB201.values(), *NBGRAPH.values()]
 
@@ -31,14 +32,14 @@ def test_a_missing_package_is_told_with_its_command(monkeypatch):
         read_source(ANALOG)
     assert str(caught.value) == (
         "the package analog-nasbench that holds data.anb is not installed. "
-        "Install it with: pip install analog-nasbench==0.1.3"
+        f"Install it with: {install_command('analog-nasbench==0.1.3')}"
     )
 
 
 def test_a_missing_file_is_told_with_its_command(fake_package):
     file = fake_package(ANALOG, b"")
     file.unlink()
-    with pytest.raises(DataError, match="pip install --force-reinstall --no-deps analog-nasbench"):
+    with pytest.raises(DataError, match=r"install .*--force-reinstall --no-deps analog-nasbench"):
         read_source(ANALOG)
 
 

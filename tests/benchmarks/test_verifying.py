@@ -106,7 +106,7 @@ def test_a_missing_package_is_a_result(monkeypatch):
     monkeypatch.setattr(sources, "distribution", missing)
     (row,) = verify("analog/cifar10")
     assert (row.state, row.path, row.sha256) == ("missing", None, None)
-    assert "pip install analog-nasbench==0.1.3" in row.detail
+    assert "analog-nasbench==0.1.3" in row.detail
 
 
 def test_a_damaged_cached_copy_is_mended_and_told(cache, caplog):

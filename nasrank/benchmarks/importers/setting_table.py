@@ -247,16 +247,17 @@ def _naming(records: Records, left_out: Sequence[LeftOut]) -> str:
 
 def _check(records: Records, taken: Collection[str], wishes: Wishes) -> None:
     series = {each[0] for each in places_in_chains(records.columns).values()}
-    for option, names in (
-        ("--settings", wishes.settings),
-        ("--setting", wishes.kinds),
-        ("--ignore", wishes.ignore),
-    ):
-        for name in names:
-            if name not in records.columns and (option != "--setting" or name not in series):
-                raise unknown_name(f"column of {option}", name, records.columns)
-            if name in taken and option != "--ignore":
-                raise UsageError(f"{option} {name}: the column means something else. Leave it out")
+    asked = [
+        *(("--settings", name) for name in wishes.settings),
+        *((wishes.option_of(name), name) for name in wishes.kinds),
+        *(("--ignore", name) for name in wishes.ignore),
+    ]
+    for option, name in asked:
+        one_of_series = name in wishes.kinds and name in series
+        if name not in records.columns and not one_of_series:
+            raise unknown_name(f"column of {option}", name, records.columns)
+        if name in taken and option != "--ignore":
+            raise UsageError(f"{option} {name}: the column means something else. Leave it out")
     both = {*wishes.ignore} & {*wishes.settings, *wishes.kinds}
     if both:
         raise UsageError(f"--ignore {min(both)}: it is asked for as a setting too. Leave out one")

@@ -19,11 +19,17 @@ class Wishes:
             which in a table of graphs are none.
         kinds: What a column is, by its name or by that of its series, such as ``stage*_kernel``.
         ignore: Columns to pass over.
+        categories: Those of ``kinds`` that were called categories by an option of its own.
     """
 
     settings: tuple[str, ...] = ()
     kinds: Mapping[str, Wish] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def option_of(self, name: str) -> str:
+        """Return the option that said what a column is."""
+        return "--category" if name in self.categories else "--setting"
 
     def __bool__(self) -> bool:
         """Whether anything is asked for."""
@@ -56,6 +62,8 @@ def read_wishes(
         'log'
     """
     found: dict[str, Wish] = {}
+    if not all(name.strip() for name in categories):
+        raise UsageError("--category is empty. Name a column, as in --category layer")
     for text in (*kinds, *(f"{name}=category" for name in categories)):
         name, equals, kind = text.partition("=")
         if not name.strip() or not equals:
@@ -63,7 +71,9 @@ def read_wishes(
         if name.strip() in found:
             raise UsageError(f"--setting {name.strip()}: it is given two kinds. Leave one out")
         found[name.strip()] = read_wish(kind)
-    return Wishes(tuple(settings), found, tuple(ignore))
+    return Wishes(
+        tuple(settings), found, tuple(ignore), tuple(name.strip() for name in categories)
+    )
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ from nasrank.registry import unknown_name
 
 __all__ = ["DATASET", "candidate_graphs", "candidate_names", "read", "recognises", "spells_names"]
 
+_BUILT_IN = (
+    "--settings, --setting, --category and --ignore are about settings, and this space is built "
+    "in. Leave them out"
+)
+
 DATASET = "own"
 """The dataset of a user's own space, unless another is named."""
 
@@ -161,7 +166,7 @@ def read(
     graphs, understood, settings = None, None, None
     if built_in:
         if wishes:
-            raise UsageError("--settings, --setting, --ignore: the space is built in. Leave out")
+            raise UsageError(_BUILT_IN)
         names = _names(records, built_in=True)
     else:
         taken = {*labels, *statuses, *numbers.values(), *_fixed_columns(records, form)}

@@ -261,6 +261,8 @@ def test_the_user_has_the_last_word(read):
         ({"kinds": ["x=ordered:a<c"]}, DataError, "line .: x is 'b', not one of a, c"),
         ({"kinds": ["x=log"]}, DataError, "line 2: x is '.', not a finite number above 0"),
         ({"kinds": ["y=log"]}, UsageError, "unknown column of --setting 'y'"),
+        ({"categories": ["y"]}, UsageError, "unknown column of --category 'y'"),
+        ({"categories": [" "]}, UsageError, "--category is empty"),
         ({"settings": ["acc"]}, UsageError, "--settings acc: the column means something else"),
         ({"ignore": ["x"], "categories": ["x"]}, UsageError, "asked for as a setting too"),
     ],
