@@ -82,3 +82,27 @@ def test_the_gate_passes_where_nothing_changed_and_fails_where_it_is_worse(scrat
     (folder / "ours.py").write_text(OURS)
     done = hook(folder, environment)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.long
+def test_the_gate_fails_where_it_is_slower_or_takes_more_memory_than_it_did(scratch):
+    folder, environment = scratch
+    (folder / "ours.py").write_text(OURS)
+    typed(folder, environment, "git add . && git -c user.name=a -c user.email=b commit -qm first")
+    typed(folder, environment, "git update-ref refs/remotes/origin/main HEAD")
+    (block,) = (b for b in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "--max-slower" in b)
+    # As the machine of a test is a busy one.
+    block = block.replace("--max-slower 1.5", "--max-slower 3")
+    done = typed(folder, environment, block)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "ours.py").write_text(
+        OURS.replace("self.mean = y.mean()", "self.mean = y.mean() + 0 * np.ones(2**26).mean()")
+        .replace("import numpy as np", "import time\n\nimport numpy as np")
+        .replace("return self\n", "time.sleep(2)\n        return self\n")
+    )
+    typed(folder, environment, WORKFLOW["jobs"]["gate"]["steps"][3]["run"])
+    done = typed(folder, environment, block)
+    assert done.returncode == 3, done.stdout + done.stderr
+    *_, line = done.stderr.splitlines()
+    assert "times the time of ./before.py:Model" in line
+    assert "times the memory of ./before.py:Model" in line

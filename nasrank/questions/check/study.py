@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from nasrank.errors import CheckFailed, DataError, NothingToCompare
+from nasrank.predictors import PREDICTORS
+from nasrank.predictors.specification import parse_predictor
 from nasrank.questions.check.baseline import computed_by_others, read_runs, write_baseline
+from nasrank.questions.check.costs import ROUNDS, cost_rows, costs_in_turns, measured_runs
 from nasrank.questions.check.gate import OtherDataError, check_runs
 from nasrank.questions.check.options import CheckConfig
-from nasrank.questions.check.tables import CELL, CHECK
+from nasrank.questions.check.tables import CELL, CHECK, COST_LIMITS
 from nasrank.study.study import Answer, Job, Result, Study
-from nasrank.study.view import Field, Part, Sheet, bounds
+from nasrank.study.view import Field, Part, Sheet, bounds, number
 
 __all__ = ["CHECKED"]
 
@@ -60,19 +63,58 @@ def _checked(job: Job[CheckConfig, Any]) -> Answer:
             f"{results} does not show the installed code of {', '.join(others)}: other code made "
             "it. Run the comparison again"
         )
-    worse = CheckFailed(
+    worse = (
         f"worse than {baseline}: mean tau {_change(found.primary)}. If that is intended, write a "
         f"new baseline: {again}"
     )
     parts = {name: value for name, value in asdict(found).items() if name != "rows"}
+    costs = _costs(job, rows) if config.limits_cost else []
+    notes += [
+        f"undecided: the {row['measure']} of {row['predictor']} is above its limit in some rounds "
+        "and below in others; repeat the check where nothing else runs"
+        for row in costs
+        if row["verdict"] == "undecided"
+    ]
+    failed = [] if found.held else [worse]
+    failed += [_too_costly(row) for row in costs if row["verdict"] == "worse"]
     return Answer(
-        {CHECK: found.rows},
+        {CHECK: found.rows, **({COST_LIMITS: costs} if costs else {})},
         record={"verdict": verdict, **parts},
         notes=tuple(notes),
         left_out=tuple(
             f"{count} runs of {here} are not in {there}" for count, here, there in lacking if count
         ),
-        error=None if found.held else worse,
+        error=CheckFailed("; ".join(failed)) if failed else None,
+    )
+
+
+def _costs(job: Job[CheckConfig, Any], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Measure the predictors whose cost is limited."""
+    config, reference = job.config, str(job.config.reference)
+    PREDICTORS.facts(parse_predictor(reference).name).require_extra()
+    both = [measured_runs(rows, each, reference) for each in config.predictors]
+    found = []
+    for runs, beside in both:
+        first = runs[0]
+        with job.progress.stage(f"measuring {first.predictor} beside {reference}") as tell:
+            rounds = costs_in_turns((runs, beside), tell)
+        about = {
+            "predictor": first.predictor,
+            "reference": beside[0].predictor,
+            **{name: getattr(first, name) for name in ("task", "loss", "n_train")},
+            "runs": len(runs),
+        }
+        limits = {"max_slower": config.max_slower, "max_memory": config.max_memory}
+        found += [{**about, **row} for row in cost_rows(rounds, **limits)]
+    return found
+
+
+def _too_costly(row: Row) -> str:
+    option = {"time": "--max-slower", "memory": "--max-memory"}[row["measure"]]
+    return (
+        f"{row['predictor']} takes {row['ratio']:.2f} times the {row['measure']} of "
+        f"{row['reference']}, more than {option} {row['limit']:g} in every round. If that is "
+        f"intended, raise {option}"
     )
 
 
@@ -102,7 +144,36 @@ def _view_check(result: Result[CheckConfig]) -> Iterable[Part]:
     if hidden := len(rows) - len(shown):
         text += f" {hidden} more rows, none better or worse, with --format csv."
     yield text
+    if costs := result.tables.get(COST_LIMITS.name):
+        yield Sheet(costs, _COSTS, f"Cost beside {costs[0]['reference']}, {ROUNDS} rounds")
+        yield (
+            "Time is of training and scoring one run, memory the peak of all runs together. "
+            "Worse: above the limit in every round."
+        )
     yield from (f"! {note}" for note in result.notes)
+
+
+_COSTS = (
+    Field("predictor", keep=8),
+    Field("measure", keep=9),
+    Field("cost", of=lambda row: f"{number(row['cost'])} {row['unit']}", right=True, keep=5),
+    Field(
+        "reference_cost",
+        "reference",
+        of=lambda row: f"{number(row['reference_cost'])} {row['unit']}",
+        right=True,
+        keep=4,
+    ),
+    Field(
+        "ratio",
+        "ratio [all rounds]",
+        of=lambda row: f"{row['ratio']:.2f} [{row['lowest']:.2f}, {row['highest']:.2f}]",
+        right=True,
+        keep=9,
+    ),
+    Field("limit", right=True, keep=8),
+    Field("verdict", keep=9),
+)
 
 
 def _verdict(row: Row) -> str:
