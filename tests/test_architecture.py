@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "proxies": GROUND | {"graphs"},
     "benchmarks": GROUND | {"graphs", "proxies"},
     "predictors": GROUND | {"graphs", "losses"},
+    "peers": {"errors", "named"},
     "samples": GROUND,
     "encoders": GROUND,
     "studies": {"study"},
