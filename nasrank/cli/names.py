@@ -82,7 +82,7 @@ def _in_full(record: dict[str, Any]) -> list[Any]:
         record["name"],
         *(f"  {key}: {value}" for key, value in own.items() if key != "name" and value),
     ]
-    if record["about"]:
+    if record["about"] and record["about"] != record.get("idea"):
         lines += ["", record["about"]]
     if record["option"]:
         fields = [Field("option"), Field("value", "what to write")]

@@ -103,7 +103,7 @@ class Mixture:
 
 
 class Auto(FeaturePredictor):
-    r"""The mean of what folds of the training set speak for.
+    r"""Chooses among the predictors by cross-validation, and mixes the best.
 
     Candidates are :data:`CANDIDATES`, those made of trees where scikit-learn is installed, and
     ``kernel`` with the asked loss. All of them are raced on the same stratified folds, five a

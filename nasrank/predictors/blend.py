@@ -26,7 +26,7 @@ _ALIKE_BELOW = 150
 
 
 class Blend(FeaturePredictor):
-    r"""The weighted mean of the scores of three predictors, each as normal quantiles.
+    r"""Weighted mean of the scores of gp, trees and a network, each as normal quantiles.
 
     .. math:: s = \sum_p w_p\, \Phi^{-1}(F_p(s_p)),
         \qquad w_\text{gp} = w_\text{trees} = \tfrac13 \min(1, \sqrt{150 / n})

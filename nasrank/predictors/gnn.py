@@ -26,7 +26,7 @@ TYPICAL_NODES = 8
 
 
 class GNN(Network):
-    """Messages along and against the edges, a gate by operation, and a sum over all nodes.
+    """Graph network: messages along and against edges, gated by operation, and a sum over nodes.
 
     A node starts from a vector of its operation, to which a linear map of its standardised
     attributes and of the settings of the whole architecture is added where the space has any. In

@@ -20,11 +20,12 @@ __all__ = ["GaussianProcess", "Posterior", "Posteriors"]
 
 
 class GaussianProcess(FeaturePredictor):
-    r"""Gaussian process regression with the kernel of :class:`~nasrank.predictors.evidence.Form`.
+    r"""Gaussian process regression, its kernel chosen by marginal likelihood.
 
-    Kernel and targets come from :func:`~nasrank.predictors.evidence.choose_kernel`: the targets
-    are about standard normal whatever the unit of the labels, and called robust, although normal
-    scores and robust ones of a logarithm may be mixed in. Scales, lengths and noise maximise the
+    For the kernel see :class:`~nasrank.predictors.evidence.Form`. It and the targets
+    come from :func:`~nasrank.predictors.evidence.choose_kernel`: the targets are about standard
+    normal whatever the unit of the labels, and called robust, although normal scores and robust
+    ones of a logarithm may be mixed in. Scales, lengths and noise maximise the
     marginal likelihood times a prior, for each member on its own (Rasmussen and Williams
     2006, "Gaussian processes for machine learning"). The cost grows with the cube of n; beyond
     512 labels the kernel is chosen on 512 of them.

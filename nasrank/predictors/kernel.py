@@ -47,7 +47,7 @@ _NEGLIGIBLE = 1e-3
 
 
 class KernelMachine(FeaturePredictor):
-    r"""Scores K a with any loss, on the kernel that a Gaussian process finds.
+    r"""Kernel machine with any loss, on the kernel that a Gaussian process would choose.
 
     .. math:: \min_b \; \ell(L b, y) + \frac{\lambda}{n} \lVert b \rVert^2, \qquad K = L L^T
 

@@ -45,7 +45,7 @@ class _Columns:
 
 
 class MLP(Network):
-    """Two hidden layers on :func:`~nasrank.graphs.features.graph_features`.
+    """Two hidden layers on counts of operations, edges and paths, and settings.
 
     The features count operations and edges by the operations at their ends, so graphs that
     differ only in how these are connected get one score. It stands for the encodings with a

@@ -21,6 +21,8 @@ LONGEST_WORD = 64
 """Longest name of a level, in characters."""
 _FEWEST_NAMES = 5
 """Fewest rows whose words, all different, are taken for names."""
+NAMING = {"name", "id", "run", "trial"}
+"""Words in the headings of columns that name rows; there two rows are enough."""
 _MANY = 32
 """Most different words that may be as many as half of the rows."""
 
@@ -135,7 +137,8 @@ def _why_no_words(
         "measured, not chosen": _RESULT.match(name.lower()) is not None,
     }
     if not mostly_numbers:
-        shapes[NAMES_ROWS] = len(distinct) == count >= _FEWEST_NAMES
+        fewest = 2 if NAMING & {*words_of(name)} else _FEWEST_NAMES
+        shapes[NAMES_ROWS] = len(distinct) == count >= fewest
         shapes["names of nearly every row"] = len(distinct) > max(_MANY, count / 2)
     return next((why for why, true in shapes.items() if true), None)
 

@@ -20,6 +20,7 @@ from nasrank.benchmarks.importers.cells import Cell, cell_of
 from nasrank.benchmarks.importers.chains import entry_name, places_in_chains, series_of_list
 from nasrank.benchmarks.importers.column_roles import (
     NAMES_ROWS,
+    NAMING,
     counts_rows,
     names_rows,
     says_chosen,
@@ -241,7 +242,7 @@ def _naming(records: Records, left_out: Sequence[LeftOut]) -> str:
         for each in left_out
         if each.why == NAMES_ROWS and names_rows(_cells(records, each.name))
     ]
-    usual = [name for name in found if {*words_of(name)} & {"name", "id", "run", "trial"}]
+    usual = [name for name in found if {*words_of(name)} & NAMING]
     return next(iter(usual or found), "")
 
 

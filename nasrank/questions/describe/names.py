@@ -122,7 +122,10 @@ def _about(thing: object) -> str:
         if paragraph.split("\n")[0] in _SECTIONS:
             break
         if not paragraph.startswith(".. math::"):
-            kept.append(_ROLE.sub(lambda role: role[1].rpartition(".")[2], paragraph))
+            # Lines are broken for the source; what is indented, such as a list, stays as it is.
+            lines = paragraph.split("\n")
+            joined = paragraph if any(line[:1] in " -" for line in lines) else " ".join(lines)
+            kept.append(_ROLE.sub(lambda role: role[1].rpartition(".")[2], joined))
     return "\n\n".join(kept).strip()
 
 

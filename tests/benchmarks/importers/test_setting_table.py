@@ -13,7 +13,11 @@ from hypothesis.extra.numpy import arrays
 from nasrank.benchmarks.importers import user
 from nasrank.benchmarks.importers.cells import cell_of, spelled
 from nasrank.benchmarks.importers.chains import places_in_chains
-from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
+from nasrank.benchmarks.importers.column_roles import (
+    NAMES_ROWS,
+    lower_is_usually_better,
+    why_no_setting,
+)
 from nasrank.benchmarks.importers.replicates import Replicates
 from nasrank.benchmarks.importers.setting_kinds import is_geometric
 from nasrank.benchmarks.importers.understood import read_wishes
@@ -560,3 +564,10 @@ def test_objects_are_no_settings(tmp_path):
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_spelt_number_is_read_back(value):
     assert cell_of(spelled(value)) == value
+
+
+def test_two_rows_are_enough_for_names_where_the_heading_says_so():
+    words = ["brave-fox", "calm-owl"]
+    assert why_no_setting("run", words) == why_no_setting("trialName", words) == NAMES_ROWS
+    assert why_no_setting("optimizer", words) is None
+    assert why_no_setting("run", ["brave-fox", "brave-fox"]) is None
