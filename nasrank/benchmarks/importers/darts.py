@@ -106,7 +106,7 @@ def read(
             )
         genotypes.append(genotype)
         if on_progress is not None and (row + 1) % 1000 == 0:
-            on_progress(row + 1, len(records.rows))
+            on_progress(row + 1, len(records))
     measurements = tuple(_measurements(records))
     if not measurements:
         raise DataError(
@@ -170,7 +170,7 @@ def _measurements(records: Records) -> Iterator[Measurement]:
 
 def _column(records: Records, name: str) -> NDArray[np.float64] | None:
     """Return ``[N]`` numbers of at least 0, or None where no row has one."""
-    values = np.full(len(records.rows), np.nan)
+    values = np.full(len(records), np.nan)
     for row, fields in enumerate(records.rows):
         numbers = _numbers(records, row, name, fields.get(name))
         if len(numbers) > 1 or min(numbers, default=0) < 0:

@@ -57,14 +57,12 @@ def status_columns(records: Records, labels: Collection[str]) -> tuple[str, ...]
     found = []
     for name in records.columns:
         words = words_of(name)
-        if name in labels or not words:
+        kinds = [words[-1:] and words[-1] in _STATUS, {*words} & _IF_TRUE, {*words} & _REASONS]
+        if name in labels or not any(kinds):
             continue
-        cells = [cell_of(record.get(name)) for record in records.rows]
-        if (
-            (words[-1] in _STATUS and _is_status(cells))
-            or ({*words} & _IF_TRUE and _tells(cells))
-            or ({*words} & _REASONS and _only_words(cells))
-        ):
+        cells = [*map(cell_of, records.column(name))]
+        tests = (_is_status, _tells, _only_words)
+        if any(kind and test(cells) for kind, test in zip(kinds, tests, strict=True)):
             found.append(name)
     return tuple(found)
 
@@ -84,11 +82,11 @@ def read_outcomes(records: Records, labels: Sequence[str], statuses: Sequence[st
     Raises:
         DataError: A label is neither a number nor one of these words; the message names the row.
     """
-    count = len(records.rows)
+    count = len(records)
     values = np.full((count, len(labels)), np.nan)
     why: list[str | None] = [None] * count
     for place, name in enumerate(labels):
-        given = [record.get(name) for record in records.rows]
+        given = records.column(name)
         stray = stray_cell(given)
         if stray is not None:
             raise records.error(stray[0], f"{name} {stray[1]}")
@@ -102,7 +100,7 @@ def read_outcomes(records: Records, labels: Sequence[str], statuses: Sequence[st
     going_on = np.zeros(count, np.bool_)
     for name in statuses:
         words = words_of(name)
-        cells = [cell_of(record.get(name)) for record in records.rows]
+        cells = [*map(cell_of, records.column(name))]
         if words[-1] in _STATUS:
             for row, cell in enumerate(cells):
                 word = _plain(cell)

@@ -1,50 +1,60 @@
-"""Candidates from tables of the plainest form, ten times as fast as row by row.
+"""Tables of graphs in the plainest form, ten times as fast as row by row.
 
-Most large pools are written by a program: plain CSV, Parquet or JSON lines, with a name
-and a graph in text. Arrow reads only these columns, and graphs are made of them by operations on
-whole columns. Whatever is out of the ordinary is left to the reader of rows: what is read here
-is read there in the same way.
+Most large tables are written by a program: plain CSV, Parquet or JSON lines, with a name and a
+graph in text. Arrow reads the columns that matter, and graphs are made of them by operations on
+whole columns, a chunk at a time. Whatever is out of the ordinary is left to the reader of rows:
+what is read here is read there in the same way.
 """
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nasrank.benchmarks.importers.column_names import OWN
+from nasrank.benchmarks.importers.column_names import OWN, named
 from nasrank.benchmarks.importers.dialect import separator_of
-from nasrank.benchmarks.importers.store import MOST_NODES
-from nasrank.benchmarks.nb201 import architecture_string, cell_graphs, official_order
-from nasrank.graphs import GraphBatch
+from nasrank.benchmarks.importers.json_rows import json_line_rows
+from nasrank.benchmarks.importers.parquet_file import open_columns
+from nasrank.benchmarks.importers.plain_graphs import (
+    CELLS,
+    FORMS,
+    NotPlainError,
+    plain_graphs,
+    recoded,
+)
+from nasrank.benchmarks.importers.records import ROW_LIMIT, Records, expanded, understood
+from nasrank.benchmarks.importers.store import check_size
+from nasrank.benchmarks.importers.tracking_export import is_export
+from nasrank.graphs import GraphBatch, joined
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["NotPlainError", "PlainRows", "plain_chunks"]
+__all__ = ["NotPlainError", "PlainRows", "plain_chunks", "plain_records"]
 
 _HEADER = re.compile(r'("?)[A-Za-z_][\w.-]*\1(,("?)[A-Za-z_][\w.-]*\3)*', re.ASCII)
 _NAME = r"^[!#-&(-~]([ -~]{0,254}[!-~])?$"
 """A name on one line: ASCII without blanks around it, and no quote at its start."""
-_OPERATION = re.compile(r"[A-Za-z0-9_][\w.+:/-]{0,63}", re.ASCII)
-_EDGE = re.compile(r"(\d{1,3})-(\d{1,3})", re.ASCII)
 _ODD = (b"'", b"{", b"\0")
 """Bytes that may mean something in CSV."""
 _ODD_QUOTE = re.compile(rb'[^,\n]"[^,\n\r]|[,\n]"[,\n\r]')
 """A quote that does not stand at one end of a cell."""
-_FORMS = (("operations", "edges"), ("arch_str",))
-_MOST_PARALLEL = 255
+_ENDS = (b"}\n", b"}\r\n")
+"""How a line of JSON ends."""
+_OTHER_GRAPHS = {"matrix", "layers"}
 _SAMPLE = 2**16
 _BLOCK = 2**20
-_PART = 2**22
-"""Entries of the adjacency matrices that are made at once."""
+_CHUNK = 2**14
+"""Rows of a table for import whose texts are in memory at once."""
 
+_BAD = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError)
+"""What reading a file can raise that is not of the form expected, beside Arrow's own."""
 
-class NotPlainError(Exception):
-    """Something that only the reader of rows understands, or refuses in words."""
+Tell = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,19 +104,183 @@ def plain_chunks(
     import pyarrow as pa
 
     try:
-        for number, table in _tables(path, size):
+        for number, table in _tables(_batches(path), size):
             if wanted(number):
                 yield _rows(number, table, vocabulary)
-    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, MemoryError) as error:
+    except (pa.ArrowException, *_BAD) as error:
         raise NotPlainError from error
 
 
-def _tables(path: Path, size: int) -> Iterator[tuple[int, "pa.Table"]]:
-    """Yield chunks of the columns that matter, as text."""
+def plain_records(
+    path: Path,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    built_in: bool = False,
+    on_progress: Tell | None = None,
+) -> Records:
+    """Read a table of graphs with names, labels and anything else but numbers of nodes.
+
+    The texts of graphs are never in memory as a whole.
+
+    Args:
+        path: The file.
+        renamed: The file's name of a column by its name here.
+        built_in: Whether the space is, so that no graphs are read.
+        on_progress: Receives the number of rows read so far, and their total at the end.
+
+    Returns:
+        The rows as `nasrank.benchmarks.importers.records.read_records` returns them, but with the
+        graphs; their places are not those of the file.
+
+    Raises:
+        NotPlainError: The file, or a row, is not of a form that is read here.
+        NasrankError: The reader of rows refuses it too, and says in which row.
+    """
+    import pyarrow as pa
+
+    try:
+        return _read_records(path, renamed or {}, built_in=built_in, tell=on_progress)
+    except (pa.ArrowException, *_BAD) as error:
+        raise NotPlainError from error
+
+
+def _read_records(
+    path: Path, renamed: Mapping[str, str], *, built_in: bool, tell: Tell | None
+) -> Records:
+    columns, chunks = _cells_of(path, {*OWN.verbatim, *renamed.values()})
+    names, _ = named(path, columns, renamed)
+    form = () if built_in else _form_of(names)
+    if is_export(columns) or any(name.startswith("attribute") for name in names):
+        raise NotPlainError
+    written = [names[name] for name in form]
+    # Cells of NAS-Bench-201 are names too where there are no others.
+    parsed = {*written} if "id" in names else set()
+    cells: dict[str, list[object]] = {name: [] for name in columns}
+    graphs, rows = _Gathered(), 0
+    for chunk in chunks:
+        if not cells.keys() >= chunk.keys():
+            raise NotPlainError
+        size = len(next(iter(chunk.values())))
+        if form:
+            graphs.add(plain_graphs({name: _texts(chunk[names[name]]) for name in form}))
+        for name in columns:
+            cells[name] += [None] * size if name in parsed else _plain(chunk[name])
+        rows += size
+        if rows > ROW_LIMIT:
+            raise NotPlainError
+        if tell is not None:
+            tell(rows, None)
+    if not rows:
+        raise NotPlainError
+    records = Records(path, cells, range(rows), "row")
+    if expanded(records, {*OWN.verbatim, *renamed.values()}) is not records:
+        raise NotPlainError
+    found = understood(records, renamed, OWN)
+    if tell is not None:
+        tell(rows, rows)
+    return replace(found, graphs=graphs.joined() if form else None)
+
+
+class _Gathered:
+    """Graphs of several chunks, with one vocabulary in the order in which operations occur."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, int] = {}
+        self._parts: list[GraphBatch] = []
+        self._rows = 0
+
+    def add(self, graphs: GraphBatch) -> None:
+        for name in graphs.vocabulary:
+            self._code.setdefault(name, len(self._code))
+        if len(self._code) > np.iinfo(np.int16).max:
+            raise NotPlainError
+        self._rows += len(graphs)
+        check_size(self._rows, graphs.nodes)
+        self._parts.append(recoded(graphs, tuple(self._code)))
+
+    def joined(self) -> GraphBatch:
+        found = joined(self._parts)
+        check_size(len(found), found.nodes)
+        return replace(found, vocabulary=tuple(self._code))
+
+
+_Chunk = Mapping[str, "pa.Array | Sequence[object]"]
+
+
+def _cells_of(path: Path, whole: Collection[str]) -> tuple[Sequence[str], Iterator[_Chunk]]:
+    """Return the columns of a table, and its cells by column, a chunk at a time."""
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        table = open_columns(path)
+        return table.names, (
+            dict(zip(table.names, batch.columns, strict=True))
+            for batch in table.file.iter_batches(_CHUNK, use_threads=False)
+        )
+    if kind == ".csv":
+        columns = _csv_header(path)
+        chunks = (
+            dict(zip(columns, map(_unspaced, batch.columns), strict=True))
+            for _, table in _tables(_csv(path, columns), _CHUNK)
+            for batch in table.combine_chunks().to_batches()
+        )
+        return columns, chunks
+    if kind in {".jsonl", ".ndjson"}:
+        rows = (row for _, row in json_line_rows(path, whole))
+        first = next(rows, None)
+        if first is None:
+            raise NotPlainError
+        return tuple(first), _by_column(itertools.chain([first], rows), tuple(first))
+    raise NotPlainError
+
+
+def _by_column(
+    rows: Iterator[Mapping[str, object]], columns: Sequence[str]
+) -> Iterator[dict[str, list[object]]]:
+    known = {*columns}
+    while part := [*itertools.islice(rows, _CHUNK)]:
+        if any(row.keys() - known for row in part):
+            raise NotPlainError
+        yield {name: [row.get(name) for row in part] for name in columns}
+
+
+def _form_of(names: Collection[str]) -> Sequence[str]:
+    """Return the columns of graphs where there is no doubt which these are."""
+    written = {each for form in FORMS for each in form} | _OTHER_GRAPHS
+    for form in FORMS:
+        if written & {*names} == {*form} and ("id" in names or form == CELLS):
+            return form
+    raise NotPlainError
+
+
+def _plain(cells: "pa.Array | Sequence[object]") -> Sequence[object]:
+    return cells if isinstance(cells, list) else cells.to_pylist()  # type: ignore[union-attr]
+
+
+def _texts(cells: "pa.Array | Sequence[object]") -> "pa.StringArray":
+    import pyarrow as pa
+
+    if isinstance(cells, list):
+        return pa.array(cells, pa.string())
+    if cells.type not in {pa.string(), pa.large_string()}:  # type: ignore[union-attr]
+        raise NotPlainError
+    return cells.cast(pa.string())  # type: ignore[union-attr]
+
+
+def _unspaced(cells: "pa.StringArray") -> "pa.StringArray":
+    """Refuse cells that start with a blank, which the reader of rows leaves out."""
+    import pyarrow.compute as pc
+
+    if pc.any(pc.starts_with(cells, " ")).as_py():
+        raise NotPlainError
+    return cells
+
+
+def _tables(batches: Iterator["pa.RecordBatch"], size: int) -> Iterator[tuple[int, "pa.Table"]]:
+    """Yield chunks of so many rows, numbered; the last may have fewer."""
     import pyarrow as pa
 
     number, kept, rows = 0, [], 0
-    for batch in _batches(path):
+    for batch in batches:
         start = 0
         while start < batch.num_rows:
             part = batch.slice(start, size - rows)
@@ -124,7 +298,7 @@ def _batches(path: Path) -> Iterator["pa.RecordBatch"]:
     if kind == ".parquet":
         yield from _parquet(path)
     elif kind == ".csv":
-        yield from _csv(path)
+        yield from _csv(path, _chosen(_csv_header(path)))
     elif kind in {".jsonl", ".ndjson"}:
         yield from _json_lines(path)
     else:
@@ -138,29 +312,34 @@ def _chosen(columns: Sequence[str]) -> list[str]:
         name not in columns for name in OWN.names if name in known
     ):
         raise NotPlainError
-    graphs = {each for form in _FORMS for each in form} | {"matrix", "layers"}
-    for form in _FORMS:
-        if graphs & known == {*form} and ("id" in known or form == ("arch_str",)):
-            return [*(["id"] if "id" in known else []), *form]
-    raise NotPlainError
+    form = _form_of(known)
+    return [*(["id"] if "id" in known else []), *form]
 
 
-def _csv(path: Path) -> Iterator["pa.RecordBatch"]:
+def _csv_header(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        start = file.read(_SAMPLE)
+    if not start.isascii():
+        raise NotPlainError
+    sample = start.decode("ascii")
+    header = sample.splitlines()[0] if sample else ""
+    complete = len(start) < _SAMPLE
+    if not _HEADER.fullmatch(header) or separator_of(sample, complete=complete) != ",":
+        raise NotPlainError
+    columns = header.replace('"', "").split(",")
+    if len({*columns}) != len(columns):
+        raise NotPlainError
+    return columns
+
+
+def _csv(path: Path, columns: Sequence[str]) -> Iterator["pa.RecordBatch"]:
+    """Read some columns as text."""
     import pyarrow as pa
     from pyarrow import csv
 
-    with path.open("rb") as file:
-        start = file.read(_SAMPLE)
-        if not start.isascii():
-            raise NotPlainError
-        sample = start.decode("ascii")
-        header = sample.splitlines()[0] if sample else ""
-        complete = len(start) < _SAMPLE
-        if not _HEADER.fullmatch(header) or separator_of(sample, complete=complete) != ",":
-            raise NotPlainError
-        columns = _chosen(header.replace('"', "").split(","))
-        file.seek(0)
-        with csv.open_csv(
+    with (
+        path.open("rb") as file,
+        csv.open_csv(
             pa.PythonFile(_Watched(file), mode="r"),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             convert_options=csv.ConvertOptions(
@@ -168,8 +347,9 @@ def _csv(path: Path) -> Iterator["pa.RecordBatch"]:
                 column_types=dict.fromkeys(columns, pa.string()),
                 strings_can_be_null=False,
             ),
-        ) as reader:
-            yield from reader
+        ) as reader,
+    ):
+        yield from reader
 
 
 class _Watched:
@@ -202,15 +382,47 @@ def _json_lines(path: Path) -> Iterator["pa.RecordBatch"]:
 
     with path.open("rb") as file:
         first = file.readline(_SAMPLE)
-    with json.open_json(
-        pa.OSFile(str(path)),
-        read_options=json.ReadOptions(use_threads=False, block_size=_BLOCK),
-        parse_options=json.ParseOptions(
-            explicit_schema=pa.schema([(name, pa.string()) for name in _chosen(_keys(first))]),
-            unexpected_field_behavior="ignore",
-        ),
-    ) as reader:
-        yield from reader
+        file.seek(0)
+        with json.open_json(
+            pa.PythonFile(_WatchedLines(file), mode="r"),
+            read_options=json.ReadOptions(use_threads=False, block_size=_BLOCK),
+            parse_options=json.ParseOptions(
+                explicit_schema=pa.schema([(name, pa.string()) for name in _chosen(_keys(first))]),
+                unexpected_field_behavior="ignore",
+            ),
+        ) as reader:
+            yield from reader
+
+
+class _WatchedLines:
+    """A binary file that refuses to hand over anything but a flat object a line."""
+
+    def __init__(self, file: Any) -> None:  # noqa: ANN401 - any binary file
+        self._file = file
+        self._before = b"\n"
+        self._opened = self._starts = self._closed = self._ends = self._lines = 0
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, or raise `NotPlainError`."""
+        block: bytes = self._file.read(size)
+        # Arrow would take two objects on a line, or one on two lines.
+        self._opened += block.count(b"{")
+        self._closed += block.count(b"}")
+        self._lines += block.count(b"\n")
+        window = self._before + block
+        # The first byte counts as the end of a line; what was before is not counted again.
+        self._starts += window.count(b"\n{") - self._before.count(b"\n{")
+        self._ends += sum(window.count(end) - self._before.count(end) for end in _ENDS)
+        self._before = window[-2:]
+        if (
+            self._opened != self._starts
+            or self._ends != self._lines
+            or not 0 <= self._closed - self._lines <= 1
+            or b"\0" in block
+        ):
+            raise NotPlainError
+        return block
 
 
 def _keys(line: bytes) -> list[str]:
@@ -253,78 +465,5 @@ def _rows(number: int, table: "pa.Table", vocabulary: Sequence[str]) -> PlainRow
     texts = tuple(names.to_pylist())
     if len({*texts}) != len(texts):
         raise NotPlainError
-    if "arch_str" in columns:
-        graphs = _cells(columns["arch_str"], vocabulary)
-    else:
-        graphs = _graphs(columns["operations"], columns["edges"], vocabulary)
-    return PlainRows(number, texts, graphs)
-
-
-def _cells(texts: "pa.StringArray", vocabulary: Sequence[str]) -> GraphBatch:
-    """Read cells of NAS-Bench-201."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    digits = official_order()
-    known = pa.array([architecture_string(cell) for cell in digits.tolist()])
-    found = pc.index_in(texts, value_set=known)
-    if found.null_count:
-        raise NotPlainError
-    graphs = cell_graphs(digits[found.to_numpy()])
-    code = {name: number for number, name in enumerate(vocabulary)}
-    used = np.unique(graphs.operations[graphs.mask])
-    if any(graphs.vocabulary[number] not in code for number in used.tolist()):
-        raise NotPlainError
-    numbers = np.array([code.get(name, 0) for name in graphs.vocabulary], np.int16)
-    operations = np.where(graphs.mask, numbers[graphs.operations], 0).astype(np.int16)
-    return GraphBatch(operations, graphs.adjacency, graphs.mask, tuple(vocabulary))
-
-
-def _graphs(
-    operations: "pa.StringArray", edges: "pa.StringArray", vocabulary: Sequence[str]
-) -> GraphBatch:
-    """Read graphs as `nasrank.benchmarks.importers.user` describes them."""
-    code = {name: number for number, name in enumerate(vocabulary)}
-    words, of_node, size = _split(operations)
-    if any(not _OPERATION.fullmatch(word) or word not in code for word in words):
-        raise NotPlainError
-    kinds = np.array([code[word] for word in words], np.int16)[of_node]
-    nodes = int(size.max())
-    if nodes > MOST_NODES or len(size) * nodes**2 > _PART * 64:
-        raise NotPlainError
-    row = np.repeat(np.arange(len(size)), size)
-    mask = np.arange(nodes) < size[:, None]
-    table = np.zeros((len(size), nodes), np.int16)
-    table[mask] = kinds
-    is_input, is_output = (mask & (table == code[end]) for end in ("input", "output"))
-    if not (is_input.any(axis=1) & is_output.any(axis=1)).all():
-        raise NotPlainError
-
-    pairs, of_edge, count = _split(edges)
-    read = [_EDGE.fullmatch(pair) for pair in pairs]
-    if not all(read):
-        raise NotPlainError
-    ends = np.array([[int(each) for each in found.groups()] for found in read if found])[of_edge]
-    row = np.repeat(np.arange(len(count)), count)
-    source, target = ends[:, 0], ends[:, 1]
-    if (np.maximum(source, target) >= size[row]).any():
-        raise NotPlainError
-    if is_input[row, target].any() or is_output[row, source].any():
-        raise NotPlainError
-    many = np.bincount((row * nodes + source) * nodes + target, minlength=len(size) * nodes**2)
-    if many.max(initial=0) > _MOST_PARALLEL:
-        raise NotPlainError
-    adjacency = many.astype(np.uint8).reshape(len(size), nodes, nodes)
-    return GraphBatch(table, adjacency, mask, tuple(vocabulary))
-
-
-def _split(
-    texts: "pa.StringArray",
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
-    """Cut texts at semicolons: the different pieces, which one each piece is, pieces a text."""
-    import pyarrow.compute as pc
-
-    lists = pc.split_pattern(texts, ";")
-    pieces = lists.flatten().dictionary_encode()
-    counts = np.asarray(lists.value_lengths(), np.int64)
-    return pieces.dictionary.to_pylist(), np.asarray(pieces.indices, np.int64), counts
+    graphs = plain_graphs({name: columns[name] for name in _form_of(columns)})
+    return PlainRows(number, texts, recoded(graphs, vocabulary))

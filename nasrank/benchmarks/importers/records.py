@@ -8,9 +8,11 @@ import dataclasses
 import datetime
 import decimal
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from nasrank.benchmarks.importers.column_names import (
     INDEX,
@@ -41,6 +43,7 @@ from nasrank.benchmarks.importers.parquet_file import column_names, open_columns
 from nasrank.benchmarks.importers.shown import shown
 from nasrank.benchmarks.importers.tracking_export import is_export, read_export
 from nasrank.errors import DataError, UsageError
+from nasrank.graphs import GraphBatch
 from nasrank.limits import reading, reading_parts
 from nasrank.tables import require_few_cells
 
@@ -55,6 +58,7 @@ __all__ = [
     "is_table",
     "read_records",
     "record_chunks",
+    "understood",
 ]
 
 ROW_LIMIT = 5_000_000
@@ -77,14 +81,14 @@ Record = dict[str, object]
 """One row: values by column, as `read_column` makes them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Records:
     """All rows of a file.
 
     Attributes:
         path: The file.
-        columns: Every column that occurs, in order of first occurrence.
-        rows: The rows; a column that a row lacks is absent from it, and None is nothing.
+        cells: ``[rows]`` values of every column that occurs, in order of first occurrence; None
+            is nothing, also where a row lacks the column.
         places: Number of each row for messages: of its line, or of its row in Parquet and in a
             JSON array or its trial in a study, counted from 0.
         unit: ``line``, ``row`` or ``trial``.
@@ -95,12 +99,13 @@ class Records:
         lower: Whether lower is better, for columns of which the file says it.
         scales: ``log`` or ``linear``, for columns of numbers of which the file says it.
         written: Names by what the file calls columns, where a prefix was dropped.
+        graphs: Graphs of the rows, where they were read as whole columns; the cells of these
+            columns are then None.
     """
 
     path: Path
-    columns: tuple[str, ...]
-    rows: list[Record]
-    places: list[int]
+    cells: Mapping[str, Sequence[object]]
+    places: Sequence[int]
     unit: str
     remedy: str = _REMEDY
     notes: tuple[str, ...] = ()
@@ -109,6 +114,40 @@ class Records:
     lower: Mapping[str, bool] = field(default_factory=dict)
     scales: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
+    graphs: GraphBatch | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.cells)
+
+    @property
+    def rows(self) -> list[Record]:
+        """The rows, made of the columns each time."""
+        if not self.cells:
+            return [{} for _ in self.places]
+        return [
+            dict(zip(self.cells, row, strict=True))
+            for row in zip(*self.cells.values(), strict=True)
+        ]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.places)
+
+    def column(self, name: str) -> Sequence[object]:
+        """Return ``[rows]`` values of a column; None everywhere where there is none."""
+        return self.cells[name] if name in self.cells else [None] * len(self)
+
+    def take(self, rows: Iterable[int]) -> "Records":
+        """Return some of the rows, in the order given."""
+        chosen = list(rows)
+        return dataclasses.replace(
+            self,
+            cells={name: [cells[row] for row in chosen] for name, cells in self.cells.items()},
+            places=[self.places[row] for row in chosen],
+            graphs=None if self.graphs is None else self.graphs[np.array(chosen, np.int64)],
+        )
 
     def find(self, name: str, kind: str) -> str:
         """Find a column by the name that a user typed, which may be the file's own.
@@ -126,7 +165,7 @@ class Records:
         """Make the error for a row.
 
         Args:
-            row: Its position in ``rows``.
+            row: Its position among the rows.
             complaint: What is wrong, as a clause.
         """
         return DataError(
@@ -194,16 +233,19 @@ def read_records(
     if study is not None:
         raise UsageError(f"--study {study}: {path} is no study of Optuna. Leave it out")
     if kind == ".parquet":
-        records = _parquet(path)
-    elif kind == ".json":
-        records = _json(path, whole)
+        records = expanded(_parquet(path), whole)
     else:
-        records = _text(path, kind, whole, on_progress)
-    if not records.rows:
-        raise DataError(f"{path}: it holds no architecture. {_REMEDY}")
-    records = _tracked(_understood(records, renamed or {}, known), known)
+        names, rows, places = (
+            _json(path, whole) if kind == ".json" else _text(path, kind, whole, on_progress)
+        )
+        if not rows:
+            raise DataError(f"{path}: it holds no architecture. {_REMEDY}")
+        unit = "row" if isinstance(places, range) else "line"
+        records = Records(path, _by_column(names, rows), places, unit)
+        records = expanded(records, whole, rows)
+    records = _tracked(understood(records, renamed or {}, known), known)
     if on_progress is not None:
-        on_progress(len(records.rows), len(records.rows))
+        on_progress(len(records), len(records))
     return records
 
 
@@ -244,10 +286,10 @@ def record_chunks(
     for number, columns, rows, places in reading_parts(path, chunks):
         if wanted(number):
             unit = "row" if kind in {".parquet", ".json"} else "line"
-            records = Records(path, columns, rows, places, unit, remedy)
+            records = Records(path, _by_column(columns, rows), places, unit, remedy)
             with reading(path):
-                understood = _understood(records, {}, OWN)
-            yield number, understood
+                found = understood(expanded(records, whole, rows), {}, OWN)
+            yield number, found
     if number < 0:
         raise DataError(f"{path}: it holds no architecture. {remedy}")
 
@@ -276,6 +318,8 @@ def _checked_kind(path: Path) -> str:
     return ".log" if kind in _LINES and is_journal(path) else kind
 
 
+_Raw = tuple[tuple[str, ...], list[Record], Sequence[int]]
+"""Columns, rows and their places, as a file has them; rows may lack columns."""
 _Chunk = tuple[int, tuple[str, ...], list[Record], list[int]]
 
 
@@ -289,7 +333,7 @@ def _text(
     kind: str,
     whole: Collection[str],
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> Records:
+) -> _Raw:
     rows: list[Record] = []
     places: list[int] = []
     names: dict[str, None] = {}
@@ -302,7 +346,11 @@ def _text(
         places.append(place)
         if on_progress is not None and len(rows) % _EVERY == 0:
             on_progress(len(rows), None)
-    return Records(path, tuple(names), rows, places, "line")
+    return tuple(names), rows, places
+
+
+def _by_column(names: Iterable[str], rows: Sequence[Record]) -> dict[str, list[object]]:
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _text_chunks(
@@ -330,21 +378,21 @@ def _text_rows(path: Path, kind: str, whole: Collection[str]) -> Iterator[tuple[
     return json_line_rows(path, whole) if kind in {".jsonl", ".ndjson"} else table_rows(path)
 
 
-def _json(path: Path, whole: Collection[str]) -> Records:
+def _json(path: Path, whole: Collection[str]) -> _Raw:
     if is_json_lines(path):
         return _text(path, ".jsonl", whole)
     rows = json_rows(path, whole)
     if len(rows) > ROW_LIMIT:
         raise DataError(f"{path}: more than {ROW_LIMIT:,} rows. Import fewer")
     names = dict.fromkeys(name for row in rows for name in row)
-    return Records(path, tuple(names), rows, list(range(len(rows))), "row")
+    return tuple(names), rows, range(len(rows))
 
 
 def _json_chunks(path: Path, size: int, whole: Collection[str]) -> Iterator[_Chunk]:
-    found = _json(path, whole)
-    for number, start in enumerate(range(0, len(found.rows), size)):
+    names, rows, places = _json(path, whole)
+    for number, start in enumerate(range(0, len(rows), size)):
         part = slice(start, start + size)
-        yield number, found.columns, found.rows[part], found.places[part]
+        yield number, names, rows[part], [*places[part]]
 
 
 def _study(path: Path, kind: str, name: str | None) -> Records:
@@ -356,14 +404,13 @@ def _study(path: Path, kind: str, name: str | None) -> Records:
     else:
         raise DataError(f"{path}: not an SQLite database, as Optuna writes it. Check the path")
     table = study_table(path, chosen_study(path, studies, name))
-    rows: list[Record] = [
-        {key: printable(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
-        for row in table.rows
-    ]
+    cells = _by_column(table.columns, table.rows)
     return Records(
         path,
-        table.columns,
-        rows,
+        {
+            name: [printable(cell) if isinstance(cell, str) else cell for cell in column]
+            for name, column in cells.items()
+        },
         table.places,
         "trial",
         notes=table.notes,
@@ -381,8 +428,7 @@ def _renamed(records: Records, renamed: Mapping[str, str], known: KnownColumns) 
     own = {written: name for name, written in names.items()}
     return dataclasses.replace(
         records,
-        columns=tuple(names),
-        rows=[{name: row[written] for name, written in names.items()} for row in records.rows],
+        cells={name: records.cells[written] for name, written in names.items()},
         notes=(*records.notes, *notes),
         results=frozenset(own[each] for each in records.results if each in own),
         lower={own[each]: lower for each, lower in records.lower.items() if each in own},
@@ -432,17 +478,23 @@ def _parquet(path: Path) -> Records:
         raise DataError(f"{path}: damaged Parquet. {_REMEDY}") from error
     if any(len(column) != table.rows for column in columns.values()):
         raise DataError(f"{path}: its columns have different lengths. {_REMEDY}")
-    rows: list[Record] = [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
-    return Records(path, table.names, rows, list(range(len(rows))), "row")
+    return Records(path, columns, range(table.rows), "row")
 
 
-def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumns) -> Records:
-    """Give columns their names and cells their values."""
-    records = _expanded(records, _whole_cells(renamed, known))
+def understood(records: Records, renamed: Mapping[str, str], known: KnownColumns) -> Records:
+    """Give columns their names and cells their values.
+
+    Args:
+        records: Columns and cells as the file has them.
+        renamed: As in :func:`read_records`.
+        known: As in :func:`read_records`.
+
+    Raises:
+        UsageError: A renamed column is not in the file.
+        DataError: No column is left, or two have the same name.
+    """
     names, notes = named(records.path, records.columns, renamed, known)
-    cells = {name: [row.get(written) for row in records.rows] for name, written in names.items()}
+    cells = {name: [*records.cells[written]] for name, written in names.items()}
     decimal_comma = any(
         writes_decimal_comma({each for each in column if type(each) is str})
         for name, column in cells.items()
@@ -464,26 +516,31 @@ def _understood(records: Records, renamed: Mapping[str, str], known: KnownColumn
     columns, notes = _without_index(cells, notes)
     if not columns:
         raise DataError(f"{records.path}: it holds no column. {records.remedy}")
-    rows: list[Record] = [
-        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-    ]
     return dataclasses.replace(
         records,
-        columns=tuple(columns),
-        rows=rows,
+        cells=columns,
         notes=tuple(notes),
         percents=frozenset(percents & {*columns}),
     )
 
 
-def _expanded(records: Records, whole: Collection[str]) -> Records:
-    """Make columns of a column of dicts as Python prints them, such as the ``config`` of W&B."""
+def expanded(
+    records: Records, whole: Collection[str], rows: Sequence[Record] | None = None
+) -> Records:
+    """Make columns of a column of dicts as Python prints them, such as the ``config`` of W&B.
+
+    Args:
+        records: Columns and cells as the file has them.
+        whole: Columns whose objects are cells and not further columns.
+        rows: The same by row, where rows may lack columns.
+
+    Raises:
+        DataError: The dicts are nested too deep, or there are too many columns.
+    """
     found: dict[str, list[dict[str, object] | None]] = {}
-    first = records.rows[0]
-    for name in records.columns:
-        if name in whole or not str(first.get(name) or "{").lstrip().startswith("{"):
+    for name, cells in records.cells.items():
+        if name in whole or not str(cells[0] or "{").lstrip().startswith("{"):
             continue
-        cells = [row.get(name) for row in records.rows]
         texts = {each: each.strip() for each in cells if type(each) is str and each.strip()}
         if texts and all(text.startswith("{") for text in texts.values()):
             read = {text: mapping_of(plain) for text, plain in texts.items()}
@@ -491,35 +548,29 @@ def _expanded(records: Records, whole: Collection[str]) -> Records:
                 found[name] = [read.get(each) if type(each) is str else None for each in cells]
     if not found:
         return records
-    rows = []
-    for place, row in enumerate(records.rows):
+    flat_rows = []
+    for place, row in enumerate(records.rows if rows is None else rows):
         where = f"{records.unit} {records.places[place]}"
         nested = {name: cells[place] for name, cells in found.items()}
-        rows.append(flat(records.path, where, {**row, **nested}, whole))
-    columns = dict.fromkeys(name for row in rows for name in row if name not in found)
-    return dataclasses.replace(records, columns=tuple(columns), rows=rows)
+        flat_rows.append(flat(records.path, where, {**row, **nested}, whole))
+    columns = dict.fromkeys(name for row in flat_rows for name in row if name not in found)
+    return dataclasses.replace(records, cells=_by_column(columns, flat_rows))
 
 
 def _tracked(records: Records, known: KnownColumns) -> Records:
     """Tell what was chosen from what was measured in the export of a tracker."""
     if known is not OWN or not is_export(records.columns):
         return records
-    cells = {name: [row[name] for row in records.rows] for name in records.columns}
-    export = read_export(cells)
+    export = read_export(records.cells)
     if export is None:
         return records
     names = export.names
-    columns = tuple(names[name] for name in records.columns)
-    rows: list[Record] = [
-        dict(zip(columns, row, strict=True)) for row in zip(*cells.values(), strict=True)
-    ]
-    for row in rows:
-        if "id" in row and names.get("id") != "id":
-            row["id"] = str(row["id"])
+    cells = {names[name]: column for name, column in records.cells.items()}
+    if "id" in cells and names.get("id") != "id":
+        cells["id"] = [*map(str, cells["id"])]
     return dataclasses.replace(
         records,
-        columns=columns,
-        rows=rows,
+        cells=cells,
         notes=(*records.notes, *export.notes),
         results=export.results,
         percents=frozenset(names[name] for name in records.percents),

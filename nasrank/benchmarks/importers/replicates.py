@@ -37,8 +37,8 @@ class Replicates:
             names: ``[rows]`` what tells architectures apart.
             groups: ``[rows]`` names of groups that a split must not divide, or None.
         """
-        numbers: dict[tuple[str, str], int] = {}
-        keys = zip(names, groups or [""] * len(names), strict=True)
+        numbers: dict[object, int] = {}
+        keys = names if groups is None else zip(names, groups, strict=True)
         owner = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
         most = int(np.bincount(owner).max(initial=0))
         if len(numbers) * most > max(_MOST_VALUES, len(names)):

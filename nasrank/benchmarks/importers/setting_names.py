@@ -62,6 +62,8 @@ def numbered(names: Iterable[str]) -> tuple[str, ...]:
     """Make names differ: ``#2`` and so on is added where one repeats."""
     texts = list(names)
     taken = {*texts}
+    if len(taken) == len(texts):
+        return tuple(texts)
     counts: dict[str, int] = {}
     found = []
     for text in texts:

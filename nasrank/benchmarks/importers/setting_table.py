@@ -171,7 +171,7 @@ def read_settings(
         DataError: A column is missing, or a cell is no value of its setting; the message names
             the row.
     """
-    values = np.full((len(records.rows), len(columns)), np.nan)
+    values = np.full((len(records), len(columns)), np.nan)
     lists: dict[str, dict[str, _Column]] = {}
     found: list[Setting] = []
     for place, known in enumerate(columns):
@@ -188,7 +188,7 @@ def read_settings(
             if source not in lists:
                 entries = _entries(source, _cells(records, source)) or []
                 lists[source] = {each.name: each for each in entries}
-            nothing = _Column(setting.name, source, [None] * len(records.rows))
+            nothing = _Column(setting.name, source, [None] * len(records))
             column = lists[source].get(setting.name, nothing)
         if new_levels and setting.kind == "category":
             setting = with_levels_of(setting, column.cells)
@@ -267,8 +267,7 @@ def _check(records: Records, taken: Collection[str], wishes: Wishes) -> None:
 def _cells(records: Records, name: str) -> list[Cell]:
     known: dict[str, Cell] = {}  # long tables repeat the same texts
     cells: list[Cell] = []
-    for record in records.rows:
-        value = record.get(name)
+    for value in records.column(name):
         if not isinstance(value, str):
             cells.append(cell_of(value))
             continue

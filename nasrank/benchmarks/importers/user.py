@@ -41,10 +41,11 @@ seeds. Nodes named ``input`` and ``output`` are where data enters and leaves. An
 then compute the same belong to one class, as rows of equal settings do.
 """
 
+import contextlib
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -56,6 +57,8 @@ from nasrank.benchmarks.importers.cells import cell_of
 from nasrank.benchmarks.importers.column_roles import lower_is_usually_better
 from nasrank.benchmarks.importers.failures import Outcomes, read_outcomes, status_columns
 from nasrank.benchmarks.importers.imported import Imported, Measurement
+from nasrank.benchmarks.importers.plain_graphs import NotPlainError
+from nasrank.benchmarks.importers.plain_tables import plain_records
 from nasrank.benchmarks.importers.records import Records, is_table, read_records
 from nasrank.benchmarks.importers.replicates import Replicates
 from nasrank.benchmarks.importers.setting_names import (
@@ -75,7 +78,7 @@ from nasrank.benchmarks.importers.understood import NO_WISHES, Understood, Wishe
 from nasrank.benchmarks.nb201 import OPERATIONS, cell_graphs, official_order
 from nasrank.benchmarks.nb201 import architecture_string as nb201_string
 from nasrank.benchmarks.space import Metric
-from nasrank.errors import DataError, UsageError
+from nasrank.errors import DataError, NasrankError, UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Setting, Settings
 from nasrank.registry import unknown_name
@@ -152,11 +155,50 @@ def read(
         UsageError: A chosen column is not in the file, or not valid for its purpose.
         DataError: The file or a row is not of that form; the message names the row.
     """
-    records = read_records(path, renamed=renamed, study=study, on_progress=on_progress)
-    labels = _label_columns(records, label)
+    asked = _Asked(
+        space,
+        built_in,
+        tuple(label),
+        tuple(attributes),
+        dataset,
+        lower_is_better,
+        unit,
+        wishes,
+        tuple(known),
+    )
+    if not (attributes or wishes or known or study):
+        # What is refused there is refused below as well, and its row named.
+        with contextlib.suppress(NotPlainError, NasrankError):
+            plain = plain_records(
+                path, renamed=renamed, built_in=built_in, on_progress=on_progress
+            )
+            return _imported(plain, asked)
+    return _imported(
+        read_records(path, renamed=renamed, study=study, on_progress=on_progress), asked
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The arguments of `read` that say what rows mean."""
+
+    space: str
+    built_in: bool
+    label: tuple[str, ...]
+    attributes: tuple[str, ...]
+    dataset: str
+    lower_is_better: bool | None
+    unit: str | None
+    wishes: Wishes
+    known: tuple[Setting, ...]
+
+
+def _imported(records: Records, asked: _Asked) -> Imported:
+    path, built_in, wishes = records.path, asked.built_in, asked.wishes
+    labels = _label_columns(records, asked.label)
     statuses = status_columns(records, labels)
     form = None if built_in else _form(records)
-    numbers = _attribute_columns(records, attributes, labels, built_in=built_in)
+    numbers = _attribute_columns(records, asked.attributes, labels, built_in=built_in)
     if numbers and form is None and not built_in:
         raise DataError(
             f"{path}: the column {next(iter(numbers.values()))} needs nodes, but no column writes "
@@ -170,7 +212,7 @@ def read(
         names = _names(records, built_in=True)
     else:
         taken = {*labels, *statuses, *numbers.values(), *_fixed_columns(records, form)}
-        understood = _understood(records, taken, wishes, known, graphs=form is not None)
+        understood = _understood(records, taken, wishes, asked.known, graphs=form is not None)
         settings = understood.settings
         graphs = _architectures(records, form, numbers, settings)
         names = _names(records, None if form else understood)
@@ -178,25 +220,28 @@ def read(
     rows = Replicates.of(names, groups)
     values, failed = rows.labels(outcomes.values), rows.failed(outcomes.failed, outcomes.values)
     costs = rows.mean(_amounts(records, "cost_seconds"))
+    lower_is_better = asked.lower_is_better
     if lower_is_better is None:
         lower_is_better = records.lower.get(labels[0])
     guessed = lower_is_better is None and all(map(lower_is_usually_better, labels))
     metric = Metric(
         _metric_name(labels),
-        unit or ("%" if records.percents >= {*labels} else "1"),
+        asked.unit or ("%" if records.percents >= {*labels} else "1"),
         not (lower_is_better or guessed),
         f"{', '.join(labels)} as given by the user",
         replicates=values.shape[1] > 1,
     )
     return Imported(
-        space=space,
+        space=asked.space,
         title=f"{path.name}, imported by the user",
         architectures=numbered([names[row] for row in rows.first]),
         graphs=None if graphs is None else graphs[rows.first],
         drop=("none",),
         contract=("skip_connect",),
-        measurements=(Measurement(dataset, metric, values, failed if failed.any() else None),),
-        cost_seconds={} if costs is None else {dataset: costs},
+        measurements=(
+            Measurement(asked.dataset, metric, values, failed if failed.any() else None),
+        ),
+        cost_seconds={} if costs is None else {asked.dataset: costs},
         parameters=rows.mean(_amounts(records, "parameters")),
         chance={},
         note="",
@@ -325,9 +370,10 @@ def _candidate_graphs(
         return
     code = {name: number for number, name in enumerate(vocabulary)}
     graphs: list[Graph] = []
-    for row, record in enumerate(records.rows):
+    written = zip(records.column(form[0]), records.column(form[-1]), strict=True)
+    for row, (operations, wiring) in enumerate(written):
         try:
-            graph = _graph(form, record.get(form[0]), record.get(form[-1]))
+            graph = _graph(form, operations, wiring)
         except ValueError as error:
             raise records.error(row, str(error)) from error
         for name in graph[0]:
@@ -337,9 +383,8 @@ def _candidate_graphs(
     nodes = max(len(names) for names, _ in graphs)
     step = max(1, _PART // nodes**2)
     for start in range(0, len(graphs), step):
-        rows = slice(start, start + step)
-        part = replace(records, rows=records.rows[rows], places=records.places[rows])
-        own = graphs[rows]
+        own = graphs[start : start + step]
+        part = records.take(range(start, start + len(own)))
         yield _encode(own, code, _node_table(part, numbers, own, form), tuple(numbers))
 
 
@@ -410,8 +455,7 @@ def _attribute_columns(
 
 def _group_names(records: Records) -> list[str]:
     names = []
-    for row, record in enumerate(records.rows):
-        value = record.get("group")
+    for row, value in enumerate(records.column("group")):
         whole = isinstance(value, int) and not isinstance(value, bool)
         text = str(value).strip() if whole or isinstance(value, str) else ""
         if len(text) > _LONGEST_NAME or not (value is None or whole or isinstance(value, str)):
@@ -447,7 +491,7 @@ def _names(
         if not column:
             return setting_names(understood.settings)
         if column != "id":
-            return tuple(str(record.get(column)).strip() for record in records.rows)
+            return tuple(str(cell).strip() for cell in records.column(column))
         return check_names(records, "id", _texts(records, "id"), understood.settings)
     column = "id" if "id" in records.columns and not built_in else "arch_str"
     if column not in records.columns:
@@ -465,9 +509,11 @@ def _written_out(records: Records, form: Sequence[str]) -> tuple[str, ...]:
     """Name graphs by what writes them; a text that repeats is numbered."""
     numbers = [name for name in records.columns if _ATTRIBUTE.fullmatch(name)]
     texts = []
-    for record in records.rows:
-        graph = [_on_one_line(record.get(name)) for name in form]
-        given = [f"{_plain(name)}={_on_one_line(record.get(name))}" for name in numbers]
+    columns = zip(*map(records.column, [*form, *numbers]), strict=True)
+    for cells in columns:
+        graph = map(_on_one_line, cells[: len(form)])
+        values = zip(numbers, cells[len(form) :], strict=True)
+        given = [f"{_plain(name)}={_on_one_line(cell)}" for name, cell in values]
         texts.append(", ".join([*graph, *given]))
     return numbered(map(shortened, texts))
 
@@ -485,8 +531,7 @@ def _on_one_line(cell: object) -> str:
 
 def _texts(records: Records, column: str) -> list[str]:
     texts = []
-    for row, record in enumerate(records.rows):
-        value = record.get(column)
+    for row, value in enumerate(records.column(column)):
         whole = isinstance(value, int) and not isinstance(value, bool)
         text = str(value).strip() if whole or isinstance(value, str) else ""
         if not text or len(text) > _LONGEST_NAME or not text.isprintable():
@@ -499,9 +544,8 @@ def _amounts(records: Records, column: str) -> NDArray[np.float64] | None:
     """Read numbers of at least 0, NaN where there is none; None without the column."""
     if column not in records.columns:
         return None
-    values = np.full(len(records.rows), np.nan)
-    for row, record in enumerate(records.rows):
-        given = record.get(column)
+    values = np.full(len(records), np.nan)
+    for row, given in enumerate(records.column(column)):
         if given is None or (isinstance(given, str) and given.strip().lower() in _MISSING):
             continue
         try:
@@ -519,9 +563,7 @@ def _form(records: Records) -> tuple[str, ...] | None:
     """Return the columns that write graphs; None where a table has none of them."""
     # A column that only counts, such as layers or edges, may be a setting.
     written = {
-        name
-        for name in _GRAPH_COLUMNS & {*records.columns}
-        if not _counts([record.get(name) for record in records.rows])
+        name for name in _GRAPH_COLUMNS & {*records.columns} if not _counts(records.column(name))
     }
     forms = [form for form in _FORMS if {*form} <= {*records.columns} and form[0] in written]
     if not forms and not written:
@@ -537,8 +579,10 @@ def _form(records: Records) -> tuple[str, ...] | None:
 
 
 def _counts(values: Sequence[object]) -> bool:
-    known = [each for each in map(cell_of, values) if each is not None]
-    return bool(known) and all(isinstance(each, float) for each in known)
+    known = (each for each in map(cell_of, values) if each is not None)
+    # Of a column that writes graphs the first cell is enough.
+    first = next(known, None)
+    return isinstance(first, float) and all(isinstance(each, float) for each in known)
 
 
 def _fixed_columns(records: Records, form: Sequence[str] | None) -> set[str]:
@@ -566,6 +610,8 @@ def _architectures(
 
 
 def _graphs(records: Records, form: Sequence[str], numbers: Mapping[str, str]) -> GraphBatch:
+    if records.graphs is not None:
+        return records.graphs
     if tuple(form) == ("arch_str",):
         if numbers:
             raise DataError(
@@ -574,9 +620,10 @@ def _graphs(records: Records, form: Sequence[str], numbers: Mapping[str, str]) -
             )
         return _nb201_graphs(records)
     graphs: list[Graph] = []
-    for row, record in enumerate(records.rows):
+    written = zip(records.column(form[0]), records.column(form[-1]), strict=True)
+    for row, (operations, wiring) in enumerate(written):
         try:
-            graphs.append(_graph(form, record.get(form[0]), record.get(form[-1])))
+            graphs.append(_graph(form, operations, wiring))
         except ValueError as error:
             raise records.error(row, str(error)) from error
     return _batch(graphs, _attributes(records, numbers, graphs, form), tuple(numbers))
@@ -607,10 +654,11 @@ def _node_table(
     table = np.full((len(graphs), nodes, len(numbers)), np.nan, np.float32)
     ends = 1 if form == ("layers",) else 0  # a chain's input and output are not written
     for number, column in enumerate(numbers.values()):
-        for row, (record, (names, _)) in enumerate(zip(records.rows, graphs, strict=True)):
+        cells = records.column(column)
+        for row, (cell, (names, _)) in enumerate(zip(cells, graphs, strict=True)):
             here = slice(ends, len(names) - ends)
             try:
-                values = _node_numbers(record.get(column), len(names) - 2 * ends, form[0])
+                values = _node_numbers(cell, len(names) - 2 * ends, form[0])
             except ValueError as error:
                 raise records.error(row, f"{column} {error}") from error
             table[row, here, number] = values
@@ -789,8 +837,7 @@ def _each_name(graphs: Iterable[Graph]) -> Iterable[str]:
 def _nb201_graphs(records: Records) -> GraphBatch:
     digits = official_order()
     cells = []
-    for row, record in enumerate(records.rows):
-        text = record.get("arch_str")
+    for row, text in enumerate(records.column("arch_str")):
         cell = _nb201_cells().get(text.strip()) if isinstance(text, str) else None
         if cell is None:
             example = nb201_string((OPERATIONS.index("nor_conv_3x3"),) * 6)

@@ -180,7 +180,7 @@ class PoolFile:
             start = number * self.chunk
             inside = (rows >= start) & (rows < start + len(self.names(records)))
             here = np.sort(rows[inside]).tolist()
-            chosen = _rows_of(records, [row - start for row in here])
+            chosen = records.take([row - start for row in here])
             places |= {row: len(places) + place for place, row in enumerate(here)}
             parts += list(self.graphs(chosen))
         return joined(parts)[[places[int(row)] for row in rows]]
@@ -192,7 +192,7 @@ class PoolFile:
             ids = self.names(records)
             here = [place for place, name in enumerate(ids) if name in names]
             if here:
-                chosen = _rows_of(records, here)
+                chosen = records.take(here)
                 graphs = joined([*self._written(chosen)])
                 found |= {ids[place]: graphs[[row]] for row, place in enumerate(here)}
             if len(found) == len(names):
@@ -238,16 +238,6 @@ class PoolFile:
                     clause = str(error).partition(";")[0]
                     raise records.error(start + row, f"its graph is none: {clause}") from error
             raise
-
-
-def _rows_of(records: Rows, rows: Sequence[int]) -> Rows:
-    if isinstance(records, PlainRows):
-        return records.take(rows)
-    return replace(
-        records,
-        rows=[records.rows[row] for row in rows],
-        places=[records.places[row] for row in rows],
-    )
 
 
 class _Best:

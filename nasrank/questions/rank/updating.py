@@ -99,7 +99,7 @@ def _naming(records: Records, known: Collection[str]) -> str | None:
         (
             column
             for column in records.columns
-            if all(_name(record.get(column)) in known for record in records.rows)
+            if all(_name(cell) in known for cell in records.column(column))
         ),
         None,
     )
@@ -111,7 +111,7 @@ def _name(given: object) -> str:
 
 
 def _ids(records: Records, column: str) -> list[str]:
-    names = [_name(record.get(column)) for record in records.rows]
+    names = [*map(_name, records.column(column))]
     if "" in names:
         place = f"{records.unit} {records.places[names.index('')]}"
         raise DataError(f"{records.path}: {place}: {column} is not a name. {_REMEDY}")

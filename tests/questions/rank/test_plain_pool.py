@@ -125,6 +125,30 @@ def test_any_text_is_read_alike(tmp_path, start, rest):
     assert_same(read(source, source.chunks()), read(source, source._row_by_row(lambda _: True)))
 
 
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            [*(json.dumps({"id": name, "operations": "input;output", "edges": "0-1"})
+               for name in "abc"),
+             "\n", "\n", "\n", "\r\n", "\r", " ", ",", "{", "}", '"', "[1]", ',"x":{}}']
+        ),
+        max_size=8,
+    ),
+    size=st.integers(1, 60),
+)  # fmt: skip
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+def test_any_lines_are_read_alike(tmp_path, pieces, size):
+    """Several objects on a line, or one on several, are no rows for either reader."""
+    path = tmp_path / "pool.jsonl"
+    first = json.dumps({"id": "z", "operations": "input;output", "edges": "0-1"})
+    path.write_bytes("".join([first, "\n", *pieces]).encode())
+    source = pool(path, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasrank.benchmarks.importers.plain_tables._BLOCK", 64 + size)
+        found = read(source, source.chunks())
+    assert_same(found, read(source, source._row_by_row(lambda _: True)))
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
 def test_plain_rows_are_read_by_column(tmp_path, form):
     """Or the fast reader could be lost without a word."""
