@@ -2,16 +2,15 @@
 
 import json
 import math
-import os
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from nasrank.cli import run
 from nasrank.tables import write_parquet
 
 ROOT = Path(__file__).parents[1]
@@ -121,7 +120,20 @@ def imported(tmp_path_factory):
     content = pa.table({**vectors, "kind": ["a", "a", "b", "b"] * 8})
     write_parquet(content, folder / "features.parquet")
     (folder / "candidates.csv").write_text("\n".join([header, *new]) + "\n")
-    return folder, {**os.environ, "NASRANK_DATA": str(folder / "data")}
+    return folder
+
+
+def typed(arguments, folder, monkeypatch, capsys):
+    """Type a command in a folder, in this process; return exit code, stdout and stderr."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NASRANK_DATA", str(folder / "data"))
+    monkeypatch.setattr(sys, "argv", ["nasrank", *arguments])
+    capsys.readouterr()
+    try:
+        code = run()
+    except SystemExit as leaving:
+        code = leaving.code or 0
+    return code, *capsys.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -131,8 +143,8 @@ def imported(tmp_path_factory):
         for each in COMMANDS
     ],
 )
-def test_commands_can_be_typed(command, imported, tmp_path):
-    folder, environment = imported
+def test_commands_can_be_typed(command, imported, tmp_path, monkeypatch, capsys):
+    folder = imported
     if "test_acc" in command:
         pytest.skip("needs labels that do not come with pip")
     arguments = shlex.split(command)[1:]
@@ -158,30 +170,16 @@ def test_commands_can_be_typed(command, imported, tmp_path):
         # Results that are there already, and a baseline that the line before has made of them.
         places = {"nasrank-out/ci": str(ROOT / "results"), "baseline.parquet": "b.parquet"}
         arguments = [places.get(argument, argument) for argument in arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", "nasrank", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        cwd=folder,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    code, _, stderr = typed(arguments, folder, monkeypatch, capsys)
+    assert code == 0, stderr
 
 
-def test_what_the_import_says_is_what_it_says(imported):
-    folder, environment = imported
+def test_what_the_import_says_is_what_it_says(imported, monkeypatch, capsys):
+    folder = imported
     command = ["data", "import", "my-trials", "trials.csv", "--label", "val_loss"]
-    done = subprocess.run(
-        [sys.executable, "-m", "nasrank", *command],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=folder,
-        env=environment,
-    )
-    said = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("my-trials")]
+    code, stdout, stderr = typed(command, folder, monkeypatch, capsys)
+    assert code == 0, stderr
+    said = [line.rstrip() for line in stdout.splitlines() if not line.startswith("my-trials")]
     shown = next(each for each in TEXT if each.startswith("task") and "my-trials" in each)
     tables = [line.rstrip() for line in shown.splitlines() if not line.startswith("my-trials")]
     # Sentences are broken at another width there.

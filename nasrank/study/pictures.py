@@ -384,7 +384,8 @@ def mean_dot(
 def name_lines(axes: Axes, names: Sequence[str]) -> None:
     """Write a name before each line of dots, the first one on top."""
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    # Room for a line where there is none, as an axis without length is drawn with a warning.
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
 def file_stem(name: str) -> str:
