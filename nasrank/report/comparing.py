@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nasrank.report.commands import typed
 from nasrank.report.comparison import ORDER, REGRET, Comparison, Place
 from nasrank.report.multiples import discovery_panel, order_panels, seconds_panel
 from nasrank.report.panels import Panel, Tick, log_scale, log_ticks
+from nasrank.report.predicted import Predicted, predicted_of
 from nasrank.report.sheets import MISSING
 from nasrank.study.claims import FEWEST_SEEDS
 from nasrank.study.view import number, plural, with_interval
@@ -96,6 +98,7 @@ class AtSize:
     discovery: Sequence[Panel]
     seconds: Sequence[Panel]
     closed: Closed | None
+    predicted: Predicted | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class Section:
         wins: Who is ahead of whom.
         order: A panel for each place, of the order against the training size.
         margin: Difference of tau that does not matter.
+        keep: The command that keeps scores, where none were kept.
     """
 
     what: str
@@ -128,6 +132,7 @@ class Section:
     seeds: str
     target: str
     has_hours: bool
+    keep: str
 
 
 def section_of(c: Comparison) -> Section:
@@ -140,6 +145,7 @@ def section_of(c: Comparison) -> Section:
         if (row := c.head(place, n, method)) and row["evaluations"] is not None
     ]
     chosen = [c.methods.index(method) for method in c.chosen]
+    predicted = predicted_of(c)
     by_need = sorted(range(len(c.methods)), key=lambda place: place not in chosen)
     return Section(
         what=c.what,
@@ -148,14 +154,21 @@ def section_of(c: Comparison) -> Section:
         colours=[by_need.index(place) for place in range(len(c.methods))],
         first=c.sizes.index(c.size),
         verdict=_verdict(c),
-        sizes=[_at_size(c, n) for n in c.sizes],
+        sizes=[_at_size(c, n, predicted.get(n)) for n in c.sizes],
         wins=_wins(c),
         order=order_panels(c),
         margin=c.margin,
         seeds=_seeds(c),
         target=_target(costs),
         has_hours=any(row["gpu_hours"] is not None for row in costs),
+        keep="" if predicted else _keeping(c),
     )
+
+
+def _keeping(c: Comparison) -> str:
+    """Write the command that keeps scores of a comparison."""
+    study = c.studies[0]
+    return typed(study.command, {**study.config, "keep_predictions": True}, study.folder)
 
 
 def _target(costs: Sequence[Any]) -> str:
@@ -194,21 +207,27 @@ def _verdict(c: Comparison) -> tuple[str, str, str]:
         after = f"is never shown to order worse than the best: {level} of {tasks} decided"
     else:
         after = f"orders best or as well on {level} of {tasks}, worse on {mine['worse']}"
-    saved = _range(c, n, best, "savings")
-    cost = f", and saves {saved} of the evaluations of random search" if saved else ""
-    return "Use", best, f"with {n:,} labels it {after}{cost}."
+    return "Use", best, f"with {n:,} labels it {after}{_saved(c, n, best)}."
 
 
-def _range(c: Comparison, n: int, method: str, column: str) -> str:
-    known = sorted(
-        row[column]
-        for place in c.places
-        if (row := c.head(place, n, method)) and row[column] is not None
-    )
-    if not known:
+def _saved(c: Comparison, n: int, method: str) -> str:
+    """Say what a method saves of random search, in evaluations and in GPU-hours."""
+    rows = [row for place in c.places if (row := c.head(place, n, method))]
+    shares = [100 * row["savings"] for row in rows if row["savings"] is not None]
+    if not shares:
         return ""
-    low, high = f"{100 * known[0]:.0f}", f"{100 * known[-1]:.0f}"
-    return f"{low} %" if low == high else f"{low} to {high} %"
+    hours = [
+        row["random_gpu_hours"] - row["gpu_hours"]
+        for row in rows
+        if row["gpu_hours"] is not None and row["random_gpu_hours"] is not None
+    ]
+    cost = f", and saves {_range(shares)} % of the evaluations of random search"
+    return f"{cost}, {_range(hours)} GPU-hours" if hours else cost
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):,.0f}", f"{max(values):,.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _facts(c: Comparison, n: int) -> list[tuple[str, str]]:
@@ -275,7 +294,7 @@ def _seeds(c: Comparison) -> str:
     return plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
 
 
-def _at_size(c: Comparison, n: int) -> AtSize:
+def _at_size(c: Comparison, n: int, predicted: Predicted | None) -> AtSize:
     reach, axis = _reach(c, n)
     here = [place for place in c.places if c.has(place, n)]
     return AtSize(
@@ -288,6 +307,7 @@ def _at_size(c: Comparison, n: int) -> AtSize:
         discovery=[discovery_panel(c, place, n) for place in here],
         seconds=[seconds_panel(c, place, n) for place in here],
         closed=closed_gap(c, n, here),
+        predicted=predicted,
     )
 
 

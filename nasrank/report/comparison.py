@@ -7,19 +7,23 @@ Nothing is estimated here: means, intervals, ranks and verdicts are those of ``s
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nasrank.report.folders import Stored, StoredTable
+from nasrank.report.folders import SCORES, Stored, StoredTable
 from nasrank.runs.discovery import mean_discovery
-from nasrank.runs.tables import DISCOVERY, HEADLINE, RUNS, SUMMARY
+from nasrank.runs.tables import DISCOVERY, HEADLINE, PREDICTIONS, RUNS, SUMMARY
 from nasrank.study.view import fixed, joined, with_interval
 from nasrank.tables import Table
 
-__all__ = ["ORDER", "Comparison", "Place", "comparisons_of"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ORDER", "Comparison", "Place", "Scored", "comparisons_of"]
 
 Row = Mapping[str, Any]
 
@@ -29,6 +33,7 @@ REGRET = "regret_at_10"
 _TOP = 0.01
 _three = fixed(3)
 _NEEDED = (HEADLINE, SUMMARY, RUNS)
+_SCORES = Table(PREDICTIONS.name, PREDICTIONS.about, PREDICTIONS.pick(*SCORES))
 
 
 class Place(NamedTuple):
@@ -57,6 +62,26 @@ class Wins(NamedTuple):
 
     won: int
     pairs: int
+
+
+class Scored(NamedTuple):
+    """What one predictor said of the architectures that it was not trained on.
+
+    Attributes:
+        place: Where it was.
+        n: Training size.
+        method: Its name.
+        seed: Its seed.
+        scores: ``[N]``, higher is better.
+        values: ``[N]`` labels, with their sign turned where less is better.
+    """
+
+    place: Place
+    n: int
+    method: str
+    seed: int
+    scores: NDArray[np.float64]
+    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +219,35 @@ class Comparison:
         """Return how many architectures there are to find something among."""
         run = next(run for run in self._all_runs if _place(run) == place and run["n_train"] == n)
         return int(run["n_test"]) + (n if run["test"] == "rest" else 0)
+
+    def scored(self) -> Iterator[Scored]:
+        """Yield the scores of every run that kept them; runs of one score for all have none."""
+        import numpy as np
+
+        runs = {run["run_id"]: run for run in self._all_runs}
+        for study in self.studies:
+            if not _holds(study, _SCORES):
+                continue
+            kept = study.tables[PREDICTIONS.name].data
+            names = kept["run_id"].combine_chunks().dictionary_encode()
+            of = names.indices.to_numpy(zero_copy_only=False)
+            scores, labels, trained = (
+                kept[name].to_numpy().astype(kind)
+                for name, kind in (("score", float), ("label", float), ("in_train", bool))
+            )
+            order = np.argsort(of, kind="stable")
+            ends = np.searchsorted(of[order], np.arange(len(names.dictionary) + 1))
+            for place, run_id in enumerate(names.dictionary.to_pylist()):
+                own = order[ends[place] : ends[place + 1]]
+                own = own[~trained[own] & np.isfinite(scores[own] + labels[own])]
+                run = runs.get(run_id)
+                if run is not None and len(own):
+                    best, known = run["best_possible"], labels[own]
+                    higher = abs(best - known.max()) <= abs(best - known.min())
+                    yield Scored(
+                        _place(run), run["n_train"], run["_method"], run["seed"],
+                        scores[own], known if higher else -known,
+                    )  # fmt: skip
 
     def wins(self, first: str, second: str) -> Wins:
         """Count the seeds, over all places and sizes, on which one method had the higher tau."""

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any
 from nasrank.errors import DataError
 from nasrank.limits import reading, require_regular
 from nasrank.report.films import FILM
+from nasrank.runs.tables import PREDICTIONS
 from nasrank.study.ownership import ABOUT
 from nasrank.tables import Table, about_of, read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Stored", "StoredTable", "find_studies"]
+__all__ = ["SCORES", "Stored", "StoredTable", "find_studies"]
 
 _LARGEST = 2**24
 """Bytes of a file that is read as text; ours are far smaller."""
+SCORES = ("run_id", "score", "label", "in_train")
+"""What pictures take from ``predictions``; its names alone may be a gigabyte."""
+_MOST_SCORES = 2**20
+"""Bytes of a file of predictions above which it is too long for a page as a table."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def _read(folder: Path) -> Stored:
     left_out = []
     for path in sorted(folder.glob("*.parquet")):
         try:
-            data = read_parquet(path)
+            data = read_parquet(path, _columns_of(path))
         except DataError as error:
             left_out.append(str(error))
             continue
@@ -174,6 +179,12 @@ def _read(folder: Path) -> Stored:
         missing=_lines(about.get("left_out")),
         left_out=left_out,
     )
+
+
+def _columns_of(path: Path) -> tuple[str, ...] | None:
+    """Return the columns of a table to read; None for all."""
+    long = path.stem == PREDICTIONS.name and path.stat().st_size > _MOST_SCORES
+    return SCORES if long else None
 
 
 def _said(table: StoredTable) -> tuple[str, dict[str, Any]]:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from nasrank.report.comparison import ORDER, Comparison, Place
 from nasrank.report.panels import (
     BOTTOM,
     HEIGHT,
-    TOP,
-    Line,
+    Drawn,
     Panel,
     Tick,
     across,
+    ended,
     labelled_dots,
     path,
-    spread_labels,
     thinned,
     up,
+    with_unit,
 )
 
 __all__ = ["discovery_panel", "order_panels", "seconds_panel"]
@@ -26,8 +25,6 @@ __all__ = ["discovery_panel", "order_panels", "seconds_panel"]
 _FAR = 1_000
 """Further evaluations that are shown; beyond, whoever searches has found the top."""
 _STEPS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8)
-_Path = tuple[int, str, list[tuple[float, float]], str]
-"""A line before its name has a place: method, name, points and whiskers."""
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -67,8 +64,8 @@ def order_panels(c: Comparison) -> list[Panel]:
                 title=place.text(sampled=c.sampled),
                 note=_order_note(c, place),
                 alt=_order_alt(c, place),
-                lines=_ended(lines, [c.methods.index(m) for m in c.chosen]),
-                across=_unit(
+                lines=ended(lines, [c.methods.index(m) for m in c.chosen]),
+                across=with_unit(
                     thinned([Tick(x(math.log(n)), f"{n:,}") for n in c.sizes], 26), "labels"
                 ),
                 up=thinned(steps, 11),
@@ -101,29 +98,6 @@ def _order_alt(c: Comparison, place: Place) -> str:
     )
 
 
-def _ended(lines: Sequence[_Path], chosen: Sequence[int]) -> list[Line]:
-    """Give lines their names; those in colour are moved apart."""
-    ends = [points[-1][1] for method, _, points, _ in lines if method in chosen]
-    moved = iter(spread_labels(ends, TOP, HEIGHT - BOTTOM - 2))
-    return [
-        Line(
-            method,
-            path(points),
-            round(points[-1][0], 1),
-            round(points[-1][1], 1),
-            name,
-            round((next(moved) if method in chosen else points[-1][1]) + 3.5, 1),
-            whiskers,
-        )
-        for method, name, points, whiskers in lines
-    ]
-
-
-def _unit(ticks: Sequence[Tick], unit: str) -> list[Tick]:
-    """Let the last mark say what is counted."""
-    return [*ticks[:-1], Tick(ticks[-1].at, f"{ticks[-1].text} {unit}")] if ticks else []
-
-
 def discovery_panel(c: Comparison, place: Place, n: int) -> Panel:
     """Draw how far the share found is behind the best share, against further evaluations."""
     found = {m: dict(points) for m in c.methods if (points := c.found(place, n, m))}
@@ -131,7 +105,7 @@ def discovery_panel(c: Comparison, place: Place, n: int) -> Panel:
     most = {k: max(rates[k] for rates in found.values() if k in rates) for k in seen}
     x = across(0.0, math.log1p(max(most, default=1)))
     y = up(_lowest_share(c), 0.0)
-    lines: list[_Path] = []
+    lines: list[Drawn] = []
     for name, rates in found.items():
         curve = [(x(math.log1p(k)), y(rates[k] - best)) for k, best in most.items() if k in rates]
         lines.append((c.methods.index(name), name, curve, ""))
@@ -151,8 +125,8 @@ def discovery_panel(c: Comparison, place: Place, n: int) -> Panel:
         note=note,
         alt=f"{title}: share of the top 1 % found with {n:,} labels and {at:,} further "
         f"evaluations: {'; '.join(said)}.",
-        lines=_ended(lines, [c.methods.index(m) for m in c.chosen]),
-        across=_unit(ticks, "more"),
+        lines=ended(lines, [c.methods.index(m) for m in c.chosen]),
+        across=with_unit(ticks, "more"),
         up=[Tick(y(m), "best" if m == 0 else f"{_MINUS}{-100 * m:.0f}") for m in marks],
     )
 
@@ -200,16 +174,19 @@ def seconds_panel(c: Comparison, place: Place, n: int) -> Panel:
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / s <= 5)
     taus = [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
     span = (min(times) / 1.3, max(times) * 1.3)
-    round_ = [
-        s * 10.0**e for e in range(-4, 6) for s in (1, 2, 5) if span[0] <= s * 10**e <= span[1]
-    ]
+    round_: list[float] = []
+    # Over a short range there may be no two of the rounder numbers.
+    for steps in ((1, 2, 5), range(1, 10)):
+        if len(round_) < 2:
+            every = (s * 10.0**e for e in range(-4, 6) for s in steps)
+            round_ = [value for value in every if span[0] <= value <= span[1]]
     return Panel(
         title,
         f"{best[1]} {best[3]['mean']:.3f} in {best[2]:.2g} s",
         f"{title}: Kendall tau against seconds with {n:,} labels. Highest: {best[1]}, "
         f"{best[3]['mean']:.3f} in {best[2]:.2g} seconds.",
         dots=labelled_dots(points, [c.methods.index(m) for m in c.chosen]),
-        across=_unit(thinned([Tick(x(math.log(s)), f"{s:g}") for s in round_], 26), "s"),
+        across=with_unit(thinned([Tick(x(math.log(s)), f"{s:g}") for s in round_], 26), "s"),
         up=[Tick(y(tau), f"{tau:.2f}") for tau in taus],
     )
 

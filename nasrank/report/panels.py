@@ -9,10 +9,12 @@ from itertools import pairwise
 
 __all__ = [
     "Dot",
+    "Drawn",
     "Line",
     "Panel",
     "Tick",
     "across",
+    "ended",
     "labelled_dots",
     "log_scale",
     "log_ticks",
@@ -22,6 +24,7 @@ __all__ = [
     "spread_labels",
     "thinned",
     "up",
+    "with_unit",
 ]
 
 WIDTH, HEIGHT = 290.0, 190.0
@@ -31,6 +34,8 @@ _GAP = 11.5
 _LETTER = 6.4
 """Width of a letter, on average, in the size of labels."""
 _LONGEST = 13
+Drawn = tuple[int, str, list[tuple[float, float]], str]
+"""A line before its name has a place: method, name, points and whiskers."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,29 @@ def spread_labels(wanted: Sequence[float], low: float, high: float) -> list[floa
         for step in range(int(count)):
             result[next(rest)] = middle + _GAP * (step - (count - 1) / 2)
     return result
+
+
+def ended(lines: Sequence[Drawn], chosen: Sequence[int]) -> list[Line]:
+    """Give lines their names; those in colour are moved apart."""
+    ends = [points[-1][1] for method, _, points, _ in lines if method in chosen]
+    moved = iter(spread_labels(ends, TOP, HEIGHT - BOTTOM - 2))
+    return [
+        Line(
+            method,
+            path(points),
+            round(points[-1][0], 1),
+            round(points[-1][1], 1),
+            name,
+            round((next(moved) if method in chosen else points[-1][1]) + 3.5, 1),
+            whiskers,
+        )
+        for method, name, points, whiskers in lines
+    ]
+
+
+def with_unit(ticks: Sequence[Tick], unit: str) -> list[Tick]:
+    """Let the last mark say what is counted."""
+    return [*ticks[:-1], Tick(ticks[-1].at, f"{ticks[-1].text} {unit}")] if ticks else []
 
 
 def labelled_dots(

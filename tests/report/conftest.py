@@ -5,10 +5,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nasrank.report.page import write_report
-from nasrank.runs.tables import BUDGET, DISCOVERY, HEADLINE, RUNS, SUMMARY
+from nasrank.runs.tables import BUDGET, DISCOVERY, HEADLINE, PREDICTIONS, RUNS, SUMMARY
 from nasrank.tables import read_parquet
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -30,9 +31,30 @@ def renamed(rows, names):
     ]
 
 
+def write_scores(folder, *, items=900, trained=20):
+    """Write scores for two seeds of every loss on one task; only ``mse`` orders backwards."""
+    rng, kept = np.random.default_rng(0), []
+    for run in read_parquet(folder / "runs.parquet").to_pylist():
+        if run["n_train"] == 78 and run["seed"] < 2 and run["task"] == "nbgraph/arxiv":
+            labels = np.append(rng.random(items - 1), 1.0) * run["best_possible"]
+            scores = -labels if run["loss"] == HOSTILE["mse"] else labels
+            kept += [
+                {
+                    "run_id": run["run_id"],
+                    "item": item,
+                    "architecture": f"<b>{item}</b>",
+                    "score": float(scores[item]),
+                    "label": float(labels[item]),
+                    "in_train": item < trained,
+                }
+                for item in range(items)
+            ]
+    PREDICTIONS.write(kept, folder / "predictions.parquet")
+
+
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory):
-    """A comparison whose names are markup wherever it can be hidden."""
+    """A comparison with scores whose names are markup wherever it can be hidden."""
     folder = tmp_path_factory.mktemp("hostile") / "<i>'\"&"
     folder.mkdir()
     about = json.loads((COMPARED / "run.json").read_text())
@@ -43,6 +65,7 @@ def hostile(tmp_path_factory):
     for table in (RUNS, SUMMARY, HEADLINE, BUDGET, DISCOVERY):
         rows = renamed(read_parquet(COMPARED / f"{table.name}.parquet").to_pylist(), HOSTILE)
         table.write(rows, folder / f"{table.name}.parquet", about)
+    write_scores(folder)
     return folder
 
 

@@ -19,7 +19,8 @@ CUT = """
 """
 # Texts of one panel that stand on one another.
 OVERLAPS = """
-[...document.querySelectorAll(".panel svg")].filter(svg => svg.clientWidth).flatMap(svg => {
+[...document.querySelectorAll(":is(.panel, .cloud) svg")].filter(svg => svg.clientWidth)
+.flatMap(svg => {
   const texts = [...svg.querySelectorAll("text")].map(t => [t, t.getBoundingClientRect()])
     .filter(([, box]) => box.width > 0);
   const found = [];
@@ -34,7 +35,8 @@ OVERLAPS = """
 """
 # Texts of a panel that leave the page.
 OUTSIDE = """
-[...document.querySelectorAll(".panel text, .lane > *, .matrix thead th")].filter(node => {
+[...document.querySelectorAll(":is(.panel, .cloud) text, .lane > *, .matrix thead th")]
+.filter(node => {
   const box = node.getBoundingClientRect();
   return box.width > 0 && !node.closest(".scroll") &&
     (box.left < -1 || box.right > document.documentElement.clientWidth + 1);

@@ -32,9 +32,9 @@ from nasrank.tables import read_parquet
 RESULTS = Path(__file__).parents[2] / "results"
 COMPARED = RESULTS / "losses" / "nbgraph"
 MARKUP = {"a", "b", "body", "button", "caption", "circle", "code", "dd", "details", "div", "dl",
-          "dt", "em", "fieldset", "figcaption", "figure", "footer", "g", "h1", "h2", "h3", "head",
-          "header", "html", "i", "input", "label", "legend", "li", "line", "link", "main", "mark",
-          "meta", "nav", "ol", "p", "path", "rect", "script", "section", "span", "style",
+          "dt", "em", "fieldset", "figcaption", "figure", "footer", "g", "h1", "h2", "h3", "h4",
+          "head", "header", "html", "i", "input", "label", "legend", "li", "line", "link", "main",
+          "mark", "meta", "nav", "ol", "p", "path", "rect", "script", "section", "span", "style",
           "summary", "svg", "table", "tbody", "td", "text", "th", "thead", "title", "tr", "u",
           "ul"}  # fmt: skip
 
