@@ -1,5 +1,6 @@
 """Tasks as people call them, and what to cite for them, for pictures and pages."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -108,7 +109,8 @@ def task_title(name: str) -> str:
         space = task.benchmark.name
     dataset = _DATASETS.get(task.dataset, task.dataset.replace("_", " "))
     default = task.metric == task.benchmark.metrics_of(task.dataset)[0]
-    return f"{space}, {dataset}" + ("" if default else f", {task.metric.name.replace('_', ' ')}")
+    metric = re.sub(r"\bacc\b", "accuracy", task.metric.name.replace("_", " "))
+    return f"{space}, {dataset}" + ("" if default else f", {metric}")
 
 
 def metric_unit(name: str) -> str:

@@ -58,6 +58,8 @@ _EDGE = 6.0
 """Room between a title and what stands beside it, in dots of a hundredth of an inch."""
 _BETWEEN = 4.0
 """Room between two numbers in a line, in the same dots."""
+_PLAIN = (1e-3, 1e6)
+"""Within these, numbers of a log scale are written out; beyond, as powers of ten."""
 _MOST_WRITTEN = 6
 """Steps of an axis whose numbers are long."""
 # The same picture gives the same file.
@@ -202,6 +204,7 @@ def _part_ticks(figure: Figure) -> None:
                 locator.set_params(nbins=most)
     for axis in shown:
         if axis.get_scale() == "log":
+            _write_out(axis)
             _write_with_room(axis)
 
 
@@ -214,6 +217,31 @@ def _distinct(values: list[float]) -> list[str]:
         if all(abs(float(w) - v) <= step / 1000 for w, v in zip(written, values, strict=True)):
             return written
     return [f"{value:.17g}" for value in values]
+
+
+def _write_out(axis: Axis) -> None:
+    """Write 0.2 and 3,000 on a log scale, and not powers of ten, where all are of such a size."""
+    from matplotlib.ticker import Formatter, LogFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    usual = (axis.get_major_formatter(), axis.get_minor_formatter())
+    if not all(isinstance(each, LogFormatter) for each in usual):
+        return
+    if low < _PLAIN[0] or high > _PLAIN[1] or axis.get_transform().base != 10:  # type: ignore[attr-defined]
+        return
+
+    class Plain(Formatter):
+        def __init__(self, which: Formatter) -> None:
+            self._which = which
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:,g}" if self._which(x, pos) else ""
+
+        def set_locs(self, locs: Any) -> None:  # noqa: ANN401 - matplotlib's
+            self._which.set_locs(locs)
+
+    axis.set_major_formatter(Plain(usual[0]))
+    axis.set_minor_formatter(Plain(usual[1]))
 
 
 def _write_with_room(axis: Axis) -> None:

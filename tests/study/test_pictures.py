@@ -68,6 +68,16 @@ def test_numbers_at_ticks_of_a_short_log_scale_stand_apart(tmp_path, limits):
         assert any(label.get_text() for label in labels)
 
 
+def test_numbers_of_a_log_scale_are_written_out_where_they_are_short(tmp_path):
+    with picture(tmp_path / "one.svg", (6, 2)) as figure:
+        left, right = figure.subplots(1, 2)
+        left.loglog((0.2, 20_000), (1, 2))
+        right.loglog((1e-7, 1), (1, 2))
+    said = [[label.get_text() for label in axes.get_xticklabels()] for axes in figure.axes]
+    assert {"1", "100", "10,000"} <= {*said[0]}
+    assert all("mathdefault" in text for text in said[1] if text)
+
+
 @pytest.mark.parametrize("limits", [(-2e-17, 5e-17), (1e8, 1e8 + 5), (1.2e7, 3.5e7)])
 def test_numbers_at_ticks_are_whole(tmp_path, limits):
     with picture(tmp_path / "one.svg", (5, 2)) as figure:

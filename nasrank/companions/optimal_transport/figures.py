@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasrank.benchmarks.titles import task_title
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy
 from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.tables import OT_ARCHS
 from nasrank.statistics import mean_interval
+from nasrank.study.options import ARCHS
 from nasrank.study.pictures import file_stem, legend_beside, look, move_apart, picture
 
 if TYPE_CHECKING:
@@ -173,7 +175,8 @@ def draw_archs(rows: Sequence[Row], folder: Path) -> Path:
     plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == PLAIN}
     height = 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))
     path = folder / f"{file_stem(rows[0]['data'])}.svg"
-    words = f"{rows[0]['data']}: one dot a seed, mean and 95 % interval"
+    data = task_title(rows[0]["data"].removeprefix(ARCHS))
+    words = f"{data}: one dot a seed, mean and 95 % interval"
     with picture(path, (8.0, height), words) as figure:
         axes = figure.subplots(len(sizes), len(metrics), sharex="col", sharey=True, squeeze=False)
         for line, size in enumerate(sizes):

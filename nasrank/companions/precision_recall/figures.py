@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasrank.benchmarks.titles import task_title
 from nasrank.companions.precision_recall.run import COMPARED, WEIGHTED
+from nasrank.study.options import ARCHS
 from nasrank.study.pictures import file_stem, legend_beside, look, picture
 
 if TYPE_CHECKING:
@@ -113,7 +115,8 @@ def draw_trainings(
         ]
         data = own[0]["data"]
         stem = "-".join(part for part in (file_stem(data), model, str(n_labels or "")) if part)
-        title = f"{data}, {model}" + (f", {n_labels} labels" if n_labels else "")
+        title = f"{task_title(data.removeprefix(ARCHS))}, {model}"
+        title += f", {n_labels} labels" if n_labels else ""
         paths.append(folder / f"{stem}-lambda.svg")
         _draw_lambdas(own, title, paths[-1])
         known = {row["run_id"]: row for row in own if row["method"] == "pr"}
