@@ -40,7 +40,13 @@ def wrapped(text: str, width: int) -> list[str]:
         or [""]
         for line in visible(text).splitlines()
     ]
-    return [each for line in lines for each in line] or [""]
+    # Letters of double width are counted once by textwrap.
+    return [
+        each
+        for line in lines
+        for part in line
+        for each in (chop_cells(part, width) if cell_len(part) > width else [part])
+    ] or [""]
 
 
 def lay_out(sheet: Sheet, width: int) -> list[str]:

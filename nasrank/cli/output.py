@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from nasrank.cli.charts import draw_chart
 from nasrank.cli.layout import ENDLESS, lay_out, wrapped
 from nasrank.escapes import for_csv, for_json, for_latex, for_markdown, visible
 from nasrank.registry import unknown_name
-from nasrank.study.view import Field, Part, Sheet, envelope
+from nasrank.study.view import Chart, Field, Part, Sheet, envelope
 from nasrank.tables import plain
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ __all__ = [
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 """Ways to print; the first is the default."""
+
+_PLAINER = str.maketrans("─├┤┊●▸±\N{MINUS SIGN}\N{EN DASH}", "-||:o>~--")
+"""Characters of rules, charts and numbers, and what stands for them in ASCII, one for one."""
 
 Row = Mapping[str, Any]
 
@@ -147,12 +151,21 @@ def show_record(
 
 
 def print_parts(parts: Iterable[Part]) -> None:
-    """Print tables and lines; nothing in them is markup, and in a terminal all of it fits."""
+    """Print tables and lines; nothing in them is markup, and in a terminal all of it fits.
+
+    Charts are for a terminal alone, or what the environment variable FORCE_COLOR declares one.
+    """
     console = Console()
     width = console.width if console.is_terminal else ENDLESS
     lines: list[str] = []
     for part in parts:
-        lines += wrapped(part, width) if isinstance(part, str) else [*lay_out(part, width), ""]
+        match part:
+            case str():
+                lines += wrapped(part, width)
+            case Sheet():
+                lines += [*lay_out(part, width), ""]
+            case Chart() if width < ENDLESS and (drawn := draw_chart(part, width)):
+                lines += [*drawn, ""]
     _write("".join(f"{line}\n" for line in lines).rstrip("\n") + "\n" if lines else "")
 
 
@@ -265,8 +278,10 @@ def _write(text: str) -> None:
     try:
         stream.write(text)
     except UnicodeEncodeError:
-        # A terminal with few characters: a question mark is better than no table.
+        # A terminal with few characters: rules and charts of others, and a question mark where
+        # there is none, are better than no table.
         encoding = stream.encoding or "ascii"
+        text = text.replace("∞)", "..").translate(_PLAINER)
         stream.write(text.encode(encoding, "replace").decode(encoding))
     # A closed pipe is noticed here and not after the command has ended.
     stream.flush()

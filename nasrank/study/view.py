@@ -12,6 +12,8 @@ from nasrank.version import __version__
 
 __all__ = [
     "SPREAD",
+    "Bar",
+    "Chart",
     "Field",
     "Measure",
     "Part",
@@ -92,8 +94,44 @@ class Sheet:
         )
 
 
-Part = Sheet | str
-"""What a page is made of. Text is text: nothing in it is markup."""
+@dataclass(frozen=True)
+class Bar:
+    """A line of a chart.
+
+    Attributes:
+        name: What it is of.
+        value: Its value, above 0; None beyond what was tried.
+        lower: Lower end of its interval; None where there is none.
+        upper: Upper end; None where it is open, or there is none.
+        text: What stands beside it.
+    """
+
+    name: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Values with their intervals, on a logarithmic scale; what it shows, a table says too.
+
+    Attributes:
+        title: What is shown, and in which unit.
+        bars: The lines.
+        mark: A value to compare all with; None where there is none.
+        most: What was tried at most; None where there is no such limit.
+    """
+
+    title: str
+    bars: Sequence[Bar]
+    mark: float | None = None
+    most: float | None = None
+
+
+Part = Sheet | Chart | str
+"""What a page is made of, charts in terminals alone. Text is text: nothing in it is markup."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from nasrank.runs.tables import (
 )
 from nasrank.study.study import Result
 from nasrank.study.view import (
+    Bar,
+    Chart,
     Field,
     Part,
     Sheet,
@@ -106,14 +108,16 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
     fields = _FIELDS if len(predictors) == 1 else (Field("predictor", keep=9), *_FIELDS)
     groups = grouped(result.rows, ("task", "sampling"))
     for (task, sampling), rows in groups.items():
+        drawn = f"{sampling} sampling" if len({way for _, way in groups}) > 1 else ""
         title = [
             task,
             *(predictors if len(predictors) == 1 else ()),
             # A run that diverged gives its row one less.
             plural(max(row["n_seeds"] for row in rows), "seed"),
-            f"{sampling} sampling" if len({way for _, way in groups}) > 1 else "",
+            drawn,
         ]
         yield Sheet(rows, fields, joined(title))
+        yield from _chart(rows, joined([task, drawn]))
     yield from _own_metrics(result)
     yield from _over_tasks(result)
     yield (
@@ -122,6 +126,30 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
         f"{100 * _COST.margin:.0f} % in evaluations; ? undecided; no mark: surely worse by more "
         f"(95 % intervals of paired differences). {_about_evaluations(result.rows)}"
     )
+
+
+def _chart(rows: Sequence[Row], where: str) -> Iterable[Part]:
+    """Draw evaluations beside random search, for the middle of the training sizes."""
+    known = [row for row in rows if row["evaluations"] is not None]
+    sizes = sorted({row["n_train"] for row in known})
+    if not sizes:
+        return
+    n = sizes[(len(sizes) - 1) // 2]
+    own = [row for row in known if row["n_train"] == n]
+    names = differing(own, ("predictor", "loss")) or ["loss"]
+    bars = [
+        Bar(
+            " ".join(row[name] for name in names),
+            row["evaluations"],
+            row["evaluations_lower"],
+            row["evaluations_upper"],
+            with_interval(row, "evaluations", number),
+        )
+        for row in own
+    ]
+    by_random = next((r["random_evaluations"] for r in own if r["random_evaluations"]), None)
+    beside = "" if by_random is None else f"; ┊ random search, {by_random:,}"
+    yield Chart(f"{where}, {n:,} labels: evaluations to the top 0.1 %{beside}", bars, by_random)
 
 
 def _own_metrics(result: Result[CompareConfig]) -> Iterable[Part]:

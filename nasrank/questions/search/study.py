@@ -28,7 +28,7 @@ from nasrank.runs.code import code_of
 from nasrank.runs.features import predictor_on
 from nasrank.study.device import choose_device, kind_of
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import Field, Part, Sheet, fixed, grouped, joined, number
+from nasrank.study.view import Bar, Chart, Field, Part, Sheet, fixed, grouped, joined, number
 
 if TYPE_CHECKING:
     from nasrank.predictors.predictor import Predictor
@@ -95,6 +95,7 @@ def _view(result: Result[SearchConfig]) -> Iterable[Part]:
             *told,
         ]
         yield Sheet(rows, _fields(rows, config.within), joined(title))
+        yield _chart(rows, config.within)
     counted = {
         "classes": "Evaluations count distinct architectures (isomorphism classes) trained",
         "strings": "Evaluations count texts of architectures trained, equal ones too",
@@ -113,6 +114,33 @@ def _view(result: Result[SearchConfig]) -> Iterable[Part]:
     )
 
 
+def _chart(rows: Sequence[Mapping[str, Any]], within: float) -> Chart:
+    """Draw how many evaluations each method took to get there."""
+    goal, words = _goal(rows, within)
+    name = f"evaluations_to_{goal}"
+    bars = [
+        Bar(
+            joined([row["method"], row["loss"] or ""]),
+            row[name],
+            row[f"{name}_lower"],
+            row[f"{name}_upper"],
+            _evaluations(name)(row),
+        )
+        for row in rows
+        # It knows the answer, and would take half of the scale.
+        if row["method"] != "oracle"
+    ]
+    title = f"{rows[0]['task']}: {words}, median and 95 % interval"
+    return Chart(title, bars, most=rows[0]["budget"])
+
+
+def _goal(rows: Sequence[Mapping[str, Any]], within: float) -> tuple[str, str]:
+    """Say what evaluations are counted to: its name in tables, and in words."""
+    if any(row["noise_share"] is not None for row in rows):
+        return "noise", "evaluations to within noise of the best"
+    return "optimum", f"evaluations to {'the optimum' if within == 0 else f'within {within:g}'}"
+
+
 def _fields(rows: Sequence[Mapping[str, Any]], within: float) -> list[Field]:
     """Columns of one task; those with nothing to say are left out."""
     budget = rows[0]["budget"]
@@ -120,7 +148,7 @@ def _fields(rows: Sequence[Mapping[str, Any]], within: float) -> list[Field]:
     def known(name: str) -> bool:
         return any(row[name] is not None for row in rows)
 
-    goal = "noise" if known("noise_share") else "optimum"
+    goal, _ = _goal(rows, within)
     best = "optimum" if within == 0 else f"within {within:g}"
     titles = {"noise": "within noise\nof the best", "optimum": f"evaluations\nto {best}"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from nasrank.questions.compare.view import view_comparison
 from nasrank.runs.tables import HEADLINE, OVERALL
-from nasrank.study.view import Sheet
+from nasrank.study.view import Chart, Sheet
 
 EMPTY = dict.fromkeys(column.name for column in HEADLINE.columns)
 
@@ -78,3 +78,20 @@ def test_differences_over_tasks_stand_below_where_there_are_spaces():
     assert "3 spaces" in words
     alone = [{**row, "n_spaces": 1} for row in overall]
     assert len(parts(rows, alone)) == 2
+
+
+def test_evaluations_of_the_middle_size_are_drawn_beside_random_search():
+    costs = {"random_evaluations": 1_276, "evaluations_lower": 79, "confidence": 0.8}
+    rows = [
+        line(loss, n_train=n, evaluations=n + 10, **costs)
+        for n in (40, 80, 160)
+        for loss in ("mse", "hr")
+    ]
+    _, chart, _ = parts([*rows, line("warp", n_train=80)])
+    assert isinstance(chart, Chart)
+    assert chart.title == "toy/x, 80 labels: evaluations to the top 0.1 %; ┊ random search, 1,276"
+    assert chart.mark == 1_276
+    assert [(bar.name, bar.value, bar.lower, bar.upper) for bar in chart.bars] == [
+        ("mse", 90, 79, None), ("hr", 90, 79, None),
+    ]  # fmt: skip
+    assert chart.bars[0].text == "90 [79, ∞)"

@@ -204,12 +204,16 @@ def test_single_trainings_need_several(make_task, monkeypatch):
 def test_what_is_shown_says_what_was_counted(toy, tmp_path):
     small = {"tasks": ("toy/x",), "seeds": 3, "initial": 5, "budget": 20}
     result = conduct(SearchConfig(**small, labels="single", within=0.5), tmp_path)
-    sheet, words = SEARCHES.view(result)
+    sheet, chart, words = SEARCHES.view(result)
     assert sheet.title.endswith("3 a round, one training each")
     assert "In hand is what looked best" in words
     headings = [field.heading for field in sheet.fields]
     assert headings.index("within noise\nof the best") < headings.index("regret\nat 20")
     assert headings.index("regret\nat 20") < headings.index("evaluations\nto within 0.5")
+    assert chart.title.startswith("toy/x: evaluations to within noise of the best")
+    named = [row for row in sheet.rows if row["method"] != "oracle"]
+    assert [bar.value for bar in chart.bars] == [r["evaluations_to_noise"] for r in named]
+    assert chart.most == 20
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
