@@ -6,6 +6,7 @@ followed to what is removed.
 """
 
 import contextlib
+import errno
 import os
 import platform
 import re
@@ -53,13 +54,19 @@ def replacing(path: Path) -> Iterator[Path]:
         # File names may be bytes that are not text, which Arrow cannot write to.
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if number else str(error).splitlines()[0]
-        raise DataError(
-            f"{path}: cannot be written ({reason}). Free some space or choose another folder."
-        ) from error
+        raise DataError(f"{path}: cannot be written ({reason}). {_remedy(number)}") from error
     finally:
         # An unreachable folder is what the error above already reports.
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _remedy(number: int | None) -> str:
+    """Return what to do where a file cannot be written, by the number of the system's error."""
+    if number in {errno.EEXIST, errno.ENOTDIR}:
+        return "A file is in the way: choose another folder."
+    full = number is None or number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return "Free some space or choose another folder." if full else "Choose another folder."
 
 
 def remove_stale_parts(folder: Path) -> int:
@@ -150,8 +157,7 @@ def require_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be written ({error.strerror}). Free some space or choose another "
-            "folder."
+            f"{folder}: cannot be written ({error.strerror}). {_remedy(error.errno)}"
         ) from error
 
 

@@ -57,7 +57,7 @@ def split_list(text: str) -> list[str]:
         raise UsageError(f"unmatched bracket in {text!r}. Write it like hr(margin=0.5).")
     parts.append(text[start:].strip())
     if not all(parts):
-        raise UsageError(f"a name is missing in {text!r}. Write it like mse,hr,pw(hr,mape,50).")
+        raise UsageError(f"a name is missing in {text!r}. Write one between two commas.")
     return parts
 
 

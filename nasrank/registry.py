@@ -168,6 +168,12 @@ class Registry(Generic[T]):
             raise UsageError(
                 f"{self.kind} {name!r} is a whole file. Name what is in it: {name}:my_{what}"
             )
+        if self.adapter is not None and ({*name} & {*":/\\"} or not self._origins):
+            what = self.kind.replace(" ", "_")
+            raise UsageError(
+                f"unknown {self.kind} {name!r}. One in a file of yours is written "
+                f"./mine.py:my_{what}, one that is installed package.module:name"
+            )
         raise unknown_name(self.kind, name, self)
 
     def _own(self, name: str) -> T:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from typing import cast
 
 import typer
 
@@ -26,6 +27,8 @@ __all__ = ["app", "run"]
 _OUR_FAULT = 70
 """Exit code of an error that is no user's fault, as in sysexits.h."""
 
+_Misused = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""An unknown command or option, or a value of another type; typer does not export the class."""
 _ORDER = (
     "compare", "search", "budget", "rank", "explain", "recommend", "check", "report", "losses",
     "predictors", "metrics", "data", "pr", "ot", "hard", "supcon", "bench", "env",
@@ -101,7 +104,9 @@ def run() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         with _log_on_stderr():
-            app()
+            code = app(standalone_mode=False)
+    except _Misused as error:
+        return _say_misuse(error)
     except NasrankError as error:
         # One line, even if a message from a library has several.
         say(f"error: {error}")
@@ -115,12 +120,23 @@ def run() -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: one line here too
         say(f"error: {_reported(error)}")
         return _OUR_FAULT
-    except SystemExit as leaving:
+    # What typer leaves with; a command itself returns nothing.
+    if code == Interrupted.exit_code:
         # Control-C where the command has no message of its own.
-        if leaving.code == Interrupted.exit_code:
-            say("error: stopped. Run the same command again to resume")
-        raise
-    return 0
+        say("error: stopped. Run the same command again to resume")
+    return code if isinstance(code, int) else 0
+
+
+def _say_misuse(error: typer.BadParameter) -> int:
+    """Say in a line what typer would say in a box; return the exit code."""
+    if not (said := error.format_message()):
+        # A group without a command: its help.
+        error.show()
+        return error.exit_code
+    command = "nasrank" if error.ctx is None else error.ctx.command_path
+    end = "" if said.endswith(("?", ".")) else "."
+    say(f"error: {said[:1].lower()}{' '.join(said[1:].split())}{end} See: {command} --help")
+    return error.exit_code
 
 
 def _reported(error: Exception) -> str:

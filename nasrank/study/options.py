@@ -300,9 +300,11 @@ def read_text(name: str, text: str, field: FieldInfo) -> Any:  # noqa: ANN401 - 
     """Read a list as it is typed, with commas; other values are returned unchanged.
 
     Raises:
-        UsageError: A part is not a number where one should be.
+        UsageError: It is empty, or a part is not a number where one should be.
     """
     kind = item_type(field)
+    if kind is not None and not text.strip():
+        raise UsageError(f"{flag_of(name)} is empty. Give it one value or more")
     if kind is int:
         return _numbers(name, text, int, "whole numbers separated by commas, such as 78,156")
     if kind is float:

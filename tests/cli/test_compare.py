@@ -161,7 +161,7 @@ def test_subsets(subset, runs, tmp_path):
         (["--losses", "hr(margn=1)"], 2, "Did you mean 'margin'?"),
         (["--losses", "hr(margin=0)"], 2, "must be a number above 0"),
         (["--losses", "pw(hr,mape,99)", "--n-train", "78"], 2, "below every --n-train"),
-        (["--losses", ""], 2, "name is missing"),
+        (["--losses", ""], 2, "--losses is empty"),
         (["--predictors", "gcn"], 2, "Did you mean 'gnn'?"),
         (["--tasks", "nb201/cifar1"], 2, "Did you mean"),
         (["--tasks", "nb202/cifar10"], 2, "Did you mean 'nb201'?"),
@@ -182,7 +182,12 @@ def test_subsets(subset, runs, tmp_path):
         (["--config", "missing.toml"], 4, "missing.toml"),
         (["--only-cached"], 5, "Leave out --only-cached"),
         (["--only-cached", "--force"], 2, "leave one out"),
-        (["--nonsense"], 2, "No such option"),
+        (["--nonsense"], 2, "no such option: --nonsense"),
+        (["--seeds", "1.5"], 2, "compare --help"),
+        (["--tasks", ""], 2, "--tasks is empty"),
+        (["--losses", "mse,,hr"], 2, "a name is missing in"),
+        (["--losses", "./mine:f"], 2, "./mine.py:my_loss"),
+        (["--metrics", "nope"], 2, "./mine.py:my_metric"),
     ],
 )
 def test_invalid_usage_is_one_line_and_a_code(arguments, code, words, tmp_path):
@@ -191,8 +196,8 @@ def test_invalid_usage_is_one_line_and_a_code(arguments, code, words, tmp_path):
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    if done.stderr.startswith("error:"):
-        assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.rglob("*.parquet"))
 
 

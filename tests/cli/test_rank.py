@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
-from nasrank.errors import NasrankError
+from nasrank.errors import DataError, NasrankError
 from nasrank.tables import read_parquet
 
 OPERATIONS = ("conv3x3", "pool", "identity")
@@ -62,6 +62,16 @@ def test_the_page(elsewhere):
     again = nasrank("rank", "--space", "my-space/own", "--top", "5", "--quiet", *QUICK)
     assert again.stdout == done.stdout
     assert again.stderr == ""
+
+
+def test_a_wrong_pool_is_refused_before_anything_is_trained(elsewhere, monkeypatch):
+    monkeypatch.setattr("nasrank.questions.rank.study.learn", None)
+    (elsewhere / "wrong.csv").write_text("id,layers\na,conv;nonsense\n")
+    (elsewhere / "empty.csv").touch()
+    for name in ("none.csv", ".", "empty.csv", "wrong.csv"):
+        done = nasrank("rank", "--space", "my-space", "--pool", name, *QUICK)
+        assert isinstance(done.exception, DataError)
+        assert str(done.exception).startswith(name)
 
 
 def test_choosing_prints_the_table_behind_it(elsewhere):

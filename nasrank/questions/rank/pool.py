@@ -27,6 +27,8 @@ __all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space", "scratch_of"
 
 CHUNK = 16_384
 """Rows that are read, scored and kept together."""
+_FIRST = 100
+"""Rows that are read to see what a file is."""
 _REMEDY = "Correct the pool, or import what is new with: nasrank data import"
 
 _PART = 2**21
@@ -116,6 +118,18 @@ class PoolFile:
         digest.update(head)
         digest.update(tail)
         return digest.hexdigest()
+
+    def check(self) -> None:
+        """Read the first rows, so that a wrong file is refused before anything is trained.
+
+        Raises:
+            DataError: It cannot be read, or these rows are no architectures of the space.
+        """
+        _ = self.digest
+        first = replace(self, chunk=_FIRST)
+        for _, records in first.chunks((0).__eq__):
+            for _graphs in first.graphs(records):
+                pass
 
     @property
     def length(self) -> int | None:

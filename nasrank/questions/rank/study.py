@@ -60,6 +60,8 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
             f"{task}: every architecture is evaluated, so there is none left to rank. Import "
             "candidates without a label, or give --pool FILE"
         )
+    if config.pool is not None:
+        _pool_of(config.pool, task).check()
     model, choice = _learnt(
         job, case, Training(spec, loss or DEFAULT, config.seed, device), losses
     )
