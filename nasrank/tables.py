@@ -300,7 +300,7 @@ class Table:
         Raises:
             DataError: It is another kind of table, or empty where it must not be.
         """
-        again = "Delete it and run the command that made it again."
+        again = "Check the path, or make it again by the command that made it"
         wanted = [self.column(name) for name in names]
         schema, expected = table.schema, self.schema
         for column in wanted:
@@ -578,12 +578,12 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file.") from error
+        raise DataError(f"{path}: no such file. Check the path") from error
     except (OSError, pa.ArrowException, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["unreadable"])[0]
         raise DataError(
-            f"{path}: damaged or not a Parquet file ({reason}). Delete it and run the command "
-            "that made it again."
+            f"{path}: damaged or not a Parquet file ({reason.rstrip('.')}). Check the path, or "
+            "make it again by the command that made it"
         ) from error
 
 

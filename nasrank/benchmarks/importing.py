@@ -9,6 +9,7 @@ import numpy as np
 
 from nasrank.benchmarks.importers import IMPORTERS, find_importer, formats_of, user
 from nasrank.benchmarks.importers.benchmark import imported_names
+from nasrank.benchmarks.importers.imported import NAME
 from nasrank.benchmarks.importers.merge import Saved, save
 from nasrank.benchmarks.importers.store import find_space, space_path
 from nasrank.benchmarks.importers.understood import NO_WISHES, Wishes
@@ -55,12 +56,17 @@ def import_data(
         The space after the import, and what is new in it.
 
     Raises:
-        UsageError: The name is not valid for a space, or the options describe a file of your own
-            and the path is that of a public benchmark.
+        UsageError: The name is not valid for a space or dataset, or the options describe a file
+            of your own and the path is that of a public benchmark.
         DataError: The path is missing, damaged or not the expected data, or contradicts an
             earlier import. Nothing is changed then.
     """
     space_path(space)
+    if dataset is not None and not NAME.fullmatch(dataset):
+        raise UsageError(
+            f"--dataset {dataset[:60]!a} should be at most 64 letters, digits and + _ . -, with a "
+            "letter or digit first"
+        )
     if not path.exists():
         raise DataError(f"{path}: no such file or folder. Check the path")
     if not path.is_dir():

@@ -400,7 +400,8 @@ def checked(config: type[Chosen], settings: Mapping[str, Any]) -> Chosen:
             raise unknown_name("option", name, config.model_fields)
         case "missing":
             by_place = shown_as(config.model_fields[name])["argument"]
-            raise UsageError(f"{name.upper() if by_place else flag_of(name)} is missing")
+            what = name.upper() if by_place else flag_of(name)
+            raise UsageError(f"{what} is missing. See: nasrank {config.command} --help")
         case "too_short":
             raise UsageError(f"{flag_of(name)} is empty. Give it one value or more")
         case "literal_error" if isinstance(given, str):

@@ -156,8 +156,8 @@ class Hostile:
         (["nb201", "archs.csv", "--label", "acc_0"], 4, "it has no column arch_str"),
         (
             ["my-space", "archs.csv", "--label", "acc_0", "--dataset", "a/b"],
-            4,
-            "is not a valid name of a",
+            2,
+            "--dataset 'a/b' should be at most 64 letters",
         ),
         (["my-space", "hostile.jsonl"], 4, "not UTF-8"),
         (["nb201", "hostile.pth"], 4, "hostile.pth"),
