@@ -68,7 +68,7 @@ EXTRAS = {
     "gen": "zuko",
     "ot": "POT",
     "metric": "pytorch-metric-learning",
-    "peers": "scikit-learn xgboost lightgbm botorch",
+    "peers": "scikit-learn lightgbm botorch gpytorch xgboost",
 }
 """The packages of each extra. Errors name these: wherever nasrank was installed from, they can be
 installed by name."""
