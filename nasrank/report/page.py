@@ -337,6 +337,6 @@ def _title(parts: Sequence[_Part]) -> str:
     return joined([f"nasrank {first.command}".strip(), first.data])
 
 
-def _groups(columns: Sequence[tuple[str, str, str]]) -> list[tuple[str, int]]:
+def _groups(columns: Sequence[tuple[str, ...]]) -> list[tuple[str, int]]:
     """Return the groups of columns side by side, and how many columns each has."""
     return [(name, len(list(own))) for name, own in groupby(columns, key=lambda each: each[0])]
