@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasrank.allocator import keep_memory
-from nasrank.cli.output import FormatOption, QuietOption, print_json, print_result, print_rows, say
+from nasrank.cli.output import (
+    FormatOption,
+    QuietOption,
+    TableOption,
+    print_json,
+    print_result,
+    print_rows,
+    say,
+)
 from nasrank.errors import UsageError
 from nasrank.registry import unknown_name
 from nasrank.study.options import (
@@ -153,7 +161,7 @@ def _execute(
     with ProgressBar(quiet=quiet) as progress:
         result = conduct(config, out, study=study, progress=progress, **how)
     _tell("left out", result.left_out)
-    print_result(result, study.view, output_format)
+    print_result(result, study.view, output_format, common["table"])
     # The page and JSON contain the notes themselves.
     if not quiet and output_format not in {"table", "json"}:
         _tell("note", result.notes)
@@ -247,7 +255,7 @@ def _completed(incomplete: str, known: Any) -> list[str]:  # noqa: ANN401 - any 
 
 _COMMON = (
     "subset", "config", "only_cached", "any_code", "force", "dry_run", "out", "figures",
-    "output_format", "quiet",
+    "output_format", "table", "quiet",
 )  # fmt: skip
 
 
@@ -288,6 +296,7 @@ def _common(config: type[Config]) -> list[inspect.Parameter]:
         ("out", out, None),
         *([("figures", FiguresOption, None)] if config.draws else []),
         ("output_format", FormatOption, "table"),
+        ("table", TableOption, None),
         ("quiet", QuietOption, False),
     ]
     return [

@@ -24,6 +24,7 @@ __all__ = [
     "FORMATS",
     "FormatOption",
     "QuietOption",
+    "TableOption",
     "known_format",
     "print_json",
     "print_parts",
@@ -68,6 +69,17 @@ FormatOption = Annotated[
 ]
 """The option that every command with results has; give it the default ``"table"``."""
 
+TableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="NAME",
+        help="Print all rows of this table that is written, in any --format, and nothing else.",
+        rich_help_panel="Output",
+    ),
+]
+"""The option that every command with several tables has; give it the default None."""
+
 QuietOption = Annotated[
     bool,
     typer.Option("--quiet", help="No progress and no notes on stderr.", rich_help_panel="Output"),
@@ -79,6 +91,7 @@ def print_result(
     result: "Result[Any]",
     view: "Callable[[Result[Any]], Iterable[Part]]",
     output_format: str,
+    table: str | None = None,
 ) -> None:
     """Print the result of a study.
 
@@ -87,8 +100,16 @@ def print_result(
         view: Makes the page for people.
         output_format: One of :data:`FORMATS`; json holds everything, csv, markdown and latex
             its main table, or its record where it has no table.
+        table: Name of a table to print instead, all of it.
+
+    Raises:
+        UsageError: There is no such format or table.
     """
-    if known_format(output_format) == "table":
+    if table is not None:
+        if table not in result.tables:
+            raise unknown_name("table", table, result.tables)
+        print_rows(result.tables[table], output_format)
+    elif known_format(output_format) == "table":
         from nasrank.study.claims import claims_parts
         from nasrank.study.controls import controls_parts
 

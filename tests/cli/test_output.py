@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from nasrank.cli.output import (
     known_format,
     print_json,
     print_parts,
+    print_result,
     print_rows,
     show_record,
     show_rows,
@@ -202,6 +204,23 @@ def test_record_in_every_format(capsys):
     assert capsys.readouterr().out.splitlines()[1].split() == ["spread.min", "1.5"]
     show_record("data info", record, "table", ["a view of its own"])
     assert capsys.readouterr().out == "a view of its own\n"
+
+
+def test_any_table_in_any_format(capsys):
+    tables = {"a": [{"x": 1}], "b": [{"y_1": 2.5}, {"y_1": None}]}
+    result = SimpleNamespace(tables=tables, main="a")
+    found = {}
+    for output_format in FORMATS:
+        print_result(result, lambda _: ["page"], output_format, "b")
+        found[output_format] = capsys.readouterr().out
+    assert json.loads(found["json"]) == tables["b"]
+    assert list(csv.reader(found["csv"].splitlines())) == [["y_1"], ["2.5"], [""]]
+    assert r"y\_1 \\" in found["latex"]
+    assert found["markdown"].startswith(r"| y\_1 |")
+    assert "2.5" in found["table"]
+    assert "page" not in found["table"]
+    with pytest.raises(UsageError, match="unknown table 'c'"):
+        print_result(result, lambda _: ["page"], "latex", "c")
 
 
 def test_unknown_format():
