@@ -155,6 +155,8 @@ def _commands_index() -> str:
 
 
 def _command(words: tuple[str, ...]) -> str:
+    import typer
+
     command = _found(words)
     parts = [f"# nasrank {' '.join(words)}", inspect.cleandoc(command.help or "")]
     panels: dict[str, list[tuple[str, ...]]] = defaultdict(list)
@@ -168,7 +170,8 @@ def _command(words: tuple[str, ...]) -> str:
             else " / ".join((*parameter.opts, *parameter.secondary_opts))
         )
         panel = getattr(parameter, "rich_help_panel", None)
-        kind = "" if by_place or getattr(parameter, "is_flag", False) else parameter.metavar or ""
+        plain = by_place or getattr(parameter, "is_flag", False)
+        kind = "" if plain else parameter.metavar or parameter.display_type(typer.Context(command))
         usual = re.search(r" ?\[default: (.*)\]$", parameter.help or "", re.DOTALL)
         help_text = (parameter.help or "")[: usual.start() if usual else None]
         panels[panel or ("Arguments" if by_place else "Options")].append(
@@ -294,18 +297,45 @@ def _gallery() -> str:
     folders: dict[Path, list[Path]] = defaultdict(list)
     for picture in sorted((ROOT / "results").rglob("*.svg")):
         folders[picture.parent].append(picture)
-    for folder, pictures in folders.items():
-        parts.append(f"## {folder.relative_to(ROOT).as_posix()}")
-        parts += [f"![{each.stem}]({site_place(each)})" for each in pictures]
+    for start, title in _PICTURED.items():
+        own = {f: found for f, found in folders.items() if _group_of(f) == start}
+        if own:
+            parts.append(f"## {title}")
+        for folder, pictures in own.items():
+            parts.append(f"### {folder.relative_to(ROOT).as_posix()}")
+            parts += [f"![{each.stem}]({site_place(each)})" for each in pictures]
     return "\n\n".join(parts) + "\n"
 
 
+def _group_of(folder: Path) -> str:
+    first, *_ = (*folder.relative_to(ROOT / "results").parts, "")
+    return first if first in _PICTURED else ""
+
+
+_PICTURED = {
+    "": "Losses on NAS-Bench-201",
+    "losses": "Losses on other spaces",
+    "targets": "What losses are fed with",
+    "predictors": "Predictors",
+    "search": "Guided search",
+    "pr": "Generators",
+    "ot": "Class trees",
+    "hard": "Hard samples",
+    "supcon": "Supervised contrastive learning",
+}
+"""Folders of results with pictures, in the order of the gallery; any other is under the first."""
+_VERDICTS = ("holds", "equivalent", "fails", "undecided", "not measurable")
 _OF = {
     "pr": ("Generators", "whoever chooses between precision and recall of a generator"),
     "ot": ("Class trees", "whoever wants features to keep a hierarchy of classes"),
     "hard": ("Hard samples", "whoever trains embeddings with mined or generated hard samples"),
     "supcon": ("Supervised contrastive learning", "whoever meets collapsed classes"),
 }
+
+
+def _ordered(verdicts: Counter[str]) -> list[str]:
+    known = [each for each in _VERDICTS if each in verdicts]
+    return [*known, *(each for each in verdicts if each not in known)]
 
 
 def _claims() -> str:
@@ -326,7 +356,7 @@ def _claims() -> str:
             for row in read_parquet(path, ["statement", "verdict"]).to_pylist():
                 verdicts[row["statement"]][row["verdict"]] += 1
         rows = [
-            (_cell(statement), ", ".join(f"{verdict} {n}" for verdict, n in counts.most_common()))
+            (_cell(statement), ", ".join(f"{each} {counts[each]}" for each in _ordered(counts)))
             for statement, counts in verdicts.items()
         ]
         parts += [f"## {title}", f"For {reader}: `nasrank {study}`."]

@@ -23,7 +23,9 @@ _WITHOUT_SOURCE = uuid.uuid4().hex
 """Stands for a module without source in this process: nothing it computes is known again."""
 
 
-def source_digest(modules: Iterable[str], within: Collection[str]) -> str:
+def source_digest(
+    modules: Iterable[str], within: Collection[str], *, folder: Path = Path()
+) -> str:
     """Return sixteen hexadecimal digits of the source of modules and what they import.
 
     Args:
@@ -31,6 +33,7 @@ def source_digest(modules: Iterable[str], within: Collection[str]) -> str:
             they are imported; none of them is imported here.
         within: Modules and packages whose source counts when it is imported, directly or not,
             beside the modules themselves.
+        folder: What paths of files start from.
 
     Returns:
         A digest that changes with the source. A module without readable source, such as one
@@ -38,14 +41,14 @@ def source_digest(modules: Iterable[str], within: Collection[str]) -> str:
     """
     known: dict[str, str] = {}
     asked = list(dict.fromkeys(modules))
-    beside = _neighbours(Path(name) for name in asked if name.endswith(".py"))
+    beside = _neighbours(folder / name for name in asked if name.endswith(".py"))
     within = {*within, *beside}
     left = [*asked]
     while left:
         name = left.pop()
         if name in known:
             continue
-        path = _path(name, beside)
+        path = _path(name, beside, folder)
         if path is None:
             if name in asked:
                 known[name] = _WITHOUT_SOURCE
@@ -72,10 +75,10 @@ def _neighbours(files: Iterable[Path]) -> dict[str, Path]:
     return {name: path for name, path in found.items() if name != "nasrank"}
 
 
-def _path(name: str, beside: Mapping[str, Path]) -> Path | None:
+def _path(name: str, beside: Mapping[str, Path], start: Path) -> Path | None:
     """Return the source file of a module, loaded or not; nothing is imported."""
     if name.endswith(".py"):
-        return path if (path := Path(name)).is_file() else None
+        return path if (path := start / name).is_file() else None
     top, *inner = name.split(".")
     if top in beside:
         return _source(beside[top].joinpath(*inner))

@@ -35,6 +35,7 @@ __all__ = [
     "adopt",
     "canonical",
     "file_of",
+    "folder",
     "guarded",
     "is_location",
     "is_trusted",
@@ -136,6 +137,11 @@ def file_of(name: str) -> Path | None:
     """Return the file of a location, which need not exist; None for one in a module."""
     place = name.rpartition(":")[0]
     return _base() / place if is_location(name) and place.endswith(".py") else None
+
+
+def folder() -> Path:
+    """Return where the command was started, also in a worker that was started elsewhere."""
+    return _base()
 
 
 def version(name: str) -> object:

@@ -267,7 +267,21 @@ def list_coverage():
     return table(["task", *(f"{size} labels" for size in sizes)], [*rows, mean, *count])
 
 
+def command_costs():
+    rows = [
+        [
+            f"`{row['command']}`",
+            f"{row['cpu_seconds']:.1f}",
+            f"{row['peak_memory']:.0f}",
+            "yes" if row["imports_torch"] else "no",
+        ]
+        for row in frame("reliability/command-costs").to_dict("records")
+    ]
+    return table(["command", "CPU, s", "memory, MiB", "imports torch"], rows)
+
+
 TABLES = {
+    "command-costs": command_costs,
     "tuned": tuned,
     "list-coverage": list_coverage,
     "losses": losses,

@@ -19,7 +19,8 @@ from nasrank.cli import (
 )
 from nasrank.cli.lazy import group_of
 from nasrank.cli.output import say
-from nasrank.errors import DataError, Interrupted, NasrankError
+from nasrank.errors import DataError, Interrupted, NasrankError, UsageError
+from nasrank.installing import install_command
 from nasrank.version import __version__
 
 __all__ = ["app", "run"]
@@ -118,8 +119,7 @@ def run() -> int:
         _silence_stdout()
         return DataError.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: one line here too
-        say(f"error: {_reported(error)}")
-        return _OUR_FAULT
+        return _say_fault(error)
     # What typer leaves with; a command itself returns nothing.
     if code == Interrupted.exit_code:
         # Control-C where the command has no message of its own.
@@ -137,6 +137,17 @@ def _say_misuse(error: typer.BadParameter) -> int:
     end = "" if said.endswith(("?", ".")) else "."
     say(f"error: {said[:1].lower()}{' '.join(said[1:].split())}{end} See: {command} --help")
     return error.exit_code
+
+
+def _say_fault(error: Exception) -> int:
+    """Say in a line what no part of the program has foreseen; return the exit code."""
+    package = (getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package not in {"", "nasrank"}:
+        # As where nasrank was installed without its dependencies, which suffices for planning.
+        say(f"error: {package} is not installed. Install it with: {install_command(package)}")
+        return UsageError.exit_code
+    say(f"error: {_reported(error)}")
+    return _OUR_FAULT
 
 
 def _reported(error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nasrank.code import source_digest
 from nasrank.losses import LOSSES, LossSpec, PiecewiseSpec, parse
-from nasrank.own import version
+from nasrank.own import folder, version
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import parse_predictor
 from nasrank.registry import Registry
@@ -53,7 +53,9 @@ def code_of(predictor: str, loss: str | None) -> tuple[str, str]:
 def _digest(origins: tuple[str, ...], _versions: tuple[object, ...]) -> str:
     modules = [origin.rpartition(":")[0] for origin in origins]
     packages = {module.partition(".")[0] for module in modules if not module.endswith(".py")}
-    return source_digest([*_AROUND, *modules], {*_COUNTS, *packages} - {"nasrank"})
+    return source_digest(
+        [*_AROUND, *modules], {*_COUNTS, *packages} - {"nasrank"}, folder=folder()
+    )
 
 
 def _parts(loss: str | None) -> Iterator[LossSpec]:

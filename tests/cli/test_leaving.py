@@ -197,3 +197,14 @@ def test_a_fault_of_our_own_is_one_line_and_kept(monkeypatch, capsys, tmp_path, 
     kept = Path(path).read_text()
     assert "in broken" in kept
     assert "compare" in kept
+
+
+def test_a_package_that_is_not_there_is_named_with_its_command(monkeypatch, capsys, load):
+    def without(*_arguments, **_options):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+
+    monkeypatch.setattr(study, "load_task", without)
+    code, line = outcome(capsys)
+    assert code == 2
+    assert line.startswith("error: torch is not installed. Install it with: ")
+    assert line.endswith(" torch")

@@ -1,5 +1,7 @@
 """The machine and its packages, also where there are none."""
 
+import sys
+
 from nasrank.runs import environment as described
 from nasrank.runs.environment import environment
 
@@ -32,3 +34,13 @@ def test_a_processor_the_system_does_not_name(monkeypatch, tmp_path):
     assert described._processor(tmp_path / "none") == "riscv64"
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A: fast one\n")
     assert described._processor(tmp_path / "cpuinfo") == "A: fast one"
+
+
+def test_an_environment_for_planning_has_no_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = environment()
+    assert (found["devices"], found["torch_threads"], found["instructions"]) == (
+        ["cpu"],
+        None,
+        None,
+    )

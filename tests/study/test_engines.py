@@ -333,3 +333,42 @@ def test_cuda_of_a_cluster_is_not_looked_for_here(monkeypatch, tmp_path, load):
 def test_an_unknown_engine_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"unknown engine 'ray'.*Known: local, processes, dask"):
         checked(CompareConfig, {"engine": "ray"})
+
+
+OWN = """
+import numpy as np
+
+
+class Model:
+    def fit(self, X, y):
+        self.weights = np.linalg.solve(X.T @ X + 9 * np.eye(X.shape[1]), X.T @ y)
+
+    def predict(self, X):
+        return X @ self.weights
+
+
+def best_of_ten(scores, labels):
+    return labels.max() - labels[(-scores).argsort()[:10]].max()
+
+
+best_of_ten.better = "lower"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+def test_own_code_is_found_wherever_it_is_executed(engine, cluster, tmp_path, monkeypatch):
+    # Workers were started elsewhere: the file counts from the folder of the command.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
+    config = CompareConfig(
+        tasks=("scaling-llm/valid_loss",), predictors=("./mine.py:Model",), n_train=(20,),
+        metrics=("./mine.py:best_of_ten",), seeds=2, device="cpu",
+    )  # fmt: skip
+    where = {"processes": {"jobs": 1}, "dask": {"scheduler": cluster}}[engine]
+    here, there = (
+        conduct(each, tmp_path / f"out{place}").frame("own_metrics").to_dict("records")
+        for place, each in enumerate((config, on(config, engine=engine, **where)))
+    )
+    assert here == there
+    assert {row["metric"] for row in here} == {"./mine.py:best_of_ten"}
