@@ -7,18 +7,23 @@ what is read here is read there in the same way.
 """
 
 import itertools
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasrank.benchmarks.importers.column_names import OWN, named
-from nasrank.benchmarks.importers.dialect import separator_of
 from nasrank.benchmarks.importers.json_rows import json_line_rows
 from nasrank.benchmarks.importers.parquet_file import open_columns
+from nasrank.benchmarks.importers.plain_files import (
+    BAD,
+    Span,
+    csv_batches,
+    csv_header,
+    plain_batches,
+)
 from nasrank.benchmarks.importers.plain_graphs import (
     CELLS,
     FORMS,
@@ -36,23 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = ["NotPlainError", "PlainRows", "plain_chunks", "plain_records"]
 
-_HEADER = re.compile(r'("?)[A-Za-z_][\w.-]*\1(,("?)[A-Za-z_][\w.-]*\3)*', re.ASCII)
 _NAME = r"^[!#-&(-~]([ -~]{0,254}[!-~])?$"
 """A name on one line: ASCII without blanks around it, and no quote at its start."""
-_ODD = (b"'", b"{", b"\0")
-"""Bytes that may mean something in CSV."""
-_ODD_QUOTE = re.compile(rb'[^,\n]"[^,\n\r]|[,\n]"[,\n\r]')
-"""A quote that does not stand at one end of a cell."""
-_ENDS = (b"}\n", b"}\r\n")
-"""How a line of JSON ends."""
 _OTHER_GRAPHS = {"matrix", "layers"}
-_SAMPLE = 2**16
-_BLOCK = 2**20
 _CHUNK = 2**14
 """Rows of a table for import whose texts are in memory at once."""
-
-_BAD = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError)
-"""What reading a file can raise that is not of the form expected, beside Arrow's own."""
 
 Tell = Callable[[int, int | None], None]
 
@@ -86,6 +79,9 @@ def plain_chunks(
     size: int,
     vocabulary: Sequence[str],
     wanted: Callable[[int], bool] = lambda _: True,
+    *,
+    span: Span | None = None,
+    chosen: Mapping[int, Sequence[int]] | None = None,
 ) -> Iterator[PlainRows]:
     """Read a table of candidates, a chunk at a time.
 
@@ -94,21 +90,29 @@ def plain_chunks(
         size: Rows of a chunk; the last may have fewer.
         vocabulary: Operations of the space.
         wanted: Returns for its number, counted from 0, whether a chunk is needed.
+        span: The chunks to read; all by default.
+        chosen: The only rows needed, by the number of their chunk, counted within it.
 
     Yields:
         The wanted chunks, in order.
 
     Raises:
-        NotPlainError: The file, or a row of the next chunk, is not of a form that is read here.
+        NotPlainError: The file, or a row of the next chunk, is not of a form that is read here;
+            or it has no row.
     """
     import pyarrow as pa
 
+    number = -1
     try:
-        for number, table in _tables(_batches(path), size):
-            if wanted(number):
-                yield _rows(number, table, vocabulary)
-    except (pa.ArrowException, *_BAD) as error:
+        batches = plain_batches(path, _chosen, size, span)
+        for number, table in _tables(batches, size, 0 if span is None else span.first):
+            if wanted(number) and (chosen is None or number in chosen):
+                part = table if chosen is None else table.take(pa.array(chosen[number]))
+                yield _rows(number, part, vocabulary)
+    except (pa.ArrowException, *BAD) as error:
         raise NotPlainError from error
+    if number < 0:
+        raise NotPlainError
 
 
 def plain_records(
@@ -140,7 +144,7 @@ def plain_records(
 
     try:
         return _read_records(path, renamed or {}, built_in=built_in, tell=on_progress)
-    except (pa.ArrowException, *_BAD) as error:
+    except (pa.ArrowException, *BAD) as error:
         raise NotPlainError from error
 
 
@@ -217,10 +221,10 @@ def _cells_of(path: Path, whole: Collection[str]) -> tuple[Sequence[str], Iterat
             for batch in table.file.iter_batches(_CHUNK, use_threads=False)
         )
     if kind == ".csv":
-        columns = _csv_header(path)
+        columns = csv_header(path)
         chunks = (
             dict(zip(columns, map(_unspaced, batch.columns), strict=True))
-            for _, table in _tables(_csv(path, columns), _CHUNK)
+            for _, table in _tables(csv_batches(path, columns), _CHUNK)
             for batch in table.combine_chunks().to_batches()
         )
         return columns, chunks
@@ -275,36 +279,6 @@ def _unspaced(cells: "pa.StringArray") -> "pa.StringArray":
     return cells
 
 
-def _tables(batches: Iterator["pa.RecordBatch"], size: int) -> Iterator[tuple[int, "pa.Table"]]:
-    """Yield chunks of so many rows, numbered; the last may have fewer."""
-    import pyarrow as pa
-
-    number, kept, rows = 0, [], 0
-    for batch in batches:
-        start = 0
-        while start < batch.num_rows:
-            part = batch.slice(start, size - rows)
-            kept.append(part)
-            start, rows = start + part.num_rows, rows + part.num_rows
-            if rows == size:
-                yield number, pa.Table.from_batches(kept)
-                number, kept, rows = number + 1, [], 0
-    if rows:
-        yield number, pa.Table.from_batches(kept)
-
-
-def _batches(path: Path) -> Iterator["pa.RecordBatch"]:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        yield from _parquet(path)
-    elif kind == ".csv":
-        yield from _csv(path, _chosen(_csv_header(path)))
-    elif kind in {".jsonl", ".ndjson"}:
-        yield from _json_lines(path)
-    else:
-        raise NotPlainError
-
-
 def _chosen(columns: Sequence[str]) -> list[str]:
     """Return the columns of names and graphs where there is no doubt which these are."""
     known = {name.lower() for name in columns}
@@ -316,140 +290,24 @@ def _chosen(columns: Sequence[str]) -> list[str]:
     return [*(["id"] if "id" in known else []), *form]
 
 
-def _csv_header(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        start = file.read(_SAMPLE)
-    if not start.isascii():
-        raise NotPlainError
-    sample = start.decode("ascii")
-    header = sample.splitlines()[0] if sample else ""
-    complete = len(start) < _SAMPLE
-    if not _HEADER.fullmatch(header) or separator_of(sample, complete=complete) != ",":
-        raise NotPlainError
-    columns = header.replace('"', "").split(",")
-    if len({*columns}) != len(columns):
-        raise NotPlainError
-    return columns
-
-
-def _csv(path: Path, columns: Sequence[str]) -> Iterator["pa.RecordBatch"]:
-    """Read some columns as text."""
+def _tables(
+    batches: Iterator["pa.RecordBatch"], size: int, number: int = 0
+) -> Iterator[tuple[int, "pa.Table"]]:
+    """Yield chunks of so many rows, numbered from a number on; the last may have fewer."""
     import pyarrow as pa
-    from pyarrow import csv
 
-    with (
-        path.open("rb") as file,
-        csv.open_csv(
-            pa.PythonFile(_Watched(file), mode="r"),
-            read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-            convert_options=csv.ConvertOptions(
-                include_columns=columns,
-                column_types=dict.fromkeys(columns, pa.string()),
-                strings_can_be_null=False,
-            ),
-        ) as reader,
-    ):
-        yield from reader
-
-
-class _Watched:
-    """A binary file that refuses to hand over what is no plain text."""
-
-    def __init__(self, file: Any) -> None:  # noqa: ANN401 - any binary file
-        self._file = file
-        # What was handed over and can only be judged with what follows.
-        self._rest = b"\n"
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        """Read, or raise `NotPlainError`."""
-        block: bytes = self._file.read(size)
-        if not block.isascii() or any(each in block for each in _ODD):
-            raise NotPlainError
-        window = self._rest + (block or b"\n")
-        judged = window.rstrip(b'"\r')
-        self._rest = window[max(0, len(judged) - 1) :]
-        # Quotes stand around whole cells, and a line ends as Unix or Windows ends it.
-        odd = b'"' in judged and _ODD_QUOTE.search(judged)
-        if odd or judged.count(b"\r") != judged.count(b"\r\n"):
-            raise NotPlainError
-        return block
-
-
-def _json_lines(path: Path) -> Iterator["pa.RecordBatch"]:
-    import pyarrow as pa
-    from pyarrow import json
-
-    with path.open("rb") as file:
-        first = file.readline(_SAMPLE)
-        file.seek(0)
-        with json.open_json(
-            pa.PythonFile(_WatchedLines(file), mode="r"),
-            read_options=json.ReadOptions(use_threads=False, block_size=_BLOCK),
-            parse_options=json.ParseOptions(
-                explicit_schema=pa.schema([(name, pa.string()) for name in _chosen(_keys(first))]),
-                unexpected_field_behavior="ignore",
-            ),
-        ) as reader:
-            yield from reader
-
-
-class _WatchedLines:
-    """A binary file that refuses to hand over anything but a flat object a line."""
-
-    def __init__(self, file: Any) -> None:  # noqa: ANN401 - any binary file
-        self._file = file
-        self._before = b"\n"
-        self._opened = self._starts = self._closed = self._ends = self._lines = 0
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        """Read, or raise `NotPlainError`."""
-        block: bytes = self._file.read(size)
-        # Arrow would take two objects on a line, or one on two lines.
-        self._opened += block.count(b"{")
-        self._closed += block.count(b"}")
-        self._lines += block.count(b"\n")
-        window = self._before + block
-        # The first byte counts as the end of a line; what was before is not counted again.
-        self._starts += window.count(b"\n{") - self._before.count(b"\n{")
-        self._ends += sum(window.count(end) - self._before.count(end) for end in _ENDS)
-        self._before = window[-2:]
-        if (
-            self._opened != self._starts
-            or self._ends != self._lines
-            or not 0 <= self._closed - self._lines <= 1
-            or b"\0" in block
-        ):
-            raise NotPlainError
-        return block
-
-
-def _keys(line: bytes) -> list[str]:
-    import json
-
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise NotPlainError from error
-    if not isinstance(row, dict):
-        raise NotPlainError
-    return [*row]
-
-
-def _parquet(path: Path) -> Iterator["pa.RecordBatch"]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        columns = _chosen(schema.names)
-        kinds = {schema.field(name).type for name in columns}
-        if not kinds <= {pa.string(), pa.large_string()}:
-            raise NotPlainError
-        wanted = pa.schema([(name, pa.string()) for name in columns])
-        for batch in file.iter_batches(columns=columns, use_threads=False):
-            yield batch.select(columns).cast(wanted)
+    kept, rows = [], 0
+    for batch in batches:
+        start = 0
+        while start < batch.num_rows:
+            part = batch.slice(start, size - rows)
+            kept.append(part)
+            start, rows = start + part.num_rows, rows + part.num_rows
+            if rows == size:
+                yield number, pa.Table.from_batches(kept)
+                number, kept, rows = number + 1, [], 0
+    if rows:
+        yield number, pa.Table.from_batches(kept)
 
 
 def _rows(number: int, table: "pa.Table", vocabulary: Sequence[str]) -> PlainRows:

@@ -448,17 +448,24 @@ def _parquet_chunks(path: Path, size: int, wanted: Callable[[int], bool]) -> Ite
                 raise DataError(f"{path}: it has two columns of the same name. {_REMEDY}")
             rows: list[Record] = []
             number = first = 0
-            # A batch ends with its row group, so chunks are filled from several.
-            for batch in file.iter_batches(batch_size=size, use_threads=False):
-                start = 0
-                while start < len(batch):
-                    part = batch.slice(start, size - (first - number * size))
-                    if wanted(number):
-                        rows += part.to_pylist()
-                    start, first = start + len(part), first + len(part)
-                    if first == (number + 1) * size:
-                        yield number, names, rows, list(range(number * size, first))
-                        number, rows = number + 1, []
+            for group in range(file.num_row_groups):
+                end = first + file.metadata.row_group(group).num_rows
+                if end > first and not any(map(wanted, range(first // size, -(-end // size)))):
+                    for number in range(first // size, end // size):
+                        yield number, names, [], []
+                    first, number = end, end // size
+                    continue
+                # A batch ends with its row group, so chunks are filled from several.
+                for batch in file.iter_batches(size, row_groups=[group], use_threads=False):
+                    start = 0
+                    while start < len(batch):
+                        part = batch.slice(start, size - (first - number * size))
+                        if wanted(number):
+                            rows += part.to_pylist()
+                        start, first = start + len(part), first + len(part)
+                        if first == (number + 1) * size:
+                            yield number, names, rows, list(range(number * size, first))
+                            number, rows = number + 1, []
             if first > number * size:
                 yield number, names, rows, list(range(number * size, first))
     except (pa.ArrowException, ValueError, KeyError, IndexError, OSError, MemoryError) as error:

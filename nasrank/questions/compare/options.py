@@ -11,7 +11,7 @@ from nasrank.losses import LOSSES
 from nasrank.losses.catalogue import Targets
 from nasrank.predictors import PREDICTORS
 from nasrank.runs.own_metrics import METRICS
-from nasrank.study.engines.engine import OnEngines
+from nasrank.study.engines.engine import OnEngines, WithMemoryLimit
 from nasrank.study.options import (
     OUTPUT,
     OnAnyDevice,
@@ -27,7 +27,7 @@ __all__ = ["CompareConfig"]
 _grid, _data = options_in("What to compare"), options_in("Data of a run")
 
 
-class CompareConfig(Seeded, OnAnyDevice, OnEngines):
+class CompareConfig(Seeded, OnAnyDevice, OnEngines, WithMemoryLimit):
     """Compare losses: order, discovery of the top, and evaluations saved.
 
     Trains a predictor for every task, loss, training size and seed, and reports Kendall tau, the

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
+from nasrank.errors import UsageError
 from nasrank.losses import LOSSES
 from nasrank.predictors import PREDICTORS
+from nasrank.study.engines.engine import OnEngines
 from nasrank.study.options import HOW, OUTPUT, OnAnyDevice, option
 
 __all__ = ["RankConfig"]
@@ -16,12 +18,13 @@ __all__ = ["RankConfig"]
 _WHAT, _LEARNING, _LIST = "What to rank", "What to learn with", "The list"
 
 
-class RankConfig(OnAnyDevice):
+class RankConfig(OnAnyDevice, OnEngines):
     """Rank the candidates of your own space: what to evaluate next.
 
     Learns from the evaluated architectures of an imported space and lists the best candidates:
     score, uncertainty, calibrated value with interval, the nearest evaluated architecture, and
-    what raises the score. Scoring of a long pool resumes where it was stopped.
+    what raises the score. Scoring of a long pool resumes where it was stopped, and with --engine
+    is done in several processes or on a cluster, with the same result.
 
     The answer of --format json: task, unit, better, predictor, loss, evaluated, best_known,
     candidates, passed_over, score_seconds, mixture, choice, calibration, usual_operations, told_by
@@ -35,6 +38,7 @@ class RankConfig(OnAnyDevice):
         "nasrank rank --space my-space",
         "nasrank rank --space my-space --update new-labels.csv",
         "nasrank rank --space my-space --pool candidates.parquet --loss hr --top 50 --diverse",
+        "nasrank rank --space my-space --pool candidates.parquet --engine processes",
         "nasrank rank --space nb201/cifar10 --n-train 78",
     )
 
@@ -111,6 +115,15 @@ class RankConfig(OnAnyDevice):
     def chooses_loss(self) -> bool:
         """Whether a loss has to be chosen."""
         return self.loss == "auto" or (self.loss is None and self.losses is not None)
+
+    @model_validator(mode="after")
+    def _engines_are_for_pools(self) -> RankConfig:
+        if self.engine != "local" and self.pool is None:
+            raise UsageError(
+                f"--engine {self.engine} is for a --pool, which it scores in parts. Give --pool "
+                "FILE, or leave out --engine"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.importers.plain_tables import NotPlainError, PlainRows, plain_chunks
-from nasrank.benchmarks.importers.records import Records, record_chunks
-from nasrank.benchmarks.importers.user import candidate_graphs, candidate_names, spells_names
+from nasrank.benchmarks.importers.plain_files import Span
 from nasrank.errors import DataError
 from nasrank.files import Scratch, remove_stale_parts
-from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes, joined
-from nasrank.graphs.settings import Setting
-from nasrank.questions.rank.case import Case, Reduction
+from nasrank.graphs import GraphBatch, isomorphism_classes, joined
+from nasrank.questions.rank.case import Case
 from nasrank.questions.rank.model import Model
+from nasrank.questions.rank.pool_file import PoolFile
+from nasrank.questions.rank.scorer import Scorer
 from nasrank.questions.rank.tables import SCORES
-from nasrank.tables import open_parquet, read_parquet, write_parquet
+from nasrank.study.engines.engine import Engine, OnWork
+from nasrank.study.engines.local import LocalEngine
+from nasrank.tables import read_parquet, write_parquet
 
-__all__ = ["CHUNK", "Found", "PoolFile", "rank_pool", "rank_space", "scratch_of"]
+__all__ = ["Found", "rank_pool", "rank_space", "scratch_of"]
 
-CHUNK = 16_384
-"""Rows that are read, scored and kept together."""
-_FIRST = 100
-"""Rows that are read to see what a file is."""
-_REMEDY = "Correct the pool, or import what is new with: nasrank data import"
-
-_PART = 2**21
-"""Entries of the adjacency matrices that are reduced at once."""
-
-Rows = Records | PlainRows
+_FILES = "part-*.parquet"
+_NUMBER = re.compile(r"part-([0-9]{6,})\.parquet")
+_SPELLED, _POOL = "nasrank.spelled", "nasrank.pool"
+"""Metadata of a chunk: whether its names are spelt settings, and the digest of its pool."""
 Progress = Callable[[int, int | None], None]
-Scores = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,184 +72,11 @@ class Found:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class PoolFile:
-    """Candidates in a file, read a chunk at a time.
-
-    Attributes:
-        path: A table such as ``.csv`` or ``.parquet``, as ``nasrank data import`` reads it,
-            without labels.
-        vocabulary: Operations of the space they belong to.
-        attributes: Attributes of its nodes.
-        reduction: How its graphs become canonical.
-        chunk: Rows of a chunk.
-        settings: Settings of the space, each a column of the file.
-    """
-
-    path: Path
-    vocabulary: tuple[str, ...]
-    attributes: tuple[str, ...]
-    reduction: Reduction
-    chunk: int = CHUNK
-    settings: tuple[Setting, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """Hexadecimal digest of its size, time of change, first and last megabyte."""
-        if not self.path.is_file():
-            raise DataError(f"{self.path}: not a file. Check the path")
-        try:
-            state = self.path.stat()
-            with self.path.open("rb") as file:
-                head = file.read(2**20)
-                file.seek(max(0, state.st_size - 2**20))
-                tail = file.read(2**20)
-        except OSError as error:
-            raise DataError(
-                f"{self.path}: cannot be read ({error.strerror}). Check the path"
-            ) from error
-        digest = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode())
-        digest.update(head)
-        digest.update(tail)
-        return digest.hexdigest()
-
-    def check(self) -> None:
-        """Read the first rows, so that a wrong file is refused before anything is trained.
-
-        Raises:
-            DataError: It cannot be read, or these rows are no architectures of the space.
-        """
-        _ = self.digest
-        first = replace(self, chunk=_FIRST)
-        for _, records in first.chunks((0).__eq__):
-            for _graphs in first.graphs(records):
-                pass
-
-    @property
-    def length(self) -> int | None:
-        """Number of rows where the file says it, as Parquet does."""
-        if self.path.suffix.lower() != ".parquet":
-            return None
-        with open_parquet(self.path) as file:
-            return int(file.metadata.num_rows)
-
-    def chunks(self, wanted: Callable[[int], bool] = lambda _: True) -> Iterator[tuple[int, Rows]]:
-        """Yield the number of each wanted chunk and its rows.
-
-        Plain tables of graphs are read by column; from the first row on that is not plain, or is
-        wrong, they are read row by row.
-        """
-        done = -1
-        if not (self.settings or self.attributes):
-            with contextlib.suppress(NotPlainError):
-                for rows in plain_chunks(self.path, self.chunk, self.vocabulary, wanted):
-                    yield rows.number, rows
-                    done = rows.number
-                if done >= 0:
-                    return
-        yield from self._row_by_row(lambda number: number > done and wanted(number))
-
-    def _row_by_row(self, wanted: Callable[[int], bool]) -> Iterator[tuple[int, Records]]:
-        return record_chunks(self.path, self.chunk, wanted, remedy=_REMEDY)
-
-    def graphs(self, records: Rows) -> Iterator[GraphBatch]:
-        """Yield the canonical graphs of rows, part by part.
-
-        Raises:
-            DataError: A row is no graph of the space; the message names it.
-        """
-        if isinstance(records, PlainRows):
-            yield from self._plain_graphs(records)
-            return
-        start = 0
-        for batch in self._written(records):
-            yield self._canonical(batch, records, start)
-            start += len(batch)
-
-    def _plain_graphs(self, rows: PlainRows) -> Iterator[GraphBatch]:
-        step = max(1, _PART // rows.graphs.nodes**2)
-        reduction = self.reduction
-        for start in range(0, len(rows), step):
-            part = rows.graphs[start : start + step]
-            try:
-                yield canonicalise(part, drop=reduction.drop, contract=reduction.contract)
-            except DataError:
-                # The reader of rows can say which one it is.
-                for _, records in self._row_by_row(rows.number.__eq__):
-                    yield from self.graphs(records)
-                raise
-
-    def read_rows(self, rows: NDArray[np.int64]) -> GraphBatch:
-        """Read the canonical graphs of some rows, in the order given."""
-        asked = {int(row) // self.chunk for row in rows}
-        places: dict[int, int] = {}
-        parts = []
-        for number, records in self.chunks(asked.__contains__):
-            start = number * self.chunk
-            inside = (rows >= start) & (rows < start + len(self.names(records)))
-            here = np.sort(rows[inside]).tolist()
-            chosen = records.take([row - start for row in here])
-            places |= {row: len(places) + place for place, row in enumerate(here)}
-            parts += list(self.graphs(chosen))
-        return joined(parts)[[places[int(row)] for row in rows]]
-
-    def find(self, names: Collection[str]) -> dict[str, GraphBatch]:
-        """Return graphs by name, as they are written, of the architectures that are there."""
-        found: dict[str, GraphBatch] = {}
-        for _, records in self.chunks():
-            ids = self.names(records)
-            here = [place for place, name in enumerate(ids) if name in names]
-            if here:
-                chosen = records.take(here)
-                graphs = joined([*self._written(chosen)])
-                found |= {ids[place]: graphs[[row]] for row, place in enumerate(here)}
-            if len(found) == len(names):
-                break
-        return found
-
-    def error(self, records: Rows, row: int, complaint: str) -> DataError:
-        """Make the error for one of the rows; see `Records.error`."""
-        if isinstance(records, PlainRows):
-            ((_, records),) = self._row_by_row(records.number.__eq__)
-        return records.error(row, complaint)
-
-    def names(self, records: Rows) -> tuple[str, ...]:
-        """Return the names of rows; without an id, rows of equal settings have the same."""
-        if isinstance(records, PlainRows):
-            return records.names
-        return candidate_names(records, self._names_of)
-
-    def spells_names(self, records: Rows) -> bool:
-        """Whether rows have no names but their settings."""
-        return isinstance(records, Records) and spells_names(records, self._names_of)
-
-    @property
-    def _names_of(self) -> tuple[Setting, ...]:
-        """Settings that can stand for a name: all that there is of an architecture."""
-        return self.settings if len(self.vocabulary) == 2 else ()
-
-    def _written(self, records: Rows) -> Iterator[GraphBatch]:
-        if isinstance(records, PlainRows):
-            return iter([records.graphs])
-        return candidate_graphs(records, self.vocabulary, self.attributes, self.settings)
-
-    def _canonical(self, batch: GraphBatch, records: Records, start: int) -> GraphBatch:
-        reduction = self.reduction
-        try:
-            return canonicalise(batch, drop=reduction.drop, contract=reduction.contract)
-        except DataError:
-            # One by one: a row has to be named by its own number.
-            for row in range(len(batch)):
-                try:
-                    canonicalise(batch[[row]], drop=reduction.drop, contract=reduction.contract)
-                except DataError as error:
-                    clause = str(error).partition(";")[0]
-                    raise records.error(start + row, f"its graph is none: {clause}") from error
-            raise
-
-
 class _Best:
-    """The best rows so far; equal scores are ordered by name, so rows may come in any order."""
+    """The best rows so far; equal scores are ordered by name, so rows may come in any order.
+
+    Rows of one name are in their own order.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -285,7 +106,7 @@ class _Best:
             self.spread = None
         else:
             self.spread = np.concatenate([self.spread, spread[in_reach]])
-        order = np.lexsort((self.ids, -self.scores))[: self.most]
+        order = np.lexsort((self.rows, self.ids, -self.scores))[: self.most]
         self.rows, self.ids, self.scores = self.rows[order], self.ids[order], self.scores[order]
         if self.spread is not None:
             self.spread = self.spread[order]
@@ -313,6 +134,128 @@ class _Names:
         return None
 
 
+@dataclass(frozen=True, eq=False)
+class ChunkScores:
+    """The scores of one chunk of a pool.
+
+    Attributes:
+        number: Its number.
+        ids: ``[rows]`` names.
+        scores: ``[rows]`` scores.
+        spread: ``[rows]`` their uncertainty, or None.
+        spelled: Whether the names are spelt settings, which rows may share.
+    """
+
+    number: int
+    ids: tuple[str, ...]
+    scores: NDArray[np.float64]
+    spread: NDArray[np.float64] | None
+    spelled: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """Chunks of a pool to score.
+
+    Attributes:
+        span: Where they are; None for all of the pool.
+        done: Numbers of those that are scored already.
+    """
+
+    span: Span | None
+    done: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
+class PartScorer:
+    """Scores parts of a pool, here or in another process.
+
+    Attributes:
+        scorer: What scores graphs.
+        pool: The pool.
+        content: Digest of the pool's content, which a copy elsewhere must have too.
+    """
+
+    scorer: Scorer
+    pool: PoolFile
+    content: str
+
+    def chunks(self, part: Part) -> Iterator[ChunkScores]:
+        """Yield the chunks of a part that are not done, each when it is scored.
+
+        Raises:
+            DataError: A row is no graph of the space, or two of a chunk have one name.
+        """
+        pool = self.pool
+        wanted = (lambda number: number not in part.done) if part.done else (lambda _: True)
+        for number, records in pool.chunks(wanted, span=part.span):
+            found = [self.scorer.score(graphs) for graphs in pool.graphs(records)]
+            spreads = [spread for _, spread in found if spread is not None]
+            yield ChunkScores(
+                number,
+                pool.names(records),
+                np.concatenate([scores for scores, _ in found]),
+                np.concatenate(spreads) if spreads else None,
+                pool.spells_names(records),
+            )
+
+    def __call__(self, part: Part, on_work: OnWork | None) -> list[ChunkScores]:
+        """Score a part, as an engine asks.
+
+        Raises:
+            DataError: As :meth:`chunks`; or the file is another one here.
+        """
+        if self.pool.content != self.content:
+            raise DataError(
+                f"{self.pool.path}: it is not the pool that the command was given. Copy that here"
+            )
+        return [*self.chunks(part)]
+
+
+class _Gathered:
+    """What is known of a pool from the chunks that are scored, in whatever order they come."""
+
+    def __init__(self, model: Model, pool: PoolFile, digest: str, kept: int, folder: Path) -> None:
+        self._pool, self._digest, self._folder = pool, digest, folder
+        self._evaluated = _labelled_names(model.case)
+        self._names = _Names()
+        self.best = _Best(kept)
+        self.done: set[int] = set()
+        self.seen = self.passed = 0
+
+    def add(self, chunk: ChunkScores) -> None:
+        """Take the scores of a chunk, which is written already.
+
+        Raises:
+            DataError: A name came before.
+        """
+        ids, number = chunk.ids, chunk.number
+        # Names that are spelt settings say that rows are alike, which is no mistake.
+        again = None if chunk.spelled else self._names.add(ids)
+        if again is not None:
+            raise self._twice(ids[again])
+        new = np.array([name not in self._evaluated for name in ids])
+        self.best.add(
+            (number * self._pool.chunk + np.arange(len(ids)))[new],
+            [name for name, is_new in zip(ids, new, strict=True) if is_new],
+            chunk.scores[new],
+            None if chunk.spread is None else chunk.spread[new],
+        )
+        self.done.add(number)
+        self.seen += len(ids)
+        self.passed += int((~new).sum())
+
+    def _twice(self, name: str) -> DataError:
+        """Make the error for the second row of a name, whichever was scored first."""
+        size, rows = self._pool.chunk, []
+        for number in _numbers(self._folder):
+            chunk = _read(self._folder, number, size, self._digest)
+            ids = () if chunk is None else chunk.ids
+            rows += [number * size + row for row, each in enumerate(ids) if each == name]
+        number, row = divmod(sorted(rows)[1], size)
+        return self._pool.error(number, row, f"id {name[:60]!a} comes twice")
+
+
 def rank_pool(
     model: Model,
     pool: PoolFile,
@@ -321,12 +264,13 @@ def rank_pool(
     *,
     keep_scores: bool,
     on_progress: Progress,
+    engine: Engine | None = None,
 ) -> Found:
     """Score a file of candidates and return the best.
 
     Every chunk's scores are written when it is done; where they are there already, as after a
     run that was stopped, they are read. Memory does not grow with the file, but for eight bytes
-    a row.
+    a row. The result is the same whatever engine executes it.
 
     Args:
         model: What scores them.
@@ -336,54 +280,67 @@ def rank_pool(
         folder: Folder of chunks, which has to belong to this file and scorer alone.
         keep_scores: Leave the chunks there in the end.
         on_progress: Told the rows done, and all of them where known.
+        engine: Where parts of the pool are scored; one after another in this process by default.
+            Files that can only be read from the start are one part.
 
     Raises:
         DataError: A row is no graph of the space, a name comes twice, or the file changed.
     """
+    engine = engine or LocalEngine()
     before = pool.digest
-    total = pool.length
+    total, spans = pool.length, None
+    cut = pool.spans() if engine.parallel else None
+    if cut is not None:
+        spans, total = cut
     scratch = scratch_of(folder)
     scratch.claim()
     remove_stale_parts(folder)
-    best, names = _Best(kept), _Names()
-    case = model.case
-    evaluated = _labelled_names(case)
-    seen = passed = 0
-    for number, records in pool.chunks():
-        start = number * pool.chunk
-        ids = pool.names(records)
-        # Names that are spelt settings say that rows are alike, which is no mistake.
-        again = None if pool.spells_names(records) else names.add(ids)
-        if again is not None:
-            raise pool.error(records, again, f"id {ids[again][:60]!a} comes twice")
-        rows = start + np.arange(len(ids))
-        path = folder / f"part-{number:06d}.parquet"
-        stored = _read(path, start, ids)
-        if stored is None:
-            stored = _score(model, pool.graphs(records))
-            _write(path, rows, ids, stored, case.sign * model.calibration.values(stored[0]))
-        scores, spread = stored
-        new = np.array([name not in evaluated for name in ids])
-        best.add(
-            rows[new],
-            [name for name, is_new in zip(ids, new, strict=True) if is_new],
-            scores[new],
-            None if spread is None else spread[new],
-        )
-        seen += len(ids)
-        passed += int((~new).sum())
-        on_progress(seen, total)
-    if pool.digest != before:
+    gathered = _Gathered(model, pool, before, kept, folder)
+    for number in _numbers(folder):
+        chunk = _read(folder, number, pool.chunk, before)
+        if chunk is not None:
+            gathered.add(chunk)
+    done = frozenset(gathered.done)
+    if gathered.seen:
+        on_progress(gathered.seen, total)
+    parts = [Part(None, done)]
+    if spans is not None:
+        left = (span for span in spans if not done >= {*span.numbers})
+        parts = [Part(span, done & {*span.numbers}) for span in left]
+    scorer = PartScorer(model.scorer, pool, pool.content)
+    with contextlib.closing(_scored(engine, scorer, parts)) as chunks:
+        for chunk in chunks:
+            rows = chunk.number * pool.chunk + np.arange(len(chunk.ids))
+            values = model.case.sign * model.calibration.values(chunk.scores)
+            _write(folder, chunk, rows, values, before)
+            gathered.add(chunk)
+            on_progress(gathered.seen, total)
+    if pool.digest != before or (total is not None and gathered.seen != total):
         raise DataError(f"{pool.path}: it changed while it was read. Run the command again")
-    found = _one_of_each_graph(case, best, pool, seen, passed)
+    found = _one_of_each_graph(model.case, gathered, pool)
     if not keep_scores:
         scratch.remove()
     return found
 
 
+def _scored(
+    engine: Engine, scorer: PartScorer, parts: Sequence[Part]
+) -> Generator[ChunkScores, None, None]:
+    if not engine.parallel:
+        # Chunk by chunk: a stop loses no more than one.
+        for part in parts:
+            yield from scorer.chunks(part)
+        return
+    # Workers may have another working folder.
+    pool = replace(scorer.pool, path=scorer.pool.path.absolute())
+    with contextlib.closing(engine.map(replace(scorer, pool=pool), parts)) as results:
+        for _, chunks in results:
+            yield from chunks
+
+
 def scratch_of(folder: Path) -> Scratch:
     """Return a folder of scores, as what may be removed."""
-    return Scratch(folder, "part-*.parquet")
+    return Scratch(folder, _FILES)
 
 
 def _labelled_names(case: Case) -> frozenset[str]:
@@ -410,8 +367,8 @@ def rank_space(model: Model, folder: Path, *, keep_scores: bool) -> Found:
     if keep_scores:
         scratch.claim()
         values = case.sign * model.calibration.values(scores)
-        path = folder / "part-000000.parquet"
-        _write(path, case.candidates, case.candidate_names, (scores, spread), values)
+        chunk = ChunkScores(0, case.candidate_names, scores, spread, spelled=False)
+        _write(folder, chunk, case.candidates, values)
     else:
         # Scores of an earlier list would pass for those of this one.
         scratch.remove()
@@ -430,52 +387,62 @@ def rank_space(model: Model, folder: Path, *, keep_scores: bool) -> Found:
     return found.part(order)
 
 
-def _score(model: Model, batches: Iterator[GraphBatch]) -> Scores:
-    parts = [model.scorer.score(graphs) for graphs in batches]
-    spreads = [spread for _, spread in parts if spread is not None]
-    scores = np.concatenate([part for part, _ in parts])
-    return scores, np.concatenate(spreads) if spreads else None
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:06d}.parquet"
+
+
+def _numbers(folder: Path) -> list[int]:
+    """List the chunks that were written."""
+    found = (_NUMBER.fullmatch(path.name) for path in folder.glob(_FILES))
+    return sorted(int(each[1]) for each in found if each)
 
 
 def _write(
-    path: Path,
+    folder: Path,
+    chunk: ChunkScores,
     rows: NDArray[np.int64],
-    ids: Sequence[str],
-    scored: Scores,
     values: NDArray[np.float64],
+    pool: str = "",
 ) -> None:
     import pyarrow as pa
 
-    scores, spread = scored
+    size, spread = len(chunk.ids), chunk.spread
     columns = {
         "row": pa.array(rows),
-        "id": pa.array(list(ids), pa.string()),
-        "score": pa.array(scores),
-        "uncertainty": pa.nulls(len(ids), pa.float64()) if spread is None else pa.array(spread),
+        "id": pa.array(list(chunk.ids), pa.string()),
+        "score": pa.array(chunk.scores),
+        "uncertainty": pa.nulls(size, pa.float64()) if spread is None else pa.array(spread),
         "value": pa.array(values),
     }
     table = pa.Table.from_pydict(columns, schema=SCORES.schema)
-    write_parquet(table.replace_schema_metadata({"nasrank.table": SCORES.name}), path)
+    about = {"nasrank.table": SCORES.name, _SPELLED: str(chunk.spelled), _POOL: pool}
+    write_parquet(table.replace_schema_metadata(about), _path(folder, chunk.number))
 
 
-def _read(path: Path, start: int, ids: Sequence[str]) -> Scores | None:
-    """Read a finished chunk; None where there is none that fits."""
-    if not path.exists():
-        return None
+def _read(folder: Path, number: int, size: int, pool: str) -> ChunkScores | None:
+    """Read a finished chunk of so many rows or, the last one, fewer; None where none fits."""
     try:
-        table = read_parquet(path)
-    except DataError:  # what cannot be read is scored again
+        table = read_parquet(_path(folder, number))
+        about = table.schema.metadata or {}
+        rows, ids, scores, spread = (
+            table.column(name).to_pylist() for name in ("row", "id", "score", "uncertainty")
+        )
+    except (DataError, KeyError):  # what cannot be read is scored again
         return None
-    if table.num_rows != len(ids) or table.column("id").to_pylist() != list(ids):
+    sound = 0 < len(rows) <= size and rows == [*range(number * size, number * size + len(rows))]
+    if not sound or None in ids or None in scores or about.get(_POOL.encode()) != pool.encode():
         return None
-    if table.column("row")[0].as_py() != start:
-        return None
-    scores = np.array(table.column("score").to_pylist(), np.float64)
-    spread = table.column("uncertainty")
-    return scores, None if spread.null_count else np.array(spread.to_pylist(), np.float64)
+    return ChunkScores(
+        number,
+        tuple(ids),
+        np.array(scores, np.float64),
+        None if None in spread else np.array(spread, np.float64),
+        about.get(_SPELLED.encode()) == b"True",
+    )
 
 
-def _one_of_each_graph(case: Case, best: _Best, pool: PoolFile, seen: int, passed: int) -> Found:
+def _one_of_each_graph(case: Case, gathered: _Gathered, pool: PoolFile) -> Found:
+    best = gathered.best
     if not len(best.rows):
         raise DataError(f"{pool.path}: every architecture of it is evaluated. Give another --pool")
     graphs = pool.read_rows(best.rows)
@@ -498,8 +465,8 @@ def _one_of_each_graph(case: Case, best: _Best, pool: PoolFile, seen: int, passe
         best.spread,
         np.array([size_of.get(place, 1) - 1 for place in range(len(own))]),
         graphs,
-        seen,
-        passed + int(known.sum()),
+        gathered.seen,
+        gathered.passed + int(known.sum()),
         of_space=False,
     )
     return found.part(kept)

@@ -26,13 +26,14 @@ from nasrank.questions.rank.explaining import usual_operations
 from nasrank.questions.rank.listing import KEPT_FOR_EACH, list_order, list_rows
 from nasrank.questions.rank.model import Model, Training, learn
 from nasrank.questions.rank.options import RankConfig
-from nasrank.questions.rank.pool import Found, PoolFile, rank_pool, rank_space, scratch_of
+from nasrank.questions.rank.pool import Found, rank_pool, rank_space, scratch_of
+from nasrank.questions.rank.pool_file import PoolFile
 from nasrank.questions.rank.scorer import with_ensemble
 from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RACE, RANKING
 from nasrank.questions.rank.updating import read_labels, store_labels
 from nasrank.questions.rank.view import view_ranking
 from nasrank.runs.code import code_of
-from nasrank.study.device import choose_device
+from nasrank.study.device import choose_device, kind_of
 from nasrank.study.study import Answer, Job, Study
 from nasrank.version import __version__
 
@@ -158,7 +159,13 @@ def _score(job: Job[RankConfig, Any], model: Model) -> Found:
             folder = scores / _key(model, pool)
             kept = max(FIRST_KEPT, KEPT_FOR_EACH * config.top)
             found = rank_pool(
-                model, pool, kept, folder, keep_scores=config.all_scores, on_progress=tell
+                model,
+                pool,
+                kept,
+                folder,
+                keep_scores=config.all_scores,
+                on_progress=tell,
+                engine=config.make_engine(kind_of(config)),
             )
     _remove_others(folder)
     return found

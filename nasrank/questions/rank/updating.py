@@ -21,7 +21,7 @@ from nasrank.benchmarks.tasks import parse_task
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch, joined
 from nasrank.graphs.settings import Setting
-from nasrank.questions.rank.pool import PoolFile
+from nasrank.questions.rank.pool_file import PoolFile
 
 __all__ = ["NewLabels", "read_labels", "store_labels"]
 

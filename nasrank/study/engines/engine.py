@@ -11,7 +11,7 @@ from nasrank.errors import UsageError
 from nasrank.study.engines.sizes import parse_memory
 from nasrank.study.options import HOW, Config, option
 
-__all__ = ["Engine", "OnEngines", "OnWork"]
+__all__ = ["Engine", "OnEngines", "OnWork", "WithMemoryLimit"]
 
 
 Item = TypeVar("Item")
@@ -75,23 +75,6 @@ class OnEngines(Config):
         metavar="ADDRESS",
         recorded=False,
     )
-    memory_limit: str | None = option(
-        None,
-        "Memory limit of each training process, or of its CUDA device, such as 4GiB; fleets that "
-        "need more are split in half.",
-        panel=HOW,
-        metavar="SIZE",
-        recorded=False,
-    )
-
-    @property
-    def memory_bytes(self) -> int | None:
-        """The limit in bytes, or None.
-
-        Raises:
-            UsageError: It cannot be read.
-        """
-        return None if self.memory_limit is None else parse_memory(self.memory_limit)
 
     def make_engine(self, kind: str) -> Engine:
         """Return the chosen engine; nothing is started or connected yet.
@@ -127,3 +110,25 @@ class OnEngines(Config):
                 "tcp://127.0.0.1:8786, which dask scheduler prints when it starts"
             )
         return DaskEngine(self.scheduler)
+
+
+class WithMemoryLimit(Config):
+    """The option for what a training process may take."""
+
+    memory_limit: str | None = option(
+        None,
+        "Memory limit of each training process, or of its CUDA device, such as 4GiB; fleets that "
+        "need more are split in half.",
+        panel=HOW,
+        metavar="SIZE",
+        recorded=False,
+    )
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The limit in bytes, or None.
+
+        Raises:
+            UsageError: It cannot be read.
+        """
+        return None if self.memory_limit is None else parse_memory(self.memory_limit)

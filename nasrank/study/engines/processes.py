@@ -71,7 +71,8 @@ class ProcessEngine(Engine):
                 if losses == _MOST_LOSSES:
                     raise DataError(
                         f"worker processes were killed {losses} times in a row, probably out of "
-                        f"memory. Use fewer --jobs than {self.jobs}, or --memory-limit"
+                        f"memory. Use fewer --jobs than {self.jobs}, or --memory-limit where "
+                        "there is one"
                     ) from error
                 _LOG.warning(
                     "a worker process was killed; its work is executed again (%d left)", len(left)

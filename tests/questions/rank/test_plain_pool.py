@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasrank.benchmarks.importers.plain_tables import NotPlainError, _Watched, plain_chunks
+from nasrank.benchmarks.importers.plain_files import _Watched
+from nasrank.benchmarks.importers.plain_tables import NotPlainError, plain_chunks
 from nasrank.benchmarks.nb201 import architecture_string, official_order
 from nasrank.errors import DataError
 from nasrank.graphs import joined
 from nasrank.questions.rank.case import Reduction
-from nasrank.questions.rank.pool import PoolFile
+from nasrank.questions.rank.pool_file import PoolFile
 
 VOCABULARY = ("input", "output", "conv3x3", "pool", "skip", "none")
 ROWS = [
@@ -144,7 +145,7 @@ def test_any_lines_are_read_alike(tmp_path, pieces, size):
     path.write_bytes("".join([first, "\n", *pieces]).encode())
     source = pool(path, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nasrank.benchmarks.importers.plain_tables._BLOCK", 64 + size)
+        patch.setattr("nasrank.benchmarks.importers.plain_files._BLOCK", 64 + size)
         found = read(source, source.chunks())
     assert_same(found, read(source, source._row_by_row(lambda _: True)))
 

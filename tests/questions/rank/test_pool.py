@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasrank.errors import DataError
-from nasrank.questions.rank.pool import PoolFile, rank_pool, rank_space
+from nasrank.questions.rank.pool import rank_pool, rank_space
+from nasrank.questions.rank.pool_file import PoolFile
 
 
 @pytest.fixture(name="model", params=["mlp", "gnn(ensemble=2)"])

@@ -13,7 +13,8 @@ from nasrank.questions.rank.case import load_case, reduction_of, settings_unseen
 from nasrank.questions.rank.checking import notes_of
 from nasrank.questions.rank.explaining import effects_of, nearest_of
 from nasrank.questions.rank.listing import list_order, list_rows
-from nasrank.questions.rank.pool import PoolFile, rank_pool
+from nasrank.questions.rank.pool import rank_pool
+from nasrank.questions.rank.pool_file import PoolFile
 from nasrank.questions.rank.updating import read_labels, store_labels
 
 
