@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -117,6 +118,7 @@ class Section:
         order: A panel for each place, of the order against the training size.
         margin: Difference of tau that does not matter.
         keep: The command that keeps scores, where none were kept.
+        whole: The command that shows all sizes, where some are left out.
     """
 
     what: str
@@ -133,10 +135,17 @@ class Section:
     target: str
     has_hours: bool
     keep: str
+    whole: str
 
 
-def section_of(c: Comparison) -> Section:
-    """Lay out a comparison."""
+def section_of(c: Comparison, *, brief: bool = False) -> Section:
+    """Lay out a comparison.
+
+    Args:
+        c: The comparison.
+        brief: Whether to show one training size alone, but for the order, which is of all.
+    """
+    sizes = [c.size] if brief else c.sizes
     costs = [
         row
         for place in c.places
@@ -152,9 +161,9 @@ def section_of(c: Comparison) -> Section:
         methods=c.methods,
         chosen=chosen,
         colours=[by_need.index(place) for place in range(len(c.methods))],
-        first=c.sizes.index(c.size),
+        first=sizes.index(c.size),
         verdict=_verdict(c),
-        sizes=[_at_size(c, n, predicted.get(n)) for n in c.sizes],
+        sizes=[_at_size(c, n, predicted.get(n)) for n in sizes],
         wins=_wins(c),
         order=order_panels(c),
         margin=c.margin,
@@ -162,7 +171,13 @@ def section_of(c: Comparison) -> Section:
         target=_target(costs),
         has_hours=any(row["gpu_hours"] is not None for row in costs),
         keep="" if predicted else _keeping(c),
+        whole="" if len(sizes) == len(c.sizes) else _alone(c),
     )
+
+
+def _alone(c: Comparison) -> str:
+    """Write the command that makes a page of a comparison alone."""
+    return shlex.join(["nasrank", "report", *(str(study.folder) for study in c.studies)])
 
 
 def _keeping(c: Comparison) -> str:

@@ -36,6 +36,10 @@ _FAR = re.compile(r"url\(\s*(?!#)|@|\\|/\*|expression|javascript:", re.IGNORECAS
 _IMAGE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=\s]+")
 _WIDTH = re.compile(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ')
 _LONG = re.compile(r"-?\d+\.\d{2,}")
+_HOUSE_FONT = re.compile(r"font-family:'DejaVu Sans'[^;]*;?")
+_UPRIGHT = re.compile(r"rotate\(-?0 [^()]*\)")
+_VEILED = re.compile(r"(^|;)opacity:")
+"""A group that is seen through as a whole, which its parts one by one are not."""
 
 
 def inline_picture(path: Path, name: str) -> str:
@@ -68,7 +72,8 @@ def inline_picture(path: Path, name: str) -> str:
     # The page decides how wide it is; a style could put it over other parts.
     for each in ("width", "height", "style", "transform"):
         root.attrib.pop(each, None)
-    return ET.tostring(root, encoding="unicode")
+    # In text and attributes a ">" is written otherwise.
+    return ET.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
 def picture_width(svg: str) -> float:
@@ -101,12 +106,7 @@ def _clean(element: ET.Element, names: Mapping[str, str]) -> None:
         elif key == "id":
             if value in names:
                 element.set("id", names[value])
-        elif key in _ATTRIBUTES and not _FAR.search(value):
-            own = _OWN.sub(lambda found: f"url(#{names[found[1]]})", value)
-            if key in _PLACES:
-                own = " ".join(_LONG.sub(_short, own).split())
-            elif key == "style":
-                own = own.replace("; ", ";").replace(": ", ":")
+        elif key in _ATTRIBUTES and not _FAR.search(value) and (own := _own(key, value, names)):
             element.set(key, own)
     kept: list[ET.Element] = []
     for child in element:
@@ -116,10 +116,52 @@ def _clean(element: ET.Element, names: Mapping[str, str]) -> None:
             _clean(child, names)
             # A group that says nothing is only its parts.
             kept += list(child) if child.tag == "g" and not child.attrib else [child]
-    element[:] = kept
+    element[:] = _said_once(_merged(kept))
     if element.tag not in {"text", "tspan"}:
         element.text = None
     element.tail = None if element.tag != "tspan" else element.tail
+
+
+def _own(key: str, value: str, names: Mapping[str, str]) -> str:
+    """Write an attribute as short as it can be; nothing where it says nothing."""
+    own = _OWN.sub(lambda found: f"url(#{names[found[1]]})", value)
+    if key in _PLACES:
+        return " ".join(_LONG.sub(_short, own).split())
+    if key == "style":
+        # The page has the same fonts for all pictures.
+        return _HOUSE_FONT.sub("", own.replace("; ", ";").replace(": ", ":")).rstrip(";")
+    return _UPRIGHT.sub("", own).strip() if key == "transform" else own
+
+
+def _merged(elements: list[ET.Element]) -> list[ET.Element]:
+    """Join neighbouring groups that say the same: of many dots each is in one of its own."""
+    found: list[ET.Element] = []
+    for each in elements:
+        if (
+            found
+            and each.tag == found[-1].tag == "g"
+            and each.attrib == found[-1].attrib
+            and "id" not in each.attrib
+            and not _VEILED.search(each.get("style", ""))
+        ):
+            found[-1].extend(each)
+            found[-1][:] = _said_once(list(found[-1]))
+        else:
+            found.append(each)
+    return found
+
+
+def _said_once(elements: list[ET.Element]) -> list[ET.Element]:
+    """Let a group say how dots look that all look alike."""
+    style = elements[0].get("style", "") if elements else ""
+    alike = all(each.tag == "use" and each.get("style") == style for each in elements)
+    if len(elements) < 2 or not style or not alike or _VEILED.search(style):
+        return elements
+    group = ET.Element("g", {"style": style})
+    for each in elements:
+        del each.attrib["style"]
+    group.extend(elements)
+    return [group]
 
 
 def _is_paper(group: ET.Element) -> bool:

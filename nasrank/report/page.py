@@ -18,7 +18,7 @@ from nasrank.report.commands import question_of, typed
 from nasrank.report.comparing import Section, section_of
 from nasrank.report.comparison import Comparison, comparisons_of
 from nasrank.report.drawings import inline_picture, picture_width
-from nasrank.report.embedded import DIGITS, embedded
+from nasrank.report.embedded import DIGITS, compressed, compressed_size
 from nasrank.report.films import read_film
 from nasrank.report.folders import Stored, find_studies
 from nasrank.report.panels import short
@@ -34,8 +34,12 @@ ONE, MANY = 1_000_000, 3_000_000
 """Bytes that a page of one study, and of several, may have."""
 _SPARE = 0.05
 """Share of them kept for what surrounds tables and pictures."""
-_WORTH = 3
+_WORTH = 12
 """Pictures have their turn as if they were so many times smaller: more is seen in them."""
+_WORTHWHILE = 50_000
+"""Bytes left for which a page is filled once more."""
+_MOST_WHOLE = 2
+"""Comparisons up to which a page shows all sizes of each; of more, those of the first."""
 _MOST_CELLS = 120_000
 """Cells of a table that a page can hold; tables of single evaluations have more."""
 _VERDICTS = ("holds", "fails", "equivalent", "undecided", "not measurable")
@@ -62,10 +66,14 @@ class Written:
 
 @dataclass(frozen=True)
 class _Picture:
+    """A picture: as markup, or held for the script, which takes a quarter of the room."""
+
+    key: str
     name: str
     alt: str
     wide: float
-    svg: Any
+    held: str
+    svg: Any = None
 
 
 @dataclass(frozen=True)
@@ -116,21 +124,36 @@ def write_report(folders: Iterable[Path], path: Path, before: Sequence[Path] = (
         changes = changes_of(studies, before)
         parts.insert(0, _Part("changes", "changes", "", "", [changes.stored], changes=changes))
     # Sections have a fixed size, so they are weighed before anything that can be left out.
-    room = int((1 - _SPARE) * (ONE if len(studies) == 1 else MANY))
-    room -= len(_rendered(parts, {}, studies).encode())
-    filling = _Filling(parts, room)
+    most = int((1 - _SPARE) * (ONE if len(studies) == 1 else MANY))
+    room = most - len(_rendered(parts, {}, studies).encode())
+    filling = _Filling(parts, shown=len(studies) == 1)
+    html = _filled(filling, room, studies)
+    if filling.lacking and (left := most - len(html.encode())) > _WORTHWHILE:
+        # Together things are compressed further than alone.
+        fuller = _filled(filling, room + left, studies)
+        html = fuller if len(fuller.encode()) <= most else _filled(filling, room, studies)
     left_out = [line for study in studies for line in study.left_out] + filling.damaged
-    data = {sheet.id: sheet.held for part in filling.parts for sheet in part.tables}
-    data |= {key: film for part in filling.parts for key, film in part.films.items()}
-    html = _rendered(filling.parts, data, studies, left_out, filling.lacking)
     with replacing(path) as part:
         part.write_text(html, encoding="utf-8", newline="\n")
     return Written(path, path.stat().st_size, studies, left_out, filling.lacking)
 
 
+def _filled(filling: _Filling, room: int, studies: Sequence[Stored]) -> str:
+    """Fill the sections as far as there is room, and write the page."""
+    filling.fill(room)
+    data: dict[str, Any] = {s.id: s.held for part in filling.parts for s in part.tables}
+    data |= {key: film for part in filling.parts for key, film in part.films.items()}
+    for part in filling.parts:
+        data |= {each.key: each.held for each in part.pictures if each.svg is None}
+    left_out = [line for study in studies for line in study.left_out] + filling.damaged
+    return _rendered(filling.parts, data, studies, left_out, filling.lacking)
+
+
 def _parts(studies: Sequence[Stored]) -> Iterator[_Part]:
     """Cut what was read into sections; a comparison stands where its first folder does."""
     compared = {id(c.studies[0]): c for c in comparisons_of(studies)}
+    # Of many comparisons each would take the room of pictures of other studies.
+    whole = next(iter(compared), None) if len(compared) > _MOST_WHOLE else None
     within = {id(study) for c in compared.values() for study in c.studies[1:]}
     for place, study in enumerate(each for each in studies if id(each) not in within):
         comparison: Comparison | None = compared.get(id(study))
@@ -141,7 +164,9 @@ def _parts(studies: Sequence[Stored]) -> Iterator[_Part]:
             data=_data_of(study, alone=len(studies) == 1),
             question=question_of(study.command),
             studies=own,
-            comparison=None if comparison is None else section_of(comparison),
+            comparison=None
+            if comparison is None
+            else section_of(comparison, brief=whole not in (None, id(study))),
             verdicts=_verdicts_of(study),
             notes=[line for each in own for line in (*each.notes, *each.missing)],
         )
@@ -172,10 +197,17 @@ class _Filling:
         parts: The sections with tables and pictures.
         lacking: What there was no room for.
         damaged: Pictures that could not be read, one line each.
+
+    Args:
+        parts: The sections.
+        shown: Whether pictures stand in the page as such, and not held for the script.
     """
 
-    def __init__(self, parts: Sequence[_Part], room: int) -> None:
+    def __init__(self, parts: Sequence[_Part], *, shown: bool) -> None:
+        self._shown = shown
+        self.parts = parts
         self.lacking: list[Path] = []
+        self._too_large: list[Path] = []
         self.damaged: list[str] = []
         self._offers: list[tuple[tuple[Any, ...], Path, int]] = []
         self._sheets: dict[Path, Sheet] = {}
@@ -187,7 +219,11 @@ class _Filling:
                 if part.comparison is None:
                     self._offer_pictures(study)
                     self._offer_films(study)
+
+    def fill(self, room: int) -> None:
+        """Take what there is room for, in bytes; what was taken before does not count."""
         taken = set()
+        self.lacking = [*self._too_large]
         for _, path, size in sorted(self._offers):
             if size <= room:
                 room -= size
@@ -216,17 +252,17 @@ class _Filling:
                     if path in taken
                 },
             )
-            for part in parts
+            for part in self.parts
         ]
 
     def _offer_tables(self, study: Stored, *, alone: bool) -> None:
         for table in study.tables.values():
             if table.data.num_rows * table.data.num_columns > _MOST_CELLS:
-                self.lacking.append(table.path)
+                self._too_large.append(table.path)
             elif table.data.num_rows:
                 key = f"t{len(self._sheets)}"
                 sheet = sheet_of(table, key, of=study, alone=alone)
-                size = len(embedded(sheet.held).encode()) + 300
+                size = compressed_size(sheet.held) + 300
                 size += sum(40 + len(cell.encode()) for row in sheet.rows for cell in row)
                 size += sum(100 + len(c.about) + len(c.title) for c in sheet.columns)
                 self._sheets[table.path] = sheet
@@ -240,7 +276,7 @@ class _Filling:
             except DataError as error:
                 self.damaged.append(str(error))
                 continue
-            size = len(svg.encode()) + 500
+            size = (len(svg.encode()) if self._shown else compressed_size(svg)) + 500
             self._pictures[path] = svg
             self._offers.append(((True, size // _WORTH, str(path)), path, size))
 
@@ -252,7 +288,7 @@ class _Filling:
                 self.damaged.append(str(error))
                 continue
             if film:
-                size = len(embedded(film).encode()) + 800
+                size = compressed_size(film) + 800
                 self._films[path] = film
                 self._offers.append(((True, size, str(path)), path, size))
 
@@ -261,9 +297,11 @@ class _Filling:
 
         name = path.stem.replace("-", " ")
         alt = f"{part.command} {part.data}: {name}. Its numbers are in the tables below."
+        held = self._pictures[path]
         # Made of known elements and attributes alone, and escaped by what wrote it.
-        svg = Markup(self._pictures[path])  # noqa: S704
-        return _Picture(name, alt, picture_width(self._pictures[path]), svg)
+        svg = Markup(held) if self._shown else None  # noqa: S704
+        key = f"p{list(self._pictures).index(path)}"
+        return _Picture(key, name, alt, picture_width(held), held, svg)
 
 
 def _rendered(
@@ -304,12 +342,12 @@ def _rendered(
         "left_out": left_out,
         "lacking": lacking,
     }
-    # Files of the package, and JSON without a "<": nothing in them comes from data as markup.
+    # Files of the package, and base64: nothing in them comes from data as markup.
     return environment.get_template("page.html.j2").render(
         page=page,
         css=Markup(css),  # noqa: S704
         js=Markup(js),  # noqa: S704
-        data=Markup(embedded(data)),  # noqa: S704
+        data=Markup(compressed(data)),  # noqa: S704
     )
 
 

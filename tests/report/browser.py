@@ -86,7 +86,8 @@ class Browser:
     def open(self, path):
         self.ask("Page.navigate", url=path.resolve().as_uri())
         end = time.monotonic() + 30
-        while self.run("document.readyState") != "complete":
+        ready = "document.readyState === 'complete' && document.documentElement.dataset.ready"
+        while self.run(ready) != "yes":
             assert time.monotonic() < end, "the page does not load"
             time.sleep(0.05)
 

@@ -203,3 +203,19 @@ def test_embeddings_play_epoch_by_epoch(browser, pages):
     browser.run('document.querySelector(".film button").click()')
     assert browser.run(said).startswith("epoch 1 of 10")
     assert browser.complaints == []
+
+
+def test_pictures_of_many_studies_are_there(browser, pages):
+    browser.size(1280)
+    browser.complaints.clear()
+    browser.open(pages["several"].path)
+    browser.run('document.querySelectorAll("details").forEach(d => { d.open = true; })')
+    wide = browser.run(
+        '[...document.querySelectorAll("[data-picture]")].map(place => {'
+        '  const svg = place.querySelector("svg text");'
+        "  return svg ? svg.getBoundingClientRect().width : 0; })"
+    )
+    folders = [study.pictures for study in pages["several"].studies if study.command != "compare"]
+    assert len(wide) == sum(map(len, folders)) > 0
+    assert min(wide) > 0
+    assert browser.complaints == []

@@ -111,3 +111,30 @@ def test_our_own_pictures_keep_what_they_show():
         }
         assert len(text) < path.stat().st_size
         assert picture_width(text) > 100
+
+
+def test_dots_that_look_alike_say_so_once(tmp_path):
+    """As matplotlib writes them: each in a group of its own, with its style."""
+    dot = '<g clip-path="url(#c)"><use xlink:href="#m" x="{}" y="2" style="fill: {}"/></g>'
+    font = "style=\"font-size: 9px; font-family: 'DejaVu Sans', Arial; text-anchor: end\""
+    inner = (
+        '<defs><clipPath id="c"><rect width="5" height="5"/></clipPath><path id="m" d="M0 0"/>'
+        f"</defs><g>{''.join(dot.format(i, 'red' if i < 5 else 'blue') for i in range(9))}</g>"
+        f'<text {font} transform="rotate(-0 1 2)">a > b</text>'
+    )
+    root = parsed(inline_picture(write(tmp_path, inner), "p"))
+    looks = {each: group for group in root.iter("g") for each in group if each.tag == "use"}
+    assert [float(each.get("x")) for each in root.iter("use")] == [*range(9)]
+    said = [each.get("style") or looks[each].get("style") for each in root.iter("use")]
+    assert said == ["fill:red"] * 5 + ["fill:blue"] * 4
+    assert sum(each.get("clip-path") is not None for each in root.iter("g")) == 1
+    assert root.find("text").attrib == {"style": "font-size:9px;text-anchor:end"}
+    assert root.find("text").text == "a > b"
+
+
+def test_what_is_seen_through_as_a_whole_stays_apart(tmp_path):
+    dot = '<g style="opacity: 0.5"><use xlink:href="#m" x="{}" style="opacity: 0.5"/></g>'
+    inner = f'<defs><path id="m" d="M0 0"/></defs>{"".join(map(dot.format, range(3)))}'
+    root = parsed(inline_picture(write(tmp_path, inner), "p"))
+    assert len(root.findall("g")) == 3
+    assert all(use.get("style") == "opacity:0.5" for use in root.iter("use"))

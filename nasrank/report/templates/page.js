@@ -1,11 +1,19 @@
 "use strict";
 // The page can be read without any of this: it sorts, filters, copies, colours and changes theme.
-(() => {
+(async () => {
 const MOST = 200, GAP = 11.5;
 const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const tables = JSON.parse(document.getElementById("tables").textContent);
+const tables = await held(document.getElementById("tables").textContent);
 const spoken = document.getElementById("spoken");
 const say = text => { spoken.textContent = text; };
+
+// What the page holds: JSON, compressed, in base64. Without the means to read it the page stays as it is.
+async function held(text) {
+  if (!window.DecompressionStream) return null;
+  const bytes = Uint8Array.from(atob(text.trim()), letter => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
 
 function make(name, attributes, text) {
   const node = document.createElement(name);
@@ -176,8 +184,13 @@ class Sheet {
   }
 }
 
+// Pictures of known elements and attributes, as the page would hold them if it had the room.
+for (const place of tables ? document.querySelectorAll("[data-picture]") : [])
+  place.replaceChildren(new DOMParser()
+    .parseFromString(tables[place.dataset.picture], "text/html").body.firstElementChild);
+
 // Tables are made when they are first seen.
-for (const details of document.querySelectorAll("details.table")) {
+for (const details of tables ? document.querySelectorAll("details.table") : []) {
   const open = () => {
     const place = details.querySelector("[data-table]");
     if (details.open && !place.dataset.made) {
@@ -248,7 +261,7 @@ function project(figure, methods) {
   figure.hidden = false;
   choose();
 }
-for (const figure of document.querySelectorAll("[data-film]"))
+for (const figure of tables ? document.querySelectorAll("[data-film]") : [])
   project(figure, tables[figure.dataset.film]);
 
 // Names at the ends of lines are moved apart: blocks of touching names around their mean.
@@ -312,4 +325,5 @@ theme.addEventListener("click", () => {
   try { localStorage.nasrankTheme = root.dataset.theme; } catch {}
   name();
 });
+root.dataset.ready = "yes";
 })();
