@@ -86,8 +86,12 @@ class Browser:
     def open(self, path):
         self.ask("Page.navigate", url=path.resolve().as_uri())
         end = time.monotonic() + 30
-        ready = "document.readyState === 'complete' && document.documentElement.dataset.ready"
-        while self.run(ready) != "yes":
+        # A page says when its script is done; a picture has none.
+        ready = (
+            "document.readyState === 'complete' && "
+            "(!document.getElementById('tables') || !!document.documentElement.dataset.ready)"
+        )
+        while not self.run(ready):
             assert time.monotonic() < end, "the page does not load"
             time.sleep(0.05)
 
