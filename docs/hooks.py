@@ -175,7 +175,12 @@ def _command(words: tuple[str, ...]) -> str:
         usual = re.search(r" ?\[default: (.*)\]$", parameter.help or "", re.DOTALL)
         help_text = (parameter.help or "")[: usual.start() if usual else None]
         panels[panel or ("Arguments" if by_place else "Options")].append(
-            (_code(name), _code(kind), _cell(help_text), _code(usual[1]) if usual else "")
+            (
+                _code(name),
+                " ".join(map(_code, kind.split("|"))),
+                _cell(help_text),
+                _code(usual[1]) if usual else "",
+            )
         )
     for panel, rows in panels.items():
         parts += [f"## {panel}", _table(("option", "value", "meaning", "default"), rows)]
