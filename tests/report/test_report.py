@@ -20,7 +20,7 @@ import pytest
 from nasrank.errors import DataError, NothingToCompare
 from nasrank.report.changes import _code, changes_of
 from nasrank.report.commands import typed
-from nasrank.report.comparing import closed_gap
+from nasrank.report.comparing import closed_gap, section_of
 from nasrank.report.comparison import ORDER, comparisons_of
 from nasrank.report.embedded import embedded, unpacked
 from nasrank.report.folders import find_studies
@@ -413,3 +413,21 @@ def test_what_to_cite_stands_in_the_foot(pages):
 def test_places_are_letters_where_they_are_few():
     packed = {"of": ["hr", None, "mse"], "at": "0021"}
     assert unpacked(packed, 4) == ["hr", "hr", "mse", None]
+
+
+def test_of_many_comparisons_the_first_has_all_sizes():
+    [c] = comparisons_of(find_studies([COMPARED]))
+    whole, brief = section_of(c), section_of(c, brief=True)
+    assert [size.n for size in whole.sizes] == c.sizes
+    assert whole.whole == ""
+    assert [size.n for size in brief.sizes] == [c.size]
+    assert brief.first == 0
+    assert brief.whole == f"nasrank report {COMPARED}"
+    # What is against the number of labels is of all of them.
+    assert brief.order == whole.order
+    text = (RESULTS / "report.html").read_text(encoding="utf-8")
+    found = [section.count('class="pick ') for section in text.split("<section")]
+    first, *others = [count for count in found if count]
+    assert first == 4
+    assert {*others} == {1}
+    assert 1 < text.count("Other numbers of labels: ") <= len(others)
