@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nasrank.benchmarks.importers import store
 from nasrank.benchmarks.importers.records import read_records, record_chunks
 from nasrank.benchmarks.importers.torch_pickle import read_torch
 from nasrank.benchmarks.pickles import COLLECTIONS, NUMPY_ARRAYS, safe_loads
@@ -36,6 +37,7 @@ from nasrank.report.films import read_film
 from nasrank.samples.arrays import read_samples
 from nasrank.samples.idx import read_idx
 from nasrank.study.options import read_settings
+from nasrank.tables import write_parquet
 
 CODES = {0, 2, 3, 4, 5}
 
@@ -161,6 +163,51 @@ def changed_file(path, rng):
         path.write_bytes(reworded(path.read_bytes(), rng))
     else:
         path.write_bytes(damaged(path.read_bytes(), rng))
+
+
+def forged(path, rng):
+    """Change an imported space and make its digests anew, as who means harm would."""
+    table = pq.read_table(path)
+    metadata = dict(table.schema.metadata)
+    header = json.loads(metadata[b"nasrank.header"])
+    if rng.random() < 0.3:
+        changed = _one_change(table, metadata, rng)
+        table = changed if changed.column_names == table.column_names else table
+        for name in ("architecture", *header["digests"]):
+            with contextlib.suppress(AttributeError, TypeError, ValueError):
+                header["digests"][name] = _digest_of(name, table.column(name))
+    else:
+        _replaced(header, rng)
+    content = json.dumps(header).encode()
+    metadata |= {
+        b"nasrank.header": content,
+        b"nasrank.digest": hashlib.sha256(content).hexdigest().encode(),
+    }
+    write_parquet(table.replace_schema_metadata(metadata), path, seal=True)
+
+
+def _digest_of(name, column):
+    whole = column.combine_chunks()
+    if pa.types.is_string(column.type):
+        return store._text_digest(tuple(whole.to_pylist()))
+    if pa.types.is_list(column.type):
+        return store._digest(*store._lists(pa.table({name: column}), name))
+    return store._digest(whole.to_numpy(zero_copy_only=False))
+
+
+def _replaced(tree, rng):
+    """Put something hostile somewhere into lists and dictionaries."""
+    while True:
+        keys = list(tree) if isinstance(tree, dict) else list(range(len(tree)))
+        key = keys[int(rng.integers(0, len(keys)))]
+        below = tree[key]
+        if not isinstance(below, dict | list) or not below or rng.random() < 0.15:
+            break
+        tree = below
+    odd = [*NUMBERS, *TEXTS, [], {}, [[]], {"a": 1}, [None], [5], True]
+    if isinstance(below, str | int | float) and rng.random() < 0.7:
+        odd = [each for each in odd if isinstance(each, type(below))]
+    tree[key] = odd[int(rng.integers(0, len(odd)))]
 
 
 @dataclass
@@ -426,7 +473,9 @@ def attack_file(name, inputs, folder, *, chunked=False, seed=0):
     )
 
 
-def attack_folder(reader, inputs, folder, original, arguments, *, seed=0):
+def attack_folder(
+    reader, inputs, folder, original, arguments, *, variable="", alter=changed_file, seed=0
+):
     """Attack a command that reads a folder of tables.
 
     Args:
@@ -435,14 +484,20 @@ def attack_folder(reader, inputs, folder, original, arguments, *, seed=0):
         folder: Where changed copies of the original are made.
         original: A folder that a command has written.
         arguments: Returns the command's words for a folder.
+        variable: Environment variable that names the folder to the command, if any.
+        alter: Changes a file, of its path and a generator.
         seed: Seed of the changes.
+
+    Raises:
+        ValueError: The command refuses the folder as it is, so that it would refuse any.
     """
     copy = folder / "copy"
     copy.mkdir(parents=True, exist_ok=True)
     places = sorted(p for p in original.rglob("*") if p.suffix in {".parquet", ".json"})
-    tables = [path for path in places if path.parent == original]
+    tables = [path for path in places if path.parent == original] or places
+    variables = {variable: str(copy)} if variable else {}
 
-    def change(rng):
+    def restore():
         for path in copy.rglob("*"):
             if path.is_file() and not path.is_symlink() and path.suffix in {".parquet", ".json"}:
                 path.unlink()
@@ -450,10 +505,21 @@ def attack_folder(reader, inputs, folder, original, arguments, *, seed=0):
             here = copy / path.relative_to(original)
             here.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, here)
+
+    def change(rng):
+        restore()
         for _ in range(int(rng.integers(1, 3))):
             pool = tables if rng.random() < 0.8 else places
             place = pool[int(rng.integers(0, len(pool)))]
             with contextlib.suppress(pa.ArrowException, OSError):
-                changed_file(copy / place.relative_to(original), rng)
+                alter(copy / place.relative_to(original), rng)
 
-    return attack(reader, inputs, copy, change, lambda: typed(arguments(copy)), seed=seed)
+    def read():
+        with mock.patch.dict(os.environ, variables):
+            return typed(arguments(copy))
+
+    restore()
+    refused, wrong = read()
+    if refused or wrong:
+        raise ValueError(f"{reader} does not take what is not changed: {wrong or 'refused'}")
+    return attack(reader, inputs, copy, change, read, seed=seed)

@@ -140,11 +140,13 @@ class Engine:
                 process.kill()
             elif self.cluster is not None:
                 self.cluster.kill(target, self.chance)
-            elif workers := [each for each in seen if each.is_running()]:
+            elif workers := [each for each in seen if _is_worker(each)]:
                 self.chance.choice(sorted(workers, key=lambda each: each.pid)).kill()
             self.row[f"{target}_kills"] += 1
         _, printed = process.communicate(timeout=600)
-        self.row["tracebacks"] += "Traceback" in printed
+        if "Traceback" in printed:
+            self.row["tracebacks"] += 1
+            print(printed, flush=True)  # noqa: T201
         deadline = time.monotonic() + PATIENCE
         while any(map(_runs, seen)) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -184,6 +186,14 @@ def _below(process):
         return {*process.children(recursive=True)}
     except psutil.Error:
         return set()
+
+
+def _is_worker(process):
+    """Tell a worker from the process by which joblib cleans up after them."""
+    try:
+        return process.is_running() and any("LokyProcess" in w for w in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _runs(process):

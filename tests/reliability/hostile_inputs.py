@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import hostile
+import numpy as np
 
 from nasrank.tables import Column, Table
 
@@ -38,20 +39,53 @@ HOSTILE = Table(
     ),
 )
 
+# Two spaces and two losses, or `recommend` has nothing to choose from.
 COMPARE = (
-    "compare", "--tasks", "nb201/cifar10,nbgraph/cora", "--predictors", "ridge", "--losses",
-    "mse,lr", "--n-train", "39,78", "--seeds", "6", "--device", "cpu",
+    "compare", "--tasks", "nb201/cifar10,nbgraph/cora", "--predictors", "kernel", "--losses",
+    "mse,listmle", "--n-train", "39,78", "--seeds", "6", "--device", "cpu",
 )  # fmt: skip
+SEARCH = (
+    "search", "--tasks", "nbgraph/cora", "--seeds", "2", "--budget", "16", "--predictors", "ridge",
+    "--acquisitions", "greedy",
+)  # fmt: skip
+RANK = ("rank", "--space", "own", "--predictor", "ridge")
+EXPLAIN = ("explain", "--space", "own", "--predictors", "ridge", "--losses", "mse")
+
+SHARES = {
+    "compare --only-cached": 0.15, "search --only-cached": 0.25, "rank": 0.1,
+    "rank of a space": 0.25, "explain of a space": 0.25,
+}  # fmt: skip
+"""Commands that take long, and how many of ``--inputs`` they get; others get half."""
+
+
+def own_space(path):
+    """Write a table of a user's own space: 60 evaluated, 60 candidates."""
+    rng = np.random.default_rng(0)
+    lines = ["id,depth,op,rate,label"]
+    for item in range(60):
+        depth, op, rate = item % 5 + 1, ("conv", "pool", "skip")[item % 3], 10.0 ** -(item % 4)
+        lines.append(f"a{item},{depth},{op},{rate},{80 + depth + rng.random():.3f}")
+        lines.append(f"b{item},{depth},{op},{rate / 2},")
+    path.write_text("\n".join([*lines, ""]))
 
 
 def made(folder):
     """Let nasrank make the folders whose copies are changed."""
-    found = {name: folder / name for name in ("compare", "budget")}
+    names = ("compare", "budget", "recommend", "search", "rank", "explain")
+    found = {name: folder / name for name in names} | {"data": Path(os.environ["NASRANK_DATA"])}
+    folder.mkdir()
+    own_space(folder / "own.csv")
+    results = ("--results", found["compare"])
     for words in (
-        (*COMPARE, "--out", found["compare"]),
-        ("budget", "--results", found["compare"], "--out", found["budget"]),
+        ("data", "import", "own", folder / "own.csv"),
+        (*COMPARE, "--out", found["compare"], "--quiet"),
+        ("budget", *results, "--out", found["budget"], "--quiet"),
+        ("recommend", *results, "--out", found["recommend"], "--quiet"),
+        (*SEARCH, "--out", found["search"], "--quiet"),
+        (*RANK, "--out", found["rank"], "--quiet"),
+        (*EXPLAIN, "--out", found["explain"], "--quiet"),
     ):
-        refused, wrong = hostile.typed([*words, "--quiet"])
+        refused, wrong = hostile.typed(words)
         if refused or wrong:
             raise SystemExit(f"{' '.join(map(str, words))}: {wrong or 'refused'}")
     return found
@@ -61,7 +95,8 @@ def commands(folders, out):
     """Return by name the folder that is changed, and the words of the command for a copy."""
     compared = folders["compare"]
     quiet = ("--quiet", "--format", "json")
-    return {
+    page = ("--out", out / "report.html")
+    studies = {
         "budget": (compared, lambda copy: ("budget", "--results", copy, "--out", out, *quiet)),
         "recommend": (
             compared, lambda copy: ("recommend", "--results", copy, "--out", out, *quiet),
@@ -70,14 +105,34 @@ def commands(folders, out):
         "check --against": (
             compared, lambda copy: ("check", compared, "--against", copy, "--out", out),
         ),
-        "report": (compared, lambda copy: ("report", copy, "--out", out / "report.html")),
-        "report of a budget": (
-            folders["budget"], lambda copy: ("report", copy, "--out", out / "report.html"),
-        ),
         "compare --only-cached": (
             compared, lambda copy: (*COMPARE, "--only-cached", "--quiet", "--out", copy),
         ),
+        "search --only-cached": (
+            folders["search"], lambda copy: (*SEARCH, "--only-cached", "--quiet", "--out", copy),
+        ),
+        # Its own folder from before, which it may replace.
+        "rank": (folders["rank"], lambda copy: (*RANK, "--quiet", "--out", copy)),
+        "report --compare": (
+            compared, lambda copy: ("report", compared, "--compare", copy, *page),
+        ),
     }  # fmt: skip
+    reports = {
+        f"report of {name}": (folders[name], lambda copy: ("report", copy, *page))
+        for name in ("compare", "budget", "recommend", "search", "rank", "explain")
+    }
+    return studies | reports
+
+
+def of_data(out):
+    """Return by name the words of each command that reads the data folder."""
+    return {
+        "data list": ("data", "list"),
+        "data info": ("data", "info", "own/own"),
+        "data verify": ("data", "verify", "own/own"),
+        "rank of a space": (*RANK, "--quiet", "--out", out),
+        "explain of a space": (*EXPLAIN, "--quiet", "--out", out),
+    }
 
 
 def attacks(folders, scratch):
@@ -93,7 +148,7 @@ def attacks(folders, scratch):
     for name, (original, words) in commands(folders, scratch / "out").items():
         yield (
             name,
-            0.5,
+            SHARES.get(name, 0.5),
             partial(
                 hostile.attack_folder,
                 name,
@@ -102,6 +157,21 @@ def attacks(folders, scratch):
                 arguments=words,
             ),
         )
+    for name, words in of_data(scratch / "out").items():
+        for told, alter in (("", hostile.changed_file), (", forged", hostile.forged)):
+            yield (
+                f"{name}{told}",
+                SHARES.get(name, 0.5),
+                partial(
+                    hostile.attack_folder,
+                    f"{name}{told}",
+                    folder=scratch / f"{name}{told}".replace(" ", "-"),
+                    original=folders["data"],
+                    arguments=lambda _, words=words: words,
+                    variable="NASRANK_DATA",
+                    alter=alter,
+                ),
+            )
 
 
 def main():

@@ -7,10 +7,12 @@ once. A header in the file's metadata has the meaning and the digest of each col
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import fields as dataclass_fields
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +23,13 @@ from nasrank.benchmarks.importers.imported import NAME
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
-from nasrank.graphs.settings import Condition, Setting, Settings
+from nasrank.graphs.settings import Setting, Settings
 from nasrank.tables import read_parquet, read_schema, write_parquet
 from nasrank.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pydantic import TypeAdapter
 
 __all__ = [
     "MOST_NODES",
@@ -158,7 +161,10 @@ class StoredSpace:
         Raises:
             DataError: The file is damaged.
         """
-        return self._texts("architecture")
+        texts = self._texts("architecture")
+        if len({*texts}) < len(texts) or "" in texts:
+            raise self.error("an architecture has no name of its own")
+        return texts
 
     def read_groups(self) -> tuple[str, ...]:
         """Read the name of each architecture's group, ``[N]``, empty where it has none.
@@ -206,6 +212,8 @@ class StoredSpace:
         columns = [_numbers(table, name) for name in names]
         for name, column in zip(names, columns, strict=True):
             self._check(name, _digest(column))
+            if np.isinf(column).any():
+                raise self.error(f"its column {name} has an infinite value")
         return np.stack(columns, axis=1)
 
     def error(self, complaint: str) -> DataError:
@@ -326,52 +334,73 @@ def _open(name: str, state: tuple[object, ...]) -> StoredSpace:
     if metadata.get(b"nasrank.digest") != digest.encode():
         raise _damaged(path, name, "its header does not match its digest")
     try:
-        return _read_header(path, json.loads(header), digest, name)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _read_header(path, header, digest, name)
+    except ValueError as error:
         raise _damaged(path, name, "its header is of another version of nasrank") from error
+    except DataError as error:
+        raise _damaged(path, name, str(error)) from error
 
 
-def _read_header(path: Path, header: Any, digest: str, name: str) -> StoredSpace:  # noqa: ANN401
-    if header["format"] != FORMAT_VERSION or header["name"] != name:
-        raise ValueError(header["format"])
-    return StoredSpace(
-        path=path,
-        name=name,
-        title=header["title"],
-        size=header["size"],
-        vocabulary=None if header["vocabulary"] is None else tuple(header["vocabulary"]),
-        attributes=tuple(header.get("attributes", ())),
-        settings=tuple(_setting(**each) for each in header.get("settings", ())),
-        drop=tuple(header["drop"]),
-        contract=tuple(header["contract"]),
-        measurements=tuple(
-            StoredMeasurement(
-                each["dataset"],
-                Metric(**each["metric"]),
-                each["width"],
-                Provenance(**each["provenance"]),
-                each.get("failures", False),
-            )
-            for each in header["measurements"]
-        ),
-        costs=tuple(header["costs"]),
-        parameters=header["parameters"],
-        grouped=header.get("grouped", False),
-        chance=header["chance"],
-        digests=header["digests"],
-        sealed=header.get("sealed", False),
-        digest=digest,
-    )
+@dataclass(frozen=True)
+class _Header:
+    """The header as it is written; see `StoredSpace`."""
+
+    format: int
+    name: str
+    title: str
+    size: int
+    vocabulary: tuple[str, ...] | None
+    drop: tuple[str, ...]
+    contract: tuple[str, ...]
+    measurements: tuple[StoredMeasurement, ...]
+    costs: tuple[str, ...]
+    parameters: bool
+    chance: dict[str, float]
+    digests: dict[str, str]
+    attributes: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    grouped: bool = False
+    sealed: bool = False
+
+    def complaints(self) -> Iterator[str]:
+        """Yield what no import can have written."""
+        measured = [(each.dataset, each.metric.name) for each in self.measurements]
+        # First, since the names of 2^62 columns are not to be made.
+        if not all(1 <= each.width <= len(self.digests) for each in self.measurements):
+            yield "its columns differ from its measurements"
+        columns = {name for each in self.measurements for name in each.columns}
+        columns |= {cost_column(dataset) for dataset in self.costs}
+        columns |= {*(["parameters"] if self.parameters else [])}
+        if self.size < 1 or not measured:
+            yield "it has no architectures or no measurements"
+        for name in (*(part for pair in measured for part in pair), *self.costs, *self.chance):
+            if not NAME.fullmatch(name):
+                yield f"{name[:60]!a} is not a valid name of a dataset or metric"
+        datasets = {dataset for dataset, _ in measured}
+        if len({*measured}) < len(measured) or {*self.costs, *self.chance} - datasets:
+            yield "its measurements contradict each other"
+        if not all(math.isfinite(value) for value in self.chance.values()):
+            yield "what guessing scores is not a number"
+        if self.digests.keys() - {*_TEXTS, *_GRAPHS} != columns:
+            yield "its columns differ from its measurements"
 
 
-def _setting(
-    *,
-    levels: Sequence[str],
-    condition: Mapping[str, Any] | None,
-    **fields: Any,  # noqa: ANN401
-) -> Setting:
-    when = condition and Condition(condition["setting"], tuple(condition["values"]))
-    return Setting(levels=tuple(levels), condition=when or None, **fields)
+@cache
+def _parser() -> "TypeAdapter[_Header]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_Header)
+
+
+def _read_header(path: Path, content: bytes, digest: str, name: str) -> StoredSpace:
+    header = _parser().validate_json(content, strict=True)
+    if header.format != FORMAT_VERSION or header.name != name:
+        raise ValueError(header.format)
+    for complaint in header.complaints():
+        raise DataError(complaint)
+    fields = {each.name: getattr(header, each.name) for each in dataclass_fields(header)}
+    del fields["format"]
+    return StoredSpace(path=path, digest=digest, **fields)
 
 
 def write_space(

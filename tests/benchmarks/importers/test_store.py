@@ -1,7 +1,10 @@
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from nasrank.benchmarks.importers import Measurement, store
@@ -19,7 +22,7 @@ from nasrank.benchmarks.tasks import load_task
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Condition, Setting, Settings
-from nasrank.tables import is_sealed
+from nasrank.tables import is_sealed, write_parquet
 
 from .conftest import MUTATIONS
 from .test_imported import ACCURACY, chains, make_imported
@@ -477,3 +480,31 @@ def test_a_value_of_a_failed_training_is_refused():
     failed = np.array([True, False, False])
     with pytest.raises(DataError, match="d:val_acc has a value for architecture 0, which failed"):
         make_imported(measurements=(Measurement("d", ACCURACY, np.ones((3, 2)), failed),))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda header: header.update(size=0), "no architectures or no measurements"),
+        (lambda header: header.update(title=5), "of another version"),
+        (lambda header: header.update(chance={"d": float("nan")}), "not a number"),
+        (lambda header: header.update(costs=["other"]), "contradict each other"),
+        (lambda header: header["measurements"][0].update(dataset="$(x)"), "not a valid name"),
+        # As many columns as no memory holds the names of.
+        (lambda header: header["measurements"][0].update(width=2**62), "columns differ"),
+        (lambda header: header["measurements"][0].update(width="1"), "of another version"),
+        (lambda header: header["digests"].update(more=""), "columns differ"),
+    ],
+)
+def test_a_header_that_no_import_wrote_is_refused_though_its_digest_holds(change, complaint):
+    save(make_imported())
+    path = space_path("toy")
+    table = pq.read_table(path)
+    header = json.loads(table.schema.metadata[b"nasrank.header"])
+    change(header)
+    content = json.dumps(header).encode()
+    metadata = {"nasrank.header": content, "nasrank.digest": hashlib.sha256(content).hexdigest()}
+    write_parquet(table.replace_schema_metadata(metadata), path, seal=True)
+    with pytest.raises(DataError, match=complaint) as caught:
+        open_space("toy")
+    assert "nasrank data import toy PATH" in str(caught.value)
