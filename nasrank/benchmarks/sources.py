@@ -4,13 +4,17 @@ A file is found through the installed package's metadata. The package itself is 
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from nasrank.benchmarks.pickles import read_limited
 from nasrank.errors import DataError
 from nasrank.installing import install_again, install_command
+
+_log = logging.getLogger("nasrank")
 
 _SITE = Path(__file__).parents[2]
 """The folder that the package nasrank lies in."""
@@ -106,8 +110,9 @@ class SourceFile:
 def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
     """Find and read a package's data file without importing the package.
 
-    An unknown digest is not an error: a newer release may be as good, and readers check the
-    content. `SourceFile.known` says whether it is known.
+    Where the known release is installed, its file has to have the known digest. The file of
+    another release may be as good: it is read with a warning in the log named ``nasrank``, and
+    readers check the content. `SourceFile.known` says whether it is known.
 
     Args:
         origin: The file.
@@ -116,7 +121,8 @@ def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
         The file's description and its bytes.
 
     Raises:
-        DataError: The package or the file is missing, unreadable or far too large.
+        DataError: The package or the file is missing, unreadable, far too large, or not the one
+            that belongs to the installed release.
     """
     path = origin.path
     if path is None:
@@ -125,4 +131,21 @@ def read_source(origin: Origin) -> tuple[SourceFile, bytes]:
             f"Install it with: {install_command(f'{origin.package}=={origin.version}')}"
         )
     content = read_limited(path, advice=origin.advice)
-    return SourceFile(origin, path, hashlib.sha256(content).hexdigest()), content
+    source = SourceFile(origin, path, hashlib.sha256(content).hexdigest())
+    if not source.known:
+        installed = origin.installed_version
+        if installed == origin.version:
+            raise source.error(
+                f"its sha256 is not that of {origin.package} {origin.version}, so it was damaged "
+                "or exchanged"
+            )
+        _warn_once(
+            f"{path}: of {origin.package} {installed}, whose numbers nobody has compared with "
+            f"those of {origin.version}"
+        )
+    return source, content
+
+
+@cache
+def _warn_once(text: str) -> None:
+    _log.warning("%s", text)

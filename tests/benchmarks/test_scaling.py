@@ -1,5 +1,6 @@
 import hashlib
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -199,7 +200,9 @@ def toy(tmp_path, monkeypatch, cache):
             pq.write_table(
                 pa.table({name: np.array(each) for name, each in columns.items()}), file
             )
-        return benchmark_of(TOY).load("scaling-toy/loss", dataset, metric)
+        # As if this were the file that nasrank brings: what it holds is checked too.
+        sweep = replace(TOY, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+        return benchmark_of(sweep).load("scaling-toy/loss", dataset, metric)
 
     return file, read
 

