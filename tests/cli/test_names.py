@@ -67,6 +67,8 @@ def test_own_code_is_shown_with_what_could_not_be_read(tmp_path, monkeypatch):
     assert "table (not readable)" in shown
     done = CliRunner().invoke(app, ["losses", "./mine.py:lost"])
     assert "Did you mean 'loss'?" in str(done.exception)
+    done = CliRunner().invoke(app, ["metrics", "kendal_tau"])
+    assert "Did you mean 'kendall_tau'?" in str(done.exception)
 
 
 def test_options_that_name_things_complete_them_and_say_where_they_are_listed():

@@ -13,7 +13,7 @@ from nasrank.named import Named, Option
 from nasrank.own import trust
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec
-from nasrank.registry import Registry
+from nasrank.registry import Registry, unknown_name
 from nasrank.runs.own_metrics import METRICS as OWN
 from nasrank.runs.own_metrics import MetricSpec
 
@@ -54,6 +54,9 @@ def details(kind: str, text: str) -> Row:
         known = {row["name"]: row for row in _measured()}
         if text in known:
             return {**known[text], "about": known[text]["idea"], "option": []}
+        if text.isidentifier() and text not in OWN.all_names():
+            # A misspelt one of these, and no location.
+            raise unknown_name("metric", text, [*known, *OWN.all_names()])
     trust(text)
     name = KINDS[kind][0].parse(text).name if kind != "losses" else _plain(text)
     thing = KINDS[kind][1][name]
