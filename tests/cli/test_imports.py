@@ -43,7 +43,7 @@ def _cached(warm_cache, monkeypatch):
     ("arguments", "unwanted"),
     [
         (["--help"], {*NUMBERS, *DRAWING, "numpy", "pydantic", "pyarrow", "nasrank.losses"}),
-        (["ot", "--help"], {*NUMBERS, *DRAWING, "numpy", "pydantic", "pyarrow", "nasrank.losses"}),
+        (["ot", "--help"], {*NUMBERS, *DRAWING, "numpy", "pyarrow", "nasrank.losses"}),
         (["data", "list"], {*NUMBERS, *DRAWING, "pyarrow", "jinja2"}),
         (["data", "path"], {*NUMBERS, *DRAWING, "pyarrow", "jinja2"}),
         (["data", "info", "nb201/cifar10"], {"torch", "pandas", *DRAWING}),
