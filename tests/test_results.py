@@ -51,7 +51,7 @@ COMMANDS = [words for words in commands() if resumable(words) and by_pip(words)]
 
 
 # Controls are computed anew, on features that another processor rounds otherwise.
-OF_CONTROLS = {"value", "least", "most"}
+OF_CONTROLS = {"value", "least", "most", "control_value"}
 
 
 def same(before, after):
@@ -59,7 +59,7 @@ def same(before, after):
     # What a run predicts at the top is in no final table, and so is its stability.
     if before.get("metric") == "top_stability":
         return after["mean"] is None
-    rounded = OF_CONTROLS if "control" in before else {"control_value"}
+    rounded = OF_CONTROLS if "control" in before else ()
     return all(
         math.isclose(value, after[name], rel_tol=1e-9, abs_tol=0.01 if name in rounded else 1e-12)
         if isinstance(value, float) and isinstance(after[name], float)
