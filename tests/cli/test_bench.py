@@ -144,7 +144,7 @@ def test_the_usual_bench_measures_every_predictor_and_the_full_one_every_axis(mo
         asked.append(list(series))
         return iter(())
 
-    def measure_paths(repeats):
+    def measure_paths(repeats, _device):
         paths.append(repeats)
         return iter(())
 

@@ -108,7 +108,7 @@ def measure(effort: Effort, device: torch.device) -> Iterator[Measurement]:
             found[measurement.name] = measurement.value
             yield measurement
     if effort.paths:
-        yield from measure_paths(effort.repeats)
+        yield from measure_paths(effort.repeats, device)
     if effort.scaling != "none":
         yield from measure_scaling(
             _series(effort.scaling, device),
@@ -264,7 +264,8 @@ def _training(bench: _Bench, _found: Mapping[str, float]) -> Iterator[Measuremen
         "fleet_seconds_per_predictor",
         bench.scale * median(fleet) / len(members),
         "s",
-        f"{what}, whole training; {how}",
+        f"{what}, whole training; {how}; the floor is its matrix products and nothing else",
+        floor=Recipe().epochs * median(multiplied) / len(members),
     )
     yield Measurement(
         "alone_seconds_per_predictor",
@@ -362,7 +363,14 @@ def _default_command(bench: _Bench, found: Mapping[str, float]) -> Iterator[Meas
         parts = ("start_seconds", "load_seconds")
         whole = train + score + evaluating + sum(found[part] for part in parts)
         note = "nasrank compare: start, load, training, scoring and metrics added up"
-    yield Measurement("default_command_seconds", whole, "s", note, goal=60)
+    yield Measurement(
+        "default_command_seconds",
+        whole,
+        "s",
+        f"{note}; the floor is the matrix products of its training",
+        goal=60,
+        floor=train * found["share_of_matrix_rate"] / 100,
+    )
 
 
 def _score_all(fleet: Fleet, class_of: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -66,7 +66,9 @@ _PATHS = (
 
 def _view_bench(result: Result[BenchConfig]) -> Iterable[Part]:
     machine = (result.record or {})["environment"]
-    alone = [row for row in result.rows if row["axis"] is None and row["floor"] is None]
+    # What has a goal and a floor is shown beside both.
+    single = [row for row in result.rows if row["axis"] is None]
+    alone = [row for row in single if row["floor"] is None or row["goal"] is not None]
     fields = (
         Field("name", keep=9),
         Field("value", right=True, keep=9),
