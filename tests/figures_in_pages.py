@@ -280,7 +280,30 @@ def command_costs():
     return table(["command", "CPU, s", "memory, MiB", "imports torch"], rows)
 
 
+def bench_paths():
+    """What a path costs beside the least that it could, and how many times that it is."""
+    rows = frame("bench/bench")
+    shown = rows[rows["floor"].notna()]
+    cells = [
+        [f"`{row['name']}`", f"{row['value']:.3g} {row['unit']}", f"{row['floor']:.3g}",
+         f"{row['ratio']:.1f}"]
+        for row in shown.to_dict("records")
+    ]  # fmt: skip
+    return table(["path", "figure", "floor", "ratio"], cells)
+
+
+def bench_notes():
+    """How each of them was measured."""
+    rows = frame("bench/bench")
+    shown = rows[rows["floor"].notna()]
+    return table(
+        ["path", "how"], [[f"`{r['name']}`", r["note"]] for r in shown.to_dict("records")]
+    )
+
+
 TABLES = {
+    "bench-paths": bench_paths,
+    "bench-notes": bench_notes,
     "command-costs": command_costs,
     "tuned": tuned,
     "list-coverage": list_coverage,

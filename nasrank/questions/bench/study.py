@@ -41,7 +41,10 @@ def _measured(job: Job[BenchConfig, Any]) -> Answer:
             break
         rows.append(measurement.row())
         doing = f"measuring, last {_line(rows[-1])}"
-    machine = environment()
+    # Where things lie says nothing of their speed, and is nobody's business in a table.
+    machine = {
+        name: value for name, value in environment().items() if name not in {"executable", "cache"}
+    }
     return Answer(
         {BENCH: rows},
         record={"device": device.type, "environment": machine},
