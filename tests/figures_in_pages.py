@@ -301,9 +301,51 @@ def bench_notes():
     )
 
 
+def hostile_inputs():
+    """What came of hostile inputs, by command, and of all files together."""
+    found = frame("reliability/hostile-inputs")
+    counts = ["inputs", "refused", "failures", "code_run", "foreign_changed"]
+    files = found["reader"].str.contains(r"\.[a-z]+(?: in parts)?$")
+
+    def row(name, own):
+        return [name, *(f"{own[each].sum():,}" for each in counts)]
+
+    rows = [row(f"`{each.reader}`", found[found["reader"] == each.reader])
+            for each in found[~files].itertuples()]  # fmt: skip
+    return table(
+        ["reader", "inputs", "refused", "failures", "code run", "files of others changed"],
+        [row(f"{files.sum()} readers of files", found[files]), *rows, row("all", found)],
+    )
+
+
+def engine_kills():
+    counts = {
+        "command_kills": "command killed", "worker_kills": "worker", "scheduler_kills":
+        "scheduler", "finished": "got through", "runs_lost": "runs lost", "files_damaged":
+        "files damaged", "orphans": "orphans", "tracebacks": "tracebacks",
+    }  # fmt: skip
+    rows = [[f"`{row['engine']}`", *(f"{row[each]}" for each in counts)]
+            for row in frame("reliability/engine-kills").to_dict("records")]  # fmt: skip
+    return table(["engine", *counts.values()], rows)
+
+
+def matrix():
+    """How often each environment and condition worked."""
+    found = frame("reliability/matrix").fillna({"condition": ""})
+    rows = []
+    for (environment, condition), own in found.groupby(["environment", "condition"], sort=False):
+        verdicts = own["verdict"].value_counts()
+        rows.append([environment.removesuffix("+cpu"), condition or "-", ", ".join(
+            f"{verdict}: {count}" for verdict, count in verdicts.items())])  # fmt: skip
+    return table(["environment", "what is less than usual", "commands"], rows)
+
+
 TABLES = {
     "bench-paths": bench_paths,
     "bench-notes": bench_notes,
+    "hostile-inputs": hostile_inputs,
+    "engine-kills": engine_kills,
+    "matrix": matrix,
     "command-costs": command_costs,
     "tuned": tuned,
     "list-coverage": list_coverage,

@@ -12,10 +12,13 @@ from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
 
-__all__ = ["NAME", "Imported", "Measurement"]
+__all__ = ["NAME", "Imported", "Measurement", "out_of_range"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]{0,63}")
 """How spaces, datasets and metrics are spelt: they occur in task names and file names."""
+
+_LARGEST = 1e150
+"""Squares of larger numbers overflow, and those of its inverse vanish."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,3 +179,21 @@ def _bad_values(name: str, values: NDArray[np.float64]) -> Iterator[str]:
     elif np.isinf(values).any():
         row = int(np.isinf(values).reshape(len(values), -1).any(axis=1).argmax())
         yield f"{name} is infinite for architecture {row}"
+    elif out_of_range(known := values[~np.isnan(values)]):
+        yield (
+            f"{name} goes from {known.min():.3g} to {known.max():.3g}, and squares of such "
+            "numbers overflow or vanish. Write it in another unit"
+        )
+
+
+def out_of_range(values: NDArray[np.float64]) -> bool:
+    """Say whether squares of values, or of their differences, overflow or vanish.
+
+    Args:
+        values: Any number of values, none of them NaN.
+    """
+    if not values.size:
+        return False
+    if np.abs(values).max() > _LARGEST:
+        return True
+    return bool(0 < values.max() - values.min() < 1 / _LARGEST)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.importers.imported import NAME
+from nasrank.benchmarks.importers.imported import NAME, out_of_range
 from nasrank.benchmarks.space import Metric
 from nasrank.errors import DataError, UsageError
 from nasrank.graphs import GraphBatch
@@ -212,8 +212,8 @@ class StoredSpace:
         columns = [_numbers(table, name) for name in names]
         for name, column in zip(names, columns, strict=True):
             self._check(name, _digest(column))
-            if np.isinf(column).any():
-                raise self.error(f"its column {name} has an infinite value")
+            if out_of_range(column[~np.isnan(column)]):
+                raise self.error(f"its column {name} has values out of range")
         return np.stack(columns, axis=1)
 
     def error(self, complaint: str) -> DataError:

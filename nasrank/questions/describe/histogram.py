@@ -35,7 +35,9 @@ def histogram_of(labels: NDArray[np.float64], bins: int) -> dict[str, Any]:
         'tails'
     """
     if not _hides(labels, bins):
-        counts, edges = np.histogram(labels, bins=bins)
+        # Fewer bins where there are no more numbers between the ends.
+        inner = np.unique(np.linspace(labels.min(), labels.max(), bins + 1))
+        counts, edges = np.histogram(labels, bins=inner if 1 < len(inner) <= bins else bins)
         scale = "linear"
     elif labels.min() > 0 and not _hides(np.log(labels), bins):
         edges = np.geomspace(labels.min(), labels.max(), bins + 1)

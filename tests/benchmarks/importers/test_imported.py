@@ -76,6 +76,11 @@ def measuring(values, *, metric=ACCURACY, dataset="d"):
         (measuring(np.empty((3, 0))), r"d:val_acc has shape \(3, 0\)"),
         (measuring([[1], [2], [3]]), "d:val_acc holds int64 and not float64"),
         (measuring([[1.0], [np.inf], [3.0]]), "d:val_acc is infinite for architecture 1"),
+        (
+            measuring([[1.0], [-1e308], [1e308]]),
+            "goes from -1e.308 to 1e.308, and squares",
+        ),
+        (measuring([[0.0], [5e-324], [0.0]]), "squares of such numbers overflow or vanish"),
         (measuring([[1.0], [2.0], [-np.inf]]), "d:val_acc is infinite for architecture 2"),
         (
             measuring(np.ones((3, 2)), metric=replace(ACCURACY, replicates=False)),

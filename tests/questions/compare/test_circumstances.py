@@ -114,6 +114,9 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path, quick, monkeypatch):
     # Forwards and backwards by days, as after a pause of a virtual machine, or by hand.
     jumps = (0.0, 400 * day, -400 * day, 3 * day, -3 * day)
     monkeypatch.setattr(time, "time", lambda: real() + jumps[next(jump) % len(jumps)])
+    # Of another machine: whether it is left over is told by the clock.
+    (tmp_path / "jumping").mkdir()
+    (tmp_path / "jumping" / "a.parquet.elsewhere-1-1.part").write_text("half")
     conduct(QUICK, tmp_path / "jumping")
     assert next(jump)
     for path in Path(tmp_path / "jumping").rglob("*"):

@@ -55,3 +55,10 @@ def test_every_label_is_counted_once(values, bins):
 
 def test_a_common_label_hides_nothing():
     assert histogram_of(np.array([1.0] * 50 + [2.0, 3.0]), 10)["scale"] == "linear"
+
+
+def test_labels_that_differ_in_their_last_bits_have_fewer_bins():
+    labels = np.array([1.0, np.nextafter(1.0, 2.0), np.nextafter(1.0, 2.0)])
+    found = histogram_of(labels, 20)
+    assert sum(found["counts"]) == 3
+    assert found["scale"] == "linear"
