@@ -36,8 +36,8 @@ def histogram_of(labels: NDArray[np.float64], bins: int) -> dict[str, Any]:
     """
     if not _hides(labels, bins):
         # Fewer bins where there are no more numbers between the ends.
-        inner = np.unique(np.linspace(labels.min(), labels.max(), bins + 1))
-        counts, edges = np.histogram(labels, bins=inner if 1 < len(inner) <= bins else bins)
+        even = np.unique(np.linspace(labels.min(), labels.max(), bins + 1))
+        counts, edges = np.histogram(labels, bins=even if 1 < len(even) <= bins else bins)
         scale = "linear"
     elif labels.min() > 0 and not _hides(np.log(labels), bins):
         edges = np.geomspace(labels.min(), labels.max(), bins + 1)
