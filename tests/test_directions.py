@@ -18,7 +18,7 @@ LOWER = (
     r".*(regret|loss|cost|seconds|mebibytes|gpu_hours|gpu_hours_to_(optimum|noise)|rank)(_at_.*|_worst)?",
     r"n_at_\d+|first_hit_.*|evaluations(_to_.*)?|planned|needed|best_rank",
     r"fpr_at_.*|false_.*_rate|degenerate_batches|diverged(_share)?|collapsed|gradient_norm|drift",
-    r"(mistake|mean)_distance|worse|before|after|change|divergence|rebuilt|error|ratio",
+    r"(mistake|mean)_distance|worse|before|after|change|divergence|rebuilt|error|ratio(_lowest|_highest)?",
 )  # fmt: skip
 
 

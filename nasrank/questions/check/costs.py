@@ -126,8 +126,8 @@ def cost_rows(
                 "reference_cost": median(beside for _, beside in pairs),
                 "cost": median(own for own, _ in pairs),
                 "ratio": median(ratios),
-                "lowest": min(ratios),
-                "highest": max(ratios),
+                "ratio_lowest": min(ratios),
+                "ratio_highest": max(ratios),
                 "limit": limit,
                 "verdict": cost_verdict(min(ratios), max(ratios), limit),
             }

@@ -167,7 +167,9 @@ _COSTS = (
     Field(
         "ratio",
         "ratio [all rounds]",
-        of=lambda row: f"{row['ratio']:.2f} [{row['lowest']:.2f}, {row['highest']:.2f}]",
+        of=lambda row: (
+            f"{row['ratio']:.2f} [{row['ratio_lowest']:.2f}, {row['ratio_highest']:.2f}]"
+        ),
         right=True,
         keep=9,
     ),

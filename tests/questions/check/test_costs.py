@@ -35,10 +35,10 @@ def test_ratios_are_taken_within_rounds():
     time, memory = cost_rows(ROUNDS, max_slower=2.5, max_memory=1.5)
     assert (time["measure"], time["unit"], time["limit"]) == ("time", "s", 2.5)
     # Of 2, 3, 5; costs are medians too: of 2, 6, 5 and of 1, 2, 1.
-    assert (time["ratio"], time["lowest"], time["highest"]) == (3, 2, 5)
+    assert (time["ratio"], time["ratio_lowest"], time["ratio_highest"]) == (3, 2, 5)
     assert (time["cost"], time["reference_cost"]) == (5, 1)
     assert time["verdict"] == "undecided"
-    assert (memory["unit"], memory["ratio"], memory["lowest"], memory["highest"]) == (
+    assert (memory["unit"], memory["ratio"], memory["ratio_lowest"], memory["ratio_highest"]) == (
         "MiB", 3, 2, 4,
     )  # fmt: skip
     assert (memory["cost"], memory["reference_cost"]) == (40, 10)
