@@ -51,8 +51,7 @@ def install_again(package: str) -> str:
 def _own_source() -> str | None:
     """Return where pip or uv had nasrank from: a folder, an archive or an address of git."""
     from importlib.metadata import PackageNotFoundError, distribution
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
+    from urllib.parse import unquote, urlsplit
 
     try:
         text = distribution("nasrank").read_text("direct_url.json")
@@ -61,6 +60,6 @@ def _own_source() -> str | None:
         if version:
             return f"{version['vcs']}+{url}@{version['commit_id']}"
         parts = urlsplit(url)
-        return url2pathname(parts.path) if parts.scheme == "file" else url
+        return unquote(parts.path) if parts.scheme == "file" else url
     except (PackageNotFoundError, ValueError, LookupError, AttributeError, TypeError):
         return None

@@ -357,7 +357,7 @@ def test_a_real_file_is_the_known_one(shared_data, folder):
 
 def test_nothing_else_opens_connections():
     root = Path(nasrank.__file__).parent
-    network = ("urllib", "http.client", "socket", "requests", "ssl", "ftplib", "aiohttp")
+    network = ("urllib.request", "http.client", "socket", "requests", "ssl", "ftplib", "aiohttp")
     users = {
         path.name
         for path in root.rglob("*.py")

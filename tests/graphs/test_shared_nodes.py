@@ -52,8 +52,12 @@ def test_multiplicity_tells_nodes_apart():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_scores_have_the_same_bits(make_graphs, seed):
-    """Graphs drawn from few, so that there is much to share."""
+def test_scores_are_the_same(make_graphs, seed):
+    """Graphs drawn from few, so that there is much to share.
+
+    To a few units in the last place: how a library multiplies a row may depend on how many there
+    are, which differs between processors.
+    """
     few = make_graphs(12, seed=seed)
     graphs = few[np.random.default_rng(seed).integers(0, 12, 40)]
     network = GNN(graphs, dtype=torch.float64)
@@ -62,9 +66,11 @@ def test_scores_have_the_same_bits(make_graphs, seed):
         weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)))
     items = np.arange(len(graphs))
     (batch,) = network.batches(np.broadcast_to(items, (1, 3, len(items))))
-    assert torch.equal(network.scores(weights, items), network.forward(weights, batch))
+    scores = network.scores(weights, items)
+    close = {"rtol": 1e-13, "atol": 1e-13 * float(scores.abs().max())}
+    torch.testing.assert_close(scores, network.forward(weights, batch), **close)
     some = items[::-3].copy()
-    assert torch.equal(network.scores(weights, some), network.scores(weights, items)[:, some])
+    torch.testing.assert_close(network.scores(weights, some), scores[:, some], **close)
     assert sum(colours(graphs, LAYERS)) < LAYERS * graphs.mask.sum() / 2
 
 

@@ -108,9 +108,9 @@ def test_a_change_of_what_surrounds_a_run_is_noticed(module, tmp_path, monkeypat
     whole = run_code.source_digest
     seen = []
 
-    def changed(modules, within):
+    def changed(modules, within, **how):
         seen.append(any(module == w or module.startswith(f"{w}.") for w in within))
-        return whole(modules, within)[::-1]
+        return whole(modules, within, **how)[::-1]
 
     monkeypatch.setattr(run_code, "source_digest", changed)
     assert estimate(config(), out).finished == 0
