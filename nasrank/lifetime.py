@@ -62,16 +62,20 @@ def as_control_c() -> Iterator[Ending]:
             signal.signal(number, handler)
 
 
-def as_worker() -> None:
+def as_worker(parent: int) -> None:
     """Prepare a worker process: it leaves Control-C to its parent, and ends when that ends.
 
     It also keeps memory, see `nasrank.allocator`. Control-C reaches every process of a terminal,
     and a traceback of each worker would bury the parent's message. A parent that is killed cannot
     stop its workers, so they look for it.
+
+    Args:
+        parent: Number of that process, as it says itself: it may be gone before its worker gets
+            here, which would then take whoever adopted it for its parent.
     """
     keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:

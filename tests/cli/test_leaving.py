@@ -167,6 +167,17 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path, warm_cache, mo
 
 
 @ON_LINUX
+def test_a_worker_that_starts_after_its_parent_was_killed_ends():
+    """Who adopted it is not its parent."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    words = f"from nasrank.lifetime import as_worker; as_worker({gone.pid}); time.sleep(60)"
+    done = subprocess.run([sys.executable, "-c", f"import time; {words}"], check=False, timeout=30)
+    assert done.returncode == 1
+    mine = f"from nasrank.lifetime import as_worker; as_worker({os.getpid()}); time.sleep(1.5)"
+    subprocess.run([sys.executable, "-c", f"import time; {mine}"], check=True, timeout=30)
+
+
 def test_a_signal_that_was_ignored_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -183,7 +183,9 @@ def _all_trials(
         yield from map(_trials, tasks)
         return
     # A fresh interpreter: a fork would copy the locks of the progress bar's and torch's threads.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=as_worker)
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=as_worker, initargs=(os.getpid(),)
+    )
     try:
         yield from pool.map(_trials, tasks, chunksize=8)
     except BrokenProcessPool as error:

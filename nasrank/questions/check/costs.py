@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from statistics import median
@@ -161,7 +162,7 @@ def _amount(cost: Cost, measure: str) -> float:
 def _in_a_process(runs: Sequence[Run]) -> Cost:
     from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(max_workers=1, initializer=as_worker)
+    pool = ProcessPoolExecutor(max_workers=1, initializer=as_worker, initargs=(os.getpid(),))
     try:
         found: Cost = pool.submit(_measure, runs, trusted()).result()
     except BrokenProcessPool as error:

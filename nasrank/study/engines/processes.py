@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -89,7 +90,12 @@ class ProcessEngine(Engine):
         placed = delayed(_placed)
         # The threads of this process, as set by OMP_NUM_THREADS, are shared among the jobs.
         threads = max(1, torch.get_num_threads() // self.jobs)
-        with parallel_config("loky", inner_max_num_threads=threads, initializer=as_worker):
+        with parallel_config(
+            "loky",
+            inner_max_num_threads=threads,
+            initializer=as_worker,
+            initargs=(os.getpid(),),
+        ):
             results: Any = Parallel(
                 n_jobs=self.jobs, batch_size=1, return_as="generator_unordered"
             )(placed(function, place, item) for place, item in [*items.items()])
