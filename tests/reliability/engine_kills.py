@@ -23,10 +23,12 @@ from pathlib import Path
 
 import psutil
 
-from nasrank.runs.tables import BUDGET, DISCOVERY, RUNS, SUMMARY
 from nasrank.tables import Column, Table, read_parquet
 
-CLOCK = {"fit_seconds", "predict_seconds", "device"}
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from untimed import untimed_tables
+
 COMPARE = [
     sys.executable, "-m", "nasrank", "compare", "--predictors", "mlp", "--losses", "mse,listmle",
     "--n-train", "10,20,40", "--seeds", "2", "--device", "cpu", "--quiet",
@@ -173,7 +175,7 @@ class Engine:
         self.row["runs_lost"] += len(lost)
         self.kept = present
         if finished:
-            if tables(self.folder) != self.reference:
+            if untimed_tables(self.folder) != self.reference:
                 raise SystemExit(f"{self.folder}: other tables than those of an undisturbed run")
             if left := [*self.folder.rglob("*.part"), *self.folder.rglob("*.fleet")]:
                 raise SystemExit(f"left behind: {left}")
@@ -207,23 +209,13 @@ def _runs(process):
         return False
 
 
-def tables(folder):
-    return {
-        table.name: [
-            {name: value for name, value in row.items() if name not in CLOCK}
-            for row in table.read(folder / f"{table.name}.parquet")
-        ]
-        for table in (RUNS, DISCOVERY, BUDGET, SUMMARY)
-    }
-
-
 def attack(name, kills, scratch, earlier):
     """Yield the row of one engine after every kill, counted on from an earlier row."""
     reference = scratch / "reference"
     begun = time.monotonic()
     subprocess.run([*COMPARE, "--out", str(reference)], stdout=subprocess.DEVNULL, check=True)
     seconds = time.monotonic() - begun
-    engine = Engine(name, scratch, tables(reference), seconds)
+    engine = Engine(name, scratch, untimed_tables(reference), seconds)
     engine.row |= earlier
 
     def row():

@@ -19,10 +19,12 @@ import time
 from pathlib import Path
 from statistics import median
 
-from nasrank.runs.tables import BUDGET, DISCOVERY, RUNS, SUMMARY
 from nasrank.tables import Column, Table, read_parquet
 
-CLOCK = {"fit_seconds", "predict_seconds", "device"}
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from untimed import untimed_tables
+
 COMPARE = [sys.executable, "-m", "nasrank", "compare", "--subset", "ci", "--device", "cpu"]
 COMPARE += ["--quiet"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -62,16 +64,6 @@ def steady(folder, seeds):
             file.write(json.dumps(look) + "\n")
 
 
-def tables(folder):
-    return {
-        table.name: [
-            {name: value for name, value in row.items() if name not in CLOCK}
-            for row in table.read(folder / f"{table.name}.parquet")
-        ]
-        for table in (RUNS, DISCOVERY, BUDGET, SUMMARY)
-    }
-
-
 class Disturbed:
     """The process that is killed again and again."""
 
@@ -102,7 +94,7 @@ class Disturbed:
         elif code is not None:
             if code:
                 raise SystemExit(f"the command ended with {code}")
-            if tables(self.folder) != self.reference:
+            if untimed_tables(self.folder) != self.reference:
                 raise SystemExit(f"the tables in {self.folder} differ from an undisturbed run's")
             if left := [*self.folder.rglob("*.part"), *self.folder.rglob("*.fleet")]:
                 raise SystemExit(f"left behind: {left}")
@@ -131,7 +123,7 @@ def watch(minutes, seeds, folder):
         check=True,
     )
     seconds = time.monotonic() - begun
-    disturbed = Disturbed(command, seconds, folder / "disturbed", tables(reference))
+    disturbed = Disturbed(command, seconds, folder / "disturbed", untimed_tables(reference))
     rounds = folder / "rounds"
     start, rows = time.monotonic(), []
     try:

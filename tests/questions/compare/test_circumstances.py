@@ -11,28 +11,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from untimed import untimed_tables
 
 from nasrank.questions.compare.options import CompareConfig
-from nasrank.runs.tables import BUDGET, DISCOVERY, RUNS, SUMMARY
+from nasrank.runs.tables import RUNS
 from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
 
-CLOCK = {"fit_seconds", "predict_seconds", "device"}
 COMPARE = (
     "compare", "--predictors", "mlp", "--losses", "mse,listmle", "--n-train", "10,20", "--seeds",
     "2", "--device", "cpu", "--quiet",
 )  # fmt: skip
 QUICK = CompareConfig(losses=("mse", "hr"), n_train=(20, 30), seeds=3, device="cpu")
-
-
-def tables_in(folder):
-    return {
-        table.name: [
-            {name: value for name, value in row.items() if name not in CLOCK}
-            for row in table.read(folder / f"{table.name}.parquet")
-        ]
-        for table in (RUNS, DISCOVERY, BUDGET, SUMMARY)
-    }
 
 
 @pytest.fixture
@@ -67,7 +57,7 @@ def test_four_commands_of_a_kind_in_one_folder_lose_nothing(start, tmp_path):
     assert ended(start(*COMPARE, "--out", "alone"))[0] == 0
     together = [start(*COMPARE, "--out", "shared") for _ in range(4)]
     assert [ended(process)[0] for process in together] == [0, 0, 0, 0]
-    assert tables_in(tmp_path / "shared") == tables_in(tmp_path / "alone")
+    assert untimed_tables(tmp_path / "shared") == untimed_tables(tmp_path / "alone")
     assert not [*(tmp_path / "shared").rglob("*.part"), *(tmp_path / "shared").rglob("*.fleet")]
 
 
@@ -104,7 +94,7 @@ def test_a_command_that_is_stopped_for_a_while_goes_on(engine, start, tmp_path):
             stopped.resume()
     code, printed = ended(process)
     assert code == 0, printed
-    assert tables_in(tmp_path / "stopped") == tables_in(tmp_path / "alone")
+    assert untimed_tables(tmp_path / "stopped") == untimed_tables(tmp_path / "alone")
 
 
 def test_a_clock_that_jumps_changes_nothing(tmp_path, quick, monkeypatch):
@@ -122,4 +112,4 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path, quick, monkeypatch):
     for path in Path(tmp_path / "jumping").rglob("*"):
         os.utime(path, (0, 2**33))  # in the year 2242
     assert conduct(QUICK, tmp_path / "jumping").computed == 0
-    assert tables_in(tmp_path / "jumping") == tables_in(tmp_path / "steady")
+    assert untimed_tables(tmp_path / "jumping") == untimed_tables(tmp_path / "steady")
