@@ -13,6 +13,7 @@ from torch import Tensor
 from nasrank.errors import UsageError
 
 __all__ = [
+    "MOST_ITEMS",
     "Reduction",
     "all_pairs",
     "differences",
@@ -26,6 +27,8 @@ __all__ = [
     "require_shares",
 ]
 
+MOST_ITEMS = 1 << 14
+"""The most items of a list whose pairs are compared: each matrix of them takes 1 GB in float32."""
 _ROUNDING = 1e-3
 """By how much a share in half precision may lie outside of its range."""
 
@@ -44,7 +47,12 @@ def keep(
 def differences(
     values: Float[Tensor, "*batch items"],
 ) -> Float[Tensor, "*batch items items"]:
-    """Return the matrix whose entry (i, j) is the i-th value minus the j-th."""
+    """Return the matrix whose entry (i, j) is the i-th value minus the j-th.
+
+    Raises:
+        UsageError: A list has more than :data:`MOST_ITEMS` items.
+    """
+    _require_pairs(values.shape[-1])
     return values.unsqueeze(-1) - values.unsqueeze(-2)
 
 
@@ -52,11 +60,24 @@ def all_pairs(
     labels: Float[Tensor, "*batch items"],
     where: Bool[Tensor, "*batch items"] | None,
 ) -> Float[Tensor, "*batch items items"]:
-    """Return the matrix that is 1 where both items are real, an item with itself included."""
+    """Return the matrix that is 1 where both items are real, an item with itself included.
+
+    Raises:
+        UsageError: A list has more than :data:`MOST_ITEMS` items.
+    """
+    _require_pairs(labels.shape[-1])
     if where is None:
         return labels.new_ones((*labels.shape, labels.shape[-1]))
     real = where.to(labels.dtype)
     return real.unsqueeze(-1) * real.unsqueeze(-2)
+
+
+def _require_pairs(items: int) -> None:
+    if items > MOST_ITEMS:
+        raise UsageError(
+            f"a list of {items:,} items has too many pairs for memory: at most {MOST_ITEMS:,} "
+            "items. Give the loss a batch of shorter lists"
+        )
 
 
 def ordered_pairs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import Unpack, cast
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -14,7 +14,7 @@ from nasrank.errors import UsageError
 from nasrank.graphs import GraphBatch
 from nasrank.predictors.boosting import Boosting
 from nasrank.predictors.evidence import label_tau
-from nasrank.predictors.kernel import FOLDS, KernelMachine, cut_folds
+from nasrank.predictors.kernel import FOLDS, KernelMachine, Machines, cut_folds
 from nasrank.predictors.predictor import (
     Epoch,
     FeaturePredictor,
@@ -258,7 +258,7 @@ class _Laps:
         fold: int,
     ) -> None:
         """Put down what the model of a fold says of what it left out."""
-        (scores,), spreads = fitted.scores(member.items), fitted.spread(member.items)
+        (scores,), spreads = fitted.scores_and_spread(member.items)
         centre, scale = _unit(scores[~out])
         self.scores[fold, out] = (scores[out] - centre) / scale
         self.spreads[fold, out] = 0.0 if spreads is None else spreads[0, out] / scale
@@ -419,7 +419,7 @@ class Mixed(Fitted):
     """What was chosen for each member.
 
     Args:
-        parts: Candidates by name.
+        parts: Candidates by name, the processes of the kernel machines first.
         mixtures: What each member makes of them, and why.
     """
 
@@ -446,20 +446,25 @@ class Mixed(Fitted):
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"]:
         """Return standard deviations without the noise of a label, widened to hold on folds."""
-        both = self._both(items, doubt=True)
-        return np.stack(
-            [
-                mixture.widening * deviation
-                for (_, deviation), mixture in zip(both, self.mixtures, strict=True)
-            ]
-        )
+        return self.scores_and_spread(items)[1]
+
+    def scores_and_spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> tuple[Float64[np.ndarray, "members graphs"], Float64[np.ndarray, "members graphs"]]:
+        """Return both; see :meth:`Fitted.scores_and_spread`."""
+        means, deviations = zip(*self._both(items, doubt=True), strict=True)
+        wide = np.array([[mixture.widening] for mixture in self.mixtures])
+        return np.stack(means), wide * np.stack(deviations)
 
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
     ) -> Mixed:
         """Return the same members for other graphs; see :meth:`Fitted.on`."""
-        moved = {name: part.on(graphs, proxies) for name, part in self._parts.items()}
-        return Mixed(moved, self.mixtures)
+        gp, *others = self._parts
+        moved = {name: self._parts[name].on(graphs, proxies) for name in others}
+        # Processes stand on the rows of the machines, which take long to make.
+        processes = cast(Machines, moved["kernel"].fitted).processes
+        return Mixed({gp: replace(self._parts[gp], fitted=processes), **moved}, self.mixtures)
 
     def _both(
         self, items: Int64[np.ndarray, "graphs"] | None, *, doubt: bool
@@ -468,8 +473,10 @@ class Mixed(Fitted):
         told: list[list[tuple[float, NDArray[np.float64], NDArray[np.float64]]]]
         told = [[] for _ in self.mixtures]
         for name, part in self._parts.items():
-            scores = part.fitted.scores(items)
-            spreads = part.fitted.spread(items) if doubt else None
+            if doubt:
+                scores, spreads = part.fitted.scores_and_spread(items)
+            else:
+                scores, spreads = part.fitted.scores(items), None
             for place, row in enumerate(part.rows.tolist()):
                 mixture = self.mixtures[row]
                 if name not in mixture.weights:

@@ -82,10 +82,16 @@ class Ensemble(Fitted):
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"] | None:
         """Return the standard deviation over parts, None for a single part."""
-        if self.size == 1:
-            return None
-        deviation: NDArray[np.float64] = self._standardised(items).std(axis=1, ddof=1)
-        return deviation
+        return self.scores_and_spread(items)[1]
+
+    def scores_and_spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> tuple[
+        Float64[np.ndarray, "members graphs"], Float64[np.ndarray, "members graphs"] | None
+    ]:
+        """Return both; see :meth:`Fitted.scores_and_spread`."""
+        parts = self._standardised(items)
+        return parts.mean(axis=1), parts.std(axis=1, ddof=1) if self.size > 1 else None
 
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
 from scipy.optimize import minimize
-from scipy.stats import kendalltau
 from torch import Tensor
 
 from nasrank.predictors.targets import log_scores, normal_scores, robust_scores
@@ -312,10 +311,14 @@ def _mixed(
 
 
 def label_tau(scores: Float64[np.ndarray, "n"], labels: Float64[np.ndarray, "n"]) -> float:
-    """Return Kendall's tau; 0 where it is undefined, as all scores or all labels are equal."""
-    if len(labels) < 2 or np.ptp(labels) == 0 or np.ptp(scores) == 0:
-        return 0.0
-    return float(kendalltau(scores, labels).statistic)
+    """Return Kendall's tau-b; 0 where it is undefined, as all scores or all labels are equal.
+
+    It compares all pairs, which for the few items of a training set takes a tenth of the time of
+    sorting and of the p-value that comes with it.
+    """
+    ours, theirs = (np.sign(np.subtract.outer(each, each)) for each in (scores, labels))
+    size = np.sqrt(np.vdot(ours, ours) * np.vdot(theirs, theirs))
+    return float(np.vdot(ours, theirs) / size) if size > 0 else 0.0
 
 
 def _fit(

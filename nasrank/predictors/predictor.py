@@ -107,6 +107,18 @@ class Fitted(ABC):
         """
         return None
 
+    def scores_and_spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> tuple[
+        Float64[np.ndarray, "members graphs"], Float64[np.ndarray, "members graphs"] | None
+    ]:
+        """Return :meth:`scores` and :meth:`spread`, by one pass over the graphs where it can.
+
+        Args:
+            items: As for `scores`.
+        """
+        return self.scores(items), self.spread(items)
+
     @abstractmethod
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None

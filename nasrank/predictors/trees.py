@@ -167,13 +167,21 @@ class _Averages(Fitted):
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"]:
         """Return the mean over parts, in robust scores of the training labels."""
-        return self._of(items, 0)
+        return self.scores_and_spread(items)[0]
 
     def spread(
         self, items: Int64[np.ndarray, "graphs"] | None = None
     ) -> Float64[np.ndarray, "members graphs"]:
         """Return the standard deviation over parts, 0 for a single part."""
-        return self._of(items, 1)
+        return self.scores_and_spread(items)[1]
+
+    def scores_and_spread(
+        self, items: Int64[np.ndarray, "graphs"] | None = None
+    ) -> tuple[Float64[np.ndarray, "members graphs"], Float64[np.ndarray, "members graphs"]]:
+        """Return both; see :meth:`Fitted.scores_and_spread`."""
+        chosen = self._columns if items is None else self._columns[items]
+        means, deviations = zip(*(_moments(parts, chosen) for parts in self._members), strict=True)
+        return np.stack(means), np.stack(deviations)
 
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None = None
@@ -181,12 +189,6 @@ class _Averages(Fitted):
         """Return the same members for other graphs; see :meth:`Fitted.on`."""
         columns = self._made.of(graphs, proxies)
         return _Averages(self._made, columns, self._members, self.final_loss)
-
-    def _of(
-        self, items: Int64[np.ndarray, "graphs"] | None, moment: int
-    ) -> Float64[np.ndarray, "members graphs"]:
-        chosen = self._columns if items is None else self._columns[items]
-        return np.stack([_moments(parts, chosen)[moment] for parts in self._members])
 
 
 def _moments(

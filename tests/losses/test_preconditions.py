@@ -84,3 +84,19 @@ def test_the_unit_of_labels_changes_nothing_after_preparation(name, unit, shift)
         rtol=1e-6,
         atol=1e-9,
     )
+
+
+PAIRWISE = {"hr", "lr", "mse+sr", "warp", "softtau", "lambdarank", "approxndcg"}
+
+
+@EVERY
+def test_a_list_whose_pairs_do_not_fit_into_memory_is_refused_in_a_line(name):
+    items = 100_000
+    drawn = torch.Generator().manual_seed(2)
+    scores, labels = torch.rand(2, items, generator=drawn)
+    given = prepare(name, labels.double()[:8]).arguments
+    if name in PAIRWISE:
+        with pytest.raises(UsageError, match=r"100,000 items .* at most 16,384 items"):
+            LOSSES[name](scores, labels, **given)
+    else:
+        assert LOSSES[name](scores, labels, **given).isfinite()

@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import check_grad
-from scipy.stats import multivariate_normal
+from scipy.stats import kendalltau, multivariate_normal
 
 from nasrank.predictors import evidence
-from nasrank.predictors.evidence import Form, Kernel, Objective, Rows, choose_kernel
+from nasrank.predictors.evidence import (
+    Form,
+    Kernel,
+    Objective,
+    Rows,
+    choose_kernel,
+    label_tau,
+)
 
 RNG = np.random.default_rng(0)
 TWO = np.array([False, False, True, False])
@@ -108,3 +115,20 @@ def test_beyond_the_limit_the_kernel_is_chosen_on_labels_of_all_heights(monkeypa
     ranks = labels.argsort().argsort()[chosen.numpy()]
     np.testing.assert_array_equal(ranks, [0, 4, 9, 13, 17, 22, 26, 30, 35, 39])
     assert len(choose_kernel([(FORM, rows_of(40))], labels).targets) == 40
+
+
+@pytest.mark.parametrize("size", [2, 3, 16, 160])
+def test_tau_of_a_fold_is_that_of_scipy_ties_included(size):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, max(2, size // 3), size).astype(float)
+        scores = np.round(labels + rng.normal(size=size), seed % 3)
+        expected = np.nan_to_num(kendalltau(scores, labels).statistic)
+        assert label_tau(scores, labels) == pytest.approx(expected, abs=1e-12)
+        assert label_tau(-scores, labels) == pytest.approx(-expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4])
+def test_tau_without_an_order_is_0(size):
+    assert label_tau(np.arange(size) * 1.0, np.ones(size)) == 0
+    assert label_tau(np.ones(size), np.arange(size) * 1.0) == 0

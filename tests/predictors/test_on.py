@@ -44,6 +44,29 @@ def test_chunks_score_as_the_whole(spec, known):
             np.testing.assert_allclose(again.scores(), whole[:, items[::-1]], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "spec", ["gnn", "mlp(ensemble=3)", "gp", "kernel", "trees", "boosting", "blend", "auto"]
+)
+def test_scores_and_spread_are_the_same_together_as_apart(spec, make_graphs):
+    known = make_graphs(60, seed=4)
+    worth = known.operation_counts()[:, 2].astype(float) + np.arange(60) / 100
+    members = [
+        Member(np.arange(own, own + 30), worth[own : own + 30], parse("mse"), own)
+        for own in (0, 9)
+    ]
+    fitted = make_predictor(spec, known).fit(members)
+    for here in (fitted, fitted.on(known[20:50])):
+        for items in (None, np.array([3, 0, 3, 29])):
+            scores, spread = here.scores_and_spread(items)
+            np.testing.assert_array_equal(scores, here.scores(items))
+            apart = here.spread(items)
+            assert (spread is None) == (apart is None) == (spec == "gnn")
+            if spread is not None and apart is not None:
+                np.testing.assert_array_equal(spread, apart)
+                assert (spread >= 0).all()
+                assert np.ptp(spread) > 0
+
+
 @pytest.mark.parametrize("spec", ["gnn", "mlp"])
 def test_deeper_graphs_with_new_numbers_can_be_scored(spec, make_graphs):
     known = with_widths(make_graphs(40, nodes=5, seed=4))

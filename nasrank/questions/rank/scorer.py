@@ -17,7 +17,6 @@ from nasrank.graphs import GraphBatch
 from nasrank.losses import LossSpec, PiecewiseSpec
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.auto import Mixed, Mixture
-from nasrank.predictors.ensemble import Ensemble
 from nasrank.predictors.predictor import Fitted, Member, Predictor
 from nasrank.predictors.specification import PredictorSpec, make_predictor, parse_predictor
 from nasrank.predictors.targets import normal_scores
@@ -165,16 +164,9 @@ class Scorer:
     def _part(self, graphs: GraphBatch) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         proxies = None if self.proxies is None else self.proxies.read(graphs)
         here = self.fitted.on(graphs, proxies)
-        if isinstance(here, Ensemble) and here.size > 1:
-            # Mean and spread from one pass over the graphs.
-            parts = here.parts()[0]
-            scores, spread = parts.mean(axis=0), parts.std(axis=0, ddof=1)
-        else:
-            scores = here.scores()[0]
-            known = here.spread()
-            spread = None if known is None else known[0]
+        (scores,), spread = here.scores_and_spread()
         rounded = np.round((scores - self.centre) / self.scale, DIGITS)
-        return rounded, None if spread is None else np.round(spread / self.scale, DIGITS)
+        return rounded, None if spread is None else np.round(spread[0] / self.scale, DIGITS)
 
 
 def fit_scorer(

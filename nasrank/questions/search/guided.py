@@ -216,7 +216,9 @@ def _views(
         parts = fitted.parts(items)
         return parts.mean(axis=1), parts.std(axis=1, ddof=1), parts
     unsure = any(needs_spread(spec) for spec in acquisitions)
-    return fitted.scores(items), fitted.spread(items) if unsure else None, None
+    if unsure:
+        return *fitted.scores_and_spread(items), None
+    return fitted.scores(items), None, None
 
 
 def _cut_at_optimum(found: Found) -> None:
