@@ -21,6 +21,12 @@ __all__ = ["GNN"]
 
 WIDTH = 64
 LAYERS = 4
+OPERATION_SPREAD, NUMBER_SPREAD = 0.5, 0.1
+"""Deviations of the first weights of operations, and of attributes and settings.
+
+What a network says before it is trained depends on every number alike, and training does not
+unlearn those without influence. So it starts from next to nothing, and learns which matter.
+"""
 TYPICAL_NODES = 8
 """Divides the readout's sum, so that scores start near one for graphs of the usual size."""
 
@@ -76,11 +82,10 @@ class GNN(Network):
                 Parameter(f"gate{layer}", (vocabulary, WIDTH), 0.3),
             )
         ]
-        # Widths matter as much as operations, so they start with the same magnitude.
         numbers = self._reference.node_numbers
-        attributes = [Parameter("attribute", (numbers, WIDTH), 2.0)] if numbers else []
+        attributes = [Parameter("attribute", (numbers, WIDTH), NUMBER_SPREAD)] if numbers else []
         return [
-            Parameter("operation", (vocabulary, WIDTH), 2.0),
+            Parameter("operation", (vocabulary, WIDTH), OPERATION_SPREAD),
             *attributes,
             *layers,
             Parameter("hidden", (WIDTH, WIDTH), scale),

@@ -32,8 +32,8 @@ class Recipe:
     """AdamW with a one-cycle learning rate over short lists.
 
     An epoch shuffles the training set and cuts it into lists of equal length, give or take one.
-    The defaults were chosen for the Kendall tau of ListMLE on NAS-Bench-201; every loss gets the
-    same.
+    The defaults were chosen for the Kendall tau of ListMLE, the rate on nine tasks of six spaces;
+    every loss gets the same.
 
     Attributes:
         epochs: Passes over the training set.
@@ -47,7 +47,7 @@ class Recipe:
 
     epochs: int = 60
     list_length: int = 32
-    learning_rate: float = 7e-3
+    learning_rate: float = 1.5e-2
     warm_up: float = 0.15
     weight_decay: float = 1e-2
     betas: tuple[float, float] = (0.9, 0.99)
