@@ -118,7 +118,7 @@ def test_wiring_direction_multiplicity_and_operations_matter(weights, score):
     )
     network = GNN(batch, dtype=torch.float64)
     scores = score(network, weights(network, 1), np.arange(5)[None])[0].detach()
-    assert np.abs(np.subtract.outer(scores, scores))[~np.eye(5, dtype=bool)].min() > 1e-3
+    assert np.abs(np.subtract.outer(scores, scores))[~np.eye(5, dtype=bool)].min() > 1e-5
 
 
 def test_first_weights_have_the_spread_they_are_said_to_have(network):
