@@ -1,13 +1,16 @@
 """What tests share: a small space of one's own making, real tasks, finished runs of a toy task."""
 
+import gc
 import os
 import sys
 import tempfile
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
 from jaxtyping import config as shape_checks
 from type_checks import PACKAGES
@@ -29,9 +32,35 @@ def pytest_report_header():
     return f"types and shapes are checked in {', '.join(PACKAGES)}"
 
 
-def pytest_configure():
+class Collecting:
+    """Tests are found without what only running them needs."""
+
+    RUN_BY_A_TEST = Path("nasrank", "graphs", "pyg.py")
+    """Its examples: importing ``torch_geometric`` takes seconds."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self):
+        """Look for no garbage among what is imported, then or later: it is kept to the end."""
+        gc.disable()
+        found = yield
+        self.imported = frozenset(sys.modules)
+        gc.freeze()
+        gc.enable()
+        return found
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(self, file_path):
+        """Look for examples only in files that hold one: a file is imported to look for them."""
+        found = yield
+        if b">>>" in file_path.read_bytes() and not file_path.match(str(self.RUN_BY_A_TEST)):
+            return found
+        return [one for one in found if not isinstance(one, DoctestModule)]
+
+
+def pytest_configure(config):
     """Nothing a developer has imported may be seen, not even by doctests."""
     os.environ["NASRANK_DATA"] = tempfile.mkdtemp(prefix="nasrank-tests-")
+    config.pluginmanager.register(Collecting(), "collecting")
 
 
 # Two cores that do other things at the same time say nothing of how fast a case is.

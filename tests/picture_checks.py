@@ -2,7 +2,9 @@
 
 from itertools import combinations
 
-from matplotlib.text import Text
+from later import Later
+
+texts = Later("matplotlib.text")
 
 SLACK = 1.5
 """Dots that boxes of texts may share: they are wider than the letters in them."""
@@ -13,7 +15,7 @@ def faults(figure):
     figure.draw_without_rendering()
     canvas = figure.bbox
     placed, hidden = [], _hidden(figure)
-    for text in figure.findobj(Text):
+    for text in figure.findobj(texts.Text):
         if text.get_text().strip() and text.get_visible() and id(text) not in hidden:
             box = text.get_window_extent()
             if box.width > 0 and box.height > 0:
@@ -47,5 +49,5 @@ def _hidden(figure):
             if not shown:
                 hidden |= {id(axis.label), id(axis.offsetText)}
         if not axes.get_visible():
-            hidden |= {id(text) for text in axes.findobj(Text)}
+            hidden |= {id(text) for text in axes.findobj(texts.Text)}
     return hidden

@@ -240,6 +240,13 @@ def importing(*parts):
     return f"import {', '.join(found)}"
 
 
+def test_collecting_tests_imports_no_package_that_few_of_them_need(pytestconfig):
+    """Every process that runs tests pays for it; `tests/later.py` says how it is put off."""
+    loaded = pytestconfig.pluginmanager.get_plugin("collecting").imported
+    few = {"torch._dynamo", "torch_geometric", "ot", "networkx", "pytorch_metric_learning"}
+    assert not few & loaded
+
+
 def test_the_command_line_imports_nothing_heavy():
     loaded = modules_after(importing("cli"))
     assert not {"torch", "scipy", "pandas", "pyarrow", "torch_geometric", "matplotlib"} & loaded

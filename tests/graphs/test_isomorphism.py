@@ -2,11 +2,13 @@
 
 import itertools
 
-import networkx
 import numpy as np
 import pytest
+from later import Later
 
 from nasrank.graphs import GraphBatch, canonicalise, isomorphism_classes
+
+networkx = Later("networkx")
 
 
 def as_networkx(batch, item):

@@ -1,10 +1,12 @@
-import networkx as nx
 import numpy as np
 import pytest
+from later import Later
 
 from nasrank.graphs import GraphBatch, canonicalise
 from nasrank.graphs import path_statistics as module
 from nasrank.graphs.path_statistics import path_statistics
+
+nx = Later("networkx")
 
 
 def walked(graphs, item):

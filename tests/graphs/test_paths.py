@@ -1,12 +1,14 @@
 """Paths are counted as one would walk them."""
 
-import networkx as nx
 import numpy as np
 import pytest
+from later import Later
 
 from nasrank.graphs import GraphBatch, paths
 from nasrank.graphs.dag import INPUT, OUTPUT
 from nasrank.graphs.paths import PathCounts
+
+nx = Later("networkx")
 
 
 def walked(graphs, item):

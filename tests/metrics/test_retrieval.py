@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
+from later import Later
 from scipy.spatial.distance import cdist
-from sklearn.metrics import normalized_mutual_info_score, roc_curve
-from sklearn.metrics.cluster import pair_confusion_matrix
-from sklearn.neighbors import NearestNeighbors
 
 from nasrank.metrics.retrieval import (
     Pairs,
@@ -17,6 +15,9 @@ from nasrank.metrics.retrieval import (
     separation,
 )
 
+metrics = Later("sklearn.metrics")
+neighbors = Later("sklearn.neighbors")
+
 
 @pytest.fixture
 def clusters():
@@ -28,7 +29,7 @@ def clusters():
 def test_recall_is_that_of_sorted_neighbours(clusters):
     points, classes = clusters
     # The first neighbour is the query itself.
-    near = NearestNeighbors(n_neighbors=9).fit(points).kneighbors(points)[1][:, 1:]
+    near = neighbors.NearestNeighbors(n_neighbors=9).fit(points).kneighbors(points)[1][:, 1:]
     right = classes[near] == classes[:, None]
     found = recall_at(points, classes)
     assert list(found) == [1, 2, 4, 8]
@@ -61,9 +62,9 @@ def test_clusters_against_scikit_learn(seed):
     classes = rng.integers(0, 4, 60)
     found = np.where(rng.random(60) < 0.6, classes, rng.integers(0, 5, 60))
     assert normalised_mutual_information(found, classes) == pytest.approx(
-        normalized_mutual_info_score(classes, found)
+        metrics.normalized_mutual_info_score(classes, found)
     )
-    (_, wrong), (missed, right) = pair_confusion_matrix(classes, found)
+    (_, wrong), (missed, right) = metrics.cluster.pair_confusion_matrix(classes, found)
     f1 = 2 * right / (2 * right + wrong + missed)
     assert pairwise_f1(found, classes) == pytest.approx(f1)
 
@@ -95,7 +96,7 @@ def test_false_positives_against_the_roc_curve(clusters, recall):
     pairs = pair_distances(*clusters)
     truth = np.r_[np.ones(len(pairs.same)), np.zeros(len(pairs.different))]
     scores = -np.concatenate([pairs.same, pairs.different])
-    false, true, _ = roc_curve(truth, scores, drop_intermediate=False)
+    false, true, _ = metrics.roc_curve(truth, scores, drop_intermediate=False)
     oracle = false[np.argmax(true >= recall - 1e-12)]
     assert false_positive_rate(pairs, recall) == pytest.approx(oracle)
 

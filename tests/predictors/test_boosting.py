@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingRegressor
+from later import Later
 
 from nasrank.losses import parse
 from nasrank.predictors.boosting import RATE, Boosting
 from nasrank.predictors.predictor import Member
 from nasrank.predictors.targets import robust_scores
 from nasrank.predictors.trees import scikit_seed
+
+ensemble = Later("sklearn.ensemble")
 
 
 @pytest.fixture(name="one", scope="module")
@@ -18,7 +20,7 @@ def _one(graphs):
 def test_it_is_scikit_learn_s_booster_on_robust_scores(graphs, one):
     boosting = Boosting(graphs, rounds=20, ensemble=1)
     columns = boosting.columns.reference
-    oracle = GradientBoostingRegressor(
+    oracle = ensemble.GradientBoostingRegressor(
         n_estimators=20,
         learning_rate=RATE / 20,
         max_depth=4,

@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import matplotlib.figure  # noqa: F401 - so that every picture here is looked at
 import pytest
 from picture_checks import faults
 
@@ -20,6 +19,12 @@ from nasrank.tables import read_parquet
 
 RESULTS = Path(__file__).parents[2] / "results"
 LONG = "what stands above this panel is a sentence that is far wider than the panel itself is"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_picture_here_is_looked_at():
+    """`pictures_are_sound` looks at them where this module is loaded."""
+    import matplotlib.figure  # noqa: F401
 
 
 def test_a_picture_is_written_in_every_format_that_is_asked_for(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from pytorch_metric_learning.losses import TripletMarginLoss
+from later import Later
 
 from nasrank.companions.hard_samples.methods import MINERS
 from nasrank.companions.hard_samples.mining import (
@@ -12,6 +12,8 @@ from nasrank.companions.hard_samples.mining import (
 )
 from nasrank.errors import UsageError
 from nasrank.seeds import seeded_torch
+
+losses = Later("pytorch_metric_learning.losses")
 
 
 def batch(classes=4, each=5, width=6):
@@ -77,7 +79,7 @@ def test_the_loss_is_that_of_pytorch_metric_learning(name):
     with seeded_torch(0, stream="test"):
         found = mine(name, points, classes, margin=0.3)
     ours = triplet_loss(points, found, margin=0.3)
-    theirs = TripletMarginLoss(margin=0.3)(points, classes, tuple(found))
+    theirs = losses.TripletMarginLoss(margin=0.3)(points, classes, tuple(found))
     torch.testing.assert_close(ours, theirs)
     (one,) = torch.autograd.grad(ours, points)
     (other,) = torch.autograd.grad(theirs, points)

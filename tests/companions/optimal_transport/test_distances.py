@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-import ot
 import pytest
 import torch
+from later import Later
 
 from nasrank.companions.optimal_transport import entropic
 from nasrank.companions.optimal_transport.clouds import Clouds, make_clouds
@@ -13,6 +13,8 @@ from nasrank.companions.optimal_transport.distances import DISTANCES, parse_dist
 from nasrank.companions.optimal_transport.sliced import sliced
 from nasrank.errors import UsageError
 from nasrank.seeds import torch_generator
+
+ot = Later("ot")
 
 EVERY = DISTANCES.names()
 SPELLED = [*EVERY, "emd(weights=near)", "fastft(weights=far)", "fastft(walk=mirror)"]

@@ -1,11 +1,13 @@
 import numpy as np
-import ot
 import pytest
 import torch
+from later import Later
 
 from nasrank.companions.optimal_transport.clouds import make_clouds
 from nasrank.companions.optimal_transport.quadtree import make_cells, tree_plan, twd
 from nasrank.seeds import torch_generator
+
+ot = Later("ot")
 
 GRIDS = 6
 

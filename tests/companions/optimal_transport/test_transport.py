@@ -1,7 +1,7 @@
 import numpy as np
-import ot
 import pytest
 import torch
+from later import Later
 
 from nasrank.companions.optimal_transport.transport import (
     TransportPlan,
@@ -9,6 +9,8 @@ from nasrank.companions.optimal_transport.transport import (
     greedy_plan,
     mirrored,
 )
+
+ot = Later("ot")
 
 
 def dense(plan, n, m):

@@ -4,9 +4,9 @@ import json
 import math
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from later import Later
 
 from nasrank.errors import NothingToCompare, UsageError
 from nasrank.metrics import random_confidence, random_evaluations
@@ -16,6 +16,8 @@ from nasrank.questions.budget.tables import PLAN, TRANSFER
 from nasrank.questions.search.tables import SEARCH
 from nasrank.study.conduct import conduct
 from nasrank.tables import read_parquet
+
+pandas = Later("pandas")
 
 UNIVERSE = 1000
 
@@ -69,10 +71,10 @@ def test_evaluations_are_the_order_statistic_of_the_runs(plan, results):
 def test_the_reference_answer_is_that_of_its_budget_table(tmp_path):
     made = conduct(BudgetConfig(), tmp_path)
     folder, *_ = made.record["results"]
-    stored = pd.read_parquet(f"{folder}/budget.parquet")
+    stored = pandas.read_parquet(f"{folder}/budget.parquet")
     stored = stored[(stored["top_fraction"] == 0.001) & (stored["confidence"] == 0.8)]
     keys = ["task", "loss", "n_train"]
-    own = pd.DataFrame(made.rows).set_index(keys)
+    own = pandas.DataFrame(made.rows).set_index(keys)
     for row in stored.to_dict("records"):
         mine = own.loc[tuple(row[key] for key in keys)]
         for name in (

@@ -1,8 +1,8 @@
 """Result tables read back."""
 
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from later import Later
 
 from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.questions.budget.stored import (
@@ -12,6 +12,8 @@ from nasrank.questions.budget.stored import (
     seed_range,
     without_each,
 )
+
+pandas = Later("pandas")
 
 
 def test_the_reference_results_are_there():
@@ -107,7 +109,7 @@ def test_empty_cells_empty_tables_and_lost_runs(stored_folder, tmp_path):
 
 def test_a_search_of_another_version(stored_folder, tmp_path):
     folder = copied(stored_folder, tmp_path)
-    pd.DataFrame({"task": ["toy/a"]}).to_parquet(folder / "search.parquet")
+    pandas.DataFrame({"task": ["toy/a"]}).to_parquet(folder / "search.parquet")
     with pytest.raises(DataError, match="not a table 'search'"):
         load_results([folder])
 

@@ -1,14 +1,16 @@
 """When stored runs had reached a target: the stored steps against every score."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from later import Later
 
 from nasrank.errors import DataError, UsageError
 from nasrank.questions.budget.options import BudgetConfig
 from nasrank.questions.budget.stored import load_results
 from nasrank.questions.budget.targets import Target, reached, search_reached
 from nasrank.study.options import checked
+
+pandas = Later("pandas")
 
 UNIVERSE = 1000
 
@@ -34,7 +36,7 @@ def test_stored_fractions_are_exact_and_agree_with_every_score(exact, rough, fra
     # A fraction next to it takes the other way, through the scores.
     scores = reached(exact, "toy/a", Target("top", fraction * (1 + 1e-13)))
     assert scores.exact
-    pd.testing.assert_series_equal(known.after, scores.after, check_names=False)
+    pandas.testing.assert_series_equal(known.after, scores.after, check_names=False)
     assert scores.most == known.most
 
 
@@ -65,7 +67,7 @@ def test_lower_is_better_is_seen_in_the_tables(write_results, tmp_path):
     found = reached(results, "toy/a", Target("better", -89.9))
     assert found.most == found.least == 10
     same = reached(results, "toy/a", Target("top", 0.01))
-    pd.testing.assert_series_equal(found.after, same.after, check_names=False)
+    pandas.testing.assert_series_equal(found.after, same.after, check_names=False)
     with pytest.raises(UsageError, match="nothing is better"):
         reached(results, "toy/a", Target("better", -90.5))
 
@@ -108,13 +110,13 @@ def test_a_space_of_another_size_has_the_same_share(exact):
 def test_predictions_of_another_version(stored_folder, tmp_path):
     for path in stored_folder.glob("*.parquet"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    pd.DataFrame({"run_id": ["a"]}).to_parquet(tmp_path / "predictions.parquet")
+    pandas.DataFrame({"run_id": ["a"]}).to_parquet(tmp_path / "predictions.parquet")
     with pytest.raises(DataError, match="not a table 'predictions'"):
         reached(load_results([tmp_path]), "toy/a", Target("regret", 0.1))
 
 
 def test_searches_that_never_get_there():
-    searches = pd.DataFrame(
+    searches = pandas.DataFrame(
         {
             "seed": [0, 0, 1, 1],
             "evaluations": [10, 20, 10, 20],
