@@ -15,6 +15,7 @@ from nasrank.graphs import GraphBatch
 from nasrank.predictors.boosting import Boosting
 from nasrank.predictors.evidence import label_tau
 from nasrank.predictors.kernel import FOLDS, KernelMachine, Machines, cut_folds
+from nasrank.predictors.networks import GNNPredictor
 from nasrank.predictors.predictor import (
     Epoch,
     FeaturePredictor,
@@ -25,7 +26,6 @@ from nasrank.predictors.predictor import (
 )
 from nasrank.predictors.ridge import Ridge
 from nasrank.predictors.targets import robust_scores
-from nasrank.predictors.trees import ExtraTrees
 from nasrank.seeds import derive_seed
 from nasrank.statistics import paired_interval
 
@@ -36,12 +36,12 @@ FLOOR = "gp"
 CANDIDATES: Mapping[str, float] = {
     "gp": 1.0,
     "kernel": 1.0,
+    "gnn": 2.0,
     "boosting": 0.5,
-    "trees": 0.25,
     "ridge": 0.25,
 }
 """Candidates, and what each weighs where folds do not tell them apart."""
-_WORSE_BY = 0.03
+_WORSE_BY = 0.04
 """Loss of tau at which a candidate weighs e times less."""
 _TOLD_FROM = 3
 """Folds after which a candidate may be stopped."""
@@ -53,9 +53,8 @@ _LEAST = 0.02
 """Least share in the score that is worth its time."""
 _COVERED = 0.6827
 """Share of the labels that lie within one standard deviation, as of a normal distribution."""
-_FOREST: Mapping[str, int] = {"trees": 100}
 _BOOSTERS: Mapping[str, int] = {"rounds": 100, "ensemble": 2}
-"""Sizes of what is made of trees: small, as it is fitted once a fold."""
+"""Sizes of what is made of trees, small, as it is fitted once a fold."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,14 @@ class Mixture:
 class Auto(FeaturePredictor):
     r"""Chooses among the predictors by cross-validation, and mixes the best.
 
-    Candidates are :data:`CANDIDATES`, those made of trees where scikit-learn is installed, and
-    ``kernel`` with the asked loss. All of them are raced on the same stratified folds, five a
-    repeat, two repeats below 80 labels. After each fold from the third on a candidate stops
+    Candidates are :data:`CANDIDATES`, ``boosting`` where scikit-learn is installed,
+    ``kernel`` and ``gnn`` with the asked loss. All are raced on the same stratified folds, five
+    a repeat, two repeats below 80 labels. After each fold from the third on a candidate stops
     whose Kendall tau is worse than that of the best by a paired t test over folds that allows for
     shared training data (Nadeau and Bengio 2003), p at most .05; the Gaussian process, the floor,
     never stops. The others share the score:
 
-    .. math:: s = \sum_c w_c b_c z_c, \qquad w_c \propto p_c e^{(\tau_c - \max_d \tau_d) / .03}
+    .. math:: s = \sum_c w_c b_c z_c, \qquad w_c \propto p_c e^{(\tau_c - \max_d \tau_d) / .04}
 
     with :math:`z_c` the scores of a candidate in the unit of its training scores, :math:`b_c` the
     slope, at least 0, of the robust scores of the labels over its held-out :math:`z_c`, and
@@ -128,17 +127,24 @@ class Auto(FeaturePredictor):
     def __init__(self, graphs: GraphBatch, **given: Unpack[GivenFeatures]) -> None:
         super().__init__(graphs, **given)
         self._kernel = KernelMachine(graphs, **given)
-        self._others: dict[str, Predictor] = {"ridge": Ridge(graphs, **given)}
-        if _has_trees():
+        self._others: dict[str, Predictor] = {
+            "gnn": GNNPredictor(graphs, **given),
+            "ridge": Ridge(graphs, **given),
+        }
+        if _has_boosting():
             self._others["boosting"] = Boosting(graphs, **_BOOSTERS, **given)
-            self._others["trees"] = ExtraTrees(graphs, **_FOREST, **given)
+
+    @classmethod
+    def networks(cls, options: Mapping[str, float | int | str]) -> int:
+        """One for each fold of a repeat and for the whole; see :meth:`Predictor.networks`."""
+        return FOLDS + 1
 
     @classmethod
     def seconds(cls, n: int, options: Mapping[str, float | int | str]) -> float:
-        """Estimate the time of a member, see :meth:`Predictor.seconds`; measured on NB201."""
+        """Estimate the time of the others, see :meth:`Predictor.seconds`; measured on NB201."""
         once = KernelMachine.seconds(n, {}) + Ridge.seconds(n, {})
-        if _has_trees():
-            once += ExtraTrees.seconds(n, _FOREST) + Boosting.seconds(n, _BOOSTERS)
+        if _has_boosting():
+            once += Boosting.seconds(n, _BOOSTERS)
         return (1 + FOLDS * _repeats(n)) * once
 
     def fit(
@@ -160,15 +166,16 @@ class Auto(FeaturePredictor):
         members = tidied
         machines = self._kernel.fit(members)
         every = np.arange(len(members))
-        parts = {
-            "gp": _Part.of(machines.processes, every, members),
-            "kernel": _Part.of(machines, every, members),
-        }
+        parts = [
+            _Part.of(machines.processes, every, members, "gp"),
+            _Part.of(machines, every, members, "kernel"),
+        ]
         for name, predictor in self._others.items():
             asked = [row for row, each in enumerate(mixtures) if name in each.weights]
-            if asked:
-                fitted = predictor.fit([members[row] for row in asked])
-                parts[name] = _Part.of(fitted, np.array(asked), members)
+            # One by one: rounding in a fleet is another than alone, and networks let it grow.
+            for row in asked:
+                fitted = predictor.fit([members[row]])
+                parts.append(_Part.of(fitted, np.array([row]), members, name))
         return Mixed(parts, mixtures)
 
     def _race(self, member: Member) -> Mixture:
@@ -183,15 +190,18 @@ class Auto(FeaturePredictor):
         laps = {name: _Laps.none(cut) for name in CANDIDATES if name in here}
         racing = list(laps)
         noise = []
-        for fold in range(len(cut)):
-            members = [_without(member, cut[fold], fold)]
-            machines = self._kernel.fit(members)
+        folds = [_without(member, out, fold) for fold, out in enumerate(cut)]
+        # A fleet on all folds takes little longer than one network on the first few.
+        fleet = self._others["gnn"].fit(folds)
+        for fold, part in enumerate(folds):
+            machines = self._kernel.fit([part])
             noise += machines.noise.tolist()
+            given = {"gp": machines.processes, "kernel": machines}
             for name in racing:
-                if name in self._others:
-                    fitted: Fitted = self._others[name].fit(members)
-                else:
-                    fitted = machines if name == "kernel" else machines.processes
+                if name == "gnn":
+                    laps[name].add(fleet, member, cut[fold], fold, row=fold)
+                    continue
+                fitted = given[name] if name in given else self._others[name].fit([part])
                 laps[name].add(fitted, member, cut[fold], fold)
             if fold + 1 >= _TOLD_FROM:
                 racing = _still_racing({name: laps[name].taus for name in racing})
@@ -210,9 +220,9 @@ def _tidied(member: Member) -> tuple[Member, Int64[np.ndarray, "n"]]:
     return replace(member, items=items, targets=targets, units=units), place
 
 
-def _has_trees() -> bool:
+def _has_boosting() -> bool:
     try:
-        ExtraTrees.require_extra()
+        Boosting.require_extra()
     except UsageError:
         return False
     return True
@@ -256,12 +266,14 @@ class _Laps:
         member: Member,
         out: Bool[np.ndarray, "n"],
         fold: int,
+        row: int = 0,
     ) -> None:
-        """Put down what the model of a fold says of what it left out."""
-        (scores,), spreads = fitted.scores_and_spread(member.items)
+        """Put down what the model of a fold, in a row of what was fitted, says of the rest."""
+        every, spreads = fitted.scores_and_spread(member.items)
+        scores = every[row]
         centre, scale = _unit(scores[~out])
         self.scores[fold, out] = (scores[out] - centre) / scale
-        self.spreads[fold, out] = 0.0 if spreads is None else spreads[0, out] / scale
+        self.spreads[fold, out] = 0.0 if spreads is None else spreads[row, out] / scale
         self.taus.append(label_tau(scores[out], member.targets[out]))
 
 
@@ -390,24 +402,30 @@ class _Part:
     """A candidate fitted to some members.
 
     Attributes:
+        name: The candidate.
         fitted: It.
         rows: Which members.
         units: ``[fitted, 2]`` mean and standard deviation of its training scores.
     """
 
+    name: str
     fitted: Fitted
     rows: Int64[np.ndarray, "fitted"]
     units: Float64[np.ndarray, "fitted 2"]
 
     @classmethod
     def of(
-        cls, fitted: Fitted, rows: Int64[np.ndarray, "fitted"], members: Sequence[Member]
+        cls,
+        fitted: Fitted,
+        rows: Int64[np.ndarray, "fitted"],
+        members: Sequence[Member],
+        name: str,
     ) -> _Part:
         every = np.unique(np.concatenate([members[row].items for row in rows]))
         own = [np.searchsorted(every, members[row].items) for row in rows]
         scores = fitted.scores(every)
         units = [_unit(each[at]) for each, at in zip(scores, own, strict=True)]
-        return cls(fitted, rows, np.array(units))
+        return cls(name, fitted, rows, np.array(units))
 
     def on(
         self, graphs: GraphBatch, proxies: Float64[np.ndarray, "items proxies"] | None
@@ -419,21 +437,21 @@ class Mixed(Fitted):
     """What was chosen for each member.
 
     Args:
-        parts: Candidates by name, the processes of the kernel machines first.
+        parts: Candidates, those of all members first: kernel machines after their processes.
         mixtures: What each member makes of them, and why.
     """
 
-    def __init__(self, parts: Mapping[str, _Part], mixtures: Sequence[Mixture]) -> None:
-        self._parts, self.mixtures = parts, tuple(mixtures)
+    def __init__(self, parts: Sequence[_Part], mixtures: Sequence[Mixture]) -> None:
+        self._parts, self.mixtures = tuple(parts), tuple(mixtures)
         self.final_loss = np.full(len(mixtures), np.nan)
 
     @property
     def diverged(self) -> Bool[np.ndarray, "members"]:
         """True where a part of the score diverged."""
         failed = np.zeros(len(self.mixtures), np.bool_)
-        for name, part in self._parts.items():
+        for part in self._parts:
             for row, own in zip(part.rows.tolist(), part.fitted.diverged, strict=True):
-                failed[row] |= own and name in self.mixtures[row].weights
+                failed[row] |= own and part.name in self.mixtures[row].weights
         return failed
 
     def scores(
@@ -461,10 +479,10 @@ class Mixed(Fitted):
     ) -> Mixed:
         """Return the same members for other graphs; see :meth:`Fitted.on`."""
         gp, *others = self._parts
-        moved = {name: self._parts[name].on(graphs, proxies) for name in others}
+        moved = [part.on(graphs, proxies) for part in others]
         # Processes stand on the rows of the machines, which take long to make.
-        processes = cast(Machines, moved["kernel"].fitted).processes
-        return Mixed({gp: replace(self._parts[gp], fitted=processes), **moved}, self.mixtures)
+        processes = cast(Machines, moved[0].fitted).processes
+        return Mixed([replace(gp, fitted=processes), *moved], self.mixtures)
 
     def _both(
         self, items: Int64[np.ndarray, "graphs"] | None, *, doubt: bool
@@ -472,19 +490,21 @@ class Mixed(Fitted):
         """Mean and deviation of every member; the latter of no use unless asked for."""
         told: list[list[tuple[float, NDArray[np.float64], NDArray[np.float64]]]]
         told = [[] for _ in self.mixtures]
-        for name, part in self._parts.items():
+        for part in self._parts:
             if doubt:
                 scores, spreads = part.fitted.scores_and_spread(items)
             else:
                 scores, spreads = part.fitted.scores(items), None
             for place, row in enumerate(part.rows.tolist()):
                 mixture = self.mixtures[row]
-                if name not in mixture.weights:
+                if part.name not in mixture.weights:
                     continue
                 centre, scale = part.units[place]
-                unit = mixture.slopes[name] / scale
+                unit = mixture.slopes[part.name] / scale
                 unsure = np.zeros(scores.shape[1]) if spreads is None else spreads[place] * unit
-                told[row].append((mixture.weights[name], (scores[place] - centre) * unit, unsure))
+                told[row].append(
+                    (mixture.weights[part.name], (scores[place] - centre) * unit, unsure)
+                )
         return [
             _together(
                 np.stack([said for _, said, _ in each]),

@@ -12,13 +12,12 @@ from nasrank.predictors.auto import CANDIDATES, FLOOR, Auto
 from nasrank.predictors.kernel import cut_folds
 from nasrank.predictors.predictor import Member
 
-pytest.importorskip("sklearn", reason="trees are among the candidates")
+pytest.importorskip("sklearn", reason="boosting is among the candidates")
 
 
 @pytest.fixture(name="small", autouse=True)
 def _small(monkeypatch):
     """Small forests and few folds, for what is tested does not depend on their number."""
-    monkeypatch.setattr(auto, "_FOREST", {"trees": 10})
     monkeypatch.setattr(auto, "_BOOSTERS", {"rounds": 10, "ensemble": 2})
     monkeypatch.setattr(auto, "_REPEATS", ())
     monkeypatch.setattr(kernel, "_REPEATS", 1)
@@ -82,10 +81,10 @@ def raced(noises, seed):
 @pytest.mark.parametrize(
     "noises",
     [
-        {"gp": 0.5, "kernel": 0.5, "boosting": 0.9, "trees": 1.2, "ridge": 2.0},
-        {"gp": 2.0, "kernel": 2.0, "boosting": 2.0, "trees": 2.0, "ridge": 0.7},
-        {"gp": 1.0, "kernel": 1.0, "boosting": 1.0, "trees": 1.0, "ridge": 1.0},
-        {"gp": 0.6, "kernel": 3.0, "boosting": 3.0, "trees": 3.0, "ridge": 3.0},
+        {"gp": 0.5, "kernel": 0.5, "boosting": 0.9, "gnn": 1.2, "ridge": 2.0},
+        {"gp": 2.0, "kernel": 2.0, "boosting": 2.0, "gnn": 2.0, "ridge": 0.7},
+        {"gp": 1.0, "kernel": 1.0, "boosting": 1.0, "gnn": 1.0, "ridge": 1.0},
+        {"gp": 0.6, "kernel": 3.0, "boosting": 3.0, "gnn": 3.0, "ridge": 3.0},
     ],
     ids=["smooth", "linear", "alike", "floor"],
 )
@@ -96,18 +95,18 @@ def test_never_below_the_floor_by_more_than_noise(noises):
 
 def test_weights_by_hand():
     # e^-1 of a prior of 1/2 beside 1: .1839 / 1.1839.
-    found = auto._weights({"gp": 0.7, "boosting": 0.67})
+    found = auto._weights({"gp": 0.7, "boosting": 0.66})
     assert found["boosting"] == pytest.approx(0.15535, abs=1e-4)
     assert sum(found.values()) == pytest.approx(1)
     # The floor always has a share, others only one that is worth their time.
-    assert list(auto._weights({"gp": 0.1, "kernel": 0.9, "trees": 0.5})) == ["gp", "kernel"]
+    assert list(auto._weights({"gp": 0.1, "kernel": 0.9, "gnn": 0.5})) == ["gp", "kernel"]
 
 
 def test_who_is_worse_beyond_doubt_stops_but_never_the_floor():
     steady = [0.8, 0.7, 0.75, 0.72]
     worse = [each - 0.3 + 0.001 * place for place, each in enumerate(steady)]
-    taus = {"kernel": steady, "ridge": worse, FLOOR: worse, "trees": [0.9, 0.2, 0.9, 0.5]}
-    assert set(auto._still_racing(taus)) == {"kernel", FLOOR, "trees"}
+    taus = {"kernel": steady, "ridge": worse, FLOOR: worse, "gnn": [0.9, 0.2, 0.9, 0.5]}
+    assert set(auto._still_racing(taus)) == {"kernel", FLOOR, "gnn"}
     assert len(auto._still_racing(dict.fromkeys(CANDIDATES, [0.0] * 3))) == len(CANDIDATES)
 
 
@@ -201,9 +200,9 @@ def test_units_of_a_member_are_not_torn_apart(graphs):
 
 
 def test_without_scikit_learn_the_others_race(graphs, monkeypatch):
-    monkeypatch.setattr(auto, "_has_trees", lambda: False)
+    monkeypatch.setattr(auto, "_has_boosting", lambda: False)
     fitted = Auto(graphs).fit([member(WORTH)])
-    assert {each.name for each in fitted.mixtures[0].standings} == {"gp", "kernel", "ridge"}
+    assert {each.name for each in fitted.mixtures[0].standings} == {"gp", "kernel", "gnn", "ridge"}
 
 
 @pytest.mark.slow
