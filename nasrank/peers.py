@@ -89,7 +89,7 @@ def lightgbm(trees: Trees = 300) -> Any:  # noqa: ANN401
 
 
 def ard_gp() -> Any:  # noqa: ANN401
-    """scikit-learn's Gaussian process with one length scale a column and noise."""
+    """scikit-learn's Gaussian process: Matérn 5/2 with one length scale a column, and noise."""
     with needing("peers", "ard_gp needs scikit-learn"):
         import sklearn.gaussian_process  # noqa: F401 - now, so that a missing package is told now
     return _ArdGP()
@@ -105,9 +105,9 @@ def botorch_gp() -> Any:  # noqa: ANN401
 class _ArdGP:
     def fit(self, x: Float[np.ndarray, "n columns"], y: Float[np.ndarray, "n"]) -> _ArdGP:
         from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-        kernel = ConstantKernel() * RBF(np.ones(x.shape[1])) + WhiteKernel()
+        kernel = ConstantKernel() * Matern(np.ones(x.shape[1]), nu=2.5) + WhiteKernel()
         self._model = GaussianProcessRegressor(kernel, normalize_y=True)
         with warnings.catch_warnings():
             # A scale at its bound means a column without effect, which is what the scales are for.
@@ -128,15 +128,16 @@ class _BoTorchGP:
         from botorch.models.transforms import Normalize, Standardize
         from gpytorch.mlls import ExactMarginalLogLikelihood
 
-        self._model = SingleTaskGP(
-            torch.from_numpy(np.asarray(x, np.float64)),
-            torch.from_numpy(np.asarray(y, np.float64))[:, None],
-            input_transform=Normalize(x.shape[1]),
-            outcome_transform=Standardize(1),
-        )
         with warnings.catch_warnings():
-            # An optimiser that stops early is told as a warning; what it found is used.
+            # What it warns of is inputs before they are normalised, and an optimiser that stops
+            # early; what this found is used.
             warnings.simplefilter("ignore")
+            self._model = SingleTaskGP(
+                torch.from_numpy(np.asarray(x, np.float64)),
+                torch.from_numpy(np.asarray(y, np.float64))[:, None],
+                input_transform=Normalize(x.shape[1]),
+                outcome_transform=Standardize(1),
+            )
             fit_gpytorch_mll(ExactMarginalLogLikelihood(self._model.likelihood, self._model))
         return self
 
