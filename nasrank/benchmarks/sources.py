@@ -10,6 +10,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nasrank.benchmarks.pickles import read_limited
 from nasrank.errors import DataError
 from nasrank.installing import install_again, install_command
@@ -33,6 +36,8 @@ class Origin:
         sha256: Digest of the known file, in hexadecimal.
         licence: Licence of the package, as an SPDX name.
         shipped: Whether nasrank itself brings the file, made from those of the package.
+        best: Best mean over trainings of the default metric, in its unit and to four digits; None
+            where the digest alone has to do.
     """
 
     package: str
@@ -41,6 +46,7 @@ class Origin:
     sha256: str
     licence: str
     shipped: bool = False
+    best: float | None = None
 
     @property
     def advice(self) -> str:
@@ -105,6 +111,21 @@ class SourceFile:
             complaint: What is wrong, as a clause.
         """
         return DataError(f"{self.path}: {complaint}. {self.origin.advice}")
+
+    def require_best(self, values: NDArray[np.float64], *, higher_is_better: bool) -> None:
+        """Refuse numbers whose optimum is not the known one, whatever they were read from.
+
+        Args:
+            values: ``[items, trainings]`` of the default metric, NaN where there was no training.
+            higher_is_better: Its direction.
+
+        Raises:
+            DataError: Their best mean is another one.
+        """
+        means = np.nanmean(values, axis=1)
+        best = float(means.max() if higher_is_better else means.min())
+        if self.origin.best is not None and f"{best:.4g}" != f"{self.origin.best:.4g}":
+            raise self.error(f"its best mean is {best:.4g}, not {self.origin.best:.4g}")
 
 
 def read_source(origin: Origin) -> tuple[SourceFile, bytes]:

@@ -144,7 +144,7 @@ TOY = Grid(
         "val_acc": Metric("val_acc", "%", True, "accuracy", replicates=True),
         "train_time": Metric("train_seconds", "s", False, "time", replicates=True),
     },
-    sha256={"x": "0" * 64},
+    files={"x": ("0" * 64, 75.0)},
     note="",
     inputs={"x": 3},
 )
@@ -216,6 +216,10 @@ def negative(table):
     table["00"]["train_time"][0] = -1.0
 
 
+def better(table):
+    table["00"]["val_acc"] = [0.75, 0.76]
+
+
 def other_size(table):
     table["11"]["model_size"][1] = 66.0
 
@@ -224,6 +228,7 @@ def other_size(table):
     ("damage", "complaint"),
     [
         (lose, "it does not hold the 4 configurations of toy-grid"),
+        (better, "its best mean is 75.5, not 75"),
         (other_key, "it does not hold the 4 configurations of toy-grid"),
         (no_table, "configuration 01 has no list of 2 numbers for val_acc"),
         (too_few, "configuration 01 has no list of 2 numbers for val_acc"),

