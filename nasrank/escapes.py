@@ -1,8 +1,8 @@
 """The exit for text: what names and messages become where they leave nasrank.
 
 Names, units, paths and messages come from files that others wrote. Here, and nowhere else, they
-are made fit for a terminal, JSON, CSV, Markdown and LaTeX. Pictures take them as plain text, and
-pages of HTML come from a template that escapes every value.
+are made fit for a terminal, stored tables, JSON, CSV, Markdown and LaTeX. Pictures take them as
+plain text, and pages of HTML come from a template that escapes every value.
 """
 
 import re

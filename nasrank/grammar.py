@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from nasrank.errors import UsageError
+from nasrank.escapes import visible
 
 __all__ = ["Call", "read_call", "split_list"]
 
@@ -71,7 +72,8 @@ def read_call(text: str) -> Call:
         The name, the parts and the options, all still as text.
 
     Raises:
-        UsageError: The text is not of this form, or gives an option twice.
+        UsageError: The text is not of this form, holds a control character, or gives an option
+            twice.
 
     Example:
         >>> read_call("pw( hr(margin=0.5), mape, 50)").parts
@@ -79,6 +81,11 @@ def read_call(text: str) -> Call:
         >>> read_call("hr(margin = 0.5)").options
         (('margin', '0.5'),)
     """
+    # It becomes part of tables and commands.
+    if text != visible(text):
+        raise UsageError(
+            f"{text!r} holds a character that cannot be seen. Leave it out; a file can be renamed"
+        )
     written = WRITTEN.fullmatch(text)
     if written is None:
         raise UsageError(f"cannot read {text!r}. Write it like mse or hr(margin=0.5).")

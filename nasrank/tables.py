@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nasrank.errors import DataError, UsageError
+from nasrank.escapes import visible
 from nasrank.files import replacing
 from nasrank.grammar import read_call
 from nasrank.limits import most_bytes, most_cells, reading, require_regular
@@ -207,6 +208,14 @@ class Table:
         """Return the cells of this table's columns, of a row that may have others too."""
         return {column.name: row[column.name] for column in self.columns}
 
+    def readable(self, row: Row) -> dict[str, Any]:
+        """Return a row as it will be read from a file: control characters of texts as escapes."""
+        return {**row, **{name: _readable(row[name]) for name in self._texts if name in row}}
+
+    @property
+    def _texts(self) -> list[str]:
+        return [column.name for column in self.columns if "string" in column.type]
+
     @property
     def schema(self) -> "pa.Schema":
         """Arrow schema; every field carries unit, meaning, direction and the meaning of null."""
@@ -233,7 +242,7 @@ class Table:
         """Make an Arrow table of rows, and refuse any that break the contract.
 
         Args:
-            rows: One mapping per row, with exactly the table's columns.
+            rows: One mapping per row, with exactly the table's columns; see `readable`.
             about: What the table was made by, stored as JSON in the file's metadata.
 
         Raises:
@@ -249,6 +258,8 @@ class Table:
                 raise ValueError(f"columns of table '{self.name}' do not match: {odd}")
             for name in names:
                 data[name].append(row[name])
+        for name in self._texts:
+            data[name] = [_readable(value) for value in data[name]]
         for column in self.columns:
             if column.null is None and any(value is None for value in data[column.name]):
                 raise ValueError(f"'{column.name}' of table '{self.name}' must not be empty")
@@ -353,8 +364,7 @@ def _wrong_value(column: Column, values: "pa.ChunkedArray") -> str | None:
 
 
 def _is_sound(value: str, *, spelled: bool) -> bool:
-    # Line breaks belong to texts; other control characters would reach a terminal.
-    if not value.replace("\n", "").isprintable():
+    if value != visible(value):
         return False
     if not spelled:
         return True
@@ -362,6 +372,14 @@ def _is_sound(value: str, *, spelled: bool) -> bool:
         return read_call(value) is not None and value == value.strip()
     except UsageError:
         return False
+
+
+def _readable(value: object) -> object:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, list | tuple):
+        return [_readable(each) for each in value]
+    return value
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON has many types

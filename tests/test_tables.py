@@ -269,3 +269,21 @@ def test_values_that_nasrank_never_writes_are_refused_in_a_line(tmp_path, values
     with pytest.raises(DataError, match=f"column '{name}' holds .*{shown}") as told:
         NAMED.read(path)
     assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ("a\x1b[2Jb", r"a\x1b[2Jb"),
+        ("\u202egnp", r"\u202egnp"),
+        ("two\nlines", "two\nlines"),
+        # A blank that does not break, and a letter that has no name yet.
+        ("10\u00a0000", "10\u00a0000"),
+        ("\U0001fadf", "\U0001fadf"),
+    ],
+)
+def test_any_text_is_written_so_that_it_is_read(tmp_path, given, held):
+    path = tmp_path / "named.parquet"
+    row = {"loss": "mse", "task": given, "n": 0}
+    NAMED.write([row], path)
+    assert NAMED.read(path) == [NAMED.readable(row)] == [{**row, "task": held}]

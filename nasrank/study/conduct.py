@@ -161,7 +161,7 @@ def conduct(
         write_json(plain(answer.record), folder / "answer.json")
     tables: dict[str, list[Row]] = {}
     for table, found in answer.tables.items():
-        tables[table.name] = [dict(row) for row in found]
+        tables[table.name] = [table.readable(row) for row in found]
         table.write(tables[table.name], folder / f"{table.name}.parquet", about)
     told = {
         "notes": [*job.plan.notes, *others, *answer.notes],
@@ -409,7 +409,9 @@ class _Loop:
 
     def _keep(self, fleet: Sequence[Any], rows: Sequence[Row]) -> None:
         self._finished.save_fleet(fleet, rows)
-        self.rows |= {run.run_id: dict(row) for run, row in zip(fleet, rows, strict=True)}
+        # As the next command will read them.
+        found = map(self._runs.kept.readable, rows)
+        self.rows |= {run.run_id: row for run, row in zip(fleet, found, strict=True)}
         self.computed += len(fleet)
         if self._engine.parallel:
             self._progress.advance(self._work(fleet))

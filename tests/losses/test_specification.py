@@ -122,6 +122,7 @@ def test_the_canonical_spelling(text, canonical):
         ("hr(margin=1,)", "a name is missing in"),
         ("", "cannot read ''."),
         ("hr mse", "cannot read 'hr mse'."),
+        ("./a\x1b[31m.py:loss", "holds a character that cannot be seen. Leave it out"),
         ("pw", "'pw' should name two losses and a whole number. Write it like pw(hr,mape,50)."),
         ("pw(hr,mape)", "should name two losses and a whole number"),
         ("pw(hr,mape,ten)", "should name two losses and a whole number"),
