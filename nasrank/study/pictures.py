@@ -60,6 +60,8 @@ _BETWEEN = 4.0
 """Room between two numbers in a line, in the same dots."""
 _PLAIN = (1e-3, 1e6)
 """Within these, numbers of a log scale are written out; beyond, as powers of ten."""
+_FEWEST_LETTERS = 12
+"""Letters of a line of a title, however narrow its panel."""
 _MOST_WRITTEN = 6
 """Steps of an axis whose numbers are long."""
 # The same picture gives the same file.
@@ -155,10 +157,12 @@ def _break_titles(figure: Figure) -> None:
             if text.get_text() and text.get_text() == axes.get_title(loc="left")
         ]
     for text, room in titled:
-        width = text.get_window_extent().width
-        if width > room > 0:
-            letters = max(12, int(len(text.get_text()) * room / width))
-            text.set_text("\n".join(textwrap.wrap(text.get_text(), letters)))
+        whole = text.get_text()
+        letters = len(whole)
+        # Not all letters are as wide as they are on average.
+        while (width := text.get_window_extent().width) > room > 0 and letters > _FEWEST_LETTERS:
+            letters = max(_FEWEST_LETTERS, min(letters - 1, int(letters * room / width)))
+            text.set_text("\n".join(textwrap.wrap(whole, letters)))
 
 
 def _part_ticks(figure: Figure) -> None:
@@ -295,11 +299,17 @@ def _as_plain_text(figure: Figure) -> None:
     """
     from matplotlib.category import StrCategoryFormatter
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
 
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            if isinstance(axis.get_major_formatter(), FixedFormatter | StrCategoryFormatter):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FixedFormatter | FuncFormatter | StrCategoryFormatter):
+                # Names at ticks are written anew whenever the figure is drawn.
+                names = formatter.format_ticks(list(axis.get_majorticklocs()))
+                shown = [visible(name) for name in names]
+                if shown != names:
+                    axis.set_major_formatter(FixedFormatter(shown))
                 for label in axis.get_ticklabels():
                     label.set_parse_math(False)
     for text in figure.findobj(Text):
