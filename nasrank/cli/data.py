@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from nasrank.cli.data_download import download_file
 from nasrank.cli.data_import import EPILOG as IMPORT_EPILOG
@@ -15,7 +13,6 @@ from nasrank.cli.data_proxies import compute_space
 from nasrank.cli.output import FormatOption, say, show_record, show_rows
 from nasrank.cli.task_page import task_page
 from nasrank.errors import CheckFailed, DataError
-from nasrank.escapes import visible
 from nasrank.study.view import Field
 
 __all__ = ["app"]
@@ -84,9 +81,10 @@ def show_task(
     random), note, sources (list of package, version, path, sha256, known, state, licence,
     citation), fingerprint and histogram (edges, counts, scale). What a task does not have is null.
     """
+    from nasrank.cli.progress import waiting
     from nasrank.questions.describe.describe import describe_task
 
-    with _waiting(f"reading {task}"):
+    with waiting(f"reading {task}"):
         record = describe_task(task)
     show_record("data info", record, output_format, task_page(record))
 
@@ -147,8 +145,9 @@ def verify_files(
     from dataclasses import asdict
 
     from nasrank.benchmarks.verifying import verify, verify_all
+    from nasrank.cli.progress import waiting
 
-    with _waiting("verifying"):
+    with waiting("verifying"):
         rows = [asdict(row) for row in (verify_all() if subject is None else verify(subject))]
     columns = [
         Field("subject", keep=9),
@@ -167,15 +166,11 @@ def verify_files(
 
 
 def _read_rows(*, every_metric: bool) -> list[dict[str, Any]]:
+    from nasrank.cli.progress import waiting
     from nasrank.questions.describe.listing import task_rows
 
-    with _waiting("reading tasks"):
+    with waiting("reading tasks"):
         return list(task_rows(every_metric=every_metric))
-
-
-def _waiting(text: str) -> Any:  # noqa: ANN401 - any context manager
-    """Show a spinner at a terminal."""
-    return Console(stderr=True).status(escape(visible(text)))
 
 
 def _complain(rows: Iterable[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nasrank.cli.output import FormatOption, QuietOption, show_rows
+from nasrank.cli.output import FormatOption, QuietOption, print_parts, show_rows
 from nasrank.study.view import Field
 
 __all__ = ["download_file"]
@@ -67,7 +67,7 @@ def download_file(
     columns = [Field("source"), Field("state"), Field("bytes", right=True), Field("path")]
     show_rows("data download", "files", [row], output_format, fields=columns)
     if output_format == "table":
-        typer.echo(f"Read it with: {done.command}")
+        print_parts([f"Read it with: {done.command}"])
 
 
 def _row(remote: Any, path: Any, state: str, size: int | None, following: str | None) -> Any:  # noqa: ANN401

@@ -1,8 +1,8 @@
-"""Progress of a study, on stderr."""
+"""Progress of a study, on stderr; nothing in its texts is obeyed."""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -10,15 +10,32 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
-__all__ = ["CountBar", "ProgressBar", "bytes_bar"]
+from nasrank.cli.output import say
+from nasrank.escapes import visible
+
+__all__ = ["CountBar", "ProgressBar", "bytes_bar", "waiting"]
 
 _QUIET_SECONDS = 10.0
+
+
+class _Words(TextColumn):
+    """Text beside a bar; it may hold the names of files and of what is in them."""
+
+    def __init__(self, text_format: str) -> None:
+        super().__init__(text_format, markup=False)
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.plain = visible(text.plain)
+        return text
 
 
 class ProgressBar:
@@ -40,9 +57,9 @@ class ProgressBar:
     def __enter__(self) -> "ProgressBar":
         if not self._quiet and self._console.is_terminal:
             self._bar = RichProgress(
-                TextColumn("{task.description}", markup=False),
+                _Words("{task.description}"),
                 BarColumn(),
-                TextColumn("{task.fields[kept]}", markup=False),
+                _Words("{task.fields[kept]}"),
                 TimeRemainingColumn(compact=True),
                 console=self._console,
                 transient=True,
@@ -72,7 +89,7 @@ class ProgressBar:
         if self._quiet or not runs:
             return
         if finished:
-            self._console.print(f"{finished} runs are already finished, {runs} are left")
+            say(f"{finished} runs are already finished, {runs} are left")
         if self._bar is not None:
             if self._work == work:
                 # The time left is estimated from the runs, not from the preparation.
@@ -97,9 +114,7 @@ class ProgressBar:
             return
         if now - self._said >= _QUIET_SECONDS or self._saved == self._runs:
             self._said = now
-            self._console.print(
-                f"{self._saved} of {self._runs} runs saved after {now - self._started:.0f} s"
-            )
+            say(f"{self._saved} of {self._runs} runs saved after {now - self._started:.0f} s")
 
     @contextmanager
     def stage(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
@@ -116,7 +131,7 @@ class ProgressBar:
                 if plain and now - said >= _QUIET_SECONDS:
                     said = now
                     of = "" if total is None else f" of {total:,}"
-                    self._console.print(f"{what}: {done:,}{of} after {now - started:.0f} s")
+                    say(f"{what}: {done:,}{of} after {now - started:.0f} s")
 
             yield tell
 
@@ -132,7 +147,7 @@ class CountBar:
     def __init__(self, what: str, *, quiet: bool = False) -> None:
         console = Console(stderr=True)
         self._bar = RichProgress(
-            TextColumn("{task.description}", markup=False),
+            _Words("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             console=console,
@@ -166,7 +181,7 @@ def bytes_bar(*, quiet: bool) -> RichProgress:
     """
     console = Console(stderr=True)
     return RichProgress(
-        TextColumn("{task.description}", markup=False),
+        _Words("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -174,3 +189,9 @@ def bytes_bar(*, quiet: bool) -> RichProgress:
         transient=True,
         disable=quiet or not console.is_terminal,
     )
+
+
+def waiting(what: str) -> AbstractContextManager[object]:
+    """Show a spinner on a terminal."""
+    # A text as such is markup to rich.
+    return Console(stderr=True).status(Text(visible(what)))

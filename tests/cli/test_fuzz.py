@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import sys
+import unicodedata
 import warnings
 from itertools import chain
 from pathlib import Path
@@ -63,13 +64,16 @@ NUMBERS = (
     "0", "1", "-1", "20", "78", "4340", "1e3", "1.5", "nan", "inf", "-inf", "9" * 30, "0x10",
     "٣", "1_000", "9" * 5000, "78,", ",", "20,20", "1000000000",
 )  # fmt: skip
+OBEYED = ("\x1b]0;owned\a", "\u202egnp", "\x9b31m\u2028", "[red]x[/red]")
+"""Words that a terminal or what writes to it would obey."""
 PATHS = ("", ".", "/", "/dev/null", "/proc/nasrank", "no/such", "a" * 300, "~", "-", "{folder}/x")
 
 junk = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 # Bytes that are no text reach a program as lone surrogates.
 word = st.one_of(
     st.sampled_from(NAMES), st.sampled_from(NUMBERS), st.sampled_from(PATHS), junk,
-    st.just("\udcff"), st.lists(st.sampled_from(NAMES + NUMBERS), max_size=3).map(",".join),
+    st.just("\udcff"), st.sampled_from(OBEYED),
+    st.lists(st.sampled_from(NAMES + NUMBERS), max_size=3).map(",".join),
 )  # fmt: skip
 
 
@@ -143,9 +147,12 @@ def type_in(arguments):
 
 
 def assert_civil(arguments):
-    code, _, stderr = type_in(arguments)
+    code, stdout, stderr = type_in(arguments)
     assert code in CODES, (arguments, code, stderr)
     assert "Traceback" not in stderr, (arguments, stderr)
+    obeyed = {"Cc", "Cf", "Zl", "Zp"}
+    printed = (stdout + stderr).replace("\n", "")
+    assert not [each for each in printed if unicodedata.category(each) in obeyed], arguments
     # Usage errors of the parser come in a box; all others are one line.
     if stderr.startswith("error:"):
         assert len(stderr.splitlines()) == 1, (arguments, stderr)

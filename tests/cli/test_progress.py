@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from nasrank.cli import progress as progress_module
-from nasrank.cli.progress import ProgressBar
+from nasrank.cli.progress import CountBar, ProgressBar, bytes_bar, waiting
 
 
 @pytest.fixture
@@ -67,3 +67,32 @@ def test_quiet_says_nothing(capsys):
         with bar.stage("scoring") as tell:
             tell(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+NAME = "\x1b]0;owned[red]x[/red]\u202e"
+
+
+@pytest.mark.parametrize("kind", ["count", "bytes", "stage", "wait"])
+def test_no_name_beside_a_bar_is_obeyed(kind, terminal):
+    if kind == "count":
+        with CountBar(NAME):
+            pass
+    elif kind == "bytes":
+        with bytes_bar(quiet=False) as bar:
+            bar.add_task(NAME, total=None)
+    elif kind == "stage":
+        with ProgressBar() as bar, bar.stage(NAME):
+            pass
+    else:
+        with waiting(NAME):
+            pass
+    assert r"\x1b]0;owned[red]x[/red]\u202e" in terminal.getvalue()
+    assert "\x1b]" not in terminal.getvalue()
+    assert "\u202e" not in terminal.getvalue()
+
+
+def test_no_name_in_a_line_is_obeyed(capsys, monkeypatch):
+    monkeypatch.setattr(progress_module, "_QUIET_SECONDS", 0.0)
+    with ProgressBar() as bar, bar.stage(NAME) as tell:
+        tell(1, 2)
+    assert capsys.readouterr().err.startswith(r"\x1b]0;owned[red]x[/red]\u202e: 1 of 2 after ")
