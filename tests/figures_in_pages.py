@@ -335,8 +335,10 @@ def matrix():
     rows = []
     for (environment, condition), own in found.groupby(["environment", "condition"], sort=False):
         verdicts = own["verdict"].value_counts()
-        rows.append([environment.removesuffix("+cpu"), condition or "-", ", ".join(
-            f"{verdict}: {count}" for verdict, count in verdicts.items())])  # fmt: skip
+        said = ", ".join(f"{verdict}: {count}" for verdict, count in verdicts.items())
+        if "not to be had" in verdicts:
+            said = f"not to be had: {', '.join(own['said'].unique())}"
+        rows.append([environment.removesuffix("+cpu"), condition or "-", said])
     return table(["environment", "what is less than usual", "commands"], rows)
 
 

@@ -7,7 +7,8 @@ Each Python that is named, with the packages installed for it, does what a newco
 compares, reports, describes a task, and runs the tests of tables. The Python that runs this does
 the first of them as another user, on a read-only disk, without a home, optimised, with little
 memory and few files, on one core, and with closed streams. Whatever the exit code, a traceback is
-a failure. An environment whose rows are there, none of them a failure, is not tried again.
+a failure. An environment whose rows are there, none of them a failure, is not tried again. What
+is supported and was not tried has a row that says why.
 """
 
 import argparse
@@ -34,11 +35,15 @@ MATRIX = Table(
         Column("exit_code", "int64", "", "What it ended with", "it could not be tried here"),
         Column("verdict", "string", "", "works, refused in one line, fails, not to be had"),
         Column("seconds", "double", "s", "Wall clock", "it could not be tried here"),
-        Column("said", "string", "", "Its last line on stderr", "nothing"),
+        Column(
+            "said", "string", "", "Its last line on stderr, or why it was not tried", "nothing"
+        ),
     ),
 )
 
 ROOT = Path(__file__).parents[2]
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+"""Versions of Python that have to have rows."""
 COMPARE = (
     "compare", "--tasks", "nb201/cifar10", "--predictors", "mlp", "--losses", "mse,listmle",
     "--n-train", "20", "--seeds", "2", "--device", "cpu", "--quiet", "--out", "{out}",
@@ -82,7 +87,7 @@ def attempt(environment, condition, before, python, words, scratch):
     row = {"environment": environment, "condition": condition, "command": shown}
     program = shlex.split(before)
     if program and shutil.which(program[0]) is None:
-        return row | {"exit_code": None, "verdict": "not to be had", "seconds": None, "said": None}
+        return not_tried(environment, condition, f"there is no {program[0]}") | {"command": shown}
     variables = {
         **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
         "NASRANK_DATA": str(scratch / "data"), "NASRANK_CACHE": str(scratch / "cache"),
@@ -110,6 +115,14 @@ def attempt(environment, condition, before, python, words, scratch):
     }
 
 
+def not_tried(environment, condition, why):
+    """Return the row of what could not be tried here."""
+    return {
+        "environment": environment, "condition": condition, "command": "", "exit_code": None,
+        "verdict": "not to be had", "seconds": None, "said": why,
+    }  # fmt: skip
+
+
 def environment_of(python):
     done = subprocess.run([python, "-c", ABOUT], capture_output=True, text=True, check=False)
     return json.loads(done.stdout) if done.returncode == 0 else None
@@ -124,16 +137,16 @@ def attempts(pythons, scratch, known):
             yield lambda c=condition, b=before: attempt(own, c, b, run, COMPARE, scratch)
         optimised = [sys.executable, "-O", "-m", "nasrank"]
         yield lambda: attempt(own, "python -O", "", optimised, COMPARE, scratch)
+    tried = set()
     for python in (sys.executable, *pythons):
         environment = environment_of(python)
+        tried.add(environment)
         if environment in known:
             yield from (lambda r=row: r for row in known[environment])
             continue
         if environment is None:
-            missing = {"exit_code": None, "seconds": None, "said": None, "command": ""}
-            yield lambda p=python, m=missing: {
-                "environment": str(p), "condition": "", "verdict": "not to be had", **m,
-            }  # fmt: skip
+            why = "it does not run, or lacks numpy, pandas, pyarrow or torch"
+            yield lambda p=python, w=why: not_tried(str(p), "", w)
             continue
         for words in FIRST:
             yield lambda e=environment, p=python, w=words: attempt(
@@ -148,11 +161,21 @@ def attempts(pythons, scratch, known):
             str(ROOT / "tests/test_tables.py"),
         )
         yield lambda e=environment, p=python, w=tests: attempt(e, "", "", [p], w, scratch)
+    # Those that were tried elsewhere, or at another time.
+    others = [each for each in known if each not in tried]
+    for environment in others:
+        yield from (lambda r=row: r for row in known[environment])
+    environments = [each for each in (*tried, *others) if each]
+    for version in SUPPORTED:
+        if not any(each.startswith(f"Python {version}.") for each in environments):
+            there = shutil.which(f"python{version}")
+            why = f"python{version} is {there or 'not on this machine'}, and was not named"
+            yield lambda v=version, w=why: not_tried(f"Python {v}", "", w)
 
 
 def done_before(path):
     """Return the rows of a table by environment, of those in which all went well."""
-    rows = MATRIX.read(path) if path.exists() else []
+    rows = [row for row in MATRIX.read(path) if row["command"]] if path.exists() else []
     failed = {row["environment"] for row in rows if row["verdict"] == "fails"}
     known = {}
     for row in rows:
