@@ -1,8 +1,10 @@
-"""Names that others chose leave as text, whatever prints them and in whatever format.
+"""What holds of every command there is, given files of others with hostile names.
 
-Every command there is gets files whose names, columns, levels, classes, units and paths are
-hostile. Which files it reads follows from its options, so a new command is tried too: it fails
-here until `WORDS` knows what to give to an option that it is the first to have.
+Names leave as text, whatever prints them and in whatever format; what a command writes, it reads;
+files of others in its folder stay as they were. Names of columns, levels, classes, units, files
+and folders are hostile. Which files a command reads follows from its options, so a new command is
+tried too: it fails here until `WORDS` knows what to give to an option that it is the first to
+have.
 """
 
 import csv
@@ -11,6 +13,7 @@ import json
 import re
 import sys
 import unicodedata
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -20,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from hostile import bytes_of, foreign
 
 from nasrank.benchmarks import downloading
 from nasrank.benchmarks.downloading import Download
@@ -87,7 +91,7 @@ OF_ONE = {
     "data import category": f"{visible(HOSTILE[0])},{HOSTILE[4]}", "data import unit": "\x1b[1m",
     "pr theory pair": "samples", "supcon diagnose n_train": None, "budget n_train": None,
     "recommend n_train": None, "check predictors": None, "ot train steps": None,
-    "supcon train features": None,
+    "supcon train features": None, "explain losses": "mse",
     "losses name": f"./{CODE}:loss", "metrics name": f"./{CODE}:metric",
     "predictors name": f"./{CODE}:Predictor",
 }  # fmt: skip
@@ -123,7 +127,11 @@ def kinds_of(name):
     return ["samples", "archs"] if "data" in fields else [""]
 
 
-SLOW = {("bench", ""), ("hard", "archs"), ("supcon train", "archs")}
+SLOW = {
+    ("hard", "archs"), ("supcon train", "archs"), ("explain", ""),
+    # Given nothing of others but a folder.
+    ("bench", ""), ("ot speed", ""), ("supcon simulate", ""), ("supcon theory", ""),
+}  # fmt: skip
 CASES = [
     pytest.param(
         name, kind,
@@ -293,37 +301,102 @@ def test_every_option_with_a_file_is_thought_of():
                 assert key in WORDS or key in NO_FILES, f"{name}: {key}"
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
-def test_names_are_text_in_every_format(name, kind, here, capsys, monkeypatch):
-    shown = []
-    monkeypatch.setattr(
-        command_module, "print_result", lambda *given: (shown.append(given), print_result(*given))
-    )
-    words = words_of(name, kind)
-    if (name, kind) in REFUSED:
-        typed(words, capsys, monkeypatch, code=2)
-        return
-    if name not in STUDIES:
-        for each in FORMATS:
-            assert_format(each, typed([*words, "--format", each], capsys, monkeypatch))
-        return
-    out = Path(f"{ODD} {name} {kind}")
-    typed([*words, "--out", str(out)], capsys, monkeypatch)
-    ((result, view, *_),) = shown
+@dataclass
+class Done:
+    """A study that was done once, for all tests.
+
+    Attributes:
+        result: Its result.
+        view: What people see of it.
+        words: What was typed.
+        out: Its folder.
+        before: Digest of what others had put there.
+        after: That digest afterwards.
+    """
+
+    result: object
+    view: object
+    words: list
+    out: Path
+    before: str
+    after: str
+
+
+@pytest.fixture
+def done(here, place_of_studies, capsys, monkeypatch):
+    """Do a study on first demand, in a folder that is not empty."""
+
+    def do(name, kind):
+        if (name, kind) not in place_of_studies:
+            shown = []
+            monkeypatch.setattr(
+                command_module,
+                "print_result",
+                lambda *given: (shown.append(given), print_result(*given)),
+            )
+            out = Path(f"{ODD} {name} {kind}")
+            out.mkdir()
+            victim = foreign(here / out)
+            before = bytes_of(here / out, victim)
+            words = [*words_of(name, kind), "--out", str(out)]
+            typed(words, capsys, monkeypatch)
+            ((result, view, *_),) = shown
+            after = bytes_of(here / out, victim)
+            place_of_studies[name, kind] = Done(result, view, words, out, before, after)
+        return place_of_studies[name, kind]
+
+    return do
+
+
+@pytest.fixture(scope="module")
+def place_of_studies():
+    return {}
+
+
+OF_STUDIES = [case for case in CASES if case.values[0] in STUDIES and case.values not in REFUSED]
+OTHERS = [case for case in CASES if case.values[0] not in STUDIES]
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_STUDIES)
+def test_names_are_text_in_every_format(name, kind, done, capsys):
+    study = done(name, kind)
     for each in FORMATS:
-        print_result(result, view, each)
+        print_result(study.result, study.view, each)
         assert_format(each, capsys.readouterr().out)
-        for rows in result.tables.values():
+        for rows in study.result.tables.values():
             print_rows(rows, each)
             assert_format(each, capsys.readouterr().out)
-    assert_text_alone(out)
-    # What nasrank writes, it reads.
+    assert_text_alone(study.out)
+
+
+@pytest.mark.parametrize(("name", "kind"), OTHERS)
+def test_names_are_text_in_commands_that_are_no_studies(name, kind, here, capsys, monkeypatch):
+    for each in FORMATS:
+        words = [*words_of(name, kind), "--format", each]
+        assert_format(each, typed(words, capsys, monkeypatch))
+
+
+@pytest.mark.parametrize(("name", "kind"), sorted(REFUSED))
+def test_refusals_are_text(name, kind, here, capsys, monkeypatch):
+    typed(words_of(name, kind), capsys, monkeypatch, code=2)
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_STUDIES)
+def test_what_a_command_writes_it_reads_and_a_page_is_text(
+    name, kind, done, here, capsys, monkeypatch
+):
+    study = done(name, kind)
     if config_of(name).keeps_runs:
-        typed([*words, "--out", str(out), "--only-cached"], capsys, monkeypatch)
-        assert shown[-1][0].computed == 0
-    page = out / "page.html"
-    told = typed(["report", str(out), "--out", str(page), "--format", "json"], capsys, monkeypatch)
-    assert json.loads(told)["answer"]["left_out"] == []
+        typed([*study.words, "--only-cached"], capsys, monkeypatch)
+    page = study.out / "page.html"
+    words = ["report", str(study.out), "--out", str(page), "--format", "json"]
+    assert json.loads(typed(words, capsys, monkeypatch))["answer"]["left_out"] == []
     seen = Page(page.read_text(encoding="utf-8"))
     assert (seen.scripts, seen.odd) == (2, [])
     assert not [*here.rglob("pwned")]
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_STUDIES)
+def test_files_of_others_stay_as_they_were(name, kind, done):
+    study = done(name, kind)
+    assert study.after == study.before
