@@ -163,7 +163,7 @@ def _read(folder: Path) -> Stored:
         if b"nasrank.table" in (data.schema.metadata or {}):
             tables[path.stem] = StoredTable(path, data)
     said = [_said(table) for table in tables.values()]
-    about = _json(folder / ABOUT) or next((each for _, each in said if each), {})
+    about = _about(_json(folder / ABOUT), next((each for _, each in said if each), {}))
     config, prints = about.get("config"), [each.get("fingerprints") for _, each in said]
     return Stored(
         folder=folder,
@@ -179,6 +179,22 @@ def _read(folder: Path) -> Stored:
         missing=_lines(about.get("left_out")),
         left_out=left_out,
     )
+
+
+def _about(kept: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Choose what tables were made by: a command that was stopped may be a later one than theirs.
+
+    Args:
+        kept: What lies beside the tables, notes included.
+        own: What they say themselves.
+    """
+    now, then = kept.get("config"), own.get("config")
+    if not (isinstance(now, dict) and isinstance(then, dict)):
+        return kept or own
+    # Another version may have other options.
+    shared = now.keys() & then.keys()
+    same = kept.get("command") == own.get("command") and all(now[n] == then[n] for n in shared)
+    return kept if same else own
 
 
 def _columns_of(path: Path) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -154,9 +154,10 @@ def conduct(
     answer = _with_controls(study, job, study.answer(job))
     if study.runs is None:
         claim(folder, (name for table in answer.tables for name in _files(table)))
-    if study.runs is None or answer.about:
-        about |= answer.about
-        write_json(about, folder / ABOUT)
+    about |= answer.about
+    # Not beside tables of another command, should a full disk or a stop come before the last one.
+    with suppress(OSError):
+        (folder / ABOUT).unlink(missing_ok=True)
     if answer.record is not None:
         write_json(plain(answer.record), folder / "answer.json")
     tables: dict[str, list[Row]] = {}
@@ -167,9 +168,8 @@ def conduct(
         "notes": [*job.plan.notes, *others, *answer.notes],
         "left_out": [*absent, *answer.left_out],
     }
-    if any(told.values()):
-        # With the answer, for whoever looks at the folder later.
-        write_json({**about, **told}, folder / ABOUT)
+    # What was said stays with the answer, for whoever looks at the folder later.
+    write_json({**about, **(told if any(told.values()) else {})}, folder / ABOUT)
     return Result(
         config=config,
         out=folder,

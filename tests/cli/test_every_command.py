@@ -172,6 +172,8 @@ def typed(words, capsys, monkeypatch, *, code=0):
         found = leaving.code or 0
     printed = capsys.readouterr()
     assert found == code, printed.err
+    # There is enough of it.
+    assert "Free some space" not in printed.err
     assert_nothing_obeyed(printed.out, printed.err)
     return printed.out
 
@@ -400,3 +402,11 @@ def test_what_a_command_writes_it_reads_and_a_page_is_text(
 def test_files_of_others_stay_as_they_were(name, kind, done):
     study = done(name, kind)
     assert study.after == study.before
+
+
+@pytest.mark.parametrize(("name", "kind"), OF_STUDIES)
+def test_a_file_in_the_place_of_the_folder_stays(name, kind, here, capsys, monkeypatch):
+    taken = Path(f"{ODD} taken")
+    taken.write_text("mine")
+    typed([*words_of(name, kind), "--out", str(taken)], capsys, monkeypatch, code=4)
+    assert taken.read_text() == "mine"

@@ -220,6 +220,17 @@ def test_the_command_at_the_foot_makes_the_same_study_again():
         assert {k: again[k] for k in study.config} == study.config
 
 
+def test_a_command_that_was_stopped_does_not_rename_the_tables_before_it(tmp_path):
+    shutil.copytree(COMPARED, tmp_path / "study")
+    [before] = find_studies([tmp_path])
+    about = json.loads((COMPARED / "run.json").read_text())
+    about["config"]["losses"] = ["hr"]
+    (tmp_path / "study" / "run.json").write_text(json.dumps(about))
+    [stopped] = find_studies([tmp_path])
+    assert stopped.config == before.config
+    assert before.config["losses"] != ["hr"]
+
+
 def test_what_is_damaged_or_foreign_is_named_and_left_out(tmp_path):
     shutil.copytree(COMPARED, tmp_path / "study")
     (tmp_path / "study" / "summary.parquet").write_bytes(b"PAR1 not")

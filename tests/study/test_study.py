@@ -10,10 +10,12 @@ import typer
 from typer.testing import CliRunner
 
 from nasrank.cli.command import command_of, epilog_of, help_of
-from nasrank.errors import NothingToCompare, UsageError
+from nasrank.errors import DataError, NothingToCompare, UsageError
 from nasrank.study.conduct import conduct, estimate
 from nasrank.study.finished import FinishedRuns
 from nasrank.study.options import checked
+from nasrank.study.study import Answer, Study
+from nasrank.tables import Table
 
 
 @pytest.fixture
@@ -70,6 +72,29 @@ def test_only_cached_names_what_is_left_out(toy, tmp_path):
     assert (about["left_out"], about["notes"]) == (list(found.left_out), [])
     with pytest.raises(UsageError, match="leave one out"):
         conduct(toy.ToyConfig(), tmp_path, study=toy.TOY, only_cached=True, force=True)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_full_disk_leaves_no_record_beside_tables_of_another_command(
+    toy, tmp_path, monkeypatch, runs
+):
+    answered = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
+    # As a study that computes its answer at once, such as `rank`.
+    answer = Answer({toy.TOY.main: answered.tables[toy.TOY.main.name]})
+    study = toy.TOY if runs else Study(toy.ToyConfig, toy.TOY.main, lambda _job: answer)
+    conduct(toy.ToyConfig(), tmp_path, study=study)
+
+    def full(*_):
+        raise DataError("the disk is full")
+
+    monkeypatch.setattr(Table, "write", full)
+    with pytest.raises(DataError, match="the disk is full"):
+        conduct(toy.ToyConfig(above=5.0), tmp_path, study=study, only_cached=runs)
+    assert (tmp_path / f"{toy.TOY.main.name}.parquet").exists()
+    assert not (tmp_path / "run.json").exists()
+    monkeypatch.undo()
+    conduct(toy.ToyConfig(above=5.0), tmp_path, study=study)
+    assert json.loads((tmp_path / "run.json").read_text())["config"]["above"] == 5.0
 
 
 def test_finished_runs_are_found_in_the_final_tables(toy, tmp_path):
