@@ -154,8 +154,11 @@ def _make_graphs():
 
 @pytest.fixture(scope="session")
 def warm_cache(tmp_path_factory):
-    """One cache folder for all tests that only read tasks."""
-    return tmp_path_factory.mktemp("cache")
+    """One cache folder for all tests that only read tasks, whichever process they run in."""
+    folder = tmp_path_factory.getbasetemp()
+    cache = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+    cache.mkdir(exist_ok=True)
+    return cache
 
 
 @pytest.fixture
