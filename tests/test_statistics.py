@@ -29,6 +29,9 @@ from nasrank.statistics import (
 
 NAN, INF = float("nan"), float("inf")
 
+# Types are checked where values are computed by hand; thousands of draws would only repeat it.
+SIMULATED = pytest.mark.usefixtures("unchecked")
+
 
 def rng():
     return np.random.default_rng(5)
@@ -87,6 +90,7 @@ def test_folds_have_the_corrected_variance():
     assert found.p_value > plain.pvalue
 
 
+@SIMULATED
 @pytest.mark.parametrize("level", [0.8, 0.95])
 @pytest.mark.parametrize("seeds", [2, 5, 10, 20])
 def test_student_s_interval_covers_what_it_says(seeds, level):
@@ -100,6 +104,7 @@ def test_student_s_interval_covers_what_it_says(seeds, level):
         assert 0.04 <= false <= 0.06
 
 
+@SIMULATED
 @pytest.mark.parametrize(("seeds", "least", "most"), [(5, 0.86, 0.90), (10, 0.88, 0.92),
                                                       (20, 0.91, 0.94)])  # fmt: skip
 def test_skewed_values_cost_student_s_interval_coverage(seeds, least, most):
@@ -108,6 +113,7 @@ def test_skewed_values_cost_student_s_interval_coverage(seeds, least, most):
     assert least <= coverage([(f.lower, f.upper) for f in found], 1.0) <= most
 
 
+@SIMULATED
 def test_paired_intervals_cover_whatever_pairs_share():
     rng = np.random.default_rng(1)
     found = []
@@ -117,6 +123,7 @@ def test_paired_intervals_cover_whatever_pairs_share():
     assert 0.94 <= coverage([(f.lower, f.upper) for f in found], 1.0) <= 0.96
 
 
+@SIMULATED
 def test_intervals_over_folds_cover_where_folds_share_their_data():
     rng = np.random.default_rng(2)
     found, plain = [], []
@@ -224,6 +231,7 @@ def test_coverage_of_a_new_seed():
     assert np.mean(covered) >= 0.8 - 0.025
 
 
+@SIMULATED
 @pytest.mark.parametrize("side", ["both", "lower", "upper"])
 @pytest.mark.parametrize(("share", "seeds"), [(0.5, 6), (0.5, 10), (0.8, 10), (0.8, 20),
                                               (0.9, 40), (0.95, 20)])  # fmt: skip
@@ -239,6 +247,7 @@ def test_the_quantile_is_covered(share, seeds, side):
     assert coverage([(f.lower, f.upper) for f in found], truth) >= nominal - 0.01
 
 
+@SIMULATED
 def test_ties_only_add_coverage():
     # Whole numbers from a geometric law, whose .8-quantile is 8: 1 - .8^8 = .83, 1 - .8^7 = .79.
     draws = np.random.default_rng(0).geometric(0.2, size=(3000, 20))
@@ -264,6 +273,7 @@ def test_a_median_by_hand():
     assert (found.mean, found.lower, found.upper) == (6.5, 2.0, 10.0)
 
 
+@SIMULATED
 @pytest.mark.parametrize("seeds", [6, 10, 30])
 def test_a_median_is_covered_where_a_mean_is_not(seeds):
     draws = np.random.default_rng(seeds)

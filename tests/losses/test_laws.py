@@ -191,6 +191,8 @@ def test_the_mean_is_over_lists(name):
         loss(scores, labels, reduction="sum")
 
 
+# Every other law here checks types and shapes; 1,500 steps would do so 1,500 times.
+@pytest.mark.usefixtures("unchecked")
 @EVERY
 def test_minimising_the_loss_sorts_the_scores(name):
     raw = draw(20, 5, 6)
