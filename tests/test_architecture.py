@@ -1,6 +1,7 @@
 """The house rules that no single module can keep alone."""
 
 import ast
+import functools
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -110,6 +111,17 @@ def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+def once(found):
+    """What a rule looks at in a file is found once, since several rules look at it."""
+
+    @functools.cache
+    def listed(path):
+        return tuple(found(path))
+
+    return listed
+
+
+@once
 def imported(path):
     """Every module a file imports, at its top or within a function."""
     for node in ast.walk(tree_of(path)):
@@ -126,6 +138,7 @@ def imported(path):
             )
 
 
+@once
 def calls(path):
     """Every call as (last name called, its keywords, line)."""
     for node in ast.walk(tree_of(path)):

@@ -44,7 +44,7 @@ def own(elsewhere):
     return ("--data", "own.parquet", "--label", "kind")
 
 
-def test_a_table_for_people(own, elsewhere):
+def test_a_table_for_people_and_the_same_rows_for_machines(own, elsewhere):
     done = nasrank(*own, *QUICK, *TWO)
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
@@ -63,8 +63,6 @@ def test_a_table_for_people(own, elsewhere):
         assert (folder / name).exists(), name
     assert nasrank(*own, *QUICK, *TWO).stdout == done.stdout
 
-
-def test_json_and_csv_hold_the_same_rows(own):
     document = json.loads(nasrank(*own, *QUICK, *TWO, "--format", "json", "--quiet").stdout)
     rows = document["tables"]["hard"]
     listed = nasrank(*own, *QUICK, *TWO, "--format", "csv", "--quiet").stdout

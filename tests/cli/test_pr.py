@@ -73,7 +73,7 @@ def test_theory_for_machines(elsewhere):
     assert (elsewhere / "nasrank-out" / "pr" / "theory" / "pr_theory.parquet").exists()
 
 
-def test_training_for_people(elsewhere):
+def test_training_for_people_and_for_machines(elsewhere):
     done = nasrank("train", *QUICK)
     assert done.exit_code == 0
     assert done.stdout.startswith("ring, mlp, 2 seeds\n")
@@ -90,8 +90,6 @@ def test_training_for_people(elsewhere):
     assert again.stdout == done.stdout
     assert again.stderr == ""
 
-
-def test_rows_for_machines():
     document = json.loads(nasrank("train", *QUICK, "--format", "json", "--quiet").stdout)
     rows = document["tables"]["pr"]
     assert document["tables"].keys() == {"pr", "pr_frontiers", "controls"}

@@ -1,6 +1,7 @@
 """A space of one's own: some networks evaluated, others not, in files as a user has them."""
 
 import csv
+import functools
 
 import numpy as np
 import pytest
@@ -107,5 +108,22 @@ def learnt():
     def make(case, predictor="mlp", loss="listmle"):
         training = Training(parse_predictor(predictor), loss, 0, torch.device("cpu"))
         return learn(case, training, 0.9)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def own_model(tmp_path_factory, learnt):
+    """A model of a space of one's own, by predictor; trained once, since nothing changes it."""
+
+    @functools.cache
+    def make(predictor="mlp"):
+        folder = tmp_path_factory.mktemp("space")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NASRANK_DATA", str(folder / "data"))
+            patch.setenv("NASRANK_CACHE", str(folder / "cache"))
+            table = write_csv(folder / "archs.csv", networks(120), range(40))
+            import_data("my-space", table, unit="%")
+            return learnt(load_case("my-space/own"), predictor)
 
     return make

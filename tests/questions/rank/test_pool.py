@@ -14,14 +14,14 @@ from nasrank.questions.rank.pool import rank_pool, rank_space
 from nasrank.questions.rank.pool_file import PoolFile
 
 
-@pytest.fixture(name="model", params=["mlp", "gnn(ensemble=2)"])
-def _model(request, own_case, learnt):
-    return learnt(own_case(), request.param)
+@pytest.fixture(name="model", scope="module", params=["mlp", "gnn(ensemble=2)"])
+def _model(request, own_model):
+    return own_model(request.param)
 
 
-@pytest.fixture(name="quick")
-def _quick(own_case, learnt):
-    return learnt(own_case())
+@pytest.fixture(name="quick", scope="module")
+def _quick(own_model):
+    return own_model()
 
 
 def pool_of(path, model, chunk=64):

@@ -49,16 +49,8 @@ class Shuffled(Engine):
 
 
 @pytest.fixture(name="model", scope="module")
-def _model(tmp_path_factory, networks, write_csv, learnt):
-    from nasrank.benchmarks.importing import import_data
-    from nasrank.questions.rank.case import load_case
-
-    folder = tmp_path_factory.mktemp("space")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NASRANK_DATA", str(folder / "data"))
-        patch.setenv("NASRANK_CACHE", str(folder / "cache"))
-        import_data("parts", write_csv(folder / "archs.csv", networks(120), range(40)), unit="%")
-        return learnt(load_case("parts/own"))
+def _model(own_model):
+    return own_model()
 
 
 def written(path, form, rows, group=7):
