@@ -54,6 +54,8 @@ FORMATS = ("svg", "pdf", "png")
 _DOTS = 200
 """Dots an inch of a picture that is not made of lines."""
 _MOST_MOVES = 300
+_SHARE_BEFORE = {"left": 0.0, "center": 0.5, "right": 1.0}
+"""Share of the width of a text that stands before its place, by alignment."""
 _EDGE = 6.0
 """Room between a title and what stands beside it, in dots of a hundredth of an inch."""
 _BETWEEN = 4.0
@@ -367,7 +369,7 @@ def move_apart(axes: Axes) -> None:
     Limits and everything else of the figure have to be settled before.
 
     Args:
-        axes: The panel; its texts stand at places of its data.
+        axes: The panel; its texts stand at places of its data, which are half way up them.
     """
     figure = axes.get_figure(root=True)
     texts = list(axes.texts)
@@ -400,7 +402,8 @@ def move_apart(axes: Axes) -> None:
             break
     back = axes.transData.inverted()
     for text, x, y, box in zip(texts, left, low, boxes, strict=True):
-        text.set_position(tuple(back.transform((x + box.width / 2, y + box.height / 2))))
+        across = x + _SHARE_BEFORE[text.get_horizontalalignment()] * box.width
+        text.set_position(tuple(back.transform((across, y + box.height / 2))))
 
 
 def mean_dot(

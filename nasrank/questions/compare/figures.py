@@ -11,7 +11,7 @@ import numpy as np
 
 from nasrank.benchmarks.titles import task_title
 from nasrank.runs.discovery import mean_discovery
-from nasrank.study.pictures import look, name_ends, picture, slug
+from nasrank.study.pictures import look, move_apart, name_ends, picture, slug
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +21,8 @@ __all__ = ["draw_comparison"]
 Row = Mapping[str, Any]
 
 _PICTURE, _LINE = "picture", "line"
+_PREDICTORS = "predictors"
+"""Stands in the name of a picture in place of a predictor, where its lines are predictors."""
 _MOST_COLOURS = 6
 """Lines up to which all are in colour; of more, two fewer and the first that was named."""
 
@@ -29,11 +31,11 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
     """Draw tau against training size, and discovery against evaluations, for every task.
 
     The lines of a picture are the losses of one predictor. Where several predictors have one loss
-    each, the lines are the predictors. Of many lines the best few and the first that was named
-    are in colour.
+    each, the lines are the predictors, and one more picture sets their tau against their seconds.
+    Of many lines the best few and the first that was named are in colour.
 
     Pictures are ``TASK-PREDICTOR-tau.svg`` and ``TASK-PREDICTOR-discovery.svg``, or these with
-    ``predictors``.
+    ``predictors`` and ``predictors-seconds.svg``.
     """
     tables = {**tables, **{name: _arranged(tables[name]) for name in ("summary", "runs")}}
     lines = list(dict.fromkeys(row[_LINE] for row in tables["summary"]))
@@ -44,7 +46,59 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
             paths.append(folder / f"{slug(_file(key))}-{kind}.svg")
             with picture(paths[-1], (9.0, 4.2)) as figure:
                 draw(figure, key, styles, tables)
+    timed = [run for run in tables["runs"] if run[_PICTURE][1] == _PREDICTORS and _timed(run)]
+    if timed:
+        paths.append(folder / "predictors-seconds.svg")
+        with picture(paths[-1], (9.0, 5.0)) as figure:
+            _draw_seconds(figure, timed, lines)
     return paths
+
+
+def _timed(run: Row) -> bool:
+    known = [run.get(name) for name in ("kendall_tau", "fit_seconds", "predict_seconds")]
+    return None not in known
+
+
+def _draw_seconds(figure: Figure, runs: Sequence[Row], lines: Sequence[str]) -> None:
+    """Set tau against seconds at the largest size, both as means over tasks."""
+    size = max(run["n_train"] for run in runs)
+    cells: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for run in runs:
+        if run["n_train"] == size:
+            seconds = run["fit_seconds"] + run["predict_seconds"]
+            cells[run[_LINE], run["task"]].append((seconds, run["kendall_tau"]))
+    tasks = {task for _, task in cells}
+    axes, named = figure.subplots(), []
+    for place, line in enumerate(lines):
+        own = [np.array(cells[line, task]) for task in tasks if (line, task) in cells]
+        # A mean over other tasks would compare tasks.
+        if len(own) < len(tasks):
+            continue
+        # One run that waited for other work would decide a mean.
+        seconds = np.exp(np.mean([np.log(np.median(each[:, 0])) for each in own]))
+        tau = np.mean([each[:, 1].mean() for each in own])
+        others, colour = ":" in line, str(look(place)["color"])
+        axes.plot(
+            [seconds], [tau], "o", markersize=6, color=colour,
+            markerfacecolor="white" if others else colour,
+        )  # fmt: skip
+        named.append((seconds, tau, line.split(":")[-1], colour))
+    axes.set_xscale("log")
+    axes.margins(x=0.12)
+    low, high = axes.get_xlim()
+    for seconds, tau, name, colour in named:
+        beside = seconds * (high / low) ** 0.01
+        axes.text(beside, tau, name, color=colour, fontsize=8, va="center")
+    axes.set_xlabel("seconds to fit and to score the space, one thread; geometric mean over tasks")
+    axes.set_ylabel("Kendall's tau, mean over tasks")
+    about = task_title(*tasks) if len(tasks) == 1 else f"{len(tasks)} tasks"
+    axes.set_title(
+        f"{about}, {size:,} labels: order of what was not trained on, and time. "
+        "Hollow: other libraries and own code",
+        loc="left",
+        fontsize=9,
+    )
+    move_apart(axes)
 
 
 def _styles(
@@ -68,7 +122,7 @@ def _arranged(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         losses[row["predictor"]].add(row["loss"])
     together = len(losses) > 1 and all(len(own) == 1 for own in losses.values())
-    kind, line = ("predictors", "predictor") if together else (None, "loss")
+    kind, line = (_PREDICTORS, "predictor") if together else (None, "loss")
     return [
         {
             **row,

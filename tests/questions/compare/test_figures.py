@@ -98,3 +98,50 @@ def test_predictors_with_several_losses_have_a_picture_each(tables, tmp_path):
     names = [path.name for path in draw_comparison(tables, tmp_path)]
     assert len(names) == 4
     assert {"space-data-gnn-tau.svg", "space-data-mlp-discovery.svg"} <= set(names)
+
+
+def timed(tables, names):
+    """The same tables by predictor, with seconds that grow with the place of the loss."""
+    for rows in (tables["summary"], tables["runs"]):
+        for row in rows:
+            row["predictor"] = names[row["loss"]]
+    for run in tables["runs"]:
+        place = list(names).index(run["loss"])
+        run |= {
+            "kendall_tau": 0.6 + 0.1 * place,
+            "fit_seconds": 1.0,
+            "predict_seconds": 9.0 * place,
+        }
+    return tables
+
+
+def test_predictors_have_a_picture_of_tau_against_seconds(tables, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from matplotlib.axes import Axes
+
+    points = {}
+    plot = Axes.plot
+
+    def note(axes, *given, **look):
+        if given[2:] == ("o",):
+            points[tuple(round(float(at[0]), 6) for at in given[:2])] = look["markerfacecolor"]
+        return plot(axes, *given, **look)
+
+    monkeypatch.setattr(Axes, "plot", note)
+    names = {"mse": "gp", "pw(hr,mape,50)": "some.module:theirs"}
+    path = draw_comparison(timed(tables, names), tmp_path)[-1]
+    assert path.name == "predictors-seconds.svg"
+    # The name of own code is the last part.
+    assert {"gp", "theirs"} <= texts(path)
+    assert any("156 labels" in text for text in texts(path))
+    assert set(points) == {(1.0, 0.6), (10.0, 0.7)}, points
+    assert points[10.0, 0.7] == "white" != points[1.0, 0.6]
+
+
+def test_a_predictor_that_lacks_a_task_is_not_set_beside_others(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    tables = timed(tables, {"mse": "gp", "pw(hr,mape,50)": "gnn"})
+    more = [{**run, "task": "space/other", "run_id": "o" + run["run_id"]} for run in tables["runs"]
+            if run["predictor"] == "gp"]  # fmt: skip
+    tables["runs"] += more
+    assert not {"gnn"} & texts(draw_comparison(tables, tmp_path)[-1])
