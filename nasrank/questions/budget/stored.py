@@ -178,8 +178,10 @@ def _require_possible(place: Path, runs: pd.DataFrame, discovery: pd.DataFrame) 
     hits = [name for name in runs.columns if name.startswith("first_hit")]
     steps = discovery.dropna(subset=["best_label", "regret", "best_rank"])
     ranks, most = discovery["best_rank"], runs["universe"]
+    counts = runs[["n_train", "n_test"]]
     wrong = {
-        "n_train or n_test": not most.between(2, 2**31).all(),
+        "n_train or n_test": not ((counts >= 1) & (counts <= 2**31)).all(axis=None),
+        "space_size": not runs["space_size"].between(2, 2**62).all(),
         "top_size": not discovery["top_size"].between(1, of).all(),
         "k": not discovery["k"].between(0, of).all(),
         "best_rank": not (ranks.isna() | ranks.between(1, of)).all(),

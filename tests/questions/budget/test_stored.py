@@ -5,6 +5,7 @@ import pytest
 from later import Later
 
 from nasrank.errors import DataError, NothingToCompare, UsageError
+from nasrank.questions.budget.options import RecommendConfig
 from nasrank.questions.budget.stored import (
     load_results,
     make_command,
@@ -12,6 +13,7 @@ from nasrank.questions.budget.stored import (
     seed_range,
     without_each,
 )
+from nasrank.study.conduct import conduct
 
 pandas = Later("pandas")
 
@@ -105,6 +107,35 @@ def test_empty_cells_empty_tables_and_lost_runs(stored_folder, tmp_path):
     pq.write_table(steps.slice(0, steps.num_rows // 2), folder / "discovery.parquet")
     with pytest.raises(DataError, match="lacks 40 of the runs"):
         load_results([folder])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("n_train", value) for value in (0, 2**62)],
+        *[("n_test", value) for value in (0, 2**62)],
+        *[("space_size", value) for value in (0, 1)],
+        ("first_hit_1pct", 2**62),
+    ],
+)
+def test_counts_that_no_comparison_gives_are_refused_in_a_line(
+    name, value, write_results, tmp_path
+):
+    write_results(tmp_path, seeds=2, sizes=(20,), change=lambda run: {**run, name: value})
+    with pytest.raises(DataError, match=f"{name.removesuffix('_1pct')}.* of a run .* impossible"):
+        load_results([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("first_hit_1pct", None), ("task", "slashless"), ("space_size", 2**62)]
+)
+def test_what_can_be_is_reckoned_with(name, value, write_results, tmp_path):
+    tasks = ("toy/a", "toy/b") if name != "task" else (value,)
+    change = (lambda run: run) if name == "task" else (lambda run: {**run, name: value})
+    write_results(tmp_path, tasks=tasks, sizes=(20,), change=change)
+    assert len(load_results([tmp_path]).runs) == 2 * 10 * len(tasks)
+    asked = RecommendConfig(goal="order", space_size=1_000, n_train=(1,), results=(tmp_path,))
+    assert conduct(asked, tmp_path / "advice").rows
 
 
 def test_a_search_of_another_version(stored_folder, tmp_path):
