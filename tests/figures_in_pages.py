@@ -95,6 +95,66 @@ def predictors(folders, sizes):
     return table(["predictor", *(f"{task}: {by}" for task in shown)], rows)
 
 
+OURS = ("auto", "kernel", "gp", "gnn", "boosting", "trees", "ridge")
+
+
+def by_task():
+    """Mean tau of our predictors and the best of other libraries, sizes side by side."""
+    runs = frame("predictors/tasks/runs")
+    sizes = sorted(runs["n_train"].unique())
+    tau = runs.pivot_table(
+        index=["task", "n_train"], columns="predictor", values="kendall_tau", sort=False
+    )
+    others = [name for name in tau.columns if ":" in name]
+    rows = []
+    for task in dict.fromkeys(runs["task"]):
+        cells = {name: [] for name in OURS}
+        strongest = []
+        for n in sizes:
+            here = tau.loc[(task, n)]
+            for name in OURS:
+                text = f"{here[name]:.3f}"
+                cells[name].append(f"**{text}**" if here[name] == here.max() else text)
+            name = here[others].idxmax()
+            text = f"{here[name]:.3f}"
+            text = f"**{text}**" if here[name] == here.max() else text
+            strongest.append(f"{text} {name.split(':')[1]}")
+        rows.append([task, *(" / ".join(own) for own in cells.values()), " / ".join(strongest)])
+    by = " / ".join(f"{n:,}" for n in sizes)
+    return table([f"task, {by} labels", *(f"`{name}`" for name in OURS), "best other"], rows)
+
+
+def of_predictors():
+    """Mean tau over tasks, places near the best, and seconds, of every predictor."""
+    runs = frame("predictors/tasks/runs")
+    runs = runs.assign(seconds=runs["fit_seconds"] + runs["predict_seconds"])
+    tau, time = (
+        runs.pivot_table(index=["task", "n_train"], columns="predictor", values=of, aggfunc=how)
+        for of, how in (("kendall_tau", "mean"), ("seconds", "median"))
+    )
+    space = tau.index.get_level_values("task").str.split("/").str[0]
+    settings = space.str.startswith(("hpo", "scaling"))
+    near = tau.ge(tau.max(axis=1) - 0.005, axis=0)
+    rows = []
+    for name in tau.mean().sort_values(ascending=False).index:
+        parts = [
+            " / ".join(
+                f"{own.xs(n, level='n_train')[name].mean():.3f}"
+                for n in sorted(runs["n_train"].unique())
+            )
+            for own in (tau[~settings], tau[settings])
+        ]
+        seconds = " / ".join(
+            f"{np.exp(np.log(time.xs(n, level='n_train')[name]).mean()):.2g}"
+            for n in sorted(runs["n_train"].unique())
+        )
+        rows.append([f"`{name}`", *parts, f"{near[name].sum()} of {len(near)}", seconds])
+    by = " / ".join(f"{n:,}" for n in sorted(runs["n_train"].unique()))
+    header = ["predictor", f"graphs, {by}", f"settings, {by}", "within .005 of the best",
+              f"seconds, {by}"]  # fmt: skip
+    return table(header, rows)
+
+
 def seconds():
     """Tau on CIFAR-10 and the seconds that were stored with it."""
     runs = pd.concat(frame(f"predictors/{f}/runs") for f in ("nb201-test", "nb201-test-large"))
@@ -356,9 +416,8 @@ TABLES = {
     "predictors-nb201-test": lambda: predictors(
         ("nb201-test", "nb201-test-large"), (78, 156, 469, 781, 1563)
     ),
-    "predictors-nb201-validation": lambda: predictors(("nb201-validation",), (78, 156, 469)),
-    "predictors-transnas-micro": lambda: predictors(("transnas-micro",), (78, 156, 469)),
-    "predictors-nbgraph": lambda: predictors(("nbgraph",), (78, 156, 469)),
+    "predictors-by-task": by_task,
+    "predictors-all": of_predictors,
     "pairs": pairs,
     "medians": medians,
     "coverage": coverage,
