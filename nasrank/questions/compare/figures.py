@@ -23,6 +23,8 @@ Row = Mapping[str, Any]
 _PICTURE, _LINE = "picture", "line"
 _PREDICTORS = "predictors"
 """Stands in the name of a picture in place of a predictor, where its lines are predictors."""
+_LETTER = 0.012
+"""Width of a letter beside a point, as a share of its panel."""
 _MOST_COLOURS = 6
 """Lines up to which all are in colour; of more, two fewer and the first that was named."""
 
@@ -85,10 +87,17 @@ def _draw_seconds(figure: Figure, runs: Sequence[Row], lines: Sequence[str]) -> 
         named.append((seconds, tau, line.split(":")[-1], colour))
     axes.set_xscale("log")
     axes.margins(x=0.12)
+    at = axes.transAxes.inverted().transform(
+        axes.transData.transform([(seconds, tau) for seconds, tau, *_ in named])
+    )
     low, high = axes.get_xlim()
-    for seconds, tau, name, colour in named:
-        beside = seconds * (high / low) ** 0.01
-        axes.text(beside, tau, name, color=colour, fontsize=8, va="center")
+    for (seconds, tau, name, colour), place in zip(named, at, strict=True):
+        # On the left where a point would lie under the name.
+        across, up = (at - place).T
+        taken = (across > 0) & (across < _LETTER * (len(name) + 2)) & (np.abs(up) < _LETTER)
+        side, alignment = (-1, "right") if taken.any() else (1, "left")
+        beside = seconds * (high / low) ** (0.01 * side)
+        axes.text(beside, tau, name, color=colour, fontsize=8, va="center", ha=alignment)
     axes.set_xlabel("seconds to fit and to score the space, one thread; geometric mean over tasks")
     axes.set_ylabel("Kendall's tau, mean over tasks")
     about = task_title(*tasks) if len(tasks) == 1 else f"{len(tasks)} tasks"
