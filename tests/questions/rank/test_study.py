@@ -138,8 +138,7 @@ def test_a_predictor_with_doubt_of_its_own(tmp_path):
 @pytest.fixture(name="small_race")
 def _small_race(monkeypatch):
     """Fewer trees and folds: what is tested does not depend on their number."""
-    pytest.importorskip("sklearn", reason="trees are among the candidates")
-    monkeypatch.setattr(auto, "_FOREST", {"trees": 10})
+    pytest.importorskip("sklearn", reason="boosting is among the candidates")
     monkeypatch.setattr(auto, "_BOOSTERS", {"rounds": 10, "ensemble": 1})
     monkeypatch.setattr(auto, "_REPEATS", ())
     monkeypatch.setattr(kernel, "_REPEATS", 1)
