@@ -387,7 +387,8 @@ def test_code_that_differs_is_named(earlier):
     )
     assert _code(now, before) == "Other code made gnn hr. Unchanged: gnn mse."
     assert _code(now, now) == "The same code made both."
-    assert _code(now, find_studies([earlier])).startswith("Not recorded on both sides")
+    unknown = [dataclasses.replace(study, code={}) for study in find_studies([earlier])]
+    assert _code(now, unknown).startswith("Not recorded on both sides")
 
 
 def test_what_cannot_be_compared_is_one_line(tmp_path):
