@@ -135,21 +135,17 @@ def of_predictors():
     space = tau.index.get_level_values("task").str.split("/").str[0]
     settings = space.str.startswith(("hpo", "scaling"))
     near = tau.ge(tau.max(axis=1) - 0.005, axis=0)
-    rows = []
+    sizes, rows = sorted(runs["n_train"].unique()), []
     for name in tau.mean().sort_values(ascending=False).index:
         parts = [
-            " / ".join(
-                f"{own.xs(n, level='n_train')[name].mean():.3f}"
-                for n in sorted(runs["n_train"].unique())
-            )
+            " / ".join(f"{own.xs(n, level='n_train')[name].mean():.3f}" for n in sizes)
             for own in (tau[~settings], tau[settings])
         ]
         seconds = " / ".join(
-            f"{np.exp(np.log(time.xs(n, level='n_train')[name]).mean()):.2g}"
-            for n in sorted(runs["n_train"].unique())
+            f"{np.exp(np.log(time.xs(n, level='n_train')[name]).mean()):.2g}" for n in sizes
         )
         rows.append([f"`{name}`", *parts, f"{near[name].sum()} of {len(near)}", seconds])
-    by = " / ".join(f"{n:,}" for n in sorted(runs["n_train"].unique()))
+    by = " / ".join(f"{n:,}" for n in sizes)
     header = ["predictor", f"graphs, {by}", f"settings, {by}", "within .005 of the best",
               f"seconds, {by}"]  # fmt: skip
     return table(header, rows)

@@ -22,14 +22,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import typer
+from command_tree import COMMANDS
 from hostile import bytes_of, foreign
 
 from nasrank.benchmarks import downloading
 from nasrank.benchmarks.downloading import Download
 from nasrank.cli import command as command_module
 from nasrank.cli import run
-from nasrank.cli.app import app
 from nasrank.cli.output import FORMATS, print_result, print_rows
 from nasrank.escapes import visible
 from nasrank.studies import STUDIES, config_of
@@ -107,18 +106,6 @@ NO_FILES = {
 DATA = {"samples": f"{ODD}.parquet", "archs": "archs:own/own", "": None}
 REFUSED = {("pr train", "archs"), ("ot train", "archs")}
 """A space of one's own has neither cells to generate nor a tree."""
-
-
-def leaves(command, path=()):
-    """Every command with its name as typed."""
-    if hasattr(command, "commands"):
-        for name, below in command.commands.items():
-            yield from leaves(below, (*path, name))
-    else:
-        yield " ".join(path), command
-
-
-COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 
 def kinds_of(name):

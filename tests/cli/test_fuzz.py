@@ -14,12 +14,11 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-import typer
+from command_tree import COMMANDS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasrank.cli import run
-from nasrank.cli.app import app
 
 CASES = int(os.environ.get("NASRANK_FUZZ", "15"))
 CODES = {0, 2, 3, 4, 5, 130}
@@ -41,17 +40,6 @@ HARMLESS = {
 }  # fmt: skip
 """Commands that train nothing, fetch nothing and read little, so that any arguments will do."""
 
-
-def leaves(command, path=()):
-    """Every command with its name as typed."""
-    if hasattr(command, "commands"):
-        for name, below in command.commands.items():
-            yield from leaves(below, (*path, name))
-    else:
-        yield " ".join(path), command
-
-
-COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 NAMES = (
     "nb201/cifar10", "nb201/cifar10:latency", "nb201", "nb201/", "/", ":", "nbgraph/cora",
