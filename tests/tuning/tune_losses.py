@@ -3,8 +3,8 @@
     python tests/tuning/tune_losses.py --out results/tuning
 
 Every loss is tried with as many settings, each one step away from its default: four of its own
-options and of what it is fed with, and with ``--predictor gnn`` two learning rates and two
-numbers of epochs as well. The best setting of a loss over the tuning tasks is then tried on tasks
+options and of what it is fed with, and with ``--predictor gnn`` two learning rates, two numbers
+of epochs and two lengths of lists as well. The best setting of a loss over the tuning tasks is then tried on tasks
 and seeds that had no part in choosing it. Finished parts are kept in ``tuning.d``; repeat a
 stopped command to go on.
 """
@@ -29,7 +29,8 @@ from nasrank.tables import Column, Table, bounds, number, text
 
 LOG = logging.getLogger(__name__)
 
-N_TRAIN = 78
+N_TRAIN = {"kernel": 78, "gnn": 156}
+"""Labels of a training set."""
 MOST_SCORED = 4_000
 """Test architectures that a tau is taken on: its error is far below that of a seed."""
 TUNED_ON, TUNING_SEEDS = (
@@ -42,7 +43,7 @@ CONFIRMED_ON, CONFIRMING_SEEDS = (
 )
 MARGIN = 0.005
 """A gain of tau that is worth another default."""
-RATES, EPOCHS = (3.5e-3, 1.4e-2), (30, 120)
+RATES, EPOCHS, LISTS = (7.5e-3, 3e-2), (30, 120), (16, 64)
 OPTIONS = {
     "mse": ["targets=clipped", "targets=robust", "targets=normal", "targets=rank"],
     "mse+sr": ["weight=0.03", "weight=0.3", "weight=1", "targets=robust"],
@@ -69,6 +70,7 @@ TUNING = Table(
         Column("loss", "string", "", "Canonical spelling of the loss with its options"),
         Column("learning_rate", "double", "1", "Peak learning rate; no matter to a kernel"),
         Column("epochs", "int64", "epochs", "Passes over the training set; no matter to a kernel"),
+        Column("list_length", "int64", "items", "Items compared at once; no matter to a kernel"),
         Column("seed", "int64", "", "Seed of the run"),
         Column("kendall_tau", "double", "1", "Kendall's tau-b on the test set, higher is better"),
     ),
@@ -99,6 +101,7 @@ def settings(loss, predictor):
     if predictor == "gnn":
         yield from ((loss, Recipe(learning_rate=rate)) for rate in RATES)
         yield from ((loss, Recipe(epochs=epochs)) for epochs in EPOCHS)
+        yield from ((loss, Recipe(list_length=length)) for length in LISTS)
     yield from ((f"{loss}({option})", default) for option in OPTIONS[loss])
 
 
@@ -114,7 +117,7 @@ class Bench:
         key = name.split("/")[0], recipe
         if key not in self._made:
             self._made = {key: PREDICTORS[self.predictor](task.space.graphs, recipe=recipe)}
-        splits = {seed: make_split(task, N_TRAIN, seed) for seed in seeds}
+        splits = {seed: make_split(task, N_TRAIN[self.predictor], seed) for seed in seeds}
         cells = [(loss, seed) for seed in seeds for loss in losses]
         members = [
             Member(task.space.class_of[splits[s].train], splits[s].targets, parse(loss), s)
@@ -140,15 +143,14 @@ class Bench:
         for recipe, losses in by_recipe.items():
             for part in parts:
                 name = f"{self.predictor}-{phase}-{task}-{recipe.learning_rate:g}"
-                name = f"{name}-{recipe.epochs}-{part[0]}"
+                name = f"{name}-{recipe.epochs}-{recipe.list_length}-{part[0]}"
                 path = self.out / "tuning.d" / (re.sub(r"[^a-z0-9.]+", "-", name) + ".parquet")
                 if not path.exists():
                     made = [
                         dict(zip([c.name for c in TUNING.columns], cells, strict=True))
                         for loss, seed, tau in self.measure(task, recipe, losses, part)
                         for cells in [
-                            (phase, task, self.predictor, loss, recipe.learning_rate,
-                             recipe.epochs, seed, tau)
+                            (phase, task, self.predictor, loss, *of_recipe(recipe), seed, tau)
                         ]
                     ]  # fmt: skip
                     TUNING.write(made, path)
@@ -161,7 +163,7 @@ def gains(found, setting, default):
     """Tau gained by each seed, averaged over tasks."""
     taus = defaultdict(dict)
     for row in found:
-        key = row["loss"], row["learning_rate"], row["epochs"]
+        key = row["loss"], row["learning_rate"], row["epochs"], row["list_length"]
         taus[key][row["task"], row["seed"]] = row["kendall_tau"]
     by_seed = defaultdict(list)
     for (task, seed), tau in taus[setting].items():
@@ -169,8 +171,12 @@ def gains(found, setting, default):
     return [float(np.mean(each)) for each in by_seed.values()]
 
 
+def of_recipe(recipe):
+    return recipe.learning_rate, recipe.epochs, recipe.list_length
+
+
 def key_of(loss, recipe):
-    return str(parse(loss)), recipe.learning_rate, recipe.epochs
+    return str(parse(loss)), *of_recipe(recipe)
 
 
 def best_of(tuned, tried):
@@ -184,8 +190,13 @@ def judged(predictor, tuned, confirmed, tried, best):
     rows = []
     for loss, setting in best.items():
         default = key_of(*tried[loss][0])
-        name, rate, epochs = key_of(*setting)
-        extra = "" if (rate, epochs) == default[1:] else f", rate {rate:g}, {epochs} epochs"
+        name, *recipe = key_of(*setting)
+        spelt = ("rate {:g}", "{} epochs", "lists of {}")
+        extra = "".join(
+            f", {words.format(own)}"
+            for words, own, usual in zip(spelt, recipe, default[1:], strict=True)
+            if own != usual
+        )
         own = mean_interval(gains(confirmed, key_of(*setting), default))
         chosen = key_of(*setting) != default
         rows.append(
