@@ -4,9 +4,9 @@
 
 Every loss is tried with as many settings, each one step away from its default: four of its own
 options and of what it is fed with, and with ``--predictor gnn`` two learning rates, two numbers
-of epochs and two lengths of lists as well. The best setting of a loss over the tuning tasks is then tried on tasks
-and seeds that had no part in choosing it. Finished parts are kept in ``tuning.d``; repeat a
-stopped command to go on.
+of epochs and two lengths of lists as well. The best setting of a loss over the tuning tasks is
+then tried on tasks and seeds that had no part in choosing it. Finished parts are kept in
+``tuning.d``; repeat a stopped command to go on.
 """
 
 import argparse

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasrank.benchmarks.titles import task_title
+from nasrank.losses import LossSpec, parse
 from nasrank.runs.discovery import mean_discovery
+from nasrank.statistics import mean_interval
 from nasrank.study.pictures import look, move_apart, name_ends, picture, slug
 
 if TYPE_CHECKING:
@@ -34,10 +36,11 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
 
     The lines of a picture are the losses of one predictor. Where several predictors have one loss
     each, the lines are the predictors, and one more picture sets their tau against their seconds.
+    Where a loss is fed with several targets, one more for each predictor says what they gain.
     Of many lines the best few and the first that was named are in colour.
 
     Pictures are ``TASK-PREDICTOR-tau.svg`` and ``TASK-PREDICTOR-discovery.svg``, or these with
-    ``predictors`` and ``predictors-seconds.svg``.
+    ``predictors`` and ``predictors-seconds.svg``; and ``PREDICTOR-targets.svg``.
     """
     tables = {**tables, **{name: _arranged(tables[name]) for name in ("summary", "runs")}}
     lines = list(dict.fromkeys(row[_LINE] for row in tables["summary"]))
@@ -53,7 +56,74 @@ def draw_comparison(tables: Mapping[str, Sequence[Row]], folder: Path) -> list[P
         paths.append(folder / "predictors-seconds.svg")
         with picture(paths[-1], (9.0, 5.0)) as figure:
             _draw_seconds(figure, timed, lines)
+    for (predictor, sampling), fed in _fed(tables["runs"]).items():
+        paths.append(folder / f"{slug(_file((predictor, 'targets', sampling)))}.svg")
+        tall = 1.4 + 0.26 * len({run["task"] for run in fed})
+        with picture(paths[-1], (9.0, tall)) as figure:
+            _draw_targets(figure, fed, lines)
     return paths
+
+
+def _fed(runs: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Return runs by predictor and sampling, of those with one loss on several targets."""
+    alike: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for run in runs:
+        if run[_PICTURE][1] != _PREDICTORS:
+            alike[run["predictor"], run["sampling"]].append(run)
+    return {key: own for key, own in alike.items() if len(_targets(own)) > 1}
+
+
+def _targets(runs: Sequence[Row]) -> set[str]:
+    """Return what the first loss that has several targets is fed with."""
+    fed: dict[str, set[str]] = defaultdict(set)
+    for loss in dict.fromkeys(run["loss"] for run in runs):
+        spec = parse(loss)
+        if isinstance(spec, LossSpec):
+            fed[spec.name].add(spec.targets)
+    return next((own for own in fed.values() if len(own) > 1), set())
+
+
+def _draw_targets(figure: Figure, runs: Sequence[Row], lines: Sequence[str]) -> None:
+    """Draw what every loss gains over the first, task by task, a panel for each size."""
+    taus: dict[tuple[int, str, str], dict[int, float]] = defaultdict(dict)
+    for run in runs:
+        if run["kendall_tau"] is not None:
+            taus[run["n_train"], run["task"], run["loss"]][run["seed"]] = run["kendall_tau"]
+    own = {run["loss"] for run in runs}
+    first, *others = [line for line in lines if line in own]
+    tasks = list(dict.fromkeys(run["task"] for run in runs))
+    sizes = sorted({run["n_train"] for run in runs})
+    panels = figure.subplots(1, len(sizes), sharey=True, sharex=True, squeeze=False)[0]
+    for axes, size in zip(panels, sizes, strict=True):
+        axes.axvline(0, color="0.5", linewidth=0.8)
+        for place, line in enumerate(others):
+            drawn = []
+            for row, task in enumerate(tasks):
+                base, told = taus[size, task, first], taus[size, task, line]
+                shared = [told[seed] - base[seed] for seed in told if seed in base]
+                if shared:
+                    gain = mean_interval(shared)
+                    # Side by side, so that intervals of different lines can be seen.
+                    off = 0.6 * ((place + 0.5) / len(others) - 0.5)
+                    drawn.append((row + off, gain.mean, gain.lower, gain.upper))
+            for at, _, lower, upper in drawn:
+                # One seed has no interval.
+                if lower is not None and upper is not None:
+                    axes.plot([lower, upper], [at, at], color=look(place)["color"], linewidth=0.9)
+            axes.plot(
+                [mean for _, mean, *_ in drawn], [at for at, *_ in drawn],
+                label=line, markersize=3, **{**look(place), "linestyle": "none"},
+            )  # fmt: skip
+        axes.set_title(f"{size:,} labels", loc="left", fontsize=9)
+    panels[0].set_yticks(range(len(tasks)), [task_title(task) for task in tasks], fontsize=8)
+    panels[0].invert_yaxis()
+    panels[len(sizes) // 2].set_xlabel(
+        f"{runs[0]['predictor']}: Kendall's tau above that of {first}, mean and 95 % interval"
+    )
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper left",
+        ncols=min(5, len(others)), fontsize=8,
+    )  # fmt: skip
 
 
 def _timed(run: Row) -> bool:

@@ -23,7 +23,7 @@ def tables():
                 run = f"{loss}-{n_train}-{seed}"
                 runs.append(
                     {**KEY, "run_id": run, "loss": loss, "n_train": n_train, "n_test": 1000,
-                     "ceiling_tau": 0.95}
+                     "seed": seed, "ceiling_tau": 0.95}
                 )  # fmt: skip
                 discovery += [
                     {"run_id": run, "top_fraction": 0.01, "k": k, "discovery_rate": rate}
@@ -145,3 +145,42 @@ def test_a_predictor_that_lacks_a_task_is_not_set_beside_others(tables, tmp_path
             if run["predictor"] == "gp"]  # fmt: skip
     tables["runs"] += more
     assert not {"gnn"} & texts(draw_comparison(tables, tmp_path)[-1])
+
+
+def test_targets_of_a_loss_have_a_picture_of_what_they_gain(tables, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from matplotlib.axes import Axes
+
+    points = {}
+    plot = Axes.plot
+
+    def note(axes, *given, **look):
+        if "label" in look:
+            points[look["label"]] = [round(float(x), 6) for x in given[0]]
+        return plot(axes, *given, **look)
+
+    monkeypatch.setattr(Axes, "plot", note)
+    gain = {"mse": 0.0, "mse(targets=robust)": 0.03, "hr": -0.02}
+    tables["runs"] = [
+        {**run, "run_id": f"{loss}-{run['run_id']}", "loss": loss,
+         # What a seed is worth falls out of the difference.
+         "kendall_tau": 0.5 + 0.1 * place + own}
+        for loss, own in gain.items()
+        for place, run in enumerate(tables["runs"])
+        if run["n_train"] == 78
+    ]  # fmt: skip
+    tables["summary"] = [
+        {**tables["summary"][0], "loss": loss, "mean": 0.5 + own} for loss, own in gain.items()
+    ]
+    path = draw_comparison(tables, tmp_path)[-1]
+    assert path.name == "gnn-targets.svg"
+    assert points == {"mse(targets=robust)": [0.03], "hr": [-0.02]}
+    assert "gnn: Kendall's tau above that of mse, mean and 95 % interval" in texts(path)
+
+
+def test_without_several_targets_there_is_no_such_picture(tables, tmp_path):
+    pytest.importorskip("matplotlib")
+    for rows in (tables["summary"], tables["runs"]):
+        for row in rows:
+            row["loss"] = {"mse": "hr", "pw(hr,mape,50)": "mse(targets=robust)"}[row["loss"]]
+    assert not [p for p in draw_comparison(tables, tmp_path) if "targets" in p.name]
