@@ -50,6 +50,7 @@ statistics:
 	$(PYTHON) tests/reliability/coverage.py --out results/reliability
 	$(PYTHON) tests/reliability/evaluation_power.py --out results/reliability
 	$(PYTHON) tests/reliability/list_coverage.py --out results/reliability
+	$(PYTHON) tests/reliability/advice_transfer.py --out results/reliability
 
 # Other versions of Python and packages, and less than usual of everything: name further Pythons,
 # with the packages in them, such as PYTHONS="/tmp/old/bin/python /tmp/py313/bin/python".

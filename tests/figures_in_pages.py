@@ -270,6 +270,25 @@ def closed_over_spaces(folder, loss="listmle", fed="mse(targets=robust)"):
     )
 
 
+def fed():
+    """Mean tau of what regression is fed with, beside listmle, on both predictors."""
+    shown = {
+        "`mse` as published": "mse",
+        "`mse`, robust targets": "mse(targets=robust)",
+        "`listmle`": "listmle",
+    }
+    rows = []
+    for predictor in ("kernel", "gnn"):
+        runs = frame(f"targets/{predictor}/runs").query("not diverged")
+        tau = runs.pivot_table(index="n_train", columns="loss", values="kendall_tau")
+        cells = [" / ".join(f"{each:.3f}" for each in tau[loss]) for loss in shown.values()]
+        seeds = f"`{predictor}`, {runs['seed'].nunique()} seeds"
+        rows.append([seeds, *cells, closed_over_spaces(predictor)])
+    sizes = " / ".join(map(str, tau.index))
+    title = f"tau with {sizes} labels, {runs['task'].nunique()} tasks"
+    return table([title, *shown, "the targets' share of the gap"], rows)
+
+
 def beside_others():
     """Places of `auto` among all predictors, and its lead over others' on settings."""
     runs = frame("predictors/tasks/runs")
@@ -443,6 +462,7 @@ TABLES = {
     "medians": medians,
     "coverage": coverage,
     "power": power,
+    "targets": fed,
     "targets-kernel": lambda: closed("kernel"),
     "targets-gnn": lambda: closed("gnn"),
     "shares": shares,
