@@ -93,5 +93,11 @@ class CompareConfig(Seeded, OnAnyDevice, OnEngines, WithMemoryLimit):
     sampling: Some[Literal["random", "stratified", "diverse"]] = _data(
         ("random",), "How to draw training sets; several are compared."
     )
+    lambdas: tuple[Annotated[float, Field(gt=0)], ...] = option(
+        (),
+        "Also compare lists of candidates by precision and recall: 1 for a list as long as the "
+        "top 1 % of the candidates, 0.1 for one ten times as long.",
+        panel=OUTPUT,
+    )
     keep_predictions: bool = option(False, "Write every score.", panel=OUTPUT)
     curves: bool = option(False, "Write loss and tau by epoch.", panel=OUTPUT)

@@ -22,6 +22,7 @@ from nasrank.runs.evaluate import mean_gpu_seconds
 from nasrank.runs.extras import Extras
 from nasrank.runs.fleets import FleetSettings, FleetTrainer
 from nasrank.runs.grid import cut, estimated_seconds, losses_for, work
+from nasrank.runs.lists import LISTS, lists_table
 from nasrank.runs.own_metrics import MetricSpec
 from nasrank.runs.run import Run
 from nasrank.runs.summarise import headline, overall_table
@@ -172,6 +173,8 @@ def _compared(job: Job[CompareConfig, Run]) -> Answer:
     tables = run_tables(rows, sampling=several, parts=_extras(job.config).parts)
     if len({row["task"] for row in rows}) > 1:
         tables[OVERALL] = overall_table(rows)
+    if job.config.lambdas:
+        tables[LISTS] = lists_table(rows, job.config.lambdas)
     return Answer({HEADLINE: headline(tables[SUMMARY], tables[BUDGET]), **tables})
 
 

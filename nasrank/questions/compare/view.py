@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nasrank.questions.compare.options import CompareConfig
+from nasrank.runs.lists import LISTS
 from nasrank.runs.tables import (
     DISCOVERY_AT,
     EVALUATIONS,
@@ -119,6 +120,7 @@ def view_comparison(result: Result[CompareConfig]) -> Iterable[Part]:
         yield Sheet(rows, fields, joined(title))
         yield from _chart(rows, joined([task, drawn]))
     yield from _own_metrics(result)
+    yield from _lists(result)
     yield from _over_tasks(result)
     yield (
         f"Kendall tau: mean over seeds ± half its 95 % interval. * best of its n; = surely within "
@@ -166,6 +168,40 @@ def _own_metrics(result: Result[CompareConfig]) -> Iterable[Part]:
             Field("marks", "", of=_marked, keep=8),
         )
         yield Sheet(own, fields, f"{metric}, {better[metric]} is better")
+
+
+def _lists(result: Result[CompareConfig]) -> Iterable[Part]:
+    """Show lists of candidates, a table for each task and wish between precision and recall."""
+    rows = result.tables.get(LISTS.name, [])
+    if not rows:
+        return
+    several = differing(rows, ("sampling", "predictor"))
+    fields = (
+        *(Field(name, keep=9) for name in several),
+        Field("loss", keep=9),
+        Field("n_train", "n", right=True, keep=9),
+        Field("length", "list of", _length, right=True, keep=8),
+        Field("precision", of=lambda row: with_interval(row, "precision", _share), right=True),
+        Field("recall", of=lambda row: with_interval(row, "recall", _share), right=True, keep=7),
+        Field("marks", "", of=_marked, keep=8),
+        Field("chance", "precision\nby chance", _share, right=True, keep=3),
+    )
+    for (task, wish), own in grouped(rows, ("task", "lambda")).items():
+        yield Sheet(own, fields, f"{task}: lists of candidates, lambda {wish:g}")
+    yield (
+        "Precision: share of the list that is of the top 1 %; recall: share of the top among the "
+        "candidates that it holds, as 95 % intervals of means. lambda is the number of these over "
+        "the length of the list; marks are of precision from 1 on, of recall below."
+    )
+
+
+def _length(length: float | None) -> str:
+    return number(None if length is None else round(length))
+
+
+def _share(share: float | None) -> str:
+    # Student's interval knows no ends of a scale.
+    return "-" if share is None else f"{100 * min(max(share, 0.0), 1.0):.0f} %"
 
 
 def _over_tasks(result: Result[CompareConfig]) -> Iterable[Part]:

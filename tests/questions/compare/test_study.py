@@ -15,6 +15,7 @@ from nasrank.predictors.recipe import Recipe
 from nasrank.questions.compare import study as compare_module
 from nasrank.questions.compare.options import CompareConfig
 from nasrank.questions.compare.study import plan_runs
+from nasrank.runs.lists import LISTS
 from nasrank.runs.tables import (
     BUDGET,
     CURVES,
@@ -405,6 +406,20 @@ def test_what_a_loss_is_fed_with_is_a_factor(tmp_path):
     assert done.computed == 6
     as_named = conduct(changed(n_train=(20,), losses=("mse(targets=robust)",), seeds=2), tmp_path)
     assert as_named.computed == 0
+
+
+def test_lists_are_cut_from_finished_runs(tmp_path):
+    small = {"n_train": (20,), "losses": ("mse", "hr"), "seeds": 2}
+    assert LISTS.name not in conduct(changed(**small), tmp_path).tables
+    done = conduct(changed(**small, lambdas=(0.1, 10.0)), tmp_path)
+    assert done.computed == 0
+    rows = done.tables["lists"]
+    assert LISTS.read(tmp_path / "lists.parquet") == rows
+    assert [(row["loss"], row["lambda"]) for row in rows] == [
+        ("mse", 0.1), ("hr", 0.1), ("mse", 10), ("hr", 10),
+    ]  # fmt: skip
+    for row in rows:
+        assert row["precision"] == pytest.approx(row["recall"] * row["lambda"], rel=1e-6)
 
 
 def test_ways_to_sample_side_by_side(tmp_path):
