@@ -16,6 +16,7 @@ import torch
 from nasrank.benchmarks import load_task
 from nasrank.benchmarks.tasks import parse_task
 from nasrank.errors import DataError, UsageError
+from nasrank.files import require_writable
 from nasrank.losses import parse
 from nasrank.predictors import PREDICTORS
 from nasrank.predictors.specification import PredictorSpec, parse_predictor
@@ -29,7 +30,7 @@ from nasrank.questions.rank.options import RankConfig
 from nasrank.questions.rank.pool import Found, rank_pool, rank_space, scratch_of
 from nasrank.questions.rank.pool_file import PoolFile
 from nasrank.questions.rank.scorer import with_ensemble
-from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RACE, RANKING
+from nasrank.questions.rank.tables import CALIBRATION, CHOICE, RACE, RANKING, SCORES
 from nasrank.questions.rank.updating import read_labels, store_labels
 from nasrank.questions.rank.view import view_ranking
 from nasrank.runs.code import code_of
@@ -63,6 +64,8 @@ def _ranked(job: Job[RankConfig, Any]) -> Answer:
         )
     if config.pool is not None:
         _pool_of(config.pool, task).check()
+    # Said now, and not when all is trained.
+    require_writable(out / SCORES.name)
     model, choice = _learnt(
         job, case, Training(spec, loss or DEFAULT, config.seed, device), losses
     )
@@ -149,7 +152,7 @@ def _learnt(
 
 def _score(job: Job[RankConfig, Any], model: Model) -> Found:
     """Score the candidates; scores of a pool are kept until all of it is done."""
-    config, scores = job.config, job.out / "scores"
+    config, scores = job.config, job.out / SCORES.name
     with job.progress.stage("scoring candidates") as tell:
         if config.pool is None:
             folder = scores / "space"

@@ -6,6 +6,7 @@ import pytest
 from nasrank.benchmarks.importers import Imported, Measurement
 from nasrank.benchmarks.importers.merge import save
 from nasrank.benchmarks.space import Metric
+from nasrank.errors import DataError
 from nasrank.graphs import GraphBatch
 from nasrank.graphs.settings import Setting, Settings
 from nasrank.questions.rank.case import load_case
@@ -75,3 +76,18 @@ def test_failed_trials_are_learnt_from_and_not_proposed(tmp_path):
     assert {*named} <= {*free.tolist()}
     # The list is far better than a blind draw of the same size.
     assert np.median(loss[named]) < np.quantile(loss[free], 0.3)
+
+
+def test_what_is_in_the_way_of_scores_is_said_before_anything_is_trained(tmp_path, monkeypatch):
+    save_trials(np.random.default_rng(0))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "scores").write_text("mine")
+
+    def train(*_given):
+        raise AssertionError("trained before the folder was looked at")
+
+    monkeypatch.setattr("nasrank.questions.rank.study.learn", train)
+    with pytest.raises(DataError, match=r"scores: cannot be written .*exists"):
+        conduct(RankConfig(space="trials"), out)
+    assert (out / "scores").read_text() == "mine"
