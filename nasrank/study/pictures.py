@@ -133,7 +133,8 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
         if title:
             figure.suptitle(title, fontsize=9, x=0.01, ha="left")
         _as_plain_text(figure)
-        _part_ticks(figure)
+        if _part_ticks(figure):
+            figure.draw_without_rendering()
         _break_titles(figure)
         for place in written_as(path):
             kind = place.suffix[1:]
@@ -142,10 +143,9 @@ def picture(path: Path, size: tuple[float, float], title: str = "") -> Iterator[
 
 
 def _break_titles(figure: Figure) -> None:
-    """Break titles where they would stand in the next panel or beyond the edge."""
+    """Break titles of a drawn figure where they would stand in the next panel or over the edge."""
     from matplotlib.text import Text
 
-    figure.draw_without_rendering()
     edge = figure.bbox.width - _EDGE
     heading = figure.get_suptitle()
     titled = [(text, edge) for text in figure.texts if heading and text.get_text() == heading]
@@ -167,11 +167,14 @@ def _break_titles(figure: Figure) -> None:
             text.set_text("\n".join(textwrap.wrap(whole, letters)))
 
 
-def _part_ticks(figure: Figure) -> None:
+def _part_ticks(figure: Figure) -> bool:
     """Let no number at a tick stand on another, and no common factor stand apart at the end.
 
     On log scales over a short range those between the powers are written only where there is room,
     2 and 5 before others.
+
+    Returns:
+        Whether anything is other than it was drawn. Drawing is what a picture takes most time for.
     """
     from matplotlib.ticker import Formatter, MaxNLocator, ScalarFormatter
 
@@ -208,10 +211,10 @@ def _part_ticks(figure: Figure) -> None:
                 if not any(_touch(first, second) for first, second in combinations(boxes, 2)):
                     break
                 locator.set_params(nbins=most)
-    for axis in shown:
-        if axis.get_scale() == "log":
-            _write_out(axis)
-            _write_with_room(axis)
+    scaled = [axis for axis in shown if axis.get_scale() == "log"]
+    written = [_write_out(axis) for axis in scaled]
+    thinned = [_write_with_room(axis) for axis in scaled]
+    return bool(factored) or any(written) or any(thinned)
 
 
 def _distinct(values: list[float]) -> list[str]:
@@ -225,16 +228,20 @@ def _distinct(values: list[float]) -> list[str]:
     return [f"{value:.17g}" for value in values]
 
 
-def _write_out(axis: Axis) -> None:
-    """Write 0.2 and 3,000 on a log scale, and not powers of ten, where all are of such a size."""
+def _write_out(axis: Axis) -> bool:
+    """Write 0.2 and 3,000 on a log scale, and not powers of ten, where all are of such a size.
+
+    Returns:
+        Whether it did.
+    """
     from matplotlib.ticker import Formatter, LogFormatter
 
     low, high = sorted(axis.get_view_interval())
     usual = (axis.get_major_formatter(), axis.get_minor_formatter())
     if not all(isinstance(each, LogFormatter) for each in usual):
-        return
+        return False
     if low < _PLAIN[0] or high > _PLAIN[1] or axis.get_transform().base != 10:  # type: ignore[attr-defined]
-        return
+        return False
 
     class Plain(Formatter):
         def __init__(self, which: Formatter) -> None:
@@ -248,10 +255,15 @@ def _write_out(axis: Axis) -> None:
 
     axis.set_major_formatter(Plain(usual[0]))
     axis.set_minor_formatter(Plain(usual[1]))
+    return True
 
 
-def _write_with_room(axis: Axis) -> None:
-    """Write numbers between the powers of a log scale only where they stand apart."""
+def _write_with_room(axis: Axis) -> bool:
+    """Write numbers between the powers of a log scale only where they stand apart.
+
+    Returns:
+        Whether any is left out.
+    """
     from matplotlib.ticker import Formatter
 
     minor = _written(axis, minor=True)
@@ -262,7 +274,7 @@ def _write_with_room(axis: Axis) -> None:
             kept.append(value)
             taken.append(minor[value])
     if len(kept) == len(minor):
-        return
+        return False
     usual = axis.get_minor_formatter()
 
     class Kept(Formatter):
@@ -273,6 +285,7 @@ def _write_with_room(axis: Axis) -> None:
             usual.set_locs(locs)
 
     axis.set_minor_formatter(Kept())
+    return True
 
 
 def _written(axis: Axis, *, minor: bool) -> dict[float, Bbox]:
