@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from nasrank.runs.lists import lists_table
+from nasrank.runs.tables import DISCOVERY
 from nasrank.statistics import paired_p, ratio_interval
 from nasrank.tables import read_parquet
 
@@ -32,9 +34,9 @@ def table(header, rows):
     return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)
 
 
-def tuned():
+def tuned(predictor):
     rows = []
-    for row in frame("tuning/tuned-kernel").to_dict("records"):
+    for row in frame(f"tuning/tuned-{predictor}").to_dict("records"):
         same = row["loss"] == row["setting"]
         ends = "" if same else f" [{row['gain_lower']:+.3f}, {row['gain_upper']:+.3f}]"
         gains = ("", "") if same else (f"{row['tuned_gain']:+.3f}", f"{row['gain']:+.3f}{ends}")
@@ -289,6 +291,41 @@ def fed():
     return table([title, *shown, "the targets' share of the gap"], rows)
 
 
+def listed(wish, name):
+    """Precision or recall of lists by mse and listmle, CIFAR-10 with 78 labels, in %."""
+    runs = frame("runs").query(
+        "task == 'nb201/cifar10' and n_train == 78 and loss in ('mse', 'listmle')"
+    )
+    found = frame("discovery")
+    found = found[found["run_id"].isin(runs["run_id"])].groupby("run_id")
+    rows = [
+        {**run, **{f"{DISCOVERY.name}.{key}": values.tolist() for key, values in own.items()}}
+        for run in runs.to_dict("records")
+        for own in [found.get_group(run["run_id"])]
+    ]
+    of = {row["loss"]: row[name] for row in lists_table(rows, [wish])}
+    return f"{100 * of['mse']:.0f}", f"{100 * of['listmle']:.0f}"
+
+
+def advice():
+    """What distances between spaces say of where advice carries over."""
+    found = frame("reliability/advice-transfer")
+    labels = found[found["distance"] == "labels"]
+    known = found[(found["distance"] == "gaps") & (found["predictor"] == "gnn")]["correlation"]
+
+    def short(value):
+        return f"{value:.2f}".replace("0.", ".")
+
+    low, high = (
+        short(each) for each in (labels["correlation"].min(), labels["correlation"].max())
+    )
+    least = np.floor(10 * labels["p_value"].min()) / 10
+    return [
+        f"between {low} and {high}, p at least {least:.1f}".replace("0.", "."),
+        f"does on a network ({short(known.min())} to {short(known.max())})",
+    ]
+
+
 def beside_others():
     """Places of `auto` among all predictors, and its lead over others' on settings."""
     runs = frame("predictors/tasks/runs")
@@ -449,7 +486,8 @@ TABLES = {
     "engine-kills": engine_kills,
     "matrix": matrix,
     "command-costs": command_costs,
-    "tuned": tuned,
+    "tuned-kernel": lambda: tuned("kernel"),
+    "tuned-gnn": lambda: tuned("gnn"),
     "list-coverage": list_coverage,
     "losses": losses,
     "seconds": seconds,
@@ -494,6 +532,7 @@ def sentences():
     kernel, network = (closed_over_spaces(folder) for folder in ("kernel", "gnn"))
     first, within, lead = beside_others()
     place = f"`auto` is the best of fifteen on {first}"
+    short, long = listed(10, "precision"), listed(0.1, "recall")
     return {
         "README.md": [f"closes {kernel} of its gap", place, within, f"it is {lead} ahead"],
         "docs/results.md": [
@@ -506,7 +545,12 @@ def sentences():
             f"as the units {network}",
         ],
         "results/predictors/README.md": [f"{place} of 20 tasks", within, f"{lead} in the mean"],
-        "docs/compare.md": [f"Student interval at 95 % holds in {low} to {high} of 100 cases"],
+        "docs/companions.md": advice(),
+        "docs/compare.md": [
+            f"({short[0]} %), and nearly all of those by `listmle` ({short[1]} %)",
+            f"they hold {long[0]} and {long[1]} % of it",
+            f"Student interval at 95 % holds in {low} to {high} of 100 cases",
+        ],
         "results/reliability/README.md": [
             f"would have an interval that holds in {low} to {high} % of cases with 10 seeds",
             *(["whose exact interval held in all of 4,000"] if (exact == 1).all() else []),
