@@ -72,7 +72,8 @@ engines:
 # Other learning rates, epochs and options of every loss, on tasks that no table reports.
 .PHONY: tuning
 tuning:
-	OMP_NUM_THREADS=1 $(PYTHON) tests/tuning/tune_losses.py --out results/tuning
+	OMP_NUM_THREADS=1 $(PYTHON) tests/tuning/tune_losses.py --predictor gnn --out results/tuning
+	OMP_NUM_THREADS=1 $(PYTHON) tests/tuning/tune_losses.py --predictor kernel --out results/tuning
 
 # The CI subset in a loop with random kills: tables stay right, memory and open files flat.
 SOAK_MINUTES ?= 20

@@ -41,8 +41,11 @@ def tuned(predictor):
         ends = "" if same else f" [{row['gain_lower']:+.3f}, {row['gain_upper']:+.3f}]"
         gains = ("", "") if same else (f"{row['tuned_gain']:+.3f}", f"{row['gain']:+.3f}{ends}")
         kept = "the default" if same else f"`{row['setting']}`"
-        rows.append([f"`{row['loss']}`", kept, *gains, "" if same else row["verdict"]])
-    return table(["loss", "chosen", "gain there", "gain elsewhere [95 %]", "verdict"], rows)
+        tau = f"{row['kendall_tau']:.3f}"
+        rows.append([f"`{row['loss']}`", kept, *gains, "" if same else row["verdict"], tau])
+    return table(
+        ["loss", "chosen", "gain there", "gain elsewhere [95 %]", "verdict", "tau elsewhere"], rows
+    )
 
 
 def losses():

@@ -85,6 +85,7 @@ TUNED = Table(
         text("loss", "The loss as it is by default"),
         text("setting", "The setting that was best over the tuning tasks, default included"),
         number("tuned_gain", "1", "Tau gained where it was chosen, which flatters it"),
+        number("kendall_tau", "1", "Its mean tau on tasks and seeds that had no part in choosing"),
         number("gain", "1", "Tau gained on tasks and seeds that had no part in it"),
         *bounds("1", _GAIN, "the default itself", of="gain"),
         number("p_holm", "1", "Student's test that nothing is gained, Holm over losses",
@@ -159,12 +160,16 @@ class Bench:
         return found
 
 
+def key_in(row):
+    """What a row was trained with."""
+    return row["loss"], row["learning_rate"], row["epochs"], row["list_length"]
+
+
 def gains(found, setting, default):
     """Tau gained by each seed, averaged over tasks."""
     taus = defaultdict(dict)
     for row in found:
-        key = row["loss"], row["learning_rate"], row["epochs"], row["list_length"]
-        taus[key][row["task"], row["seed"]] = row["kendall_tau"]
+        taus[key_in(row)][row["task"], row["seed"]] = row["kendall_tau"]
     by_seed = defaultdict(list)
     for (task, seed), tau in taus[setting].items():
         by_seed[seed].append(tau - taus[default][task, seed])
@@ -197,6 +202,7 @@ def judged(predictor, tuned, confirmed, tried, best):
             for words, own, usual in zip(spelt, recipe, default[1:], strict=True)
             if own != usual
         )
+        taus = [row["kendall_tau"] for row in confirmed if key_in(row) == key_of(*setting)]
         own = mean_interval(gains(confirmed, key_of(*setting), default))
         chosen = key_of(*setting) != default
         rows.append(
@@ -205,6 +211,7 @@ def judged(predictor, tuned, confirmed, tried, best):
                 "loss": loss,
                 "setting": name + extra,
                 "tuned_gain": float(np.mean(gains(tuned, key_of(*setting), default))),
+                "kendall_tau": float(np.mean(taus)),
                 "gain": own.mean,
                 "gain_lower": own.lower if chosen else None,
                 "gain_upper": own.upper if chosen else None,
