@@ -71,15 +71,24 @@ def cut(
         alike[recipe.steps(run.n_train), run.predictor, space].append(run)
     fleets = []
     for key in sorted(alike):
-        # Neighbours share a loss, which is then computed once for all of them.
-        members = sorted(alike[key], key=lambda r: (r.loss, r.task, r.sampling, r.n_train, r.seed))
+        cost = _Cost.of(key[1])
+        members = sorted(alike[key], key=_neighbours if cost.networks else _of_one_draw)
         largest = max(run.n_train for run in members)
-        cost = _Cost.of(members[0].predictor)
         by_time = int(_MOST_SECONDS[kind] / cost.seconds(largest, kind, recipe))
         by_size = _MOST_MEMBERS[kind] // max(1, cost.networks)
         most = max(1, min(by_size, by_time))
         fleets += evenly(members, most)
     return fleets
+
+
+def _neighbours(run: Run) -> tuple[str, str, str, int, int]:
+    """Bring networks of one loss together, which is then computed once for all of them."""
+    return run.loss, run.task, run.sampling, run.n_train, run.seed
+
+
+def _of_one_draw(run: Run) -> tuple[str, str, int, int, str]:
+    """Bring losses on one training set together: a kernel is found once for all of them."""
+    return run.task, run.sampling, run.n_train, run.seed, run.loss
 
 
 def evenly(members: Sequence[R], most: int) -> list[tuple[R, ...]]:

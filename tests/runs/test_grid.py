@@ -147,3 +147,22 @@ def test_work_is_steps_or_milliseconds(make_run):
         - estimated_seconds([make_run(n_train=0)], "cpu", RECIPE)
     )
     assert work(alone, RECIPE) == pytest.approx(whole, abs=1)
+
+
+def test_losses_on_one_training_set_share_a_fleet_where_there_is_no_network(make_run):
+    losses = ("mse", "hr", "lr", "listmle", "warp", "ew")
+    grid = {
+        predictor: [
+            make_run(loss=loss, n_train=78, seed=seed, predictor=predictor)
+            for loss, seed in product(losses, range(30))
+        ]
+        for predictor in ("kernel", "gnn")
+    }
+
+    def fleets_of_a_draw(predictor):
+        fleets = cut(grid[predictor], ["a"] * 180, "cpu", RECIPE)
+        return [sum(any(run.seed == seed for run in f) for f in fleets) for seed in range(30)]
+
+    # A kernel is found once for a training set of a fleet; networks of one loss are one product.
+    assert sum(fleets_of_a_draw("kernel")) <= 30 + 5
+    assert min(fleets_of_a_draw("gnn")) >= 3
