@@ -14,8 +14,8 @@ __all__ = ["MISSING", "OPEN", "Sheet", "Shows", "rank_of", "sheet_of"]
 
 _STATIC = 12
 """Rows of an open table that stand in the page itself, for print and where no script runs."""
-_FIRST = ("claims", "headline", "search_methods", "search_summary", "plan", "recommendation",
-          "check", "ranking", "explained", "agreement", "summary")  # fmt: skip
+_FIRST = ("claims", "headline", "lists", "search_methods", "search_summary", "plan",
+          "recommendation", "check", "ranking", "explained", "agreement", "summary")  # fmt: skip
 OPEN = frozenset(_FIRST) - {"search_summary", "summary"}
 """Tables that are open from the start."""
 _LIKED = {"statement": 0, "verdict": 1, "claim id": 3}
