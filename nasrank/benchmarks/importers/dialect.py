@@ -232,7 +232,7 @@ def _table_rows(
     try:
         for fields in reader:
             place = reader.line_num
-            if not any(field.strip() for field in fields):
+            if not "".join(fields).strip():
                 continue
             if header is None:
                 if separator.join(fields)[:4].lower() == "sep=" and place == 1:

@@ -378,8 +378,7 @@ def test_bombs_end_within_limits(tmp_path, monkeypatch):
         started = time.process_time()
         with pytest.raises(DataError, match=message):
             read_records(tmp_path / name)
-        # Seconds on an idle machine, and minutes for a bomb that goes off.
-        assert time.process_time() - started < 20
+        assert time.process_time() - started < 5
 
 
 def test_lists_are_never_evaluated(tmp_path):
