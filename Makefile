@@ -44,7 +44,7 @@ reliability:
 	$(MAKE) long gate soak statistics
 
 # How often each interval that is printed holds the truth, and how many seeds show a difference in
-# evaluations; from stored tables, in a minute.
+# evaluations; from stored tables, in a minute. The last needs transnas-micro, see `nasrank data import`.
 .PHONY: statistics
 statistics:
 	$(PYTHON) tests/reliability/coverage.py --out results/reliability

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from nasrank.runs.tables import DISCOVERY, RUNS
+from nasrank.runs.tables import DISCOVERY, DISCOVERY_AT, RUNS
 from nasrank.seeds import numpy_generator
-from nasrank.statistics import compare_with_best, mean_interval
+from nasrank.statistics import Interval, compare_with_best, mean_interval
 from nasrank.study.view import grouped
 from nasrank.tables import Table, bounds, count, number, share, text
 
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 LIST_TOP = 0.01
 """Share of the universe that counts as top."""
-_MARGIN = 0.05
+_MARGIN = DISCOVERY_AT.margin or 0.0
 """Share of a list that does not matter, as of what is found of the top."""
 _NO_TOP = "no candidate is of the top in any seed, or the universe is too small for one"
 _FEW = "fewer than two seeds with a candidate of the top"
@@ -131,13 +131,13 @@ def lists_table(rows: Sequence[Mapping[str, Any]], wishes: Sequence[float]) -> l
 
     Args:
         rows: Rows of :data:`~nasrank.runs.tables.FINISHED`.
-        wishes: Every lambda.
+        wishes: Every lambda; one that is named twice counts once.
     """
     names = ("task", "n_train", "sampling")
     result: list[Row] = []
     for key, runs in grouped(rows, names).items():
         own = grouped(runs, ("predictor", "loss"))
-        for wish in wishes:
+        for wish in dict.fromkeys(wishes):
             cut = {
                 # The top of a diverged run is that of a random order, nothing about the loss.
                 pair: {run["seed"]: list_at(run, wish) for run in each if not run["diverged"]}
@@ -164,27 +164,24 @@ def _compared(cut: Mapping[tuple[str, str], Mapping[int, Listed | None]]) -> Ite
     )
     for (pair, own), against in zip(cut.items(), compared.values(), strict=True):
         known = [each for each in own.values() if each is not None]
-        precision = mean_interval([each.precision for each in known])
-        recall = mean_interval([each.recall for each in known])
-        apart = against.difference
         yield {
             "predictor": pair[0],
             "loss": pair[1],
             "n_seeds": len(known),
             "length": _mean([each.length for each in known]),
-            "precision": precision.mean,
-            "precision_lower": precision.lower,
-            "precision_upper": precision.upper,
-            "recall": recall.mean,
-            "recall_lower": recall.lower,
-            "recall_upper": recall.upper,
+            **_spelt("precision", mean_interval([each.precision for each in known])),
+            **_spelt("recall", mean_interval([each.recall for each in known])),
             "chance": _mean([each.chance for each in known]),
             "rank": against.rank,
-            "difference": None if apart is None else apart.mean,
-            "difference_lower": None if apart is None else apart.lower,
-            "difference_upper": None if apart is None else apart.upper,
+            **_spelt("difference", against.difference),
             "verdict": against.verdict,
         }
+
+
+def _spelt(name: str, interval: Interval | None) -> Row:
+    """Spell an interval in three columns."""
+    ends = {"": "mean", "_lower": "lower", "_upper": "upper"}
+    return {f"{name}{end}": getattr(interval, of, None) for end, of in ends.items()}
 
 
 def _attained(listed: Listed | None) -> float:

@@ -53,7 +53,7 @@ def test_a_gain_has_a_direction_and_the_default_wins_ties(tune):
     tried = list(tune.settings("hr", "kernel"))
     names = [tune.key_of(*pair)[0] for pair in tried]
     recipe = tried[0][1]
-    own = {name: getattr(recipe, name) for name in ("learning_rate", "epochs", "list_length")}
+    own = {name: getattr(recipe, name) for name in tune.VARIED}
 
     def rows(*means):
         return [{**row, **own} for row in found(dict(zip(names, means, strict=True)))]

@@ -43,6 +43,12 @@ CONFIRMED_ON, CONFIRMING_SEEDS = (
 )
 MARGIN = 0.005
 """A gain of tau that is worth another default."""
+VARIED = {
+    "learning_rate": "rate {:g}",
+    "epochs": "{} epochs",
+    "list_length": "lists of {}",
+}
+"""What of the recipe is tuned with a network, and how it is spelt."""
 RATES, EPOCHS, LISTS = (7.5e-3, 3e-2), (30, 120), (16, 64)
 OPTIONS = {
     "mse": ["targets=clipped", "targets=robust", "targets=normal", "targets=rank"],
@@ -143,8 +149,8 @@ class Bench:
         found = []
         for recipe, losses in by_recipe.items():
             for part in parts:
-                name = f"{self.predictor}-{phase}-{task}-{recipe.learning_rate:g}"
-                name = f"{name}-{recipe.epochs}-{recipe.list_length}-{part[0]}"
+                varied = "-".join(f"{each:g}" for each in of_recipe(recipe))
+                name = f"{self.predictor}-{phase}-{task}-{varied}-{part[0]}"
                 path = self.out / "tuning.d" / (re.sub(r"[^a-z0-9.]+", "-", name) + ".parquet")
                 if not path.exists():
                     made = [
@@ -162,7 +168,7 @@ class Bench:
 
 def key_in(row):
     """What a row was trained with."""
-    return row["loss"], row["learning_rate"], row["epochs"], row["list_length"]
+    return row["loss"], *(row[name] for name in VARIED)
 
 
 def gains(found, setting, default):
@@ -177,7 +183,7 @@ def gains(found, setting, default):
 
 
 def of_recipe(recipe):
-    return recipe.learning_rate, recipe.epochs, recipe.list_length
+    return tuple(getattr(recipe, name) for name in VARIED)
 
 
 def key_of(loss, recipe):
@@ -196,10 +202,9 @@ def judged(predictor, tuned, confirmed, tried, best):
     for loss, setting in best.items():
         default = key_of(*tried[loss][0])
         name, *recipe = key_of(*setting)
-        spelt = ("rate {:g}", "{} epochs", "lists of {}")
         extra = "".join(
             f", {words.format(own)}"
-            for words, own, usual in zip(spelt, recipe, default[1:], strict=True)
+            for words, own, usual in zip(VARIED.values(), recipe, default[1:], strict=True)
             if own != usual
         )
         taus = [row["kendall_tau"] for row in confirmed if key_in(row) == key_of(*setting)]

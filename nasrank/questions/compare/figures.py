@@ -12,7 +12,7 @@ import numpy as np
 from nasrank.benchmarks.titles import task_title
 from nasrank.losses import LossSpec, parse
 from nasrank.runs.discovery import mean_discovery
-from nasrank.statistics import mean_interval
+from nasrank.statistics import paired_interval
 from nasrank.study.pictures import look, move_apart, name_ends, picture, slug
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def _draw_targets(figure: Figure, runs: Sequence[Row], lines: Sequence[str]) -> 
             drawn = []
             for row, task in enumerate(tasks):
                 base, told = taus[size, task, first], taus[size, task, line]
-                shared = [told[seed] - base[seed] for seed in told if seed in base]
+                shared = [(told[seed], base[seed]) for seed in told if seed in base]
                 if shared:
-                    gain = mean_interval(shared)
+                    gain = paired_interval(*np.transpose(shared))
                     # Side by side, so that intervals of different lines can be seen.
                     off = 0.6 * ((place + 0.5) / len(others) - 0.5)
                     drawn.append((row + off, gain.mean, gain.lower, gain.upper))
