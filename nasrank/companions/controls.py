@@ -212,7 +212,7 @@ def ranking_controls(task_name: str, measures: Collection[str], n_train: int) ->
             continue
         best, worst = _number(perfect, name), _number(turned, name)
         chance = 0.0 if name.endswith("tau") else _number(random, name)
-        if name.startswith(("regret", "first_hit")):
+        if name.startswith("regret"):
             # No value of chance is known beforehand: nearer to the reverse order than to truth.
             chance = worst
             found += [negative(name, "the reverse order", worst, best=best, chance=worst)]
@@ -220,7 +220,7 @@ def ranking_controls(task_name: str, measures: Collection[str], n_train: int) ->
             chance = float(name.rsplit("_", 1)[-1].removesuffix("pct")) / 100
         ends = {"best": best, "chance": chance}
         found += [positive(name, "true labels", best, **ends)]
-        if not name.startswith(("regret", "first_hit")):
+        if not name.startswith("regret"):
             found += [negative(name, "shuffled labels", _known(random, name), **ends)]
             found += [negative(name, "all alike", _known(level, name), **ends)]
         found += [
@@ -234,11 +234,9 @@ def ranking_controls(task_name: str, measures: Collection[str], n_train: int) ->
 
 
 def archs_controls(job: Job[Any, Any], measures: Collection[str]) -> list[Control]:
-    """Run the controls of ``archs:TASK``: its true ranking and others, variances of tiers."""
+    """Run the controls of ``archs:TASK``: its true ranking and others."""
     task = job.config.data.removeprefix(ARCHS)
-    ranked = ranking_controls(task, sorted(measures), min(job.config.n_train))
-    within = [name for name in measures if name.endswith("within")]
-    return [*ranked, *variance_controls(within)]
+    return ranking_controls(task, sorted(measures), min(job.config.n_train))
 
 
 def _known(row: Mapping[str, Any], name: str) -> float | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from nasrank.study.options import Config, options_in
+from pydantic import model_validator
+
+from nasrank.study.options import ARCHS, Config, OnSamples, options_in
 
 if TYPE_CHECKING:
     from nasrank.samples import Reading, SampleSet
 
-__all__ = ["PICTURES", "Backbone", "OnFiles", "OnPictures", "why_diverged"]
+__all__ = ["PICTURES", "Backbone", "OnFiles", "OnPictures", "OnSamplesAlone", "why_diverged"]
 
 PICTURES = "emoji, emoji-topics, elpv, openclipart, a folder of PNG pictures"
 """What the sets of pictures are called in help texts."""
@@ -59,6 +61,20 @@ class OnPictures(OnFiles):
         "Take what a frozen network, pretrained on ImageNet, makes of images in place of them: "
         "none or efficientnet-lite0.",
     )
+
+
+class OnSamplesAlone(OnSamples, OnPictures):
+    """Options of commands that train on samples alone: on architectures they gained nothing."""
+
+    @model_validator(mode="after")
+    def _refuse_architectures(self) -> OnSamplesAlone:
+        data = str(getattr(self, "data", ""))
+        if data.startswith(ARCHS):
+            raise ValueError(
+                f"--data {data}: architectures are data of nasrank hard. Use that or, for lists "
+                "of candidates, nasrank compare --lambdas"
+            )
+        return self
 
 
 def why_diverged(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 __all__ = ["DEFAULT_FEATURES", "Encoder"]
 
 DEFAULT_FEATURES: Mapping[str, int] = {
+    "linear": 64,
     "mlp": 64,
     "cnn": 50,
     "conv4": 64,

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nasrank.benchmarks import load_task, parse_task
 from nasrank.benchmarks.splits import make_split
-from nasrank.losses import parse
 from nasrank.runs.run import Run
-from nasrank.runs.side import Start, train_with_side
+from nasrank.runs.side import LOSS, train_with_side
 from nasrank.runs.tables import FINISHED
 from nasrank.runs.tabulate import run_tables
 from nasrank.study.claims import CLAIMS, Ahead, Claim, Of, judge
@@ -25,24 +24,19 @@ from nasrank.study.device import choose_device
 from nasrank.study.finished import Identity
 from nasrank.study.options import ARCHS, Config
 from nasrank.study.study import Answer, Job, OnWork, Plan, Result, Runs, Study, Worker
-from nasrank.study.view import SPREAD, Measure, Part, differing, over_seeds, seeds_of
+from nasrank.study.view import SPREAD, Measure, Part, over_seeds, seeds_of
 from nasrank.tables import Table
 
 if TYPE_CHECKING:
     from nasrank.predictors.fleet import SideLoss
 
-__all__ = [
-    "MEASURES",
-    "Beside",
-    "BesideRun",
-    "Method",
-    "Rivals",
-    "archs_study",
-    "view_archs",
-]
+__all__ = ["PLAIN", "BesideRun", "Method", "Rivals", "archs_study", "view_archs"]
 
 C = TypeVar("C", bound=Config)
 Row = dict[str, Any]
+
+PLAIN = "plain"
+"""The method with nothing beside the ranking loss."""
 
 _DEGENERATE = "degenerate_batches"
 
@@ -65,7 +59,7 @@ class Method:
 
 @dataclass(frozen=True)
 class BesideRun(Identity):
-    """One predictor to train; a subclass may give it another ``run_id``.
+    """One predictor to train.
 
     Attributes:
         run: Attributes of its `Run`.
@@ -87,34 +81,11 @@ class BesideRun(Identity):
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What stands beside the ranking loss of one fleet.
-
-    Attributes:
-        side: A loss on embeddings, added to the ranking loss; its attribute ``degenerate``,
-            where it has one, counts for each member the lists of which it can say nothing:
-            the kept column ``degenerate_batches``.
-        start: Makes first weights.
-        measured: After the training, further kept columns of a member, by its place.
-    """
-
-    side: SideLoss | None = None
-    start: Start | None = None
-    measured: Callable[[int], Mapping[str, Any]] = lambda _place: {}
-
-    def columns(self, place: int) -> Row:
-        """Return the kept columns of a member beside those of every run."""
-        counted = getattr(self.side, "degenerate", None)
-        none = 0 if counted is None else int(counted[place])
-        return {_DEGENERATE: none, **self.measured(place)}
-
-
-@dataclass(frozen=True)
 class Rivals:
     """Paired claims that one method is ahead of another on the same seeds.
 
     Every method is compared with the plain one first, and then with each of the rivals, for every
-    size; of methods with several settings the first speaks.
+    size.
 
     Attributes:
         metrics: Columns, and words that say what is claimed of each.
@@ -122,38 +93,27 @@ class Rivals:
         statement: The statement, with the same and ``{words}``.
         source: Name of the table.
         rivals: Methods that the others are compared with.
-        plain: Name of the plain method.
-        settings: Columns that tell settings of a method apart.
     """
 
     metrics: Mapping[str, str]
     claim_id: str
     statement: str
     source: str
-    rivals: tuple[str, ...] = ()
-    plain: str = "plain"
-    settings: tuple[str, ...] = ()
+    rivals: tuple[str, ...]
 
     def __call__(self, rows: Sequence[Row]) -> list[Row]:
         """Judge the claims; rows of `CLAIMS`."""
-        methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != self.plain]
-        pairs = [(method, self.plain) for method in methods]
+        methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != PLAIN]
+        pairs = [(method, PLAIN) for method in methods]
         for rival in self.rivals:
             pairs += [(m, rival) for m in methods if m != rival and rival in methods]
-        first = next((self._setting(row) for row in rows if row["method"] != self.plain), ())
-        spoken = [
-            row for row in rows if row["method"] == self.plain or self._setting(row) == first
-        ]
         claims = [
             self._claim(n_train, pair, metric)
             for n_train in dict.fromkeys(row["n_train"] for row in rows)
             for pair in pairs
             for metric in self.metrics
         ]
-        return judge(claims, spoken, data=rows[0]["data"] if rows else "", table=self.source)
-
-    def _setting(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[name] for name in self.settings)
+        return judge(claims, rows, data=rows[0]["data"] if rows else "", table=self.source)
 
     def _claim(self, n_train: int, pair: tuple[str, str], metric: str) -> Claim:
         words = {"better": pair[0], "worse": pair[1], "metric": metric, "n_train": n_train}
@@ -164,7 +124,7 @@ class Rivals:
         return Ahead(self.claim_id.format(**words), statement, first, second)
 
 
-MEASURES = (
+_MEASURES = (
     Measure("kendall_tau", "Kendall\ntau", keep=9),
     Measure("gain", "gain\nin tau", keep=8),
     Measure("precision_at_1pct", "precision\nat 1 %", keep=8),
@@ -172,8 +132,9 @@ MEASURES = (
     Measure("regret_at_10", "regret\nat 10", keep=8),
     Measure(_DEGENERATE, "degenerate\nlists", digits=0, spread=False, keep=4),
     Measure("fit_seconds", "seconds\na run", digits=1, spread=False, keep=3),
+    Measure("diverged", "diverged", over="sum", keep=8),
 )
-"""What `view_archs` shows of each method by default; ``gain`` is what it adds to tau."""
+"""What people see of each method; ``gain`` is what it adds to tau."""
 
 
 def archs_study(
@@ -181,14 +142,12 @@ def archs_study(
     *,
     table: Table,
     methods: Callable[[C], Sequence[Method]],
-    beside: Callable[[Sequence[Any], str], Beside],
+    beside: Callable[[Sequence[BesideRun], str], SideLoss | None],
     claims: Callable[[Sequence[Row]], list[Row]],
-    loss: Callable[[C], str] = lambda _config: "listmle",
-    identity: type[BesideRun] = BesideRun,
-    view: Callable[[Result[C]], Iterable[Part]] | None = None,
-    pictures: Callable[[Result[C]], Iterable[Path]] | None = None,
-    controls: Callable[[Job[C, Any], Collection[str]], Iterable[Control]],
-) -> Study[C, Any]:
+    view: Callable[[Result[C]], Iterable[Part]],
+    pictures: Callable[[Result[C]], Iterable[Path]],
+    controls: Callable[[Job[C, BesideRun], Collection[str]], Iterable[Control]],
+) -> Study[C, BesideRun]:
     """Declare the study of a method beside the ranking loss.
 
     Args:
@@ -197,19 +156,19 @@ def archs_study(
             settings, columns of `RUNS` and what is measured of the method.
         methods: Spells out the methods, the plain one first, and refuses what does not go
             together; all have the same settings.
-        beside: Makes what stands beside the loss, of the runs of one fleet and the kind of
-            device; the plain method has it made as well.
+        beside: Makes the loss on embeddings that is added to the ranking loss, of the runs of one
+            fleet and the kind of device; None for the plain method. Its attribute
+            ``degenerate``, where it has one, counts for each member the lists of which it can
+            say nothing: the kept column ``degenerate_batches``.
         claims: Judges rows of the table.
-        loss: The ranking loss.
-        identity: What identifies a run, where it is not its `Run`.
-        view: What people see; `view_archs` by default.
+        view: What people see, such as `view_archs`.
         pictures: Draws into the folder.
         controls: Measures inputs whose answer is known; see `Study`.
     """
     kept = _kept(table)
 
     def plan(asked: C) -> Plan[BesideRun]:
-        return _plan(asked, methods(asked), str(parse(loss(asked))), identity)
+        return _plan(asked, methods(asked))
 
     def worker(asked: C, _plan: Plan[BesideRun]) -> Worker[BesideRun]:
         device = choose_device(asked.device).type  # type: ignore[attr-defined]
@@ -231,44 +190,31 @@ def archs_study(
         config=config,
         main=table,
         runs=Runs(
-            identity=identity, kept=kept, plan=plan, worker=worker, what="predictors",
+            identity=BesideRun, kept=kept, plan=plan, worker=worker, what="predictors",
         ),
         answer=answer,
-        view=view or view_archs,
+        view=view,
         pictures=pictures,
         controls=controls,
     )  # fmt: skip
 
 
-def view_archs(
-    result: Result[Any],
-    measures: Sequence[Measure] = MEASURES,
-    settings: Sequence[str] = (),
-) -> Iterable[Part]:
-    """Show means over seeds of each size, method and setting.
-
-    Args:
-        result: The result.
-        measures: What to show.
-        settings: Columns of settings, shown where they differ between runs that have them.
-    """
-    plain = result.rows[0]["method"]
+def view_archs(result: Result[Any]) -> Iterable[Part]:
+    """Show means over seeds of each size and method."""
     bare = {
         (row["n_train"], row["seed"]): row["kendall_tau"]
         for row in result.rows
-        if row["method"] == plain
+        if row["method"] == PLAIN
     }
     rows = [
-        {**row, "gain": None if row["method"] == plain else _gain(row, bare)}
+        {**row, "gain": None if row["method"] == PLAIN else _gain(row, bare)}
         for row in result.rows
     ]
-    varied = differing([row for row in rows if row["method"] != plain], settings)
-    measures = (*measures, Measure("diverged", "diverged", over="sum", keep=8))
     title = f"{rows[0]['data']}, {seeds_of(rows)}"
-    yield over_seeds(rows, ["n_train", "method", *varied], measures, title)
+    yield over_seeds(rows, ["n_train", "method"], _MEASURES, title)
     yield (
         f"{SPREAD} Runs of a seed share splits and initial weights; gains are differences to "
-        f"{plain} on the same seed."
+        f"{PLAIN} on the same seed."
     )
 
 
@@ -287,8 +233,6 @@ def _kept(table: Table) -> Table:
 def _plan(
     config: Any,  # noqa: ANN401 - the options of a companion
     methods: Sequence[Method],
-    loss: str,
-    identity: type[BesideRun],
 ) -> Plan[BesideRun]:
     """One fleet for each method and size; its runs differ in their seed alone."""
     task = load_task(str(parse_task(config.data.removeprefix(ARCHS))))
@@ -299,35 +243,35 @@ def _plan(
         for method in methods:
             run = {
                 "task": task.name, "fingerprint": task.fingerprint,
-                "predictor": method.predictor, "loss": loss, "n_train": n_train,
+                "predictor": method.predictor, "loss": LOSS, "n_train": n_train,
                 "split": "class", "labels": "mean", "test": "rest", "sampling": "random",
             }  # fmt: skip
             fleets.append(
                 [
-                    identity({**run, "seed": seed}, method.name, dict(method.settings))
+                    BesideRun({**run, "seed": seed}, method.name, dict(method.settings))
                     for seed in config.all_seeds
                 ]
             )
     return Plan(fleets)
 
 
-def _train(fleet: Sequence[BesideRun], beside: Beside, kept: Table, device: str) -> list[Row]:
+def _train(
+    fleet: Sequence[BesideRun], side: SideLoss | None, kept: Table, device: str
+) -> list[Row]:
     first = fleet[0]
     trained = train_with_side(
         first.run["task"],
         first.run["predictor"],
         first.run["n_train"],
         [run.run["seed"] for run in fleet],
-        side=beside.side,
-        start=beside.start,
-        loss=first.run["loss"],
+        side=side,
         device=device,
     )
-    rows = []
-    for place, (run, row) in enumerate(zip(fleet, trained, strict=True)):
-        whole = {**row, **run.settings, **beside.columns(place), "run_id": run.run_id}
-        rows.append(kept.project(whole))
-    return rows
+    counted = getattr(side, "degenerate", [0] * len(fleet))
+    return [
+        kept.project({**row, **run.settings, _DEGENERATE: int(count), "run_id": run.run_id})
+        for run, row, count in zip(fleet, trained, counted, strict=True)
+    ]
 
 
 def _public(data: str, table: Table, run: BesideRun, row: Row) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,13 @@ from nasrank.runs.train import fit_and_measure
 from nasrank.study.device import choose_device
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from nasrank.benchmarks.splits import Split
     from nasrank.predictors.predictor import Fitted
 
-__all__ = ["Start", "network_of", "train_with_side"]
+__all__ = ["LOSS", "network_of", "train_with_side"]
 
-Start = Callable[[GNN, Sequence[Member]], Mapping[str, "Tensor"]]
-"""Makes first weights: the network and its members to weights by name, ``[members, *shape]``."""
+LOSS = "listmle"
+"""The ranking loss."""
 
 
 def train_with_side(
@@ -34,15 +32,13 @@ def train_with_side(
     seeds: Sequence[int],
     *,
     side: SideLoss | None = None,
-    start: Start | None = None,
-    loss: str = "listmle",
     device: str = "cpu",
     recipe: Recipe | None = None,
 ) -> list[dict[str, Any]]:
     """Train one predictor a seed, all as one fleet, and measure them as `compare` does.
 
-    With neither a side loss nor first weights they are the ``gnn`` of `compare` on the same
-    seeds, splits and initial weights, so runs pair by seed.
+    Without a side loss they are the ``gnn`` of `compare` on the same seeds, splits and initial
+    weights, so runs pair by seed.
 
     Args:
         task: A task by name.
@@ -50,8 +46,6 @@ def train_with_side(
         n_train: Training architectures.
         seeds: Seeds of the runs.
         side: A loss on embeddings, added to the ranking loss.
-        start: Makes first weights; names it leaves out start as usual.
-        loss: The ranking loss.
         device: ``auto``, ``cpu`` or ``cuda``.
         recipe: How to train; the default recipe if None.
 
@@ -59,22 +53,21 @@ def train_with_side(
         Rows of :data:`~nasrank.runs.tables.FINISHED`, one a seed.
 
     Raises:
-        UsageError: There is no such task, loss or device, or the size does not fit.
+        UsageError: There is no such task or device, or the size does not fit.
         DataError: The task's data is missing or damaged.
     """
     known = load_task(task)
     network = network_of(task, str(choose_device(device)))
     runs = [
         Run(
-            known.name, known.fingerprint, method, loss, n_train, seed, "class", "mean",
+            known.name, known.fingerprint, method, LOSS, n_train, seed, "class", "mean",
             "rest", "random",
         )
         for seed in seeds
     ]  # fmt: skip
 
     def fit(members: Sequence[Member], _splits: Sequence[Split]) -> Fitted:
-        first = None if start is None else start(network, members)
-        return train_fleet(network, members, recipe, start=first, side=side)
+        return train_fleet(network, members, recipe, side=side)
 
     return fit_and_measure(runs, fit, network.device.type)
 

@@ -284,6 +284,8 @@ class _Paired(Claim):
 class More(_Paired):
     """The first has more than the second, on the same seeds; neither has to be better.
 
+    Without a margin of its own it is equivalent where the interval lies within that of the column.
+
     Attributes:
         first: What is claimed to have more.
         second: What is claimed to have less.
@@ -295,7 +297,8 @@ class More(_Paired):
     @property
     def options(self) -> Mapping[str, float]:
         """Further arguments of `claim_row`."""
-        return {"margin": self.margin}
+        negligible = 0.0 if self.margin else self.first.column.margin
+        return {"margin": self.margin, "negligible": negligible}
 
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return the lead of the first, for each seed that both have."""
@@ -304,15 +307,7 @@ class More(_Paired):
 
 @dataclass(frozen=True)
 class Ahead(More):
-    """The first is better than the second, on the same seeds, in the direction of the column.
-
-    It is equivalent where the column has a margin and the interval lies within it.
-    """
-
-    @property
-    def options(self) -> Mapping[str, float]:
-        """Further arguments of `claim_row`."""
-        return {"margin": self.margin, "negligible": self.first.column.margin}
+    """The first is better than the second, on the same seeds, in the direction of the column."""
 
     def values(self, rows: Sequence[Row]) -> list[float]:
         """Return by how much the first is better, for each seed that both have."""

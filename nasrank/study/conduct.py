@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nasrank.errors import Interrupted, NothingToCompare, UsageError
+from nasrank.errors import DataError, Interrupted, NothingToCompare, UsageError
 from nasrank.files import remove_stale_parts, require_writable
 from nasrank.own import adopt, trusted
 from nasrank.study.device import kind_of
@@ -31,7 +31,7 @@ from nasrank.study.study import (
     Study,
     Worker,
 )
-from nasrank.tables import Table, plain, write_json
+from nasrank.tables import Table, about_of, plain, read_schema, write_json
 
 __all__ = ["Estimate", "conduct", "estimate", "study_of"]
 
@@ -164,6 +164,7 @@ def conduct(
     for table, found in answer.tables.items():
         tables[table.name] = [table.readable(row) for row in found]
         table.write(tables[table.name], folder / f"{table.name}.parquet", about)
+    _remove_summaries(folder, config.command, tables)
     told = {
         "notes": [*job.plan.notes, *others, *answer.notes],
         "left_out": [*absent, *answer.left_out],
@@ -198,6 +199,23 @@ def _with_controls(study: Study[C, R], job: Job[C, R], answer: Answer) -> Answer
         controls = [each for each in study.controls(job, names) if each.measure in names]
     added = {CLAIMS: vouched(claims, controls), CONTROLS: [each.row() for each in controls]}
     return replace(answer, tables={**answer.tables, **added})
+
+
+def _remove_summaries(folder: Path, command: str, written: Collection[str]) -> None:
+    """Remove what an earlier command of the same words summarised and this one does not.
+
+    It would be read as a summary of the runs that are there now. Tables with runs of their own
+    stay: these may be nowhere else.
+    """
+    for path in folder.glob("*.parquet"):
+        if path.stem in written:
+            continue
+        with suppress(DataError, OSError):
+            schema = read_schema(path)
+            name = (schema.metadata or {}).get(b"nasrank.table", b"").decode()
+            ours = name == path.stem and about_of(schema).get("command") == command
+            if ours and "run_id" not in schema.names:
+                path.unlink()
 
 
 def _files(table: Table) -> tuple[str, str]:

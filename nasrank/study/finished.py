@@ -18,7 +18,7 @@ from nasrank.tables import Table, about_of, read_parquet, read_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RESULTS_VERSION", "Code", "FinishedRuns", "Identity", "rows_of_tables"]
+__all__ = ["RESULTS_VERSION", "Code", "FinishedRuns", "Identity"]
 
 R = TypeVar("R", bound="Identity")
 
@@ -38,9 +38,12 @@ class Identity:
 
     Attributes:
         added: Fields that came later; None in them is what all runs were before.
+        removed: Fields that are gone, with what all runs had in them that there still are: they
+            stay in the identity, so that these runs are found again.
     """
 
     added: ClassVar[frozenset[str]] = frozenset()
+    removed: ClassVar[Mapping[str, Any]] = {}
 
     @cached_property
     def run_id(self) -> str:
@@ -50,7 +53,7 @@ class Identity:
             for name, value in asdict(self).items()
             if name not in self.added or value is not None
         }
-        text = json.dumps([RESULTS_VERSION, known], sort_keys=True)
+        text = json.dumps([RESULTS_VERSION, {**self.removed, **known}], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -232,7 +235,7 @@ class FinishedRuns:
         # Runs with a file of their own need no second source, and one that is damaged is
         # computed again rather than taken from tables that may hold less of it.
         own = {path.stem for path in self.folder.glob("*.parquet")}
-        return rows_of_tables(self._tables, self._table, without=own)
+        return _rows_of_tables(self._tables, self._table, without=own)
 
     def _spread(
         self,
@@ -256,8 +259,8 @@ def _about_of_tables(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def rows_of_tables(
-    folder: Path, kept: Table, *, without: Collection[str] = ()
+def _rows_of_tables(
+    folder: Path, kept: Table, *, without: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     """Rebuild the kept row of each run from the final tables.
 
@@ -297,6 +300,8 @@ def rows_of_tables(
         nested = [column for column in names if column.startswith(f"{name}.")]
         with contextlib.suppress(DataError, KeyError):
             path = folder / f"{name}.parquet"
+            there = set(read_schema(path).names)
+            nested = [column for column in nested if column.partition(".")[2] in there]
             if alone:
                 ids = set(_like(kept, ["run_id"]).load(path, marked=False)["run_id"].to_pylist())
                 ids -= set(without)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Literal
 
 from nasrank.version import __version__
@@ -155,7 +154,7 @@ class Measure:
     scale: float = 1.0
     spread: bool = True
     keep: int = 5
-    over: Literal["mean", "median", "sum"] = "mean"
+    over: Literal["mean", "sum"] = "mean"
 
     def shown(self, rows: Sequence[Row]) -> bool:
         """Whether it has anything to say of some runs."""
@@ -167,7 +166,7 @@ class Measure:
         values = [self.scale * row[self.key] for row in rows if row[self.key] is not None]
         if self.over == "mean" or not values:
             return spread(values, self.digits, interval=self.spread)
-        return number(sum(values) if self.over == "sum" else median(values))
+        return number(sum(values))
 
 
 def over_seeds(

@@ -104,8 +104,8 @@ NO_FILES = {
 }
 """Options with paths that nobody is to be surprised by here."""
 DATA = {"samples": f"{ODD}.parquet", "archs": "archs:own/own", "": None}
-REFUSED = {("pr train", "archs"), ("ot train", "archs")}
-"""A space of one's own has neither cells to generate nor a tree."""
+REFUSED = {("pr train", "archs"), ("ot train", "archs"), ("supcon train", "archs")}
+"""They train on samples alone."""
 
 
 def kinds_of(name):
@@ -115,7 +115,7 @@ def kinds_of(name):
 
 
 SLOW = {
-    ("hard", "archs"), ("supcon train", "archs"), ("explain", ""),
+    ("hard", "archs"), ("explain", ""),
     # Given nothing of others but a folder.
     ("bench", ""), ("ot speed", ""), ("supcon simulate", ""), ("supcon theory", ""),
 }  # fmt: skip

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from nasrank.cli.app import app
-from nasrank.companions.optimal_transport.figures import draw_archs
 from nasrank.errors import NasrankError, UsageError
 from nasrank.tables import read_parquet, write_parquet
 
@@ -79,9 +78,6 @@ def test_a_dry_run_writes_nothing(elsewhere):
     done = nasrank("train", *QUICK, "--dry-run", "--format", "json")
     row = json.loads(done.stdout)["answer"]
     assert (row["runs"], row["to_do"], row["device"]) == (6, 6, "cpu")
-    archs = nasrank("train", "--data", "archs:nb201/cifar10", "--dry-run", "--format", "json")
-    # A plain predictor and three distances, of two sizes and three seeds.
-    assert json.loads(archs.stdout)["answer"]["runs"] == 4 * 2 * 3
     assert not (elsewhere / "nasrank-out").exists()
 
 
@@ -105,25 +101,6 @@ def test_pictures_where_every_training_diverged(elsewhere):
         assert (folder / name).exists(), name
 
 
-def test_a_picture_of_predictors_against_plain_ones(elsewhere):
-    rows = [
-        {"data": "archs:x/y", "n_train": size, "method": method, "weight": weight, "seed": seed,
-         "kendall_tau": None if seed == 2 else 0.7 + weight * seed / 100,
-         "precision_at_1pct": 0.3}
-        for size in (39, 78)
-        for method, weight in (("plain", 0.0), ("l2", 0.1), ("l2", 1.0), ("emd", 1.0))
-        for seed in range(3)
-    ]  # fmt: skip
-    # A run whose plain model is missing, and a size that has one seed alone.
-    rows = [row for row in rows if row["seed"] == 0 or row["n_train"] == 39][1:]
-    text = draw_archs(rows, elsewhere).read_text()
-    for word in ("39 training architectures", "78 training architectures", "l2", "emd", "0.1",
-                 "Kendall tau, less that of plain", "precision at 1 %"):  # fmt: skip
-        assert word in text, word
-    assert ">plain<" not in text
-    assert "nan" not in text.lower().replace("nasrank", "")
-
-
 def test_options_from_a_file(elsewhere, features):
     (elsewhere / "costs.csv").write_text(
         "x,k0,k1,k2,k3\n" + "".join(f"k{i},1,1,1,1\n" for i in range(4))
@@ -135,30 +112,6 @@ def test_options_from_a_file(elsewhere, features):
     found = json.loads(nasrank("train", "--config", "own.toml", "--format", "json").stdout)
     assert [row["expected_cost"] for row in found["tables"]["ot"]] == [1, 1]
     assert (elsewhere / "there" / "features-features.svg").exists()
-
-
-@pytest.mark.slow
-def test_architectures(elsewhere):
-    line = (
-        "--data",
-        "archs:nb201/cifar10",
-        "--distances",
-        "l2",
-        "--n-train",
-        "16",
-        "--seeds",
-        "1",
-    )
-    done = nasrank("train", *line)
-    assert done.exit_code == 0
-    lines = done.stdout.splitlines()
-    assert lines[0] == "archs:nb201/cifar10, 1 seed"
-    assert [line.split()[1] for line in lines[4:6]] == ["plain", "l2"]
-    assert "Claims" in done.stdout
-    folder = elsewhere / "nasrank-out" / "ot" / "train"
-    for name in ("ot_archs", "runs", "discovery", "summary", "claims"):
-        assert (folder / f"{name}.parquet").exists(), name
-    assert (folder / "archs-nb201-cifar10.svg").exists()
 
 
 def test_a_diagnosis(elsewhere, features):
@@ -217,10 +170,6 @@ def test_a_measurement_of_speed(elsewhere):
         (["train", "--data", "nan.parquet", "--labels", "kind,family"], 4, "row 7 holds NaN"),
         (["train", "--data", "nan.parquet"], 2, "--labels"),
         (["train", "--data", "none.parquet", "--labels", "kind"], 4, "no such file"),
-        (["train", "--data", "archs:nb999/x"], 2, "unknown space"),
-        (["train", "--data", "archs:nb201/cifar10", "--encoder", "mlp"], 2, "--encoder has no"),
-        (["train", "--data", "archs:nb201/cifar10", "--no-transfer"], 2, "--no-transfer has no"),
-        (["train", "--n-train", "5"], 2, "--n-train has no meaning for digits"),
         (["train", "--config", "nowhere.toml"], 4, "nowhere.toml"),
         (["diagnose", "one.parquet", "--labels", "kind,family"], 4, "one class alone"),
         (["diagnose", "nan.parquet", "--labels", "kind,family"], 4, "row 7 holds NaN"),

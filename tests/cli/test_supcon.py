@@ -126,21 +126,6 @@ def test_train_from_a_file(vectors, elsewhere):
     assert "nowhere" in str(nasrank("train", "--config", "own.toml").exception)
 
 
-@pytest.mark.slow
-def test_train_on_architectures(elsewhere):
-    done = nasrank("train", "--data", "archs:nb201/cifar10", "--n-train", "20", "--alphas", "0.8",
-                   "--steps", "10", "--seeds", "2")  # fmt: skip
-    lines = done.stdout.splitlines()
-    assert lines[0] == "archs:nb201/cifar10, 2 seeds"
-    methods = [line.split()[1] for line in lines if line.split()[:1] == ["20"]]
-    assert methods == ["gnn", "supcon(alpha=0.8)"]
-    assert "Pre-trained with 3 tiers x 8 cells at temperature 0.5" in done.stdout
-    folder = elsewhere / "nasrank-out" / "supcon" / "train"
-    assert {"archs.parquet", "runs.parquet", "discovery.parquet", "archs.svg"} <= {
-        path.name for path in folder.iterdir()
-    }
-
-
 def test_diagnose(vectors, elsewhere):
     done = nasrank("diagnose", vectors, "--suggest", "--alpha", "0.1", "--out", "there")
     assert "% of the variance lies within classes" in done.stdout
@@ -191,13 +176,6 @@ def test_a_suggestion_is_checked_against_a_sweep(vectors):
         (["train", "--data", "no.npz"], 4, "no.npz"),
         (["train", "--data", "mnist", "--data-dir", "nowhere"], 4, "nowhere"),
         (["train", "--seeds", "0"], 2, "--seeds 0"),
-        (["train", "--n-train", "39"], 2, "--n-train has no meaning for digits"),
-        (
-            ["train", "--data", "archs:nb201/cifar10", "--encoders", "cnn"],
-            2,
-            "no meaning",
-        ),
-        (["train", "--data", "archs:nowhere/x"], 2, "unknown space"),
         (["diagnose", "no.parquet", "--label", "k"], 4, "no such file"),
         (["diagnose", "no.txt"], 2, ".parquet"),
         (["diagnose"], 2, "EMBEDDINGS is missing"),

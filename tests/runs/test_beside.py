@@ -1,9 +1,10 @@
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
-from nasrank.runs.beside import Beside, Method, Rivals, archs_study
+from nasrank.runs.beside import PLAIN, Method, Rivals, archs_study, view_archs
 from nasrank.runs.run import Run
 from nasrank.runs.side import train_with_side
 from nasrank.runs.tables import RUNS
@@ -25,14 +26,11 @@ class NudgeConfig(Seeded, OnDevice):
 
 
 class Nudge:
-    degenerate = None
+    def __init__(self, members, weight):
+        self.weight, self.degenerate = weight, np.zeros(members, int)
 
-    def __init__(self, weight):
-        self.weight = weight
-
-    def __call__(self, embeddings, _targets, where, _items):
-        none = where.sum(dim=1) * 0
-        self.degenerate = none + 1 if self.degenerate is None else self.degenerate + 1
+    def __call__(self, embeddings, _targets, _where, _items):
+        self.degenerate += 1
         return self.weight * (embeddings**2).mean(dim=(1, 2))
 
 
@@ -48,16 +46,12 @@ NUDGED = Table(
         *RUNS.pick("n_train", "kendall_tau", "precision_at_1pct", "precision_at_5pct"),
         *RUNS.pick("regret_at_10", "diverged", "fit_seconds"),
         Column("degenerate_batches", "int64", "batches", "Lists"),
-        Column("place", "int64", "1", "Place in the fleet", "plain"),
     ),
 )
 
 
 def beside(fleet, _device):
-    if fleet[0].method == "plain":
-        return Beside(measured=lambda _place: {"place": None})
-    side = Nudge(fleet[0].settings["weight"])
-    return Beside(side=side, measured=lambda place: {"place": place})
+    return None if fleet[0].method == PLAIN else Nudge(len(fleet), fleet[0].settings["weight"])
 
 
 RIVALS = Rivals(
@@ -65,18 +59,19 @@ RIVALS = Rivals(
     claim_id="{better}_{worse}_{metric}_{n_train}",
     statement="{words}: {better}, {worse}, {metric}, {n_train}",
     source="nudged",
-    rivals=("l2",),
-    settings=("weight",),
+    rivals=("random",),
 )
 NUDGE = archs_study(
     NudgeConfig,
     table=NUDGED,
     methods=lambda config: [
-        Method("plain", "gnn", {"weight": 0.0}),
+        Method(PLAIN, "gnn", {"weight": 0.0}),
         *(Method("nudge", f"gnn+nudge*{w:g}", {"weight": w}) for w in config.weights),
     ],
     beside=beside,
     claims=RIVALS,
+    view=view_archs,
+    pictures=lambda _result: [],
     controls=lambda _job, _measures: (),
 )
 
@@ -89,9 +84,8 @@ def test_a_method_beside_the_loss(tmp_path, warm_cache, monkeypatch):
     assert list(result.tables) == [
         "nudged", "claims", "runs", "discovery", "summary", "controls",
     ]  # fmt: skip
-    assert [(r["method"], r["seed"], r["weight"], r["place"]) for r in result.rows] == [
-        ("plain", 0, 0.0, None), ("plain", 1, 0.0, None), ("nudge", 0, 0.5, 0),
-        ("nudge", 1, 0.5, 1),
+    assert [(r["method"], r["seed"], r["weight"]) for r in result.rows] == [
+        ("plain", 0, 0.0), ("plain", 1, 0.0), ("nudge", 0, 0.5), ("nudge", 1, 0.5),
     ]  # fmt: skip
     assert [row["degenerate_batches"] > 0 for row in result.rows] == [False, False, True, True]
     # A plain run is the run that `compare` makes, under its own identity.
@@ -116,28 +110,27 @@ def test_a_method_beside_the_loss(tmp_path, warm_cache, monkeypatch):
     assert "differences to plain on the same seed" in note
 
 
-def rows_of(method, weight, tau):
+def rows_of(method, tau):
     return [
-        {"data": "a", "method": method, "weight": weight, "n_train": 16, "seed": seed,
+        {"data": "a", "method": method, "n_train": 16, "seed": seed,
          "kendall_tau": tau + 0.01 * seed, "regret_at_10": 1 - tau - 0.01 * seed}
         for seed in range(6)
     ]  # fmt: skip
 
 
 def test_every_method_is_compared_with_plain_first_and_then_with_rivals():
-    rows = [*rows_of("plain", 0.0, 0.5), *rows_of("l2", 0.1, 0.6), *rows_of("l2", 1.0, 0.1),
-            *rows_of("emd", 0.1, 0.7)]  # fmt: skip
+    rows = [*rows_of("plain", 0.5), *rows_of("random", 0.6), *rows_of("two-stage", 0.7)]
     claims = RIVALS(rows)
     assert [claim["claim_id"] for claim in claims] == [
         f"{better}_{worse}_{metric}_16"
-        for better, worse in (("l2", "plain"), ("emd", "plain"), ("emd", "l2"))
+        for better, worse in (("random", "plain"), ("two-stage", "plain"), ("two-stage", "random"))
         for metric in ("kendall_tau", "regret_at_10")
     ]
-    # Regret is better where it is lower; the first weight speaks for a method.
+    # Regret is better where it is lower.
     assert [round(claim["estimate"], 6) for claim in claims] == [0.1, 0.1, 0.2, 0.2, 0.1, 0.1]
-    assert claims[0]["statement"] == "higher: l2, plain, kendall_tau, 16"
+    assert claims[0]["statement"] == "higher: random, plain, kendall_tau, 16"
     assert claims[1]["source"] == "nudged: regret_at_10"
 
 
 def test_claims_of_plain_runs_alone_are_none():
-    assert RIVALS(rows_of("plain", 0.0, 0.5)) == []
+    assert RIVALS(rows_of("plain", 0.5)) == []

@@ -79,18 +79,6 @@ def test_a_strong_side_loss_has_its_way():
     assert size[1] < size[0] / 3
 
 
-def test_members_start_where_they_are_told():
-    def start(network, members):
-        assert network is network_of(TASK, "cpu")
-        assert [member.seed for member in members] == [0, 1]
-        width = network.initial([torch.Generator()])["operation"].shape[1:]
-        return {"operation": torch.zeros(len(members), *width)}
-
-    plain = train_with_side(TASK, "a", 16, [0, 1], recipe=SHORT)
-    moved = train_with_side(TASK, "b", 16, [0, 1], recipe=SHORT, start=start)
-    assert taus(moved) != pytest.approx(taus(plain), abs=1e-3)
-
-
 def test_a_network_without_embeddings_has_no_side():
     network = MLP(network_of(TASK, "cpu").graphs)
     with pytest.raises(TypeError, match="MLP has no embeddings"):

@@ -22,9 +22,8 @@ from nasrank.companions.optimal_transport.claims import ot_claims
 from nasrank.companions.optimal_transport.tables import OT
 from nasrank.companions.precision_recall.claims import claims_of
 from nasrank.companions.precision_recall.tables import PR
-from nasrank.companions.supcon.archs_claims import archs_claims
 from nasrank.companions.supcon.simulate_claims import simulation_claims
-from nasrank.companions.supcon.tables import ARCHITECTURES, TRAINING
+from nasrank.companions.supcon.tables import TRAINING
 from nasrank.companions.supcon.train_claims import training_claims
 from nasrank.runs.beside import Rivals
 from nasrank.runs.tables import RUNS
@@ -37,7 +36,6 @@ JUDGING = {
     "companions.optimal_transport.claims",
     "companions.optimal_transport.speed",
     "companions.precision_recall.claims",
-    "companions.supcon.archs_claims",
     "companions.supcon.simulate_claims",
     "companions.supcon.train_claims",
 }
@@ -51,8 +49,7 @@ def both_ways(metrics):
         claim_id="{better}_over_{worse}_{metric}_n{n_train}",
         statement="{words}",
         source="runs",
-        rivals=("l2",),
-        settings=("weight",),
+        rivals=("triplet-random",),
     )
 
 
@@ -126,16 +123,14 @@ HARD_FAVOUR = {
     "hard-plain": lambda found: method("two-stage", "triplet-random"),
     "hard-(hdml|daml)": lambda found: method("two-stage", found[1]),
     "hard-with-(.+)": lambda found: method(f"two-stage+{found[1]}", found[1]),
-    "hard-(condition|adaptive)": lambda found: method("two-stage"),
+    "hard-(condition|constraint|adaptive)": lambda found: method("two-stage"),
     "hard-training": lambda found: method("two-stage", "untrained"),
     "hard-own-class": lambda found: columns("positive_other_distance", "positive_own_distance"),
 }
 PR_FAVOUR = {
     "(true-)?precision-rises": lambda found: rising("lambda"),
     "(true-|rare-)?recall-falls": lambda found: falling("lambda"),
-    "regret-falls": lambda found: rising("lambda"),
     r"beats-(hinge|mle)-\w+": lambda found: method("pr", found[1]),
-    r"beats-predictor-(\w+)": lambda found: columns(found[1], f"predictor_{found[1]}"),
     "auxiliary-over-(naive|dual)": lambda found: method("pr", found[1]),
     r"tuned-[\w-]+": lambda found: method("tuned", "pr"),
 }
@@ -171,15 +166,6 @@ def supcon_favour(moderate, low):
     }
 
 
-def archs_favour(moderate, low):
-    return {
-        "tier-variance-rises": lambda found: rising("alpha"),
-        "pre-training-.*|collapse-lowers-tau|tiers-beat-self-supervision": lambda found: where(
-            alpha=moderate
-        ),
-    }
-
-
 TRAIN_NEITHER = ("projector_within", "largest_class_within", "smallest_class_within")
 CASES = {
     "ot": Case("ot/digits/ot", OT, ot_claims, OT_FAVOUR),
@@ -188,8 +174,9 @@ CASES = {
     "ot, two modes": Case("ot/two-modes/ot", OT, ot_claims, OT_FAVOUR),
     "ot, one mode": Case("ot/one-mode/ot", OT, ot_claims, OT_FAVOUR, same=r"modes_\w+"),
     "beside": Case(
-        "ot/archs/ot_archs", RUNS, both_ways(["kendall_tau", "precision_at_1pct", "regret_at_10"]),
-        {r"(\w+)_over_(\w+)_(kendall|precision|regret)\w+": lambda f: method(f[1], f[2])},
+        "hard/archs/hard_archs", RUNS,
+        both_ways(["kendall_tau", "precision_at_5pct", "regret_at_10"]),
+        {r"([\w-]+)_over_([\w-]+)_(kendall|precision|regret)\w+": lambda f: method(f[1], f[2])},
     ),
     "hard": Case(
         "hard/emoji/hard", HARD, lambda rows: hard_claims(rows, "emoji"), HARD_FAVOUR,
@@ -197,15 +184,9 @@ CASES = {
     ),
     "pr, ring": Case("pr/ring/pr", PR, claims_of, PR_FAVOUR, same=r"tuned-\w+-same"),
     "pr, rare modes": Case("pr/ring-rare/pr", PR, claims_of, PR_FAVOUR),
-    "pr, architectures": Case(
-        "pr/archs/pr", PR, claims_of, PR_FAVOUR, ("regret_at_10",), add={"regret_at_10": 0.5}
-    ),
     "supcon": Case(
         "supcon/digits/train", TRAINING, training_claims, supcon_favour, TRAIN_NEITHER,
         same="same-.*", add={"loss_floor": 0.0},
-    ),
-    "supcon, architectures": Case(
-        "supcon/archs/archs", ARCHITECTURES, archs_claims, archs_favour, ("projector_within",)
     ),
 }  # fmt: skip
 
@@ -219,7 +200,7 @@ def grid(case):
     for row in kept:
         for seed in range(SEEDS):
             alike = {
-                name: (50.0 if name.startswith("first_hit") else 0.5) + 0.001 * rng.normal()
+                name: 0.5 + 0.001 * rng.normal()
                 for name in measured(case)
                 if row.get(name) is not None
             }
@@ -235,7 +216,6 @@ def measured(case):
 def pushed(case, rows, favour, way):
     """Make the rows that are favoured better in every column, the more the more they are."""
     signs = {c.name: c.sign for c in case.table.columns if c.better}
-    signs |= {"regret_at_10": RUNS.column("regret_at_10").sign}
     result = []
     for row in rows:
         moved = {
@@ -251,14 +231,13 @@ def favoured(case, rows):
     """For each claim what it favours; refuse one that the oracle does not know."""
     patterns = case.favour
     if callable(patterns):
-        alphas = sorted({row["alpha"] for row in rows if row["alpha"] is not None})
+        alphas = sorted({row["alpha"] for row in rows})
         # The claims name the moderate one.
         (moderate,) = {
             float(at)
             for claim in case.judge(rows)
-            for at in re.findall(r"(?:moderate variance|Pre-training|with tiers) \(alpha ([\d.]+)",
-                                 claim["statement"])
-        }  # fmt: skip
+            for at in re.findall(r"moderate variance \(alpha ([\d.]+)", claim["statement"])
+        }
         patterns = patterns(moderate, alphas[0])
     for claim in case.judge(rows):
         name = claim["claim_id"]

@@ -120,7 +120,9 @@ def test_the_margin_of_a_column_makes_equivalent():
     near = dict(enumerate([0.702, 0.699, 0.701, 0.698, 0.7005]))
     rows = runs(UP, {"a": near, "b": dict.fromkeys(near, 0.7)})
     assert one(Ahead("c", "s", *sides(UP)), rows)["verdict"] == "equivalent"
-    assert one(More("c", "s", *sides(UP)), rows)["verdict"] == "undecided"
+    assert one(More("c", "s", *sides(UP)), rows)["verdict"] == "equivalent"
+    # What must be more by a margin of its own is not equal where it is less.
+    assert one(More("c", "s", *sides(UP), margin=1e-3), rows)["verdict"] != "equivalent"
 
 
 def test_a_value_is_the_mean_of_a_seed_s_rows():

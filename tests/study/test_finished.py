@@ -1,5 +1,6 @@
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +10,7 @@ from nasrank.errors import DataError
 from nasrank.runs.run import Run
 from nasrank.runs.tables import FINISHED
 from nasrank.study import finished as runs_module
-from nasrank.study.finished import FinishedRuns
+from nasrank.study.finished import FinishedRuns, Identity
 from nasrank.tables import write_parquet
 
 
@@ -42,6 +43,21 @@ def test_everything_a_run_depends_on_is_in_its_name(make_run, monkeypatch):
     monkeypatch.setattr(runs_module, "RESULTS_VERSION", 10**6)
     names.add(make_run().run_id)
     assert len(names) == len(changed) + 2
+
+
+def test_a_field_that_is_gone_leaves_the_names_of_runs_that_stay():
+    @dataclass(frozen=True)
+    class Earlier(Identity):
+        seed: int
+        labels: int | None = None
+
+    @dataclass(frozen=True)
+    class Now(Identity):
+        removed: ClassVar = {"labels": None}
+        seed: int
+
+    assert Now(3).run_id == Earlier(3).run_id
+    assert Now(3).run_id != Earlier(3, labels=2).run_id
 
 
 def test_a_finished_run_is_loaded_as_it_was_saved(tmp_path, make_run, finished_row):

@@ -187,7 +187,4 @@ def hardened(folder, out):
 
 
 def moved(folder, out):
-    if (folder / "ot_archs.parquet").exists():
-        assert ot.draw_archs(rows(folder, "ot_archs"), out)
-    else:
-        ot.draw_measures(rows(folder, "ot"), folder.name, out / "measures.svg")
+    ot.draw_measures(rows(folder, "ot"), folder.name, out / "measures.svg")

@@ -15,7 +15,7 @@ from nasrank.study.conduct import conduct, estimate
 from nasrank.study.finished import FinishedRuns
 from nasrank.study.options import checked
 from nasrank.study.study import Answer, Study
-from nasrank.tables import Table
+from nasrank.tables import Table, share
 
 
 @pytest.fixture
@@ -233,3 +233,27 @@ def test_a_damaged_run_is_computed_again_and_not_taken_from_the_tables(toy, tmp_
     damaged.write_bytes(b"PAR1")
     again = conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
     assert (again.computed, again.rows) == (1, first.rows)
+
+
+def test_a_summary_of_an_earlier_command_does_not_stay_beside_new_runs(toy, tmp_path):
+    def with_more(more):
+        def answer(job):
+            found = toy.TOY.answer(job)
+            return replace(found, tables={**found.tables, **more})
+
+        return replace(toy.TOY, answer=answer)
+
+    summary = Table("sums", "All dice", (share("mean", "Mean of all"),))
+    runs = replace(toy.TOSSES, name="other_tosses")
+    toss = {"run_id": "0" * 16, "sides": 6, "mean": 3.0}
+    more = {summary: [{"mean": 3.0}], runs: [toss]}
+    conduct(toy.ToyConfig(), tmp_path, study=with_more(more))
+    summary.write([{"mean": 3.0}], tmp_path / "kept.parquet", {"command": "toy"})
+    summary.write([{"mean": 3.0}], tmp_path / "strange.parquet", {"command": "another"})
+    assert (tmp_path / "sums.parquet").exists()
+    conduct(toy.ToyConfig(), tmp_path, study=toy.TOY)
+    left = {path.name for path in tmp_path.glob("*.parquet")}
+    assert left == {
+        "toy.parquet", "claims.parquet", "controls.parquet", "other_tosses.parquet",
+        "kept.parquet", "strange.parquet",
+    }  # fmt: skip

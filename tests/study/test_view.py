@@ -1,10 +1,10 @@
-"""Runs of a setting are put into one row, by mean, median or sum."""
+"""Runs of a setting are put into one row, by mean or sum."""
 
 from nasrank.study.view import Measure, over_seeds
 
 MEASURES = (
     Measure("tau", "tau", digits=2, spread=False),
-    Measure("hit", "hit", over="median"),
+    Measure("hit", "hit", digits=0, spread=False),
     Measure("diverged", "diverged", over="sum"),
 )
 
@@ -13,9 +13,9 @@ def run(method, tau, hit, *, diverged=False):
     return {"method": method, "tau": tau, "hit": hit, "diverged": diverged}
 
 
-def test_means_medians_and_sums_of_each_setting():
+def test_means_and_sums_of_each_setting():
     rows = [
-        run("a", 0.5, 1), run("a", 0.7, 90), run("a", None, 4, diverged=True), run("b", 0.1, None),
+        run("a", 0.5, 1), run("a", 0.7, 7), run("a", None, 4, diverged=True), run("b", 0.1, None),
     ]  # fmt: skip
     sheet = over_seeds(rows, ["method"], MEASURES)
     assert sheet.rows == [

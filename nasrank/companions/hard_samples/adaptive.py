@@ -9,13 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["RULES", "Rule", "Threshold", "hardness", "reverse_triplet"]
+__all__ = ["RULES", "Rule", "Threshold", "hardness", "pressed", "reverse_triplet"]
 
 Rule = Literal["gap", "loss", "schedule", "fixed"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """What the threshold follows; ``fixed`` follows nothing and is the control."""
 
 _MEMORY = 0.9
+_STEP, _MOST = 0.05, 1e3
 
 
 def reverse_triplet(
@@ -51,6 +52,26 @@ def reverse_triplet(
     far = torch.linalg.vector_norm(anchor - positive, dim=-1)
     losses: Tensor = (near - far + threshold).clamp(min=0)
     return losses
+
+
+def pressed(factor: float, met: float, wanted: float) -> float:
+    r"""Return the factor of a constraint's weight for the next batch.
+
+    .. math:: f \leftarrow \min(1000, \max(1, f e^{(w - s) / 20}))
+
+    with the share s of the batch that meets the constraint and the share w that should: a
+    multiplier that rises while too few do.
+
+    Args:
+        factor: That of this batch, 1 at first.
+        met: Share that meets the constraint, in [0, 1].
+        wanted: Share that should, in [0, 1].
+
+    Example:
+        >>> round(pressed(2.0, 0.5, 0.9), 3), pressed(1.0, 1.0, 0.9)
+        (2.04, 1.0)
+    """
+    return min(max(factor * exp(_STEP * (wanted - met)), 1.0), _MOST)
 
 
 def hardness(

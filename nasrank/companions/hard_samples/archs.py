@@ -16,13 +16,11 @@ from nasrank.companions.hard_samples.tier_loss import FleetTwoStage, TierLoss
 from nasrank.errors import UsageError
 from nasrank.predictors.gnn import WIDTH
 from nasrank.predictors.recipe import Recipe
-from nasrank.runs.beside import Beside, BesideRun, Method, Rivals, archs_study, view_archs
+from nasrank.runs.beside import PLAIN, BesideRun, Method, Rivals, archs_study, view_archs
 from nasrank.study.study import Result
 from nasrank.study.view import Part
 
 __all__ = ["TIERS"]
-
-_PLAIN = "plain"
 
 
 def _methods(config: HardConfig) -> list[Method]:
@@ -44,15 +42,15 @@ def _methods(config: HardConfig) -> list[Method]:
         "tiers": config.tiers, "margin": config.margin, "side_weight": config.side_weight,
     }  # fmt: skip
     return [
-        Method(_PLAIN, "gnn", {"tiers": None, "margin": None, "side_weight": 0.0}),
+        Method(PLAIN, "gnn", {"tiers": None, "margin": None, "side_weight": 0.0}),
         *(Method(str(each), f"gnn+{each}{setting}", settings) for each in asked),
     ]
 
 
-def _beside(fleet: Sequence[BesideRun], device: str) -> Beside:
+def _beside(fleet: Sequence[BesideRun], device: str) -> TierLoss | None:
     first = fleet[0]
-    if first.method == _PLAIN:
-        return Beside()
+    if first.method == PLAIN:
+        return None
     seeds = [run.run["seed"] for run in fleet]
     tiers, margin = first.settings["tiers"], first.settings["margin"]
     method, generator = parse_method(first.method), None
@@ -63,7 +61,7 @@ def _beside(fleet: Sequence[BesideRun], device: str) -> Beside:
             seeds, WIDTH, tiers, steps, device=torch.device(device), **options
         )
     weight = first.settings["side_weight"]
-    return Beside(TierLoss(seeds, tiers=tiers, margin=margin, weight=weight, generator=generator))
+    return TierLoss(seeds, tiers=tiers, margin=margin, weight=weight, generator=generator)
 
 
 def _view(result: Result[HardConfig]) -> Iterator[Part]:

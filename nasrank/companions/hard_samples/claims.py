@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nasrank.companions.hard_samples.methods import MINERS, UNTRAINED
 from nasrank.companions.hard_samples.tables import HARD
 from nasrank.study.claims import Ahead, Claim, More, Of, judge
 
-__all__ = ["hard_claims"]
+__all__ = ["MET", "hard_claims"]
 
 Row = Mapping[str, Any]
+
+
+MET = HARD.column("constraint_met").name
+"""The column that says whether there is a second stage to speak of."""
+
+
+@dataclass(frozen=True)
+class _OfTwoStages(Ahead):
+    @property
+    def measures(self) -> tuple[str, ...]:
+        return (*super().measures, MET)
 
 
 def hard_claims(rows: Sequence[Row], data: str) -> list[dict[str, Any]]:
     """Judge every claim whose methods were run.
 
-    Most compare Recall@1 on the same seeds. Two look at generated positives instead:
+    Most compare Recall@1 on the same seeds, and rest on ``constraint_met`` as well: where the
+    negatives of the second stage are not as near as it asks for, they say nothing of two stages.
+    Two look at generated positives instead:
 
     - ``hard-condition`` compares their spread, as a share of that of real samples and at most 1:
-      a spread beyond the real one is no merit. Where neither collapses both are 1, and it stays
-      undecided.
+      a spread beyond the real one is no merit. Where neither collapses both are 1: equivalent.
     - ``hard-own-class`` compares how far the nearest real samples of their class and of any other
       are. The samples they were made of are among the first, so it says that they stay with their
       class, and holds of a copy too.
@@ -72,6 +85,17 @@ def _declared() -> Iterable[tuple[Claim, set[str]]]:
         ),
         {own, bare},
     )
+    slack = f"{own}(meet=0)"
+    yield (
+        _recall(
+            "constraint",
+            own,
+            slack,
+            f"{said} with a weight that grows until negatives are as near as asked for, ahead of "
+            "a fixed one",
+        ),
+        {own, slack},
+    )
     fixed = f"{own}(without=adaptation)"
     yield (
         _recall("adaptive", own, fixed, "the adaptive threshold ahead of a fixed one"),
@@ -100,4 +124,4 @@ def _at_most_real(spread: float) -> float:
 
 def _recall(name: str, better: str, worse: str, statement: str) -> Claim:
     first, second = (Of(HARD.column("recall_at_1"), {"method": m}) for m in (better, worse))
-    return Ahead(f"hard-{name}", f"{statement}: Recall@1", first, second)
+    return _OfTwoStages(f"hard-{name}", f"{statement}: Recall@1", first, second)

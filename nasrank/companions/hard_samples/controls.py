@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from nasrank.companions.controls import Labelled, embedding_controls, inputs_of
+from nasrank.companions.hard_samples.claims import MET
 from nasrank.companions.hard_samples.measures import own_and_other, variance_within
 from nasrank.metrics.retrieval import recall_at
 from nasrank.samples import SampleSet
 from nasrank.seeds import numpy_generator
 from nasrank.study.controls import Control, negative, positive, unchanged
 
-__all__ = ["hard_controls"]
+__all__ = ["hard_controls", "second_stage"]
 
 
-def hard_controls(data: SampleSet, measures: Collection[str]) -> list[Control]:
+def hard_controls(
+    data: SampleSet, measures: Collection[str], rows: Iterable[Mapping[str, Any]] = ()
+) -> list[Control]:
     """Run the controls of `hard` on the inputs of its own data.
 
     Args:
         data: Classes to train on and classes to retrieve.
         measures: Columns of ``hard``.
+        rows: Rows of ``hard``: whether their second stage does what it is there for.
     """
     given = inputs_of(data)
     found: list[Control] = []
@@ -30,10 +35,23 @@ def hard_controls(data: SampleSet, measures: Collection[str]) -> list[Control]:
         found += embedding_controls("recall_at_1", _recall, given)
     if "positive_spread" in measures:
         found += _spread_controls(given)
+    if MET in measures:
+        found.append(second_stage(rows))
     distances = [name for name in measures if name.endswith("_distance")]
     if distances:
         found += _distance_controls(distances, given)
     return found
+
+
+def second_stage(rows: Iterable[Mapping[str, Any]]) -> Control:
+    """Ask for half of the negatives of ``two-stage`` to be as near as its threshold says.
+
+    Args:
+        rows: Rows of ``hard``; without one that has a share of them there is nothing to ask.
+    """
+    met = [row[MET] for row in rows if row["method"] == "two-stage" and row[MET] is not None]
+    value = float(np.mean(met)) if met else None
+    return Control(MET, "positive", "generated negatives as near as asked for", value, least=0.5)
 
 
 def _recall(given: Labelled) -> float:

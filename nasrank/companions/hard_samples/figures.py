@@ -26,7 +26,7 @@ _CURVES = (
     ("triplet_loss", "triplet loss of real triplets"),
     ("active_share", "generated triplets within the margin"),
     ("synthetic_negative", "distance to the generated negative"),
-    ("threshold", "threshold of the reverse triplet"),
+    ("met_share", "generated negatives as near as is asked for"),
 )
 
 

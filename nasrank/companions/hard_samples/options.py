@@ -65,7 +65,15 @@ class HardConfig(Seeded, OnDevice, OnSamples, OnPictures):
         # For a quick check on a CPU, and for every method and claim.
         "ci": {"methods": ("triplet-random", "two-stage"), "seeds": 2, "epochs": 2},
         "full": {
-            "methods": (*MINERS, "hdml", "daml", "two-stage", *_ABLATIONS, *_COMBINED),
+            "methods": (
+                *MINERS,
+                "hdml",
+                "daml",
+                "two-stage",
+                "two-stage(meet=0)",
+                *_ABLATIONS,
+                *_COMBINED,
+            ),
             "seeds": 5,
         },
     }
@@ -90,7 +98,7 @@ class HardConfig(Seeded, OnDevice, OnSamples, OnPictures):
         of=_ALL,
         complete=lambda: (*MINERS, *GENERATORS),
     )
-    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
+    encoder: Literal["auto", "linear", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
         "auto",
         "Network before the embedding; auto is cnn for images of 16 pixels or more, else mlp.",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from nasrank.companions.hard_samples.variants import (
     generating_run,
     variants,
 )
+from nasrank.encoders import require_fit
 from nasrank.errors import DataError, UsageError
 from nasrank.samples import SampleSet, load_samples, split_by_class
 from nasrank.study.study import Plan
@@ -177,6 +177,5 @@ def _canonical(run: HardRun) -> HardRun:
 def _encoder(name: str, shape: Sequence[int]) -> str:
     if name == "auto":
         return "cnn" if len(shape) == 3 and min(shape[1:]) >= _SMALL_IMAGE else "mlp"
-    if name != "mlp" and (len(shape) != 3 or prod(shape[1:]) < 64):
-        raise UsageError(f"--encoder {name} is for images of 8x8 pixels or more. Use mlp")
+    require_fit(name, shape)
     return name

@@ -44,7 +44,7 @@ __all__ = ["SAMPLES", "study_of_data"]
 Row = dict[str, Any]
 
 _COSTS = ("rework_cost", "false_accept_rate", "false_reject_rate")
-_SUMMARISED = (*MEASURES, *_COSTS, "triplet_loss", "fit_seconds")
+_SUMMARISED = (*MEASURES, *_COSTS, "triplet_loss", "constraint_met", "fit_seconds")
 
 
 def _answer(job: Job[HardConfig, HardRun]) -> Answer:
@@ -131,7 +131,9 @@ def _epochs(runs: Sequence[HardRun], kept: Mapping[str, Row]) -> list[Row]:
 
 
 def _log(row: Row) -> dict[str, list[float | None]]:
-    return {name: row[f"hard_epochs.{name}"] or [] for name in EPOCH_NUMBERS}
+    known = {name: row[f"hard_epochs.{name}"] for name in EPOCH_NUMBERS}
+    epochs = max((len(numbers) for numbers in known.values() if numbers), default=0)
+    return {name: numbers or [None] * epochs for name, numbers in known.items()}
 
 
 def _summarised(rows: Sequence[Row]) -> list[Row]:
@@ -184,7 +186,7 @@ SAMPLES = Study(
     answer=_answer,
     view=view_samples,
     pictures=draw_samples,
-    controls=lambda job, measures: hard_controls(job.plan.context.data, measures),
+    controls=lambda job, measures: hard_controls(job.plan.context.data, measures, job.rows),
     extras={"pytorch_metric_learning": "metric", "sklearn": "metric"},
 )
 

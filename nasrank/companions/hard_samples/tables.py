@@ -48,7 +48,7 @@ def _bounds(unit: str) -> tuple[Column, Column]:
 _RETRIEVAL = (
     *(
         share(f"recall_at_{k}", f"Queries with one of their class among the {k} nearest",
-              _DIVERGED, better="higher")
+              _DIVERGED, better="higher", margin=0.01)
         for k in (1, 2, 4, 8)
     ),
     share("nmi", "Normalised mutual information of k-means clusters and classes", _DIVERGED,
@@ -76,7 +76,7 @@ _QUALITY = tuple(
               f"the class, or as near as the furthest where it has fewer; low where generators "
               f"collapse in large classes; {_SEEN}", _NOT_MADE, better="higher"),
         share(f"{kind}_spread", f"Variance of generated {kind}s within classes over that of real "
-              f"samples; {_SEEN}", _NOT_MADE),
+              f"samples; {_SEEN}", _NOT_MADE, margin=0.05),
     )
 )  # fmt: skip
 
@@ -103,6 +103,10 @@ _LAST = (
            "no epoch was trained or had a triplet", better="lower"),
     count("degenerate_batches", "batches", "Batches without a triplet, not learnt from",
           better="lower"),
+    share("constraint_met", "Generated negatives of the last epoch that are as near as the "
+          "threshold of the reverse triplet asks for: without them there is no second stage to "
+          "judge", "the method has no such threshold, or it was not counted then",
+          better="higher"),
     flag("diverged", "Loss or embeddings not finite, or all in one point", better="lower"),
     number("fit_seconds", "s", "Time of the training", better="lower"),
     text("device", "Kind of device"),
@@ -147,6 +151,7 @@ _ABOUT = {
     "synthetic_negative": ("distance", "Distance of generated triplets to their negative"),
     "active_share": ("1", "Generated triplets within the margin: how difficult they are"),
     "threshold": ("distance", "Threshold of the reverse triplet, which adapts"),
+    "met_share": ("1", "Generated negatives that are as near as the threshold asks for"),
     "generator_loss": ("1", "Loss of the generators"),
 }
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from nasrank.companions.hard_samples.adaptive import Rule, hardness
+from nasrank.companions.hard_samples.adaptive import Rule, hardness, pressed
 from nasrank.companions.hard_samples.stretching import Shape, stretch, stretch_factor
 from nasrank.companions.hard_samples.two_stage import LeftOut
 from nasrank.companions.tiers import tiers_of
@@ -142,6 +142,7 @@ class FleetTwoStage:
         alpha: float = 0.1,
         gap_scale: float = 1.0,
         reverse: float = 1.0,
+        meet: float = 0.9,
         adversarial: float = 0.1,
         keep_class: float = 1.0,
         keep_place: float = 1.0,
@@ -154,6 +155,7 @@ class FleetTwoStage:
         self._rule: Rule = "fixed" if without == "adaptation" else adaptive
         self._start, self._end, self._alpha, self._gap_scale = start, end, alpha, gap_scale
         self._reverse, self._adversarial = reverse, adversarial
+        self._meet, self._pressure = meet, [1.0] * len(seeds)
         self._keep_class, self._keep_place = keep_class, keep_place
         self._one, self._two = without != "stage-one", without != "stage-two"
         self._told = 0 if without == "condition" else tiers
@@ -219,9 +221,19 @@ class FleetTwoStage:
             pushed = (to_negative - to_positive + threshold[:, None]).clamp(min=0)
             stayed = _mean((far - before[2]).square().mean(dim=-1), drawn.valid)
             kept = self._class_loss(far, _tiers_of_negatives(drawn), drawn.valid)
-            losses = losses + self._reverse * _mean(pushed, drawn.valid)
+            losses = losses + self._weights(pushed, drawn.valid) * _mean(pushed, drawn.valid)
             losses = losses + self._keep_class * kept + self._keep_place * stayed
         return losses
+
+    def _weights(self, pushed: Numbers, valid: Flags) -> OneEach:
+        """Weight of the reverse triplet of each member, which grows until negatives are near."""
+        if self._meet:
+            met = _mean((pushed == 0).float(), valid).tolist()
+            self._pressure = [
+                pressed(factor, share, self._meet)
+                for factor, share in zip(self._pressure, met, strict=True)
+            ]
+        return self._reverse * pushed.new_tensor(self._pressure)
 
     def _judge(self, real: Features, drawn: Drawn) -> None:
         """Take a step of discriminators and classifiers."""

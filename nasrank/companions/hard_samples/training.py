@@ -38,7 +38,7 @@ FEATURES = 128
 
 EPOCH_NUMBERS = (
     "triplet_loss", "within", "between", "synthetic_loss", "synthetic_positive",
-    "synthetic_negative", "active_share", "threshold", "generator_loss",
+    "synthetic_negative", "active_share", "threshold", "met_share", "generator_loss",
 )  # fmt: skip
 """What the log of an epoch says; means over its batches, nan where there is nothing to say."""
 
@@ -253,7 +253,8 @@ def _with_synthetic(
             "generator_loss": synthesiser.generator_loss,
         }
     if synthesiser.threshold is not None:
-        numbers["threshold"] = synthesiser.threshold
+        met = far - near + synthesiser.threshold <= 0
+        numbers |= {"threshold": synthesiser.threshold, "met_share": met.float().mean().item()}
     return synthesiser.combine(real, synthetic) if used else real
 
 

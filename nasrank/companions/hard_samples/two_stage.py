@@ -14,7 +14,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from nasrank.companions.hard_samples.adaptive import Rule, Threshold, reverse_triplet
+from nasrank.companions.hard_samples.adaptive import (
+    Rule,
+    Threshold,
+    pressed,
+    reverse_triplet,
+)
 from nasrank.companions.hard_samples.generators import (
     Conditional,
     adversarial_losses,
@@ -48,6 +53,10 @@ class TwoStage:
     that the reverse triplet with the stretched pair is met, and the class and the place are kept.
     The metric learns from real and from generated triplets.
 
+    A reverse triplet with a fixed weight is drowned by what keeps a negative in its place as soon
+    as classes are apart. So the weight grows while fewer negatives than wanted meet the
+    constraint, and falls back where more do.
+
     Without adaptation the threshold stands at ``end`` throughout, so that control differs from
     adaptive ones in level too. ``two-stage(adaptive=fixed,start=X,end=X)`` fixes it at any level.
 
@@ -64,7 +73,9 @@ class TwoStage:
         end: Threshold at its hardest.
         alpha: Of the rule ``loss``.
         gap_scale: Of the rule ``gap``.
-        reverse: Weight of the reverse triplet.
+        reverse: Weight of the reverse triplet, at least.
+        meet: Share of negatives that should meet it; the weight grows until they do. 0 keeps
+            it fixed.
         adversarial: Weight of misleading the discriminator.
         keep_class: Weight of being of one's class, in both stages.
         keep_place: Weight of copying real features, and of negatives staying where they are.
@@ -72,7 +83,7 @@ class TwoStage:
         without: Leaves something out: a stage, the class that nets are told, or the adaptation.
 
     Raises:
-        UsageError: The threshold ends below its start.
+        UsageError: The threshold ends below its start, or a share is not one.
     """
 
     def __init__(
@@ -89,6 +100,7 @@ class TwoStage:
         alpha: Positive = 0.1,
         gap_scale: Positive = 1.0,
         reverse: Positive = 1.0,
+        meet: float = 0.9,
         adversarial: Positive = 0.1,
         keep_class: Positive = 1.0,
         keep_place: Positive = 1.0,
@@ -100,11 +112,14 @@ class TwoStage:
                 f"two-stage: the threshold ends at {end:g}, below its start {start:g}, and would "
                 "make negatives easier. Raise end"
             )
+        if not 0 <= meet <= 1:
+            raise UsageError(f"two-stage: meet {meet:g} should be a share, from 0 to 1")
         self.threshold: float | None = start
         self.generator_loss = float("nan")
         self._stretch, self._reach, self._shape = stretch, reach, shape
         self._adversarial, self._keep_class, self._keep_place = adversarial, keep_class, keep_place
         self._reverse, self._weight = reverse, weight
+        self._meet, self._pressure = meet, 1.0
         self._one, self._two = without != "stage-one", without != "stage-two"
         told = None if without == "condition" else sizes.classes
         self._positives = Conditional(sizes.features, sizes.features, told, still=True).to(device)
@@ -206,10 +221,14 @@ class TwoStage:
         if made is None or self.threshold is None:
             return real.features.new_zeros(())
         place = real.triplets.negative
-        reverse = reverse_triplet(first, second, negative, self.threshold).mean()
+        reverse = reverse_triplet(first, second, negative, self.threshold)
+        if self._meet:
+            met = (reverse == 0).float().mean().item()
+            self._pressure = pressed(self._pressure, met, self._meet)
         kept = self._classifier.loss(made, real.classes[place])
         stayed = relative_error(made, real.features[place])
-        return self._reverse * reverse + self._keep_class * kept + self._keep_place * stayed
+        weight = self._reverse * self._pressure
+        return weight * reverse.mean() + self._keep_class * kept + self._keep_place * stayed
 
 
 if TYPE_CHECKING:

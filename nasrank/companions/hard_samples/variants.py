@@ -33,6 +33,7 @@ _METHOD: dict[str, dict[str, tuple[Any, ...]]] = {
         "start": (-0.4, -0.2, -0.1),
         "end": (-0.1, 0.0, 0.1),
         "reverse": (0.3, 1.0, 3.0),
+        "meet": (0.0, 0.5, 0.9),
         "adversarial": (0.01, 0.1, 1.0),
         "keep_class": (0.3, 1.0, 3.0),
         "keep_place": (0.3, 1.0, 3.0),

@@ -36,6 +36,7 @@ _MEASURES = (
     Measure("rework_cost", "rework", digits=0, spread=False, keep=6),
     Measure("positive_coverage", "modes\n+", digits=2, spread=False, keep=4),
     Measure("negative_coverage", "modes\n-", digits=2, spread=False, keep=4),
+    Measure("constraint_met", "nega-\ntives", digits=2, spread=False, keep=5),
     Measure("degenerate_batches", "degenerate\nbatches", over="sum"),
     Measure("diverged", "diverged", over="sum", keep=8),
     Measure("fit_seconds", "seconds", digits=1, spread=False, keep=3),
@@ -68,7 +69,9 @@ def _methods(rows: Sequence[Row], config: HardConfig) -> Iterator[Part]:
         f"decisions per 1,000 pairs, {config.cost_false_accept:g} a false accept, "
         f"{config.cost_false_reject:g} a false reject). Modes: share of real samples that "
         "generated positives (+) and negatives (-) come near, on the classes seen; low where "
-        "generators collapse. Degenerate batches had no triplet. two-stage is a reconstruction."
+        "generators collapse. Negatives: share of generated ones that are as near as two-stage "
+        "asks for, without which its second stage cannot be judged. Degenerate batches had no "
+        "triplet. two-stage is a reconstruction."
     )
 
 

@@ -49,6 +49,7 @@ def _train_one(run: HardRun, grid: Grid, first_seed: int, device: torch.device) 
         "n_train": len(data.train),
         "n_test": len(data.test),
         "triplet_loss": finite_or_none(trained.log[-1]["triplet_loss"]) if trained.log else None,
+        "constraint_met": finite_or_none(trained.log[-1]["met_share"]) if trained.log else None,
         "degenerate_batches": trained.degenerate,
         "diverged": trained.diverged,
         "fit_seconds": trained.seconds,

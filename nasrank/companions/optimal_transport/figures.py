@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasrank.benchmarks.titles import task_title
 from nasrank.companions.optimal_transport.hierarchy import Hierarchy
 from nasrank.companions.optimal_transport.plan import PLAIN
-from nasrank.companions.optimal_transport.tables import OT_ARCHS
-from nasrank.statistics import mean_interval
-from nasrank.study.options import ARCHS
 from nasrank.study.pictures import file_stem, legend_beside, look, move_apart, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "draw_archs",
     "draw_features",
     "draw_geometry",
     "draw_measures",
@@ -38,6 +33,8 @@ _SCALES = {
     "test_cpcc_l2": "by l2",
     "test_cpcc_emd": "by emd",
 }
+_MOST_NAMED = 30
+"""With more classes than that a picture names their groups alone."""
 
 
 def draw_trained(rows: Sequence[Row], tree: Hierarchy, folder: Path) -> list[Path]:
@@ -161,55 +158,6 @@ def draw_sweep(rows: Sequence[Row], axis: str, title: str, path: Path) -> None:
             legend_beside(axes[-1])
 
 
-def draw_archs(rows: Sequence[Row], folder: Path) -> Path:
-    """Draw what each distance changes for predictors of architectures, against plain ones.
-
-    One dot is the difference to the plain predictor of the same seed; large dots are means, with
-    their 95 % Student intervals.
-    """
-    metrics = {"kendall_tau": "Kendall tau", "precision_at_1pct": "precision at 1 %"}
-    kept = [row for row in rows if row["method"] != PLAIN]
-    methods = list(dict.fromkeys(row["method"] for row in kept))
-    weights = sorted({row["weight"] for row in kept})
-    sizes = sorted({row["n_train"] for row in rows})
-    plain = {(r["n_train"], r["seed"]): r for r in rows if r["method"] == PLAIN}
-    height = 0.9 + len(sizes) * (0.8 + 0.3 * len(methods))
-    path = folder / f"{file_stem(rows[0]['data'])}.svg"
-    data = task_title(rows[0]["data"].removeprefix(ARCHS))
-    words = f"{data}: one dot a seed, mean and 95 % interval"
-    with picture(path, (8.0, height), words) as figure:
-        axes = figure.subplots(len(sizes), len(metrics), sharex="col", sharey=True, squeeze=False)
-        for line, size in enumerate(sizes):
-            for column, (metric, name) in enumerate(metrics.items()):
-                panel = axes[line, column]
-                panel.axvline(0, color="black", linewidth=0.8)
-                for number, weight in enumerate(weights):
-                    shift = 0.5 * ((number + 0.5) / len(weights) - 0.5)
-                    for at, method in enumerate(methods):
-                        pairs = [
-                            (row[metric], plain.get((size, row["seed"]), {}).get(metric))
-                            for row in kept
-                            if (row["n_train"], row["method"], row["weight"])
-                            == (size, method, weight)
-                        ]
-                        own = [a - b for a, b in pairs if a is not None and b is not None]
-                        _changes(panel, own, at + shift, str(look(number)["color"]))
-                panel.locator_params(axis="x", nbins=5)
-                panel.set_title(f"{size} training architectures", fontsize=8, loc="left")
-                if line == len(sizes) - 1:
-                    panel.set_xlabel(
-                        f"{name}, less that of plain; {OT_ARCHS.column(metric).better} is better"
-                    )
-        axes[0, 0].set_yticks(range(len(methods)), methods)
-        axes[0, 0].set_ylim(len(methods) - 0.5, -0.5)
-        for number, weight in enumerate(weights):
-            axes[0, -1].scatter([], [], s=20, color=look(number)["color"], label=f"{weight:g}")
-        axes[0, -1].legend(
-            fontsize=8, title="weight", title_fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
-        )
-    return path
-
-
 def draw_speed(rows: Sequence[Row], slopes: Sequence[Row], path: Path) -> Path:
     """Draw time and memory of every distance against samples, dimension and classes."""
     names = {"samples": "samples of a class", "dimension": "dimension", "classes": "classes"}
@@ -270,18 +218,13 @@ def draw_geometry(rows: Sequence[Row], title: str, path: Path) -> Path:
     return path
 
 
-def _changes(axes: Axes, values: Sequence[float], at: float, colour: str) -> None:
-    """Draw one dot a value, their mean and its 95 % Student interval."""
-    axes.scatter(values, [at] * len(values), s=8, alpha=0.4, linewidths=0, color=colour)
-    found = mean_interval(values)
-    if found.lower is not None and found.upper is not None:
-        axes.plot([found.lower, found.upper], [at, at], color=colour, linewidth=1.5)
-    if found.mean is not None:
-        axes.scatter([found.mean], [at], s=30, color=colour)
+def _style(tree: Hierarchy, number: int) -> dict[str, Any]:
+    """Return colour and marker of a class: those of its group."""
+    return _of_group(int(tree.group_of[number]))
 
 
-def _colour(tree: Hierarchy, number: int) -> str:
-    return str(look(int(tree.group_of[number]))["color"])
+def _of_group(group: int) -> dict[str, Any]:
+    return {name: look(group)[name] for name in ("color", "marker")}
 
 
 def _leaves(tree: Hierarchy) -> list[str]:
@@ -294,9 +237,9 @@ def _scatter(axes: Axes, row: Row, tree: Hierarchy) -> None:
         own = points[classes == number]
         if not len(own):
             continue
-        axes.scatter(
-            own[:, 0], own[:, 1], s=7, alpha=0.5, linewidths=0, color=_colour(tree, number)
-        )
+        axes.scatter(own[:, 0], own[:, 1], s=7, alpha=0.5, linewidths=0, **_style(tree, number))
+        if len(tree) > _MOST_NAMED:
+            continue
         x, y = own.mean(axis=0).tolist()
         axes.text(
             x, y, name, fontsize=7, ha="center", va="center",
@@ -310,11 +253,12 @@ def _scatter(axes: Axes, row: Row, tree: Hierarchy) -> None:
 def _legend(axes: Axes, tree: Hierarchy) -> None:
     axes.axis("off")
     members: dict[int, list[str]] = {}
-    for name, group in zip(_leaves(tree), tree.group_of.tolist(), strict=True):
-        members.setdefault(group, []).append(name)
-    for group, names in members.items():
+    for path, group in zip(tree.paths, tree.group_of.tolist(), strict=True):
+        members.setdefault(group, []).append(path[0 if len(tree) > _MOST_NAMED else -1])
+    for group, each in members.items():
+        names = list(dict.fromkeys(each))
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        axes.scatter([], [], color=str(look(group)["color"]), s=20, label=shown)
+        axes.scatter([], [], s=20, label=shown, **_of_group(group))
     axes.legend(
         fontsize=7, loc="center left", title="coarsest groups", title_fontsize=8, alignment="left"
     )
@@ -323,10 +267,12 @@ def _legend(axes: Axes, tree: Hierarchy) -> None:
 def _dendrogram(axes: Axes, distances: NDArray[np.float64], tree: Hierarchy) -> None:
     from scipy.cluster.hierarchy import dendrogram, linkage
 
+    named = len(tree) <= _MOST_NAMED
     made = dendrogram(
-        linkage(distances, "average"), ax=axes, labels=_leaves(tree), leaf_font_size=7,
+        linkage(distances, "average"), ax=axes, leaf_font_size=7 if named else 3,
+        labels=_leaves(tree) if named else ["\N{BLACK SQUARE}"] * len(tree),
         color_threshold=0, above_threshold_color="#555555", leaf_rotation=90,
     )  # fmt: skip
     for label, number in zip(axes.get_xticklabels(), made["leaves"] or [], strict=True):
-        label.set_color(_colour(tree, number))
+        label.set_color(_style(tree, number)["color"])
     axes.grid(visible=False, axis="x")

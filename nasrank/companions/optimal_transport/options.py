@@ -5,40 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from nasrank.companions.files import PICTURES, OnFiles, OnPictures
+from nasrank.companions.files import PICTURES, OnFiles, OnSamplesAlone
 from nasrank.companions.optimal_transport.distances import DISTANCES
-from nasrank.study.options import (
-    OnDevice,
-    OnSamples,
-    Seeded,
-    Some,
-    option,
-    options_in,
-    seed_option,
-)
+from nasrank.study.options import OnDevice, Seeded, Some, option, options_in, seed_option
 
 __all__ = ["DiagnoseConfig", "SpeedConfig", "TrainConfig"]
 
-_grid, _samples = options_in("What to train"), options_in("What to train", of="samples")
-_training = options_in("How a training goes", of="samples")
+_grid, _training = map(options_in, ("What to train", "How a training goes"))
 
 
-class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
+class TrainConfig(Seeded, OnDevice, OnSamplesAlone):
     """Train with a label tree: does transport keep it better than class means?
 
     Adds 1 - CPCC to the cross-entropy: how far the distances of classes in the features are from
     those in the tree. Beside every distance a plain model is trained on the same seeds. TestCPCC
     is given by each method's own distance and, for a fair comparison, by l2 and by emd.
-
-    archs:TASK does the same to the embedding of the predictor of `compare`, for a tree of
-    operation family and accuracy tier.
     """
 
     command: ClassVar[str] = "ot train"
     draws: ClassVar[bool] = True
-    study: ClassVar[str] = "nasrank.companions.optimal_transport.study:train_study"
+    study: ClassVar[str] = "nasrank.companions.optimal_transport.study:TRAIN"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank ot train --data digits --distances l2,emd,fastft",
@@ -47,16 +35,16 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
 
     data: str = _grid(
         "digits",
-        f"digits, mnist, fashion-mnist, {PICTURES}, one-mode, two-modes, a .parquet or .npz file "
-        "of features, or archs:TASK.",
+        f"digits, mnist, fashion-mnist, {PICTURES}, one-mode, two-modes, or a .parquet or .npz "
+        "file of features.",
         min_length=1,
     )
-    labels: tuple[str, ...] = _samples(
+    labels: tuple[str, ...] = _grid(
         (),
         "Label columns of a .parquet file, or arrays of a .npz file, from the classes up to the "
         "coarsest groups.",
     )
-    tree: str | None = _samples(
+    tree: str | None = _grid(
         None,
         "even-odd, five, clothes, or a file with lines 'group: child, child' or JSON.",
         usual="the data's own",
@@ -70,13 +58,10 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     weights: Some[Annotated[float, Field(gt=0, le=1e6)]] = _grid(
         (1.0,), "Weights of 1 - CPCC beside the loss."
     )
-    batch_sizes: Some[Annotated[int, Field(ge=3)]] = _samples(
+    batch_sizes: Some[Annotated[int, Field(ge=3)]] = _grid(
         (128,), "Samples of a mini-batch; a correlation needs those of 3 classes."
     )
-    n_train: Some[PositiveInt] = _grid(
-        (39, 78), "Training architectures, of archs:TASK alone.", of="archs"
-    )
-    encoder: Literal["auto", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
+    encoder: Literal["auto", "linear", "mlp", "cnn", "conv4", "resnet18", "vit"] = _training(
         "auto", "The backbone; auto is cnn for image files and mlp otherwise."
     )
     epochs: int | None = _training(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nasrank.companions.optimal_transport.distances import parse_distance
 from nasrank.companions.optimal_transport.options import TrainConfig
 from nasrank.companions.optimal_transport.problem import Problem
+from nasrank.encoders import require_fit
 from nasrank.errors import UsageError
 from nasrank.study.finished import Identity
 
@@ -61,10 +62,7 @@ def plan_runs(config: TrainConfig, problem: Problem) -> tuple[OtRun, ...]:
     encoder: str = config.encoder
     if encoder == "auto":
         encoder = "cnn" if kind == "images" else "mlp"
-    if len(problem.data.shape) == 1 and encoder != "mlp":
-        raise UsageError(
-            f"encoder {encoder!r} is for images, and the samples are vectors. Use --encoder mlp"
-        )
+    require_fit(encoder, problem.data.shape)
     samples = len(problem.data.train)
     if max(config.batch_sizes) > samples:
         raise UsageError(

@@ -7,21 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nasrank.benchmarks import load_task
-from nasrank.companions.controls import archs_controls
 from nasrank.companions.files import why_diverged
 from nasrank.companions.optimal_transport import figures, view
 from nasrank.companions.optimal_transport.claims import ot_claims
 from nasrank.companions.optimal_transport.confusions import confusion_rows
 from nasrank.companions.optimal_transport.controls import ot_controls
 from nasrank.companions.optimal_transport.diagnose import diagnose
-from nasrank.companions.optimal_transport.distances import parse_distance
 from nasrank.companions.optimal_transport.options import (
     DiagnoseConfig,
     SpeedConfig,
     TrainConfig,
 )
-from nasrank.companions.optimal_transport.plan import PLAIN, OtRun, plan_runs
+from nasrank.companions.optimal_transport.plan import OtRun, plan_runs
 from nasrank.companions.optimal_transport.problem import Problem, load_problem
 from nasrank.companions.optimal_transport.speed import measure_speed, time_controls
 from nasrank.companions.optimal_transport.tables import (
@@ -29,20 +26,17 @@ from nasrank.companions.optimal_transport.tables import (
     GEOMETRY,
     KEPT,
     OT,
-    OT_ARCHS,
     SLOPES,
     SPEED,
     VERDICT,
 )
-from nasrank.companions.optimal_transport.tree_loss import TreeLoss, families
 from nasrank.companions.optimal_transport.worker import ModelWorker
 from nasrank.errors import DataError
-from nasrank.runs.beside import Beside, BesideRun, Method, Rivals, archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
 from nasrank.study.study import Answer, Job, Plan, Runs, Study
 
-__all__ = ["DIAGNOSE", "SPEEDS", "TRAIN", "TRAIN_ARCHS", "train_study"]
+__all__ = ["DIAGNOSE", "SPEEDS", "TRAIN"]
 
 Row = dict[str, Any]
 
@@ -115,56 +109,6 @@ TRAIN = Study(
         job.plan.context, [row["method"] for row in job.rows], measures
     ),
 )
-
-
-def _methods(config: TrainConfig) -> list[Method]:
-    names = dict.fromkeys(str(parse_distance(each)) for each in config.distances)
-    return [
-        Method(PLAIN, "gnn", {"weight": 0.0}),
-        *(
-            Method(name, f"gnn+{name}*{weight:g}", {"weight": weight})
-            for name in names
-            for weight in dict.fromkeys(config.weights)
-        ),
-    ]
-
-
-def _beside(fleet: Sequence[BesideRun], _device: str) -> Beside:
-    first = fleet[0]
-    if first.method == PLAIN:
-        return Beside()
-    family, names = families(load_task(first.run["task"]).space.graphs)
-    distance, weight = parse_distance(first.method), first.settings["weight"]
-    return Beside(TreeLoss(family, len(names), distance, weight, first.run["seed"]))
-
-
-TRAIN_ARCHS = archs_study(
-    TrainConfig,
-    table=OT_ARCHS,
-    methods=_methods,
-    beside=_beside,
-    claims=Rivals(
-        metrics={
-            "kendall_tau": "Kendall tau is higher",
-            "precision_at_1pct": "more of the top 1 % is among the first 1 %",
-            "regret_at_10": "the best of the first ten is better (regret)",
-        },
-        claim_id="{better}_over_{worse}_{metric}_n{n_train}",
-        statement="with {n_train} training architectures {words} with {better} than {worse}",
-        source=OT_ARCHS.name,
-        rivals=("l2",),
-        settings=("weight",),
-    ),
-    view=view.view_architectures,
-    pictures=lambda result: [figures.draw_archs(result.rows, result.out)],
-    controls=archs_controls,
-)
-"""``archs:TASK``: a tree of operation family and accuracy tier beside the ranking loss."""
-
-
-def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
-    """Return the study of ``ot train``, which depends on its data."""
-    return TRAIN_ARCHS if config.kind == "archs" else TRAIN
 
 
 def _diagnosed(job: Job[DiagnoseConfig, Any]) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nasrank.runs.tables import RUNS
 from nasrank.tables import (
     Column,
     Table,
@@ -20,7 +19,6 @@ __all__ = [
     "GEOMETRY",
     "KEPT",
     "OT",
-    "OT_ARCHS",
     "SLOPES",
     "SPEED",
     "VERDICT",
@@ -31,6 +29,9 @@ _UNKNOWN = "the training diverged or collapsed, or the run is known from final t
 _PLAIN = "a plain model, which has no distance of its own, or the training diverged"
 _TRANSFER = "no transfer was measured, or its training diverged or collapsed"
 _CONSTANT = "the distances are all equal, or the training diverged"
+
+_CPCC, _POINTS, _EDGES = 0.01, 1.0, 0.05
+"""Differences that do not matter: of a correlation, in percent, and of a mean distance."""
 
 OT = Table(
     "ot",
@@ -48,10 +49,12 @@ OT = Table(
         count("n_train", "samples", "Training samples"),
         count("n_test", "samples", "Test samples"),
         share("test_cpcc", "CPCC of test features by the method's own distance, of emd and "
-              "sinkhorn on at most --test-per-class samples a class", _PLAIN, better="higher"),
-        share("test_cpcc_l2", "The same by l2, whatever the method", _CONSTANT, better="higher"),
+              "sinkhorn on at most --test-per-class samples a class", _PLAIN, better="higher",
+              margin=_CPCC),
+        share("test_cpcc_l2", "The same by l2, whatever the method", _CONSTANT, better="higher",
+              margin=_CPCC),
         share("test_cpcc_emd", "The same by emd, on at most --test-per-class samples a class",
-              _CONSTANT, better="higher"),
+              _CONSTANT, better="higher", margin=_CPCC),
         share("raw_cpcc_l2",
               "CPCC of the inputs themselves by l2, on at most --test-per-class samples a class",
               _CONSTANT, better="higher"),
@@ -59,25 +62,27 @@ OT = Table(
               "CPCC of the inputs themselves by emd, on at most --test-per-class samples a class",
               _CONSTANT, better="higher"),
         number("fine_accuracy", "%", "Test samples put into their class", _DIVERGED,
-               better="higher"),
+               better="higher", margin=_POINTS),
         number("coarse_accuracy", "%", "Test samples put into their coarsest group, by the summed "
-               "probabilities of its classes", _DIVERGED, better="higher"),
+               "probabilities of its classes", _DIVERGED, better="higher", margin=_POINTS),
         number("fine_map", "%", "Mean over classes of the average precision with which the cosine "
                "to the mean training feature of the class ranks test samples", _DIVERGED,
-               better="higher"),
-        number("coarse_map", "%", "The same for the coarsest groups", _DIVERGED, better="higher"),
+               better="higher", margin=_POINTS),
+        number("coarse_map", "%", "The same for the coarsest groups", _DIVERGED, better="higher",
+               margin=_POINTS),
         number("mistake_distance", "edges",
                "Mean tree distance between true and predicted class over the mistakes",
                "no mistakes, or the training diverged", better="lower"),
         number("mean_distance", "edges", "The same over all test samples, 0 where right",
-               _DIVERGED, better="lower"),
+               _DIVERGED, better="lower", margin=_EDGES),
         number("expected_cost", "cost", "Mean of the user's cost of predicted for true class",
                "no cost matrix is given, or the training diverged", better="lower"),
         number("unseen_fine_accuracy", "%", "Classes that the encoder never saw, by a linear "
-               "layer on one sample of each, mean over draws", _TRANSFER, better="higher"),
+               "layer on one sample of each, mean over draws", _TRANSFER, better="higher",
+               margin=_POINTS),
         number("unseen_coarse_accuracy", "%",
                "The coarsest group of samples of such classes, without any training on them",
-               _TRANSFER, better="higher"),
+               _TRANSFER, better="higher", margin=_POINTS),
         count("batches", "batches", "Mini-batches trained on"),
         count("degenerate_batches", "batches",
               "Mini-batches without a correlation, which taught nothing of the tree",
@@ -129,25 +134,6 @@ CONFUSIONS = Table(
         number("change", "%", "after - before", better="lower"),
     ),
 )
-
-OT_ARCHS = Table(
-    "ot_archs",
-    "One predictor trained once",
-    (
-        text("run_id", "Hash of the run's configuration and data"),
-        text("data", "archs: and the task"),
-        text("method", "Distance inside the regulariser, or plain for none"),
-        count("seed", "", "Seed of the run"),
-        share("weight", "Weight of 1 - CPCC beside the ranking loss"),
-        *RUNS.pick(
-            "n_train", "n_test", "kendall_tau", "precision_at_1pct", "precision_at_5pct",
-            "regret_at_10",
-        ),
-        count("degenerate_batches", "batches",
-              "Lists without a correlation, which taught nothing of the tree", better="lower"),
-        *RUNS.pick("diverged", "fit_seconds", "device"),
-    ),
-)  # fmt: skip
 
 _FEW_SAMPLES = "no class has 10 samples"
 _NO_CORRELATION = "fewer than 3 classes, or the distances are all equal"

@@ -14,6 +14,8 @@ __all__ = ["TransportPlan", "compress", "euclidean_cost", "greedy_plan", "joined
 
 _NOTHING = 1e-12
 """Mass that is rounding and not flow."""
+_AT_ONCE = 2**24
+"""Coordinates of lines at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +141,18 @@ def euclidean_cost(clouds: Clouds, plan: TransportPlan) -> Float[Tensor, "*batch
     ) -> Float[Tensor, "*batch pairs entries d"]:
         index = (pair.unsqueeze(-1) * size + places).flatten(-2).unsqueeze(-1)
         taken = flat.gather(-2, index.expand(*index.shape[:-1], flat.shape[-1]))
-        return taken.reshape(*plan.flow.shape, flat.shape[-1])
+        return taken.reshape(*places.shape, flat.shape[-1])
 
-    lines = ends_at(first, plan.rows) - ends_at(second, plan.columns)
-    lengths: Tensor = torch.linalg.vector_norm(lines, dim=-1)
-    return (plan.flow.to(lines) * lengths).sum(dim=-1)
+    # Lines have all dimensions: those of a hundred classes would fill the memory at once.
+    one = plan.flow[..., :1, :].numel() * flat.shape[-1]
+    each = max(_AT_ONCE // max(one, 1), 1)
+    costs = []
+    for start in range(0, max(len(first), 1), each):
+        pairs = slice(start, start + each)
+        rows, columns, flow = (
+            part[..., pairs, :] for part in (plan.rows, plan.columns, plan.flow)
+        )
+        lines = ends_at(first[pairs], rows) - ends_at(second[pairs], columns)
+        lengths: Tensor = torch.linalg.vector_norm(lines, dim=-1)
+        costs.append((flow.to(lines) * lengths).sum(dim=-1))
+    return torch.cat(costs, dim=-1)

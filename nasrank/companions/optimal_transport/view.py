@@ -14,7 +14,6 @@ from nasrank.companions.optimal_transport.options import (
 from nasrank.companions.optimal_transport.plan import PLAIN
 from nasrank.companions.optimal_transport.speed import AXES
 from nasrank.companions.optimal_transport.tables import CLASSES, CONFUSIONS, SLOPES
-from nasrank.runs.beside import view_archs
 from nasrank.study.study import Result
 from nasrank.study.view import (
     SPREAD,
@@ -30,7 +29,7 @@ from nasrank.study.view import (
     seeds_of,
 )
 
-__all__ = ["view_architectures", "view_diagnosis", "view_speed", "view_trained"]
+__all__ = ["view_diagnosis", "view_speed", "view_trained"]
 
 Row = dict[str, Any]
 
@@ -104,11 +103,6 @@ def _mistakes(rows: Sequence[Row]) -> Iterable[Part]:
 
 def _mistake(row: Mapping[str, Any]) -> str:
     return f"{row['true_class']} taken for {row['predicted_class']}"
-
-
-def view_architectures(result: Result[TrainConfig]) -> Iterable[Part]:
-    """Show means over seeds of each size and method."""
-    return view_archs(result, settings=("weight",))
 
 
 def view_diagnosis(result: Result[DiagnoseConfig]) -> Iterable[Part]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from nasrank.companions.precision_recall.run import COMPARED
 from nasrank.companions.precision_recall.tables import PR
-from nasrank.runs.tables import RUNS
 from nasrank.study.claims import Ahead, Claim, Falls, Of, Rises, claim_row, judge
+from nasrank.study.view import grouped
 
 __all__ = ["claims_of"]
 
@@ -21,22 +20,18 @@ def claims_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Judge every claim for which there are runs.
 
     Trends are rank correlations with lambda, comparisons are paired by seed. Runs of one model on
-    one data set, and with one number of labels, are judged together.
+    one data set are judged together.
 
     Args:
-        rows: Rows of ``pr``, those of architectures with ``regret_at_10`` of ``runs`` beside.
+        rows: Rows of ``pr``.
 
     Returns:
         Rows of `CLAIMS`.
     """
-    groups: dict[tuple[str, str, int | None], list[Row]] = {}
-    for row in rows:
-        if row["method"] not in COMPARED:
-            groups.setdefault((row["data"], row["model"], row["n_labels"]), []).append(row)
+    trained = [row for row in rows if row["method"] != "data"]
     claims = []
-    for (data, model, n_labels), own in groups.items():
-        where = f"{data}, {model}" + ("" if n_labels is None else f", {n_labels} labels")
-        claims += _of_group(where, own)
+    for (data, model), own in grouped(trained, ("data", "model")).items():
+        claims += _of_group(f"{data}, {model}", own)
     return claims
 
 
@@ -46,9 +41,7 @@ def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
     lambdas = sorted({row["lambda"] for row in pr})
     claims: list[dict[str, Any]] = []
     if len(lambdas) >= _FEWEST_LAMBDAS:
-        for claim in _trends(pr):
-            table = RUNS if "regret_at_10" in claim.columns else PR
-            claims += judge([claim], rows, data=where, table=table.name)
+        claims += judge(_trends(pr), rows, data=where, table=PR.name)
     if not pr:
         return claims
     known = {row["method"] for row in rows}
@@ -58,14 +51,12 @@ def _of_group(where: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
         tuned = [row for row in rows if row["method"] == "tuned"]
         for side in ("precision", "recall"):
             claims += _tuned(where, side, pr, tuned)
-    if _known(pr, "predictor_precision"):
-        claims += judge(_against_predictor(*ends), rows, data=where, table=PR.name)
     return claims
 
 
 def _of(name: str, method: str = "pr", lam: float | None = None) -> Of:
-    column = (RUNS if name == "regret_at_10" else PR).column(name)
-    return Of(column, {"method": method} if lam is None else {"method": method, "lambda": lam})
+    where = {"method": method} if lam is None else {"method": method, "lambda": lam}
+    return Of(PR.column(name), where)
 
 
 def _trends(pr: Sequence[Row]) -> Iterable[Claim]:
@@ -78,8 +69,6 @@ def _trends(pr: Sequence[Row]) -> Iterable[Claim]:
         (Falls, "true-recall-falls", f"recall {true} (beta at lambda 0.1) falls",
          "true_beta_0.1"),
         (Falls, "rare-recall-falls", "recall of the rare modes falls", "rare_recall"),
-        (Falls, "regret-falls", "regret of the ten architectures drawn most often falls",
-         "regret_at_10"),
     )  # fmt: skip
     for kind, name, statement, column in wanted:
         if _known(pr, column):
@@ -152,17 +141,6 @@ def _off(gap: float) -> float:
     return abs(gap)
 
 
-def _against_predictor(least: float, most: float) -> Iterable[Claim]:
-    for side, lam in (("precision", most), ("recall", least)):
-        yield Ahead(
-            f"beats-predictor-{side}",
-            f"the generator's list at lambda {lam:g} has more {side} of the true top 5 % than "
-            "as many of the predictor's highest, same labels",
-            _of(side, lam=lam),
-            _of(f"predictor_{side}", lam=lam),
-        )
-
-
 def _known(rows: Sequence[Row], column: str) -> bool:
     """Whether any row has a value; those that diverged have none."""
-    return any(row.get(column) is not None for row in rows)
+    return any(row[column] is not None for row in rows)

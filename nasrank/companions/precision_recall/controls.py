@@ -11,26 +11,20 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 
-from nasrank.companions.controls import ranking_controls
-from nasrank.companions.precision_recall.cells import CellData, load_cells, shortlist
 from nasrank.companions.precision_recall.material import Material
 from nasrank.companions.precision_recall.measures import (
     neighbour_frontier,
     neighbour_precision_recall,
 )
-from nasrank.companions.precision_recall.options import TrainConfig
 from nasrank.companions.precision_recall.ring import Ring, histogram_pair
 from nasrank.seeds import numpy_generator
 from nasrank.study.controls import Control, negative, positive, unchanged
-from nasrank.study.options import ARCHS
 
 __all__ = ["pr_controls"]
 
 _MOST, _BLENDED, _TRUE_DRAWS = 1_000, 50, 50_000
-_LISTS = ("precision", "recall", "predictor_precision", "predictor_recall")
-_ENDS = {"best": 1.0, "chance": 0.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,28 +44,18 @@ class _Input:
     varied: bool | None
 
 
-def pr_controls(
-    config: TrainConfig, material: Material | None, measures: Collection[str]
-) -> list[Control]:
+def pr_controls(material: Material, neighbours: int, measures: Collection[str]) -> list[Control]:
     """Run the controls of `pr train` on the way in which it measures its own data.
 
     Args:
-        config: The options.
-        material: The data; None of architectures.
-        measures: Columns of ``pr``, and ``regret_at_10`` of ``runs``.
+        material: The data.
+        neighbours: k of precision and recall.
+        measures: Columns of ``pr``.
     """
-    if material is None:
-        task = config.data.removeprefix(ARCHS)
-        labelled = min(config.n_train)
-        found = ranking_controls(task, {"regret_at_10"} & set(measures), labelled)
-        lists = set(_LISTS) & set(measures)
-        if lists:
-            found += _list_controls(load_cells(task, labelled, config.seed), sorted(lists))
-        return found
     inputs = list(_inputs(material))
-    found = []
+    found: list[Control] = []
     if {"precision", "recall"} & set(measures):
-        found += _neighbour_controls(material, inputs, config.neighbours, measures)
+        found += _neighbour_controls(material, inputs, neighbours, measures)
     if material.ring is not None:
         truth = list(_ring_inputs(material.ring))
         found += _true_controls(material.ring, truth, measures)
@@ -181,25 +165,3 @@ def _true_controls(
         for name, (value, right) in values.items():
             if name in measures and right is not None:
                 yield _measured(name, each.name, value, right=right, best=1.0)
-
-
-def _list_controls(cells: CellData, measures: list[str]) -> Iterator[Control]:
-    """Lists of architectures: the true top, classes at random, and one of them."""
-    rng = numpy_generator(0, stream="controls", part="cells")
-    top = np.flatnonzero(cells.top & ~cells.known)
-    new = np.flatnonzero(~cells.known)
-    some = rng.permutation(new)[: len(top)]
-    for name in measures:
-        side = name.removeprefix("predictor_")
-
-        def say(chosen: Int64[np.ndarray, "n"], side: str = side) -> float:
-            return float(getattr(shortlist(cells, chosen), side))
-
-        whole = say(top)
-        yield positive(name, "the true top", whole, **_ENDS)
-        yield negative(name, "as many at random", say(some), **_ENDS)
-        if side == "recall":
-            one = say(np.repeat(top[:1], 1000))
-            yield negative(name, "one of the top, a thousand times", one, **_ENDS)
-        often = say(np.repeat(top, 7))
-        yield unchanged(name, "the true top, each seven times", often, usual=whole, span=1.0)

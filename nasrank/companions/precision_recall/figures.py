@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasrank.benchmarks.titles import task_title
-from nasrank.companions.precision_recall.run import COMPARED, WEIGHTED
-from nasrank.study.options import ARCHS
+from nasrank.companions.precision_recall.run import WEIGHTED
 from nasrank.study.pictures import file_stem, legend_beside, look, picture
 
 if TYPE_CHECKING:
@@ -26,14 +24,12 @@ _NAMES = {
     "naive": "naive dual",
     "dual": "bounded dual",
     "tuned": "PR, fine-tuned",
-    "oracle": "PR on the true top",
     "hinge": "hinge GAN",
     "kl": "f-GAN, KL",
     "rkl": "f-GAN, reverse KL",
     "chi2": "f-GAN, chi2",
     "mle": "maximum likelihood",
     "data": "training samples",
-    "predictor": "predictor's top",
 }
 
 
@@ -91,9 +87,9 @@ def draw_trainings(
 ) -> list[Path]:
     """Draw what trained models reach, and what they draw.
 
-    For every model and number of labels: precision and recall against lambda and against each
-    other, with the mean over seeds and every seed; frontiers of each lambda; draws by lambda of
-    the first seed, where they are points of a plane or images.
+    For every model: precision and recall against lambda and against each other, with the mean
+    over seeds and every seed; frontiers of each lambda; draws by lambda of the first seed, where
+    they are points of a plane or images.
 
     Args:
         rows: Rows of ``pr``.
@@ -104,19 +100,10 @@ def draw_trainings(
     """
     paths = []
     trained = [row for row in rows if row["precision"] is not None]
-    groups = dict.fromkeys(
-        (row["model"], row["n_labels"]) for row in trained if row["method"] not in COMPARED
-    )
-    for model, n_labels in groups:
-        own = [
-            row
-            for row in trained
-            if row["model"] in {model, ""} and row["n_labels"] in {n_labels, 0, None}
-        ]
+    for model in dict.fromkeys(row["model"] for row in trained if row["method"] != "data"):
+        own = [row for row in trained if row["model"] in {model, ""}]
         data = own[0]["data"]
-        stem = "-".join(part for part in (file_stem(data), model, str(n_labels or "")) if part)
-        title = f"{task_title(data.removeprefix(ARCHS))}, {model}"
-        title += f", {n_labels} labels" if n_labels else ""
+        stem, title = f"{file_stem(data)}-{model}", f"{data}, {model}"
         paths.append(folder / f"{stem}-lambda.svg")
         _draw_lambdas(own, title, paths[-1])
         known = {row["run_id"]: row for row in own if row["method"] == "pr"}

@@ -97,9 +97,7 @@ def load_material(
     if name == "ring":
         return _ring(Ring() if mode_weights is None else Ring(mode_weights))
     if name not in DATA_SETS and not Path(name).suffix and not Path(name).is_dir():
-        raise unknown_name(
-            "data", name, ("ring", *DATA_SETS, "archs:TASK", "a .parquet, .npy or .npz file")
-        )
+        raise unknown_name("data", name, ("ring", *DATA_SETS, "a .parquet, .npy or .npz file"))
     loaded = load_samples(name, data_dir=data_dir, label=label, reading=reading)
     loaded = through_backbone(loaded, backbone).limited(train_limit, _MOST_REAL)
     if len(loaded.shape) == 3:

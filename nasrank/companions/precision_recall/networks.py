@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
-    "CellGenerator",
     "ConvCritic",
     "ConvGenerator",
     "CouplingFlow",
@@ -106,46 +105,6 @@ class MLP(Network):
             if layer < last:
                 values = leaky_relu(values, _SLOPE)
         return values.tanh() if self._squashed else values
-
-
-class CellGenerator(Network):
-    """An MLP whose outputs are one operation an edge, drawn by its probabilities.
-
-    The last ``edges * operations`` inputs are the normal noise of the draws: as Gumbel noise they
-    choose the highest logit. Forwards the outputs are one-hot, backwards they are soft.
-
-    Args:
-        latent: Inputs that the probabilities depend on.
-        hidden: Units of each hidden layer.
-        edges: Edges of a cell.
-        operations: Operations of an edge.
-
-    References:
-        Jang, Gu & Poole (2017), "Categorical Reparameterization with Gumbel-Softmax".
-    """
-
-    def __init__(self, latent: int, hidden: Sequence[int], edges: int, operations: int) -> None:
-        self.outputs = edges * operations
-        self.inputs = latent + self.outputs
-        self._latent, self._shape = latent, (edges, operations)
-        self._body = MLP((latent, *hidden, self.outputs))
-
-    def initial(self, seeds: Sequence[int], stream: str) -> dict[str, Float[Tensor, "models ..."]]:
-        """Draw weights of the MLP."""
-        return self._body.initial(seeds, stream)
-
-    def __call__(
-        self, weights: Weights, values: Float[Tensor, "models items inputs"]
-    ) -> Float[Tensor, "models items outputs"]:
-        """Draw cells: see the class; see `Network`."""
-        logits = self._body(weights, values[..., : self._latent])
-        even = torch.special.ndtr(values[..., self._latent :]).clamp(1e-6, 1 - 1e-6)
-        noisy = (logits - (-even.log()).log()).unflatten(-1, self._shape)
-        soft = noisy.softmax(dim=-1)
-        hard = torch.zeros_like(soft).scatter_(-1, soft.argmax(-1, keepdim=True), 1.0)
-        # Exactly 0 and 1 forwards: soft - soft rounds to nothing.
-        cells: Tensor = (hard + (soft - soft.detach())).flatten(-2)
-        return cells
 
 
 class ConvGenerator(Network):

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nasrank.companions.files import PICTURES, OnPictures
-from nasrank.study.options import ARCHS, Config, OnDevice, OnSamples, Seeded, Some, options_in
+from nasrank.companions.files import PICTURES, OnSamplesAlone
+from nasrank.study.options import Config, OnDevice, Seeded, Some, options_in
 
 __all__ = ["TheoryConfig", "TrainConfig"]
 
@@ -17,10 +17,7 @@ _pair, _grid, _training = map(options_in, ("Which pair", "What to train", "How a
 
 _Weight = Annotated[float, Field(gt=0)]
 _Mass = Annotated[float, Field(ge=0)]
-Method = Literal[
-    "pr", "naive", "dual", "hinge", "kl", "rkl", "chi2", "mle", "tuned", "data", "oracle",
-    "predictor",
-]  # fmt: skip
+Method = Literal["pr", "naive", "dual", "hinge", "kl", "rkl", "chi2", "mle", "tuned", "data"]
 _LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # those of the paper's experiments
 
 
@@ -69,16 +66,10 @@ class TheoryConfig(Config):
 def _known_data() -> Collection[str]:
     from nasrank.samples import DATA_SETS
 
-    return ("ring", *DATA_SETS, f"{ARCHS}nb201/cifar10")
+    return ("ring", *DATA_SETS)
 
 
-def _known_predictors() -> Collection[str]:
-    from nasrank.predictors import PREDICTORS
-
-    return PREDICTORS
-
-
-class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
+class TrainConfig(Seeded, OnDevice, OnSamplesAlone):
     """Train generators that keep a promise on precision and recall.
 
     A model that is too small for its data must choose between good draws and all kinds of draws.
@@ -97,23 +88,20 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
         "nasrank pr train --data ring --lambdas 0.1,1,10",
         "nasrank pr train --data digits --methods pr,hinge,naive --seeds 5",
         "nasrank pr train --data vectors.npy --target-precision 0.9",
-        "nasrank pr train --data archs:nb201/cifar10 --n-train 469",
     )
 
     data: str = _grid(
         "ring",
-        f"ring, digits, mnist, fashion-mnist, {PICTURES}, archs:TASK, or a .npy, .npz or .parquet "
-        "file of vectors.",
+        f"ring, digits, mnist, fashion-mnist, {PICTURES}, or a .npy, .npz or .parquet file of "
+        "vectors.",
         complete=_known_data,
     )
     lambdas: Some[_Weight] = _grid(
         _LAMBDAS, "Weights of precision: large for good draws, small for many kinds."
     )
-    methods: Some[Method] | None = _grid(
-        None,
-        "Of pr, naive, dual, hinge, kl, rkl, chi2, mle, tuned, data; of architectures also "
-        "oracle and predictor.",
-        usual="pr,hinge,data; pr,oracle,predictor",
+    methods: Some[Method] = _grid(
+        ("pr", "hinge", "data"),
+        "Of pr, naive, dual, hinge, kl, rkl, chi2, mle, tuned, data.",
         metavar="NAME",
     )
     models: Some[Literal["mlp", "conv", "flow"]] = _grid(
@@ -128,15 +116,6 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     target_recall: float | None = _grid(
         None, "Find the lambda that gives this recall, likewise.", gt=0, lt=1
     )
-    n_train: Some[Annotated[int, Field(ge=2)]] = _grid(
-        (469,), "Architectures: labelled cells, of which the best 20 % are the data.", of="archs"
-    )
-    predictor: str = _grid(
-        "gp",
-        "Architectures: the predictor to compare with.",
-        complete=_known_predictors,
-        of="archs",
-    )
     mode_weights: tuple[_Mass, ...] | None = _grid(
         None, "Ring: weights of its 8 modes.", usual="all the same", of="ring"
     )
@@ -149,8 +128,7 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     steps: int | None = _training(
         None,
         "Steps of the generator.",
-        usual="1500 ring, 600 architectures, 400 conv, 800 flow, 3000 of 5,000 samples or more, "
-        "1000 others",
+        usual="1500 ring, 400 conv, 800 flow, 3000 of 5,000 samples or more, 1000 others",
         ge=1,
     )
     batch_size: int | None = _training(
@@ -160,12 +138,10 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
         None,
         "Hidden units of the generator, maps of conv: one that is large enough has no trade-off "
         "to make.",
-        usual="4 ring, 16 others, 8 flow on the ring and conv, 32 flow and architectures",
+        usual="4 ring, 16 others, 8 flow on the ring and conv, 32 flow",
         ge=1,
     )
-    neighbours: int = _training(
-        5, "k of nearest-neighbour precision and recall.", ge=1, of="ring samples"
-    )
+    neighbours: int = _training(5, "k of nearest-neighbour precision and recall.", ge=1)
     train_limit: int = _training(10_000, "Most training samples.", ge=4, of="samples")
     side: int | None = _training(
         None, "Shrink images to this side, for speed.", usual="as they are", ge=1, of="samples"
@@ -182,13 +158,8 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
 
     @property
     def kind(self) -> str:
-        """``archs``, ``ring`` or ``samples``."""
+        """``ring`` or ``samples``."""
         return "ring" if self.data == "ring" else super().kind
-
-    @property
-    def is_archs(self) -> bool:
-        """Whether the data is the architectures of a task."""
-        return self.kind == "archs"
 
     @property
     def target(self) -> tuple[str, float] | None:

@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasrank.benchmarks.nb201 import EDGES, OPERATIONS
 from nasrank.companions.precision_recall.networks import (
     MLP,
-    CellGenerator,
     ConvCritic,
     ConvGenerator,
     CouplingFlow,
@@ -17,7 +15,6 @@ from nasrank.companions.precision_recall.networks import (
 )
 from nasrank.companions.precision_recall.run import PRRun
 from nasrank.companions.precision_recall.training import Recipe
-from nasrank.study.options import ARCHS
 
 __all__ = ["networks_for", "recipe_for", "trained_before"]
 
@@ -51,9 +48,6 @@ def networks_for(run: PRRun, shape: tuple[int, ...]) -> tuple[Network, Network]:
     """
     size = int(np.prod(shape))
     images = len(shape) == 3
-    if run.data.startswith(ARCHS):
-        edges, operations = len(EDGES), len(OPERATIONS)
-        return CellGenerator(8, (run.width,), edges, operations), MLP((size, 64, 64, 1))
     if run.model == "conv":
         pixels = (shape[0], shape[1], shape[2])
         return ConvGenerator(16, pixels, run.width), ConvCritic(pixels, 2 * run.width)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from nasrank.study.finished import Identity
 
-__all__ = ["COMPARED", "WEIGHTED", "PRRun"]
+__all__ = ["WEIGHTED", "PRRun"]
 
-WEIGHTED = ("pr", "naive", "dual", "tuned", "oracle")
+WEIGHTED = ("pr", "naive", "dual", "tuned")
 """Methods that a lambda belongs to."""
-
-COMPARED = ("data", "oracle", "predictor")
-"""What the others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,10 @@ class PRRun(Identity):
     Attributes:
         fingerprint: Digest of the data's values.
         neighbours: k of precision and recall.
-        predictor: What is compared with, of data that is architectures.
     """
+
+    # Those of architectures, which are no data any more.
+    removed: ClassVar[Mapping[str, Any]] = {"n_labels": None, "predictor": None}
 
     data: str
     fingerprint: str
@@ -38,6 +39,4 @@ class PRRun(Identity):
     batch: int
     width: int
     neighbours: int
-    n_labels: int | None = None
-    predictor: str | None = None
     start: str | None = None

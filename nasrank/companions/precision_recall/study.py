@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,12 +22,9 @@ from nasrank.companions.precision_recall.tables import (
 )
 from nasrank.companions.precision_recall.theory import theory_of
 from nasrank.companions.precision_recall.view import view_theory, view_training
-from nasrank.companions.precision_recall.worker import Runner, as_run
-from nasrank.runs.tables import FINISHED
-from nasrank.runs.tabulate import run_tables
+from nasrank.companions.precision_recall.worker import Runner
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
-from nasrank.study.finished import rows_of_tables
 from nasrank.study.study import Answer, Job, Plan, Runs, Study
 from nasrank.tables import Table
 
@@ -74,7 +70,9 @@ def train_study(config: TrainConfig) -> Study[TrainConfig, PRRun]:
             result.shown[1],
             result.out,
         ),
-        controls=lambda job, measures: pr_controls(job.config, job.plan.context, measures),
+        controls=lambda job, measures: pr_controls(
+            job.plan.context, job.config.neighbours, measures
+        ),
     )
 
 
@@ -109,7 +107,6 @@ def _next_fleets(
 
 def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
     rows = [PR.project(row) for row in job.rows]
-    compared = _as_compared(job)
     tables: dict[Table, Sequence[Row]] = {
         PR: rows,
         FRONTIERS: [point for row in job.rows for point in _frontier(row)],
@@ -117,12 +114,7 @@ def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
     record: Row | None = None
     left_out: tuple[str, ...] = ()
     if job.config.target is None:
-        tables[CLAIMS] = claims_of(
-            [
-                {**row, "regret_at_10": run.get("regret_at_10")}
-                for row, run in zip(rows, compared, strict=True)
-            ]
-        )
+        tables[CLAIMS] = claims_of(rows)
     else:
         side, wanted = job.config.target
         kept = {row["run_id"]: row for row in job.rows}
@@ -132,25 +124,9 @@ def _trained(job: Job[TrainConfig, PRRun]) -> Answer:
         wished = ("target", "wanted", "lambda", "precision", "recall", "reached")
         record = next({name: row[name] for name in wished} for row in steps if row["chosen"])
         left_out = tuple(f"models for lambda {lam:.3g}, the next to try" for lam in following)
-    # One predictor on one data set is one run, whatever it is compared with.
-    distinct = {run["run_id"]: run for run in compared if run}
-    if distinct:
-        tables |= run_tables(list(distinct.values()), budget=False)
-    shape = () if job.plan.context is None else job.plan.context.shape
     samples = {row["run_id"]: row["sample"] for row in job.rows}
-    return Answer(tables, record=record, left_out=left_out, shown=(samples, shape))
-
-
-def _as_compared(job: Job[TrainConfig, PRRun]) -> list[Row]:
-    """What `compare` would say of each model: of architectures alone, else nothing."""
-    if not job.config.is_archs:
-        return [{} for _ in job.rows]
-    # Rows from final tables are without it, but it has tables of its own.
-    known = rows_of_tables(job.out, FINISHED)
-    return [
-        json.loads(row["finished"]) if row["finished"] else known.get(as_run(run).run_id, {})
-        for run, row in zip(job.runs, job.rows, strict=True)
-    ]
+    shown = samples, job.plan.context.shape
+    return Answer(tables, record=record, left_out=left_out, shown=shown)
 
 
 def _frontier(row: Row) -> list[Row]:

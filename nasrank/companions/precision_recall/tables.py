@@ -7,9 +7,6 @@ __all__ = ["CONJUGATE", "FRONTIERS", "KEPT", "PR", "PR_THEORY", "REBUILT", "TARG
 _NO_LAMBDA = "the method has no lambda"
 _FAILED = "the model diverged"
 _ONLY_RING = "the density of the data is not known, or the model diverged"
-_ONLY_DRAWN = "the data is not architectures, none were drawn, or the model diverged"
-_ONLY_ARCHS = "the data is not architectures, or the model diverged"
-_NO_FRONTIER = "the data is architectures, or the model diverged"
 _NO_CRITIC = "no critic was trained, or it is not finite"
 
 PR = Table(
@@ -17,12 +14,11 @@ PR = Table(
     "One trained model, or one thing it is compared with",
     (
         text("run_id", "Hash of the run's configuration and data"),
-        text("data", "Data set, file or archs:TASK"),
+        text("data", "Data set or file"),
         text("model", "mlp, conv, flow; empty where nothing was trained"),
         text("method", "What was minimised, or what is compared with"),
         text("auxiliary", "Auxiliary divergence", "the method has none"),
         share("lambda", "Weight of precision", _NO_LAMBDA),
-        count("n_labels", "architectures", "Labelled; 0 for the oracle", _ONLY_ARCHS),
         count("seed", "", "Seed of the run"),
         count("steps", "steps",
               "Steps of the generator, without those of a model that it starts from"),
@@ -33,10 +29,10 @@ PR = Table(
         share("precision", "Share of draws that are good", _FAILED, better="higher"),
         share("recall", "Share of what is good that is drawn", _FAILED, better="higher"),
         share("classifier_alpha_10", "Precision on the frontier at lambda 10, by a classifier",
-              _NO_FRONTIER, better="higher"),
+              _FAILED, better="higher"),
         share("classifier_beta_0.1", "Recall on the frontier at lambda 0.1, by a classifier",
-              _NO_FRONTIER, better="higher"),
-        share("classifier_alpha_1", "1 - total variation, by a classifier", _NO_FRONTIER,
+              _FAILED, better="higher"),
+        share("classifier_alpha_1", "1 - total variation, by a classifier", _FAILED,
               better="higher"),
         share("true_alpha_10", "Precision on the frontier at lambda 10, by a grid", _ONLY_RING,
               better="higher"),
@@ -50,18 +46,6 @@ PR = Table(
               _ONLY_RING, better="higher"),
         share("rare_recall", "Mean share of the rare modes' mass that is drawn",
               "the data has no rare modes, or the model diverged", better="higher"),
-        count("draws", "architectures", "Architectures drawn", _ONLY_DRAWN),
-        count("distinct_new", "classes",
-              "Distinct classes among them without a label; the list's length of a predictor",
-              _ONLY_ARCHS),
-        share("predictor_precision",
-              "Precision of as many of the predictor's highest new classes, on equal labels",
-              "the data is not architectures, there are no labels, or the model diverged",
-              better="higher"),
-        share("predictor_recall",
-              "Recall of as many of the predictor's highest new classes, on equal labels",
-              "the data is not architectures, there are no labels, or the model diverged",
-              better="higher"),
         share("gradient_norm", "Mean norm of the generator's gradient in the second half",
               _NO_CRITIC),
         share("saturation", "Mean share of draws at which the critic is at an end of its range or "
@@ -75,7 +59,7 @@ PR = Table(
         flag("collapsed", "Whether all draws are the same in the end", better="lower"),
         flag("diverged", "Whether a weight is not finite", better="lower"),
         number("fit_seconds", "s", "Wall time of the fleet divided by its models, without that of "
-               "models it starts from; of a predictor training and scoring", better="lower"),
+               "models it starts from", better="lower"),
         text("device", "What it ran on"),
     ),
 )  # fmt: skip
@@ -96,7 +80,7 @@ TARGETS = Table(
     "pr_targets",
     "One step of the search for the lambda that meets a target",
     (
-        text("data", "Data set, file or archs:TASK"),
+        text("data", "Data set or file"),
         text("target", "precision or recall"),
         share("wanted", "The value asked for"),
         count("step", "", "Counted from 1; the ends of the range come first"),
@@ -117,8 +101,6 @@ _LISTS = (
     Column("pr_frontiers.alpha", "list<double>", "1", "Their precision"),
     Column("sample", "list<double>", "data", "Some draws in the data's units, one after another",
            "the row is from the final tables, which hold none"),
-    text("finished", "Row of a finished predictor, as JSON",
-         f"{_ONLY_ARCHS}, or the row is from the final tables"),
 )  # fmt: skip
 
 KEPT = Table("kept", "One run with all that was measured on it", (*PR.columns, *_LISTS))

@@ -95,9 +95,6 @@ _MEASURES = (
     Measure("rare_recall", "rare modes'\nrecall", spread=False, keep=7),
     Measure("classifier_alpha_10", "classifier\nalpha 10", spread=False),
     Measure("classifier_beta_0.1", "classifier\nbeta 0.1", spread=False),
-    Measure("distinct_new", "distinct\nnew", 0, spread=False, keep=6),
-    Measure("predictor_precision", "predictor's\nprecision", spread=False, keep=7),
-    Measure("predictor_recall", "predictor's\nrecall", spread=False, keep=7),
     Measure("gradient_norm", "gradient\nnorm", spread=False, keep=4),
     Measure("saturation", "saturated", spread=False, keep=4),
     Measure("fit_seconds", "seconds\na model", 1, spread=False, keep=3),
@@ -108,12 +105,10 @@ _MEASURES = (
 def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
     """Show how the search for a target went, and what models reach."""
     rows = [
-        {**row, "labels": row["n_labels"], "failed": row["diverged"] or row["collapsed"]}
-        for row in result.tables[PR.name]
+        {**row, "failed": row["diverged"] or row["collapsed"]} for row in result.tables[PR.name]
     ]
     models = dict.fromkeys(row["model"] for row in rows if row["model"])
     by = [*(["model"] if len(models) > 1 else []), "method", "lambda"]
-    by = ["labels", *by] if result.config.is_archs else by
     if result.config.target is not None:
         yield from _search(result.rows)
         yield ""
@@ -127,8 +122,6 @@ def view_training(result: Result[TrainConfig]) -> Iterable[Part]:
         "precision and recall on the frontier at lambda 10 and 0.1. Saturated: draws whose "
         "density ratio is at an end of its range, from which the generator learns nothing."
     )
-    if result.config.is_archs:
-        yield "The oracle has no labels: it is trained on the true top itself."
 
 
 def _search(steps: Sequence[Row]) -> Iterable[Part]:

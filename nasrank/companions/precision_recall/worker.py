@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -12,15 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float
 
-from nasrank.companions.precision_recall.cells import (
-    DRAWS,
-    CellData,
-    load_cells,
-    predictor_scores,
-    shortlist,
-)
 from nasrank.companions.precision_recall.checkpoints import load_checkpoint, save_checkpoint
 from nasrank.companions.precision_recall.material import Material
 from nasrank.companions.precision_recall.measures import (
@@ -28,7 +20,7 @@ from nasrank.companions.precision_recall.measures import (
     neighbour_frontier,
     neighbour_precision_recall,
 )
-from nasrank.companions.precision_recall.networks import Network, Weights
+from nasrank.companions.precision_recall.networks import Weights
 from nasrank.companions.precision_recall.recipes import (
     networks_for,
     recipe_for,
@@ -38,26 +30,22 @@ from nasrank.companions.precision_recall.ring import Ring, histogram_pair
 from nasrank.companions.precision_recall.run import PRRun
 from nasrank.companions.precision_recall.tables import KEPT
 from nasrank.companions.precision_recall.training import Member, Trained, fit
-from nasrank.runs.evaluate import Training, evaluate
-from nasrank.runs.run import Run
-from nasrank.study.options import ARCHS
 from nasrank.study.study import OnWork
 
-__all__ = ["Runner", "as_run"]
+__all__ = ["Runner"]
 
 Row = dict[str, Any]
 FloatArray = npt.NDArray[np.floating]
 
 _TRUTH_DRAWS = 50_000
 _KEPT_POINTS, _KEPT_IMAGES = 300, 10
-_CELL_MEASURE = f"true top 5 % among distinct new classes of {DRAWS:,} draws"
 
 
 class Runner:
     """Computes fleets: rows of `KEPT` in the order of their runs.
 
     Args:
-        material: The data, or None of architectures.
+        material: The data.
         device: Where to compute.
         checkpoint: What ``pr`` starts from.
         models: Folder to keep trained models in, or None to keep none.
@@ -65,7 +53,7 @@ class Runner:
 
     def __init__(
         self,
-        material: Material | None,
+        material: Material,
         device: torch.device,
         *,
         checkpoint: Path | None = None,
@@ -77,39 +65,18 @@ class Runner:
 
     def __call__(self, fleet: Sequence[PRRun], on_work: OnWork) -> list[Row]:
         """Train and measure the runs of one fleet."""
-        first = fleet[0]
-        if first.method == "data":
+        if fleet[0].method == "data":
             return [self._ceiling(run) for run in fleet]
-        if first.data.startswith(ARCHS):
-            return self._architectures(fleet, on_work)
-        material = self._held
-        networks = networks_for(first, material.shape)
-        data = torch.as_tensor(material.train, device=self._device)
-        trained = self._train(fleet, networks, data, material.shape, on_work)
-        return [
-            self._row(run, trained, place, partial(self._measured, run, trained, place))
-            for place, run in enumerate(fleet)
-        ]
+        trained = self._train(fleet, on_work)
+        return [self._row(run, trained, place) for place, run in enumerate(fleet)]
 
-    @property
-    def _held(self) -> Material:
-        if self._material is None:
-            raise ValueError("runs on samples need their material")
-        return self._material
-
-    def _train(
-        self,
-        fleet: Sequence[PRRun],
-        networks: tuple[Network, Network],
-        data: torch.Tensor,
-        shape: tuple[int, ...],
-        on_work: OnWork,
-    ) -> Trained:
-        first = fleet[0]
-        recipe = recipe_for(first, shape)
+    def _train(self, fleet: Sequence[PRRun], on_work: OnWork) -> Trained:
+        first, shape = fleet[0], self._material.shape
+        networks, recipe = networks_for(first, shape), recipe_for(first, shape)
+        data = torch.as_tensor(self._material.train, device=self._device)
         members = [
-            Member("pr" if run.method in {"tuned", "oracle"} else run.method, run.lam or 1.0,
-                   run.seed, run.auxiliary or "chi2")
+            Member("pr" if run.method == "tuned" else run.method, run.lam or 1.0, run.seed,
+                   run.auxiliary or "chi2")
             for run in fleet
         ]  # fmt: skip
         start: tuple[Weights, Weights] | None = None
@@ -137,7 +104,7 @@ class Runner:
         return trained
 
     def _ceiling(self, run: PRRun) -> Row:
-        material = self._held
+        material = self._material
         row = {
             **_blank(run, self._name),
             **_against(material, material.ceiling, run),
@@ -148,7 +115,7 @@ class Runner:
             _add_truth(row, material.ring, material.ring.draw(_TRUTH_DRAWS, "ceiling"), None)
         return row
 
-    def _row(self, run: PRRun, trained: Trained, place: int, measure: Callable[[], Row]) -> Row:
+    def _row(self, run: PRRun, trained: Trained, place: int) -> Row:
         diverged = bool(trained.diverged[place])
         row = {
             **_blank(run, self._name),
@@ -159,10 +126,10 @@ class Runner:
             "diverged": diverged,
             "fit_seconds": trained.seconds,
         }
-        return row if diverged else {**row, **measure()}
+        return row if diverged else {**row, **self._measured(run, trained, place)}
 
     def _measured(self, run: PRRun, trained: Trained, place: int) -> Row:
-        material = self._held
+        material = self._material
         ring = material.ring
         count = len(material.real) if ring is None else _TRUTH_DRAWS
         scaled = trained.draw(place, count, run.seed).cpu().numpy()
@@ -177,66 +144,6 @@ class Runner:
         if ring is not None:
             _add_truth(row, ring, draws, run.lam)
         return row
-
-    def _architectures(self, fleet: Sequence[PRRun], on_work: OnWork) -> list[Row]:
-        first = fleet[0]
-        task = first.data.removeprefix(ARCHS)
-        cells = load_cells(task, first.n_labels or 0, first.seed)
-        if first.method == "predictor":
-            return [self._by_predictor(run, load_cells(task, run.n_labels or 0, run.seed))
-                    for run in fleet]  # fmt: skip
-        data = torch.as_tensor(cells.train, device=self._device)
-        shape = (cells.train.shape[1],)
-        trained = self._train(fleet, networks_for(first, shape), data, shape, on_work)
-        return [
-            self._row(run, trained, place, partial(self._drawn, run, cells, trained, place))
-            for place, run in enumerate(fleet)
-        ]
-
-    def _drawn(self, run: PRRun, cells: CellData, trained: Trained, place: int) -> Row:
-        drawn = trained.draw(place, DRAWS, run.seed).cpu().numpy()
-        if not np.isfinite(drawn).all():
-            return {"diverged": True}
-        classes = cells.classes_of(drawn)
-        listed = shortlist(cells, classes)
-        row: Row = {
-            "measure": _CELL_MEASURE,
-            "precision": listed.precision,
-            "recall": listed.recall,
-            "collapsed": len(np.unique(classes)) == 1,
-            "draws": DRAWS,
-            "distinct_new": listed.size,
-            "sample": classes.astype(float).tolist(),
-        }
-        if not run.n_labels:
-            return row
-        scores, _ = predictor_scores(
-            run.data.removeprefix(ARCHS), run.n_labels, run.seed, run.predictor or "gp"
-        )
-        equal = shortlist(cells, _highest_new(cells, scores, listed.size))
-        often = np.bincount(classes, minlength=cells.task.space.classes).astype(np.float64)
-        return {
-            **row,
-            "predictor_precision": equal.precision,
-            "predictor_recall": equal.recall,
-            "finished": _finished(run, cells, often, trained.seconds, self._name),
-        }
-
-    def _by_predictor(self, run: PRRun, cells: CellData) -> Row:
-        task, predictor = run.data.removeprefix(ARCHS), run.predictor or "gp"
-        scores, seconds = predictor_scores(task, run.n_labels or 0, run.seed, predictor)
-        # As many as there are in the true top: precision and recall are then the same.
-        size = int((cells.top & ~cells.known).sum())
-        listed = shortlist(cells, _highest_new(cells, scores, size))
-        return {
-            **_blank(run, self._name),
-            "measure": f"true top 5 % among the {predictor}'s highest, as many as there are",
-            "precision": listed.precision,
-            "recall": listed.recall,
-            "distinct_new": listed.size,
-            "fit_seconds": seconds,
-            "finished": _finished(run, cells, scores, seconds, self._name),
-        }
 
 
 def _against(material: Material, fake: Float[FloatArray, "n d"], run: PRRun) -> Row:
@@ -313,46 +220,6 @@ def _blank(run: PRRun, device: str) -> Row:
         "fit_seconds": 0.0,
         "device": device,
     }
-
-
-def _highest_new(
-    cells: CellData, scores: Float64[np.ndarray, "classes"], size: int
-) -> Int64[np.ndarray, "chosen"]:
-    """Classes of the highest scores among those tested without a label."""
-    tested = cells.task.space.class_of[cells.split.test]
-    order = np.argsort(-scores[tested], kind="stable")
-    chosen: npt.NDArray[np.int64] = tested[order[:size]]
-    return chosen
-
-
-def _finished(
-    run: PRRun,
-    cells: CellData,
-    scores: Float64[np.ndarray, "classes"],
-    seconds: float,
-    device: str,
-) -> str:
-    """Measure scores of classes as `compare` does: how often it was drawn, or a predictor's."""
-    training = Training(float("nan"), False, seconds, 0.0, device)
-    return json.dumps(evaluate(as_run(run), cells.task, cells.split, scores, training))
-
-
-def as_run(run: PRRun) -> Run:
-    """Return what `compare` would call a run on architectures."""
-    drawn = run.method != "predictor"
-    loss = f"{run.method}(lambda={run.lam:g})" if run.lam is not None else run.method
-    return Run(
-        run.data.removeprefix(ARCHS),
-        run.fingerprint,
-        f"generator-{run.model}" if drawn else str(run.predictor),
-        loss if drawn else "listmle",
-        run.n_labels or 0,
-        run.seed,
-        "class",
-        "mean",
-        "rest",
-        "random",
-    )
 
 
 def _known(value: Float[torch.Tensor, ""]) -> float | None:

@@ -13,6 +13,7 @@ __all__ = ["random_views", "turned"]
 
 _TURN, _MOVE, _SCALE, _CONTRAST, _NOISE = 15.0, 0.1, 0.15, 0.3, 0.05
 _BLUR, _DROPPED = 0.2, 0.1
+_COLOURS, _SMALLEST_PART = 3, 0.6
 
 
 def random_views(
@@ -26,14 +27,20 @@ def random_views(
 
     Images are turned by up to 15 degrees, moved by up to a tenth of their side, scaled and
     changed in contrast by up to 15 and 30 %, all evenly drawn, and get noise of deviation .05;
-    what lies outside of an image is 0. Vectors get noise of a fifth of each dimension's
-    deviation, and a tenth of their values is set to 0.
+    what lies outside of an image is 0. Of images in colour a part is cut out besides, whose side
+    is at least .6 of theirs, half of them are mirrored, and each colour is changed by up to 30 %.
+    Vectors get noise of a fifth of each dimension's deviation, and a tenth of their values is set
+    to 0.
 
     Args:
         samples: Images, channels first, or vectors.
         generator: Draws, on the CPU.
         strength: Factor of every amount; 0 returns the samples.
         deviation: Of the training samples, one a number of a sample; images ignore it.
+
+    References:
+        Chen et al. (2020), "A simple framework for contrastive learning of visual
+        representations", ICML, for parts and colours.
     """
     if strength == 0:
         return samples
@@ -47,6 +54,13 @@ def random_views(
     scale = torch.exp(_SCALE * drawn[:, 1])
     # The grid runs from -1 to 1, so a tenth of a side is .2 of it.
     moved = 2 * _MOVE * drawn[:, 2:4]
+    if samples.shape[1] == _COLOURS:
+        more = torch.rand(count, 4 + _COLOURS, generator=generator).to(device)
+        part = 1 - (1 - _SMALLEST_PART) * min(strength, 1.0) * more[:, 0]
+        scale, moved = scale * part, moved + (1 - part)[:, None] * (2 * more[:, 1:3] - 1)
+        samples = torch.where(more[:, 3, None, None, None] < 0.5, samples.flip(-1), samples)
+        factors = 1 + strength * _CONTRAST * (2 * more[:, 4:, None, None] - 1)
+        samples = samples * factors
     views = _warp(samples, angle, scale, moved) * (1 + _CONTRAST * drawn[:, 4, None, None, None])
     return views + strength * _NOISE * noise
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-__all__ = ["draw_archs", "draw_phases", "draw_simulation", "draw_training"]
+__all__ = ["draw_phases", "draw_simulation", "draw_training"]
 
 Row = Mapping[str, Any]
 
@@ -148,40 +148,6 @@ def draw_training(rows: Sequence[Row], path: Path) -> Path:
             axes.set_xlabel("alpha (grey: theory says collapse)")
             if rows:
                 axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=7.5, ncols=2)
-    return path
-
-
-def draw_archs(rows: Sequence[Row], path: Path) -> Path:
-    """Draw tau of predictors and variance of their pre-training against alpha.
-
-    Diverged rows are left out.
-    """
-    rows = [row for row in rows if not row["diverged"]]
-    with picture(path, (9.0, 3.8)) as figure:
-        variance, tau = figure.subplots(1, 2)
-        for place, size in enumerate(dict.fromkeys(row["n_train"] for row in rows)):
-            own = [row for row in rows if row["n_train"] == size]
-            trained = [row for row in own if row["alpha"] is not None]
-            _line(variance, trained, "projector_within", f"{size} cells", place)
-            _line(tau, trained, "kendall_tau", f"{size} cells", place)
-            plain = [row["kendall_tau"] for row in own if row["alpha"] is None]
-            if plain:
-                tau.axhline(
-                    float(np.mean(plain)), color=look(place)["color"], linestyle=":", linewidth=1
-                )
-        kept = [row for row in rows if row["alpha"] is not None]
-        for place, alpha in enumerate(sorted({row["alpha"] for row in kept})):
-            wanted = next(row["predicted_within"] for row in kept if row["alpha"] == alpha)
-            variance.plot(
-                alpha, wanted, "_", color="0.3", label="predicted" if place == 0 else None
-            )
-        variance.set_ylabel("within-tier variance, projector")
-        tau.set_ylabel("Kendall's tau of the predictor")
-        variance.set_xlabel("alpha")
-        tau.set_xlabel("alpha (dotted: not pre-trained)")
-        for axes in (variance, tau):
-            if kept:
-                axes.legend(fontsize=8)
     return path
 
 

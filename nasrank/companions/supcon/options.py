@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nasrank.companions.files import PICTURES, OnFiles, OnPictures
+from nasrank.companions.files import PICTURES, OnFiles, OnSamplesAlone
 from nasrank.encoders import ENCODERS
-from nasrank.losses import LOSSES
 from nasrank.study.options import (
-    ARCHS,
     HOW,
     OUTPUT,
     Config,
     OnDevice,
-    OnSamples,
     Seeded,
     Some,
     option,
@@ -26,8 +23,7 @@ from nasrank.study.options import (
 __all__ = ["DiagnoseConfig", "SimulateConfig", "TheoryConfig", "TrainConfig"]
 
 _grid, _yours = options_in("What to minimise"), options_in("How you train")
-_data, _loss, _batch = map(options_in, ("Data", "Loss", "Batches"))
-_samples, _model = options_in("Data", of="samples"), options_in("Encoder", of="samples")
+_data, _loss, _batch, _model = map(options_in, ("Data", "Loss", "Batches", "Encoder"))
 _SHARES = "Shares of the self-supervised loss"
 
 Anchor = Literal["included", "excluded"]
@@ -110,7 +106,7 @@ class SimulateConfig(Seeded, OnDevice):
     steps: int = option(800, "Steps of Adam.", panel=HOW, ge=10, le=100_000)
 
 
-class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
+class TrainConfig(Seeded, OnDevice, OnSamplesAlone):
     """Train encoders with coarse labels, and see what is left of finer ones.
 
     Trains with coarse classes (even and odd digits, four groups of clothes) and a range of alpha,
@@ -121,42 +117,33 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     Of options with several values the first is the base, for which all alphas are trained; each
     further value is tried alone, for --varied-alphas.
 
-    With archs:TASK the graph encoder of a predictor is pre-trained instead: classes are tiers of
-    accuracy of the labelled cells, views are cells and small edits of them; then the predictor
-    is trained on as usual and compared with one that was not pre-trained.
-
-    Writes train.parquet (archs.parquet and the tables of compare for archs:TASK), claims.parquet
-    and a picture.
+    Writes train.parquet, claims.parquet and a picture.
     """
 
     command: ClassVar[str] = "supcon train"
     draws: ClassVar[bool] = True
-    study: ClassVar[str] = "nasrank.companions.supcon.study:train_study"
+    study: ClassVar[str] = "nasrank.companions.supcon.study:TRAIN"
     keeps_runs: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (
         "nasrank supcon train",
         "nasrank supcon train --data fashion-mnist --encoders cnn --instances 10 --seeds 5",
         "nasrank supcon train --label-noises 0,0.3 --imbalances 1,8 --temperatures 0.5,0.1",
         "nasrank supcon train --data vectors.parquet --label species --coarse family",
-        "nasrank supcon train --data archs:nb201/cifar10 --n-train 39,78",
     )
 
     data: str = _data(
         "digits",
-        f"digits, mnist, fashion-mnist, {PICTURES}, a .parquet or .npz file, or archs:TASK.",
+        f"digits, mnist, fashion-mnist, {PICTURES}, or a .parquet or .npz file.",
     )
-    label: str | None = _samples(None, "Column with the finer classes of a file.")
-    coarse: str | None = _samples(None, "Column with the coarse ones.", usual="even and odd")
-    train_limit: int = _samples(10_000, "Most training samples.", ge=1)
-    test_limit: int = _samples(5_000, "Most test samples.", ge=1)
-    imbalances: Some[Annotated[float, Field(ge=1, le=1e6)]] = _samples(
+    label: str | None = _data(None, "Column with the finer classes of a file.")
+    coarse: str | None = _data(None, "Column with the coarse ones.", usual="even and odd")
+    train_limit: int = _data(10_000, "Most training samples.", ge=1)
+    test_limit: int = _data(5_000, "Most test samples.", ge=1)
+    imbalances: Some[Annotated[float, Field(ge=1, le=1e6)]] = _data(
         (1.0,), "Largest class over smallest."
     )
-    label_noises: Some[Annotated[float, Field(ge=0, le=1)]] = _samples(
+    label_noises: Some[Annotated[float, Field(ge=0, le=1)]] = _data(
         (0.0,), "Shares of wrong coarse labels."
-    )
-    n_train: Some[Annotated[int, Field(ge=2)]] = _data(
-        (39, 78), "Labelled architectures, of archs:TASK.", of="archs"
     )
     alphas: Some[Alpha] = _loss((0.0, 0.05, 0.2, 0.5, 0.8, 1.0), f"{_SHARES}.")
     varied_alphas: tuple[Alpha, ...] = _loss(
@@ -164,25 +151,17 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     )
     temperatures: Some[Annotated[float, Field(ge=1e-4, le=1e4)]] = _loss((0.5,), "Temperatures.")
     anchors: Some[Anchor] = _loss(("included",), "Whether an anchor is in its own softmax.")
-    loss: str = _loss(
-        "listmle", "Loss of the predictor, of archs:TASK.", of="archs", complete=lambda: LOSSES
-    )
     classes: Some[Annotated[int, Field(ge=0)]] = _batch(
-        (0,),
-        "Coarse classes: fine class modulo this, 0 for the usual ones; of archs:TASK tiers of "
-        "accuracy.",
-        usual="0; 3 tiers",
+        (0,), "Coarse classes: fine class modulo this, 0 for the usual ones."
     )
     instances: Some[Annotated[int, Field(ge=2, le=65_536)]] = _batch(
-        (16,), "Instances of a class.", usual="16; 8 cells of a tier"
+        (16,), "Instances of a class."
     )
     views: int = _batch(2, "Views of an instance.", ge=2, le=100)
     augmentations: Some[Annotated[float, Field(ge=0, le=10)]] = _batch(
-        (1.0,), "Strengths of the views.", of="samples"
+        (1.0,), "Strengths of the views."
     )
-    steps: int = _batch(
-        600, "Steps of contrastive training.", usual="600; 150 of archs:TASK", ge=10, le=1_000_000
-    )
+    steps: int = _batch(600, "Steps of contrastive training.", ge=10, le=1_000_000)
     encoders: Some[str] = _model(
         ("mlp",), "Encoders.", metavar="|".join(ENCODERS), complete=lambda: ENCODERS
     )
@@ -192,13 +171,6 @@ class TrainConfig(Seeded, OnDevice, OnSamples, OnPictures):
     initial_scales: Some[Annotated[float, Field(ge=1e-6, le=1e6)]] = _model(
         (1.0,), "Factors of their first weights."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _usual_of_architectures(cls, given: Any) -> Any:  # noqa: ANN401 - not validated yet
-        if isinstance(given, dict) and str(given.get("data")).startswith(ARCHS):
-            return {"classes": (3,), "instances": (8,), "steps": 150, **given}
-        return given
 
 
 class DiagnoseConfig(OnFiles):

@@ -1,13 +1,13 @@
-"""The runs of ``nasrank supcon``, spelled out: problems, encoders, pre-trained predictors."""
+"""The runs of ``nasrank supcon``, spelled out: problems and encoders."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +16,16 @@ from nasrank.companions.supcon.closed_form import Batch, alpha_star, temperature
 from nasrank.companions.supcon.coarse import Grouped, group_by_remainder, load_grouped
 from nasrank.companions.supcon.encoding import Encoding
 from nasrank.companions.supcon.options import SimulateConfig, TrainConfig
-from nasrank.companions.supcon.pretraining import Contrast
 from nasrank.companions.supcon.simulate import Problem
 from nasrank.encoders import make_encoder
 from nasrank.errors import UsageError
-from nasrank.runs.beside import Method
 from nasrank.study.study import Plan
 
-__all__ = ["load_data", "plan_encodings", "plan_pretraining", "plan_problems", "plan_training"]
+__all__ = ["load_data", "plan_encodings", "plan_problems", "plan_training"]
 
-_MOST_VIEWS, _MOST_CELLS, _MOST_FREE = 8_192, 2_048, 2_048
+_MOST_VIEWS, _MOST_FREE = 8_192, 2_048
 _MOST_PAIRS = 1_200_000
 """Pairs of embeddings at a time, over all problems: a tenth of a second a step at most."""
-
-T = TypeVar("T", Encoding, Contrast)
 
 
 def plan_problems(config: SimulateConfig) -> Plan[Problem]:
@@ -97,7 +93,7 @@ def plan_encodings(config: TrainConfig, data: Grouped) -> tuple[Encoding, ...]:
     def coarse(count: int) -> tuple[int, ...]:
         return tuple(group_by_remainder(data, count).coarse_of.tolist()) if count else usual
 
-    factors = {
+    factors: dict[str, Sequence[Any]] = {
         "temperature": config.temperatures,
         "anchor": config.anchors,
         "coarse_of": tuple(map(coarse, config.classes)),
@@ -116,9 +112,12 @@ def plan_encodings(config: TrainConfig, data: Grouped) -> tuple[Encoding, ...]:
         alpha=0.0,
         steps=config.steps,
         seed=0,
-        **_first(factors),
+        **{name: values[0] for name, values in factors.items()},
     )
-    varied = _varied(base, factors)
+    # One factor at a time.
+    varied = [
+        replace(base, **{name: value}) for name, values in factors.items() for value in values[1:]
+    ]
     for each in (base, *varied):
         _require_room(each.classes * each.instances * each.views, _MOST_VIEWS, "views")
         make_encoder(each.encoder, data.samples.shape, features=each.features or None, seed=0)
@@ -134,44 +133,6 @@ def plan_encodings(config: TrainConfig, data: Grouped) -> tuple[Encoding, ...]:
         for alpha in config.varied_alphas
     ]
     return tuple(dict.fromkeys(runs))
-
-
-def plan_pretraining(config: TrainConfig) -> list[Method]:
-    """Spell out ways to pre-train a predictor of architectures, none at all first.
-
-    Raises:
-        UsageError: A batch is too large, or there are fewer architectures than tiers.
-    """
-    factors = {
-        "temperature": config.temperatures,
-        "anchor": config.anchors,
-        "tiers": config.classes,
-        "instances": config.instances,
-    }
-    base = Contrast(views=config.views, alpha=0.0, steps=config.steps, **_first(factors))
-    varied = _varied(base, factors)
-    for each in (base, *varied):
-        # For what it refuses.
-        alpha_star(each.batch)
-        _require_room(each.tiers * each.instances * each.views, _MOST_CELLS, "cells")
-        if each.tiers > min(config.n_train):
-            raise UsageError(
-                f"--classes {each.tiers} tiers of {min(config.n_train)} architectures: give fewer"
-            )
-    kinds = [replace(base, alpha=alpha) for alpha in config.alphas]
-    kinds += [replace(each, alpha=alpha) for each in varied for alpha in config.varied_alphas]
-    plain = Method("gnn", "gnn", dict.fromkeys(field.name for field in fields(Contrast)))
-    return [plain, *(Method(how.method, how.method, asdict(how)) for how in dict.fromkeys(kinds))]
-
-
-def _first(factors: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    return {name: values[0] for name, values in factors.items()}
-
-
-def _varied(base: T, factors: Mapping[str, Sequence[Any]]) -> list[T]:
-    """Vary one factor at a time."""
-    changes = ({name: value} for name, values in factors.items() for value in values[1:])
-    return [replace(base, **change) for change in changes]
 
 
 def _require_room(size: int, most: int, what: str) -> None:

@@ -6,32 +6,23 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from nasrank.companions.controls import archs_controls
 from nasrank.companions.files import why_diverged
 from nasrank.companions.supcon.advice import guideline
-from nasrank.companions.supcon.archs_claims import ARCH_FACTORS, archs_claims
 from nasrank.companions.supcon.closed_form import Batch, optimum
 from nasrank.companions.supcon.controls import simulation_controls, training_controls
 from nasrank.companions.supcon.diagnose import check_sweep, diagnose
 from nasrank.companions.supcon.encoding import Encoding, train_encoder
-from nasrank.companions.supcon.figures import (
-    draw_archs,
-    draw_phases,
-    draw_simulation,
-    draw_training,
-)
+from nasrank.companions.supcon.figures import draw_phases, draw_simulation, draw_training
 from nasrank.companions.supcon.options import (
     DiagnoseConfig,
     SimulateConfig,
     TheoryConfig,
     TrainConfig,
 )
-from nasrank.companions.supcon.plan import plan_pretraining, plan_problems, plan_training
-from nasrank.companions.supcon.pretraining import ContrastRun, pretrain
+from nasrank.companions.supcon.plan import plan_problems, plan_training
 from nasrank.companions.supcon.simulate import Problem, solve_problems
 from nasrank.companions.supcon.simulate_claims import simulation_claims
 from nasrank.companions.supcon.tables import (
-    ARCHITECTURES,
     DIAGNOSIS,
     NOISE,
     SIMULATION,
@@ -42,19 +33,17 @@ from nasrank.companions.supcon.tables import (
 from nasrank.companions.supcon.theory import gram_rows, noise_rows, phases, theory_rows
 from nasrank.companions.supcon.train_claims import base_rows, training_claims
 from nasrank.companions.supcon.view import (
-    view_architectures,
     view_diagnosis,
     view_gram,
     view_simulation,
     view_theory,
     view_training,
 )
-from nasrank.runs.beside import archs_study
 from nasrank.study.claims import CLAIMS
 from nasrank.study.device import choose_device
 from nasrank.study.study import Answer, Job, Runs, Study, one_by_one
 
-__all__ = ["DIAGNOSE", "SIMULATE", "theory_study", "train_study"]
+__all__ = ["DIAGNOSE", "SIMULATE", "TRAIN", "theory_study"]
 
 Row = dict[str, Any]
 
@@ -105,12 +94,7 @@ SIMULATE = Study(
 )
 
 
-def train_study(config: TrainConfig) -> Study[TrainConfig, Any]:
-    """Return the study of encoders of samples, or of predictors of architectures."""
-    return _ARCHITECTURES if config.kind == "archs" else _TRAIN
-
-
-_TRAIN = Study(
+TRAIN = Study(
     config=TrainConfig,
     main=TRAINING,
     runs=Runs(
@@ -130,22 +114,6 @@ _TRAIN = Study(
     view=view_training,
     pictures=lambda result: [draw_training(base_rows(result.rows), result.out / "train.svg")],
     controls=lambda job, measures: training_controls(job.plan.context, measures),
-)
-
-
-_ARCHITECTURES = archs_study(
-    TrainConfig,
-    table=ARCHITECTURES,
-    identity=ContrastRun,
-    methods=plan_pretraining,
-    beside=pretrain,
-    claims=archs_claims,
-    loss=lambda config: config.loss,
-    view=view_architectures,
-    pictures=lambda result: [
-        draw_archs(base_rows(result.rows, ARCH_FACTORS), result.out / "archs.svg")
-    ],
-    controls=archs_controls,
 )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from nasrank.runs.tables import RUNS
 from nasrank.tables import Better, Column, Table, count, flag, number, share, text
 
 __all__ = [
-    "ARCHITECTURES",
     "DIAGNOSIS",
     "NOISE",
+    "SAME",
     "SIMULATION",
     "THEORY",
     "TRAINING",
@@ -16,12 +15,8 @@ __all__ = [
 ]
 
 _GONE = "diverged"
-_NO, _NO_END = "not pre-trained", "not pre-trained, or diverged"
 
 _RUN_ID = text("run_id", "Hash of the run's configuration and data")
-_SEED = count("seed", "", "Seed of the run")
-_DEGENERATE = count("degenerate_batches", "batches", "Batches in which supervision said nothing",
-                    better="lower")  # fmt: skip
 _THEORY = (
     count("classes", "classes", "Classes m of a batch"),
     count("instances", "instances", "Instances n of each class"),
@@ -31,7 +26,8 @@ _THEORY = (
     text("anchor", "Whether an anchor is in its own softmax: included, excluded"),
 )
 _OUTCOME = (
-    _DEGENERATE,
+    count("degenerate_batches", "batches", "Batches in which supervision said nothing",
+          better="lower"),
     flag("diverged", "Whether training ended in numbers that are not finite", better="lower"),
     number("fit_seconds", "s", "Time of training", better="lower"),
     text("device", "Where it was trained: cpu or cuda"),
@@ -112,8 +108,14 @@ SIMULATION = Table(
 )  # fmt: skip
 
 
+SAME = 0.01
+"""Difference of two accuracies that does not matter."""
+
+
 def _share(name: str, about: str, better: Better | None = None) -> Column:
-    return share(name, about, _GONE, better=better)
+    # What is better or worse is an accuracy, but for the loss.
+    margin = SAME if better == "higher" else 0.0
+    return share(name, about, _GONE, better=better, margin=margin)
 
 
 TRAINING = Table(
@@ -123,7 +125,7 @@ TRAINING = Table(
         _RUN_ID,
         text("data", "Data set"),
         text("method", "Encoder and convention of the loss"),
-        _SEED,
+        count("seed", "", "Seed of the run"),
         text("encoder", "Encoder by name"),
         *_THEORY,
         count("features", "1", "Length of the encoder's features"),
@@ -158,7 +160,7 @@ TRAINING = Table(
         _share("fine_probe_projector", "The same on the projector's output", better="higher"),
         share("fine_probe_rotated",
               "fine_probe_accuracy where test images are turned by 20 degrees",
-              "diverged, or the samples are no images", better="higher"),
+              "diverged, or the samples are no images", better="higher", margin=SAME),
         _share("fine_probe_noisy", "fine_probe_accuracy under noise of half a deviation",
                better="higher"),
         *_OUTCOME,
@@ -178,41 +180,5 @@ DIAGNOSIS = Table(
               "the class has one embedding"),
         share("effective_rank", "Effective rank of the class about its mean"),
         text("verdict", "collapsed, near, healthy, not learned, or one embedding"),
-    ),
-)  # fmt: skip
-
-_PRE = (
-    share("alpha", "Share of self-supervision", _NO),
-    share("temperature", "Temperature", _NO),
-    text("anchor", "Convention of the loss", _NO),
-    count("tiers", "classes", "Tiers of accuracy", _NO),
-    count("instances", "instances", "Cells of a tier in a batch", _NO),
-    count("steps", "steps", "Steps of pre-training", _NO),
-    share("alpha_star", "Collapse threshold of a batch", _NO),
-    share("predicted_within", "Optimum of a batch", _NO),
-    share("projector_within",
-          "Within-tier variance of projected training cells after pre-training", _NO_END),
-    share("projector_total", "Total variance of them, at most 1", _NO_END),
-    share("encoder_rank",
-          "Effective rank of the graph embeddings of training cells after pre-training", _NO_END),
-    share("contrastive_loss", "Mean loss of the last tenth of pre-training", _NO_END,
-          better="lower"),
-    _DEGENERATE,
-    number("pretrain_seconds", "s", "Time of pre-training, a part of fit_seconds", better="lower"),
-)  # fmt: skip
-
-ARCHITECTURES = Table(
-    "archs",
-    "One graph encoder, pre-trained with tiers of accuracy and trained on as a predictor",
-    (
-        _RUN_ID,
-        text("data", "archs: and the task"),
-        text("method", "gnn, or supcon with its alpha"),
-        _SEED,
-        *_PRE,
-        *RUNS.pick(
-            "loss", "n_train", "kendall_tau", "weighted_tau", "precision_at_1pct", "regret_at_10",
-            "first_hit_0.1pct", "diverged", "fit_seconds", "device",
-        ),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from nasrank.companions.supcon.advice import guideline
 from nasrank.companions.supcon.closed_form import Batch
-from nasrank.companions.supcon.tables import TRAINING
+from nasrank.companions.supcon.tables import SAME, TRAINING
 from nasrank.study.claims import Ahead, Claim, Lead, More, Of, Rises, Within, claim_row, judge
 
 __all__ = ["FACTORS", "base_rows", "ends", "training_claims"]
@@ -20,24 +20,17 @@ FACTORS = (
 
 _BATCH = ("classes", "instances", "views", "temperature", "anchor")
 R = TypeVar("R", bound=Mapping[str, Any])
-_SAME = 0.01
 _SAME_LOSS = 0.05
 Row = Mapping[str, Any]
 
 
-def base_rows(rows: Sequence[R], factors: Sequence[str] = FACTORS) -> list[R]:
-    """Return the rows in which no factor is varied, and those without contrastive training.
+def base_rows(rows: Sequence[R]) -> list[R]:
+    """Return the rows in which no factor is varied.
 
     Args:
-        rows: Rows of ``train`` or ``archs``, those of the first values first.
-        factors: Columns that are varied one at a time.
+        rows: Rows of ``train``, those of the first values first.
     """
-    first = next((row for row in rows if row["alpha"] is not None), None)
-    return [
-        row
-        for row in rows
-        if row["alpha"] is None or (first and all(row[each] == first[each] for each in factors))
-    ]
+    return [row for row in rows if all(row[each] == rows[0][each] for each in FACTORS)]
 
 
 def ends(rows: Sequence[Row]) -> tuple[float, float]:
@@ -153,10 +146,10 @@ def _sweep_claims(
     alike = (
         Within(
             "same-coarse-accuracy",
-            f"The coarse training accuracy of the two is the same, up to {_SAME:g}",
+            f"The coarse training accuracy of the two is the same, up to {SAME:g}",
             _of(coarse, alpha=moderate),
             _of(coarse, alpha=low),
-            _SAME,
+            SAME,
         ),
         Within(
             "same-loss",
@@ -168,11 +161,11 @@ def _sweep_claims(
         ),
         More(
             "suggestion-is-near-best",
-            f"The alpha that theory suggests is within {_SAME:g} of the best of the sweep "
+            f"The alpha that theory suggests is within {SAME:g} of the best of the sweep "
             f"(alpha {best:g}) on finer labels",
             _fine(alpha=moderate),
             _fine(alpha=best),
-            margin=-_SAME,
+            margin=-SAME,
         ),
     )
     worst = claim_row(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from nasrank.companions.supcon.archs_claims import ARCH_FACTORS
 from nasrank.companions.supcon.options import (
     DiagnoseConfig,
     SimulateConfig,
@@ -15,7 +13,6 @@ from nasrank.companions.supcon.options import (
     TrainConfig,
 )
 from nasrank.companions.supcon.train_claims import FACTORS
-from nasrank.runs.beside import view_archs
 from nasrank.study.study import Result
 from nasrank.study.view import (
     SPREAD,
@@ -31,7 +28,6 @@ from nasrank.study.view import (
 )
 
 __all__ = [
-    "view_architectures",
     "view_diagnosis",
     "view_gram",
     "view_simulation",
@@ -210,36 +206,6 @@ def _varied(row: Row, base: Row) -> str:
 def _gap(row: Row) -> float | None:
     loss = row["final_loss"]
     return None if loss is None else float(loss - row["loss_floor"])
-
-
-_ON_ARCHITECTURES = (
-    Measure("predicted_within", "variance within,\nfree embeddings", spread=False, keep=6),
-    Measure("projector_within", "\nprojector", keep=7),
-    Measure("encoder_rank", "effective\nrank", 1, spread=False, keep=3),
-    Measure("kendall_tau", "Kendall\ntau", keep=8),
-    Measure("gain", "gain\nin tau", keep=8),
-    Measure("first_hit_0.1pct", "evaluations to\ntop 0.1 %, median", over="median"),
-)
-
-
-def view_architectures(result: Result[TrainConfig]) -> Iterable[Part]:
-    """Show what pre-training does to a predictor, for each size and alpha."""
-    rows = [{**row, "method": _short(row)} for row in result.rows]
-    short = replace(result, tables={**result.tables, result.main: rows})
-    yield from view_archs(short, _ON_ARCHITECTURES, ARCH_FACTORS)
-    at = next((row for row in rows if row["alpha"] is not None), None)
-    if at is not None:
-        yield (
-            f"Pre-trained with {at['tiers']} tiers x {at['instances']} cells at temperature "
-            f"{at['temperature']:g}, unless said otherwise; alpha* {at['alpha_star']:.3f}."
-        )
-    yield ("Evaluations come after the labelled cells; 0 where one of these is in the top 0.1 %.")
-
-
-def _short(row: Row) -> str:
-    """Name a method without what stands in columns beside it."""
-    name = str(row["method"]).partition("(")[0]
-    return name if row["alpha"] is None else f"{name}(alpha={row['alpha']:g})"
 
 
 def view_diagnosis(result: Result[DiagnoseConfig]) -> Iterable[Part]:

@@ -38,7 +38,7 @@ def view_budget(result: Result[BudgetConfig]) -> Iterable[Part]:
     config, rows, choices = result.config, result.rows, result.tables["choices"]
     tasks = _tasks(rows)
     once = [row for row in rows if row["method"] == RANK_ONCE]
-    seeds = number(sorted({row["n_seeds"] for row in rows}))
+    seeds = " or ".join(map(str, sorted({row["n_seeds"] for row in rows})))
     yield (
         f"To find {Target.of(config)} with {100 * config.confidence:g} % confidence: "
         f"{len(once)} choices of loss and training size on {plural(len(tasks), 'task')}, "
@@ -227,7 +227,8 @@ def _transfer(result: Result[BudgetConfig]) -> Iterable[Part]:
     )
     title = f"If your space is unlike these: plans made without a {by}, then followed on it"
     yield Sheet(lines, fields, title)
-    kept = sum(row["reached"] for row in rows) / sum(row["n_seeds"] for row in rows)
+    # Every task counts as much as another, however many seeds it was run with.
+    kept = sum(row["reached"] / row["n_seeds"] for row in rows) / len(rows)
     yield f"Planned for {100 * result.config.confidence:g} %, reached {100 * kept:.0f} %."
     yield ""
 

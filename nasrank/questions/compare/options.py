@@ -59,7 +59,7 @@ class CompareConfig(Seeded, OnAnyDevice, OnEngines, WithMemoryLimit):
             "tasks": ("nb201/cifar10", "nb201/cifar100", "nb201/imagenet16-120"),
             "losses": tuple(LOSSES.names()),
             "n_train": (39, 78, 156, 469),
-            "seeds": 10,
+            "seeds": 30,
         },
     }
 

@@ -8,6 +8,7 @@ from nasrank.companions.hard_samples.adaptive import (
     RULES,
     Threshold,
     hardness,
+    pressed,
     reverse_triplet,
 )
 
@@ -96,3 +97,21 @@ def test_running_means_by_hand():
     assert threshold.update(0.5, 0.2, 0.0) == pytest.approx(0.2)
     # .9 * .2 + .1 * .6
     assert threshold.update(0.5, 0.6, 0.0) == pytest.approx(0.24)
+
+
+def test_the_weight_of_a_constraint_rises_while_too_few_meet_it_and_falls_back_after():
+    factor, seen = 1.0, []
+    for met in [0.1] * 50 + [1.0] * 500:
+        factor = pressed(factor, met, 0.9)
+        seen.append(factor)
+    assert seen[49] == pytest.approx(exp(0.05 * 0.8 * 50))
+    assert seen[:50] == sorted(seen[:50])
+    assert seen[50:] == sorted(seen[50:], reverse=True)
+    assert seen[-1] == 1.0
+
+
+def test_the_weight_of_a_constraint_that_nothing_meets_is_bounded():
+    factor = 1.0
+    for _ in range(1000):
+        factor = pressed(factor, 0.0, 0.9)
+    assert factor == 1000.0

@@ -1,8 +1,10 @@
 import pytest
 
-from nasrank.companions.hard_samples.claims import hard_claims
+from nasrank.companions.hard_samples.claims import MET, hard_claims
+from nasrank.companions.hard_samples.controls import second_stage
 from nasrank.companions.hard_samples.options import HardConfig
 from nasrank.study.claims import CLAIMS
+from nasrank.study.controls import negative, vouched
 
 
 def rows(methods, value, seeds=5):
@@ -24,9 +26,10 @@ def test_the_full_grid_judges_every_claim():
     verdicts = {row["claim_id"]: row["verdict"] for row in found}
     assert verdicts == {
         "hard-plain": "holds", "hard-hdml": "holds", "hard-daml": "holds",
-        "hard-with-semi-hard": "undecided", "hard-with-batch-hard": "undecided",
-        "hard-with-distance-weighted": "undecided", "hard-condition": "holds",
-        "hard-adaptive": "holds", "hard-own-class": "holds", "hard-training": "holds",
+        "hard-with-semi-hard": "equivalent", "hard-with-batch-hard": "equivalent",
+        "hard-with-distance-weighted": "equivalent", "hard-condition": "holds",
+        "hard-constraint": "holds", "hard-adaptive": "holds", "hard-own-class": "holds",
+        "hard-training": "holds",
     }  # fmt: skip
 
 
@@ -39,7 +42,7 @@ def test_a_claim_that_fails_says_so():
 
 @pytest.mark.parametrize(
     ("own", "without", "estimate", "verdict"),
-    [(0.8, 0.3, 0.5, "holds"), (0.3, 0.8, -0.5, "fails"), (3.0, 1.5, 0.0, "undecided")],
+    [(0.8, 0.3, 0.5, "holds"), (0.3, 0.8, -0.5, "fails"), (3.0, 1.5, 0.0, "equivalent")],
 )
 def test_collapse_is_seen_in_the_spread_up_to_the_real_one(own, without, estimate, verdict):
     methods = ("two-stage", "two-stage(without=condition)")
@@ -69,3 +72,13 @@ def test_what_was_not_run_is_not_claimed():
     diverged_claims = hard_claims(diverged, "d")
     assert {row["verdict"] for row in diverged_claims} == {"undecided"}
     assert {row["n_seeds"] for row in diverged_claims} == {0}
+
+
+def test_without_negatives_as_near_as_asked_there_is_no_second_stage_to_judge():
+    found = rows(("triplet-random", "two-stage"), lambda m, s: 0.5 + 0.1 * (m == "two-stage"))
+    (claim,) = (row for row in hard_claims(found, "d") if row["claim_id"] == "hard-plain")
+    for met, verdict in ((0.9, "holds"), (0.1, "not measurable"), (None, "holds")):
+        own = [{**row, MET: met if row["method"] == "two-stage" else None} for row in found]
+        controls = [second_stage(own), negative("recall_at_1", "noise", 0.0, best=1.0, chance=0.0)]
+        (row,) = vouched([claim], controls)
+        assert row["verdict"] == verdict

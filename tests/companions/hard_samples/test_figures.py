@@ -6,7 +6,7 @@ from nasrank.companions.hard_samples.figures import draw_archs, draw_hard, write
 
 pytest.importorskip("matplotlib")
 
-NUMBERS = ("triplet_loss", "active_share", "synthetic_negative", "threshold")
+NUMBERS = ("triplet_loss", "active_share", "synthetic_negative", "met_share")
 
 
 @pytest.fixture

@@ -36,6 +36,13 @@ def test_tiers_are_of_one_size_and_in_order():
         assert row[:10][order].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
+def test_tiers_of_equal_labels_and_of_lists_that_do_not_divide():
+    targets = torch.tensor([5.0, 1, 2, 8, 7, 3])
+    assert tiers_of(targets, 3).tolist() == [1, 0, 0, 2, 2, 1]
+    assert tiers_of(torch.zeros(4), 2).tolist() == [0, 0, 1, 1]
+    assert torch.bincount(tiers_of(torch.arange(7.0), 3)).tolist() == [3, 2, 2]
+
+
 def test_triplets_are_triplets():
     _, targets, where = fleet()
     tiers = tiers_of(targets, 3, where=where)

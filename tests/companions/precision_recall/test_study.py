@@ -9,7 +9,6 @@ from nasrank.companions.precision_recall import features, material, worker
 from nasrank.companions.precision_recall.options import TheoryConfig, TrainConfig
 from nasrank.companions.precision_recall.tables import FRONTIERS, PR, TARGETS
 from nasrank.errors import DataError, NothingToCompare, UsageError
-from nasrank.runs.tables import DISCOVERY, RUNS
 from nasrank.study.claims import CLAIMS
 from nasrank.study.conduct import conduct, estimate
 
@@ -251,27 +250,6 @@ def test_a_model_that_diverges_has_a_row_and_the_others_too(tmp_path, monkeypatc
     assert [row["diverged"] for row in rows] == [True, *[False] * 5]
     assert rows[0]["precision"] is None
     assert rows[1]["precision"] is not None
-
-
-def test_architectures(tmp_path, warm_cache, monkeypatch):
-    monkeypatch.setenv("NASRANK_CACHE", str(warm_cache))
-    config = TrainConfig(data="archs:nb201/cifar10", n_train=(78,), **QUICK)
-    result = conduct(config, tmp_path)
-    rows = result.tables["pr"]
-    for row in rows:
-        if row["method"] == "pr":
-            assert row["draws"] == 1000
-            assert 0 < row["distinct_new"] <= 1000
-            assert 0 <= row["predictor_precision"] <= 1
-        if row["method"] == "oracle":
-            assert row["n_labels"] == 0
-            assert row["predictor_precision"] is None
-    runs = RUNS.read(tmp_path / "runs.parquet")
-    assert {run["predictor"] for run in runs} == {"generator-mlp", "gp"}
-    assert {run["loss"] for run in runs} >= {"pr(lambda=0.1)", "listmle"}
-    assert len(runs) == 3 * 2 + 2
-    steps = DISCOVERY.read(tmp_path / "discovery.parquet")
-    assert {step["run_id"] for step in steps} == {run["run_id"] for run in runs}
 
 
 def test_theory_is_written(tmp_path):

@@ -3,12 +3,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from nasrank.companions.supcon.figures import (
-    draw_archs,
-    draw_phases,
-    draw_simulation,
-    draw_training,
-)
+from nasrank.companions.supcon.figures import draw_phases, draw_simulation, draw_training
 
 
 def text_of(path):
@@ -54,12 +49,3 @@ def test_training(tmp_path):
     assert "turned" not in shown
     gone = draw_training([row | {"diverged": True} for row in rows], tmp_path / "none.svg")
     assert gone.exists()
-
-
-def test_archs(tmp_path):
-    rows = [
-        {"n_train": 39, "alpha": alpha, "diverged": False, "kendall_tau": 0.5,
-         "projector_within": alpha, "predicted_within": alpha}
-        for alpha in (None, 0.0, 0.5)
-    ]  # fmt: skip
-    assert "39 cells" in text_of(draw_archs(rows, tmp_path / "a.svg"))
