@@ -44,7 +44,7 @@ def resumable(words):
 
 def by_pip(words):
     """Whether the images that a command reads come with pip."""
-    return not {"mnist", "fashion-mnist", "emoji"} & set(words)
+    return not {"mnist", "fashion-mnist", "emoji", "emoji-topics"} & set(words)
 
 
 COMMANDS = [words for words in commands() if resumable(words) and by_pip(words)]

@@ -80,7 +80,7 @@ def pages(tmp_path_factory, hostile):
         "compared": [COMPARED],
         "hostile": [hostile],
         "study": [RESULTS / "pr" / "ring"],
-        "film": [RESULTS / "hard" / "digits"],
+        "film": [RESULTS / "hard" / "emoji"],
         "several": [COMPARED, mixed],
     }
     written = {name: write_report(of, folder / f"{name}.html") for name, of in found.items()}

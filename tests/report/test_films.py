@@ -11,7 +11,7 @@ from nasrank.errors import DataError
 from nasrank.report.films import read_film
 
 RESULTS = Path(__file__).parents[2] / "results"
-PLAYED = RESULTS / "hard" / "digits" / "embeddings.json"
+PLAYED = RESULTS / "hard" / "emoji" / "embeddings.json"
 
 
 def file_of(folder, data):
