@@ -550,7 +550,7 @@ def sentences():
         "docs/compare.md": [
             f"({short['mse']} %), and four of those by `listmle` ({short['listmle']} %)",
             f"they hold {long['mse']} and {long['listmle']} % of it",
-            f"`mse` has {ten['mse']} % as published and {ten['mse(targets=robust)']} % with robust",
+            f"`mse` has {ten['mse']} % as published and {ten['mse(targets=robust)']} % with",
             f"`listmle` {ten['listmle']} %, and the last two",
             f"Student interval at 95 % holds in {low} to {high} of 100 cases",
         ],
