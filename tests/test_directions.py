@@ -11,7 +11,8 @@ HIGHER = (
     r".*(tau|rho|cpcc|cpcc_l2|cpcc_emd|accuracy|map|nmi|f1|separation|coverage|own_share)",
     r"(rare_|predictor_)?(precision|recall)(_at_.*)?", r"true_.*|classifier_.*",
     r".*(discovery|discovery_rate|discovery_1pct_at_100|top_stability|top_found|hit_share|hit)",
-    r"fine_probe_.*", r"objective|modes_found|alpha|beta|converged|within_noise|noise_share|score",
+    r"fine_probe_.*|constraint_met",
+    r"objective|modes_found|alpha|beta|converged|within_noise|noise_share|score",
     r"savings|net_saving|return_on_work|reached(_share)?|best|equivalent|difference|gain|effect",
 )  # fmt: skip
 LOWER = (

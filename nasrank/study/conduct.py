@@ -143,8 +143,7 @@ def conduct(
         remove_stale_parts(folder)
         runs = loop.do_all()
         present = [run for run in runs if run.run_id in loop.rows]
-        rows = [loop.rows[run.run_id] for run in present]
-        job = Job(config, folder, plan, present, rows, progress)
+        job = Job(config, folder, plan, present, [loop.rows[r.run_id] for r in present], progress)
         computed, absent = loop.computed, (*plan.left_out, *loop.missing_runs(runs))
         about |= plan.about
         others = loop.runs_of_other_code()

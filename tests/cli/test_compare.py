@@ -145,7 +145,7 @@ def test_dry_run_writes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("subset", "runs"), [("ci", 3 * 20), ("full", 3 * 12 * 4 * 10)], ids=["ci", "full"]
+    ("subset", "runs"), [("ci", 3 * 20), ("full", 3 * 12 * 4 * 30)], ids=["ci", "full"]
 )
 def test_subsets(subset, runs, tmp_path):
     done = nasrank(

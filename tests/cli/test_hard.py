@@ -70,7 +70,8 @@ def test_a_table_for_people_and_the_same_rows_for_machines(own, elsewhere):
     assert [row["method"] for row in table] == [row["method"] for row in rows]
     assert [float(row["recall_at_1"]) for row in table] == [row["recall_at_1"] for row in rows]
     assert all(0 <= row["recall_at_1"] <= 1 for row in rows)
-    assert {row["verdict"] for row in document["claims"]} == {"undecided"}
+    # Two seeds decide nothing, and so short a training brings no negative near enough.
+    assert {row["verdict"] for row in document["claims"]} == {"undecided", "not measurable"}
 
 
 def test_a_dry_run_writes_nothing(own, elsewhere):

@@ -4,7 +4,7 @@ import torch
 from nasrank.encoders import ENCODERS, make_encoder
 from nasrank.errors import UsageError
 
-IMAGES = [name for name in ENCODERS.names() if name != "mlp"]
+IMAGES = [name for name in ENCODERS.names() if name not in {"mlp", "linear"}]
 
 
 @pytest.mark.parametrize("name", ENCODERS.names())
@@ -36,8 +36,9 @@ def test_default_features_are_what_comes_out(name):
     assert encoder(torch.zeros(2, 1, 8, 8)).shape == (2, encoder.features)
 
 
-def test_vectors_go_to_the_perceptron_only():
-    assert make_encoder("mlp", (5,), seed=0)(torch.zeros(2, 5)).shape == (2, 64)
+def test_vectors_go_to_the_perceptron_and_to_one_layer_only():
+    for name in ("mlp", "linear"):
+        assert make_encoder(name, (5,), seed=0)(torch.zeros(2, 5)).shape == (2, 64)
     for name in IMAGES:
         with pytest.raises(UsageError, match="Use mlp"):
             make_encoder(name, (5,), seed=0)
@@ -50,3 +51,10 @@ def test_odd_requests():
         make_encoder("cn", (1, 8, 8), seed=0)
     with pytest.raises(UsageError, match="an encoder needs 1 or more features, not 0"):
         make_encoder("mlp", (5,), features=0, seed=0)
+
+
+def test_one_layer_starts_with_orthogonal_directions():
+    samples = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        features = make_encoder("linear", (64,), features=64, seed=0)(samples)
+    torch.testing.assert_close(torch.cdist(features, features), torch.cdist(samples, samples))
