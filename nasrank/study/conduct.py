@@ -163,7 +163,7 @@ def conduct(
     for table, found in answer.tables.items():
         tables[table.name] = [table.readable(row) for row in found]
         table.write(tables[table.name], folder / f"{table.name}.parquet", about)
-    _remove_summaries(folder, config.command, tables)
+    _remove_summaries(study, folder, tables)
     told = {
         "notes": [*job.plan.notes, *others, *answer.notes],
         "left_out": [*absent, *answer.left_out],
@@ -200,19 +200,21 @@ def _with_controls(study: Study[C, R], job: Job[C, R], answer: Answer) -> Answer
     return replace(answer, tables={**answer.tables, **added})
 
 
-def _remove_summaries(folder: Path, command: str, written: Collection[str]) -> None:
+def _remove_summaries(study: Study[C, R], folder: Path, written: Collection[str]) -> None:
     """Remove what an earlier command of the same words summarised and this one does not.
 
     It would be read as a summary of the runs that are there now. Tables with runs of their own
-    stay: these may be nowhere else.
+    stay, and so does all of a study that keeps no runs: these may be nowhere else.
     """
+    if study.runs is None:
+        return
     for path in folder.glob("*.parquet"):
         if path.stem in written:
             continue
         with suppress(DataError, OSError):
             schema = read_schema(path)
             name = (schema.metadata or {}).get(b"nasrank.table", b"").decode()
-            ours = name == path.stem and about_of(schema).get("command") == command
+            ours = name == path.stem and about_of(schema).get("command") == study.config.command
             if ours and "run_id" not in schema.names:
                 path.unlink()
 

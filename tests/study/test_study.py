@@ -257,3 +257,16 @@ def test_a_summary_of_an_earlier_command_does_not_stay_beside_new_runs(toy, tmp_
         "toy.parquet", "claims.parquet", "controls.parquet", "other_tosses.parquet",
         "kept.parquet", "strange.parquet",
     }  # fmt: skip
+
+
+def test_what_a_study_without_runs_has_found_stays(toy, tmp_path):
+    summary = Table("sums", "All dice", (share("mean", "Mean of all"),))
+    found = {toy.TOSSES: [], summary: [{"mean": 3.0}]}
+    at_once = replace(toy.TOY, runs=None, answer=lambda _job: Answer(found))
+    conduct(toy.ToyConfig(), tmp_path, study=at_once)
+    conduct(
+        toy.ToyConfig(),
+        tmp_path,
+        study=replace(at_once, answer=lambda _job: Answer({toy.TOSSES: []})),
+    )
+    assert (tmp_path / "sums.parquet").exists()
