@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from nasrank.companions.hard_samples.adaptive import Rule, hardness, pressed
 from nasrank.companions.hard_samples.stretching import Shape, stretch, stretch_factor
+from nasrank.companions.hard_samples.tiers import tiers_of
 from nasrank.companions.hard_samples.two_stage import LeftOut
-from nasrank.companions.tiers import tiers_of
 from nasrank.seeds import torch_generator
 
 __all__ = ["Drawn", "FleetTwoStage", "TierLoss", "draw_triplets"]

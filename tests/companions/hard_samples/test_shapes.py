@@ -10,7 +10,7 @@ from nasrank.companions.hard_samples.hdml import harden_negative
 from nasrank.companions.hard_samples.measures import covered_modes
 from nasrank.companions.hard_samples.mining import mean_distances
 from nasrank.companions.hard_samples.stretching import stretch
-from nasrank.companions.tiers import tiers_of
+from nasrank.companions.hard_samples.tiers import tiers_of
 
 MANY, ONE = torch.ones(4, 2), torch.ones(1, 2)
 

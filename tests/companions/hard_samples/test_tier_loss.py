@@ -6,7 +6,7 @@ from nasrank.companions.hard_samples.tier_loss import (
     TierLoss,
     draw_triplets,
 )
-from nasrank.companions.tiers import tiers_of
+from nasrank.companions.hard_samples.tiers import tiers_of
 from nasrank.seeds import torch_generator
 
 OPTIONS = [
